@@ -1,0 +1,1 @@
+//! gzette.toml: defaults, relative paths, unknown keys.

@@ -1,0 +1,1 @@
+//! A week of made-up FluentD objects, seeded.

@@ -1,0 +1,1 @@
+//! The mail of what changed, rendered from the report's view.

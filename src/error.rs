@@ -1,0 +1,1 @@
+//! Kinds of failure, their hints and exit codes.

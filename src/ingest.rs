@@ -1,0 +1,1 @@
+//! Mirror to partials to ledger and index, one batch at a time.

@@ -1,0 +1,30 @@
+//! The schema's history. A file here is never edited once released; a new one is added.
+
+use rusqlite::Connection;
+
+use super::{LedgerError, Result};
+
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+
+/// Applies what the file lacks, each step in one transaction with its version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    let found = check(connection)?;
+    for (version, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", version as i64 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Returns the file's schema version.
+pub(super) fn check(connection: &Connection) -> Result<i64> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        Err(LedgerError::TooNew { found, known })
+    } else {
+        Ok(found)
+    }
+}

@@ -1,0 +1,72 @@
+//! The ledger: one SQLite database that says what was listed, read, counted and sent. It leads, the
+//! index follows. Each file of this folder holds one concern's reads and writes.
+
+mod migrations;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// How long a reader waits for a writer, and a writer for a checkpoint.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// What went wrong in the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// `SQLite` refused.
+    #[error("ledger: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A newer gzette wrote this file.
+    #[error("the ledger has schema {found}, this gzette knows up to {known}: a newer gzette wrote it")]
+    TooNew {
+        /// The file's schema version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A value in the ledger that gzette did not write so.
+    #[error("ledger: `{what}` is unreadable")]
+    Unreadable {
+        /// The table and column.
+        what: &'static str,
+    },
+}
+
+/// What a ledger call returns.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// An open ledger.
+pub struct Ledger {
+    connection: Connection,
+}
+
+impl Ledger {
+    /// Opens or creates the ledger at `path` and brings its schema up to date.
+    pub fn open(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Self::prepare(connection)
+    }
+
+    /// Opens an existing ledger for reading beside a run that writes.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        migrations::check(&connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Returns an empty ledger in memory.
+    pub fn in_memory() -> Result<Self> {
+        Self::prepare(Connection::open_in_memory()?)
+    }
+
+    fn prepare(mut connection: Connection) -> Result<Self> {
+        connection.pragma_update(None, "foreign_keys", true)?;
+        migrations::migrate(&mut connection)?;
+        Ok(Self { connection })
+    }
+}

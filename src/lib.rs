@@ -1,0 +1,46 @@
+//! gzette mirrors gz log objects from S3, counts and groups the errors in them, renders a static
+//! dashboard, mails what changed and searches the lines offline.
+//!
+//! The modules in reading order; each imports only from those above it (`tests/it/tidy.rs` holds
+//! the table, ARCHITECTURE.md says why):
+//!
+//! - words: [`model`];
+//! - core, values in and values out: [`decode`], [`parse`], [`group`], [`query`], [`partial`],
+//!   [`plan`], [`stats`];
+//! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`];
+//! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
+//!   [`verify`], [`run`];
+//! - shell: [`config`], [`ui`], [`error`], [`demo`], [`cli`].
+
+pub mod model;
+
+pub mod decode;
+pub mod group;
+pub mod parse;
+pub mod partial;
+pub mod plan;
+pub mod query;
+pub mod stats;
+
+pub mod clock;
+pub mod index;
+pub mod ledger;
+pub mod mail;
+pub mod mirror;
+pub mod store;
+
+pub mod digest;
+pub mod ingest;
+pub mod publish;
+pub mod report;
+pub mod run;
+pub mod search;
+pub mod site;
+pub mod sync;
+pub mod verify;
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod ui;

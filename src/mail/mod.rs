@@ -1,0 +1,1 @@
+//! Transports for a finished mail: SMTP, SES, a folder of .eml files.

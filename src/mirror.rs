@@ -1,0 +1,1 @@
+//! The local gz files: safe names, temporary file, fsync, rename.

@@ -1,0 +1,250 @@
+//! A parsed line.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use super::UtcMs;
+
+/// The severity of an event, least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Level {
+    /// No level was found.
+    #[default]
+    Unknown = 0,
+    /// `TRACE`, `FINEST`.
+    Trace = 1,
+    /// `DEBUG`, `FINE`.
+    Debug = 2,
+    /// `INFO`, `NOTICE`.
+    Info = 3,
+    /// `WARN`, `WARNING`.
+    Warn = 4,
+    /// `ERROR`, `SEVERE`, `ERR`.
+    Error = 5,
+    /// `FATAL`, `CRITICAL`, `ALERT`, `EMERG`, `PANIC`.
+    Fatal = 6,
+}
+
+impl Level {
+    /// All levels, least first.
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Fatal,
+    ];
+
+    /// Returns the level of a ledger row or an index bit; [`Level::Unknown`] when out of range.
+    pub fn from_number(number: u8) -> Self {
+        Self::ALL.get(number as usize).copied().unwrap_or_default()
+    }
+
+    /// Returns the level's bit in a mask of levels.
+    pub fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// Returns whether events of this level are grouped and reported.
+    pub fn is_error(self) -> bool {
+        self >= Self::Error
+    }
+
+    /// Returns the level that a log spells `word`, ignoring case; `None` when it is no known spelling.
+    /// Syslog and Java util logging names are known; numbers are not.
+    pub fn from_word(word: &[u8]) -> Option<Self> {
+        const WORDS: [(&str, Level); 26] = [
+            ("info", Level::Info),
+            ("error", Level::Error),
+            ("warn", Level::Warn),
+            ("debug", Level::Debug),
+            ("trace", Level::Trace),
+            ("fatal", Level::Fatal),
+            ("warning", Level::Warn),
+            ("critical", Level::Fatal),
+            ("crit", Level::Fatal),
+            ("notice", Level::Info),
+            ("information", Level::Info),
+            ("informational", Level::Info),
+            ("err", Level::Error),
+            ("severe", Level::Error),
+            ("alert", Level::Fatal),
+            ("emerg", Level::Fatal),
+            ("emergency", Level::Fatal),
+            ("panic", Level::Fatal),
+            ("config", Level::Debug),
+            ("fine", Level::Debug),
+            ("finer", Level::Trace),
+            ("finest", Level::Trace),
+            ("verbose", Level::Trace),
+            ("dpanic", Level::Fatal),
+            ("eror", Level::Error),
+            ("unknown", Level::Unknown),
+        ];
+        WORDS
+            .iter()
+            .find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|&(_, level)| level)
+    }
+
+    /// Returns the name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::from_word(word.as_bytes()).ok_or_else(|| {
+            format!("unknown level `{word}`; one of trace, debug, info, warn, error, fatal, unknown")
+        })
+    }
+}
+
+/// A field of a line, as it stands there: still escaped if it came from a JSON string.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The bytes as they stand in the line, without surrounding quotes.
+    pub raw: &'a [u8],
+    /// Whether `raw` holds JSON escapes that [`Field::text`] has to resolve.
+    pub escaped: bool,
+}
+
+impl<'a> Field<'a> {
+    /// Returns a field whose bytes mean themselves.
+    pub fn plain(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: false }
+    }
+
+    /// Returns the text: escapes resolved, invalid UTF-8 and lone surrogates replaced by U+FFFD.
+    pub fn text(&self) -> Cow<'a, str> {
+        if self.escaped {
+            Cow::Owned(unescape(self.raw))
+        } else {
+            String::from_utf8_lossy(self.raw)
+        }
+    }
+
+    /// Returns whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+}
+
+/// A line that starts an event, its fields borrowed from the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// When it happened; `None` when the line has no readable time.
+    pub time_ms: Option<UtcMs>,
+    /// Its severity.
+    pub level: Level,
+    /// The logger or class that wrote it.
+    pub logger: Option<Field<'a>>,
+    /// The thread that wrote it.
+    pub thread: Option<Field<'a>>,
+    /// The message, with the stack trace where the format keeps both in one field.
+    pub message: Field<'a>,
+    /// The stack trace, where the format has a field of its own for it.
+    pub trace: Option<Field<'a>>,
+}
+
+/// Resolves JSON string escapes (RFC 8259, section 7). What is no valid escape stays as it stands;
+/// a lone surrogate becomes U+FFFD.
+fn unescape(raw: &[u8]) -> String {
+    let mut out: Vec<u8> = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let (text, used) = unescape_one(rest);
+        match text {
+            Some(character) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => out.extend_from_slice(&rest[..used]),
+        }
+        rest = &rest[used..];
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
+}
+
+/// Reads the escape at the start of `rest`, which begins with a backslash: the character (`None`: no
+/// escape, keep the bytes) and the number of bytes it takes.
+fn unescape_one(rest: &[u8]) -> (Option<char>, usize) {
+    let simple = match rest.get(1) {
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(&byte @ (b'"' | b'\\' | b'/')) => byte as char,
+        Some(b'u') => return unescape_unicode(rest),
+        _ => return (None, 1),
+    };
+    (Some(simple), 2)
+}
+
+fn unescape_unicode(rest: &[u8]) -> (Option<char>, usize) {
+    let Some(first) = hex4(rest, 2) else {
+        return (None, 1);
+    };
+    if (0xd800..0xdc00).contains(&first)
+        && rest.get(6..8) == Some(b"\\u")
+        && let Some(second @ 0xdc00..0xe000) = hex4(rest, 8)
+    {
+        let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return (char::from_u32(code), 12);
+    }
+    (
+        Some(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        6,
+    )
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + 4)?;
+    digits
+        .iter()
+        .try_fold(0, |value, &byte| Some(value * 16 + (byte as char).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_resolved_as_json_defines_them() {
+        let text = |raw: &str| {
+            Field {
+                raw: raw.as_bytes(),
+                escaped: true,
+            }
+            .text()
+            .into_owned()
+        };
+        assert_eq!(text(r#"a\n\tat \"x\" \\ \/"#), "a\n\tat \"x\" \\ /");
+        assert_eq!(text(r"\u00e9 \ud83d\ude00"), "é 😀");
+        assert_eq!(text(r"\ud83d! \q \u12"), "\u{fffd}! \\q \\u12");
+        assert_eq!(text("end\\"), "end\\");
+    }
+}

@@ -1,0 +1,107 @@
+//! Error groups and their ids.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The letters of an id: RFC 4648 base32, in lower case.
+const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// The id of an error group: 60 bits of a hash of (version, kind, key parts), a pure function of the
+/// event. Shown as 12 letters of lower-case base32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(u64);
+
+impl GroupId {
+    /// Returns the id of the given 60 bits; higher bits are dropped.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits & ((1 << 60) - 1))
+    }
+
+    /// Returns the 60 bits.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: String = (0..12)
+            .rev()
+            .map(|place| LETTERS[(self.0 >> (5 * place)) as usize & 31] as char)
+            .collect();
+        f.pad(&text)
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is no group id; an id has 12 letters of a-z and 2-7");
+        if text.len() != 12 {
+            return Err(wrong());
+        }
+        text.bytes()
+            .try_fold(0, |bits, byte| {
+                let digit = LETTERS
+                    .iter()
+                    .position(|&letter| letter == byte.to_ascii_lowercase())?;
+                Some(bits << 5 | digit as u64)
+            })
+            .map(Self)
+            .ok_or_else(wrong)
+    }
+}
+
+/// What decided a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum GroupKind {
+    /// The template of the message.
+    Message = 1,
+    /// Exception types and frames of a stack trace.
+    Trace = 2,
+    /// An exception without frames: its type and the template of its message.
+    Exception = 3,
+}
+
+impl GroupKind {
+    /// Returns the name used in the ledger and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Trace => "trace",
+            Self::Exception => "exception",
+        }
+    }
+}
+
+/// An event's group and what people are shown of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouped {
+    /// The id.
+    pub id: GroupId,
+    /// What decided it.
+    pub kind: GroupKind,
+    /// One line for lists: the template, or `Type: template` for an exception. At most 300 characters.
+    pub title: String,
+    /// What was hashed, readable: the template, or types and frames one a line.
+    pub template: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_being_written_and_read() {
+        for bits in [0, 1, (1 << 60) - 1, 0x0123_4567_89ab_cdef] {
+            let id = GroupId::from_bits(bits);
+            let text = id.to_string();
+            assert_eq!(text.len(), 12);
+            assert_eq!(text.parse::<GroupId>().unwrap(), id);
+        }
+        assert!("abc".parse::<GroupId>().is_err());
+        assert!("0189xxxxxxxx".parse::<GroupId>().is_err());
+    }
+}

@@ -1,0 +1,13 @@
+//! The words that every other module uses: plain types, no behaviour beyond their own spelling.
+
+mod event;
+mod group;
+mod line;
+mod object;
+mod window;
+
+pub use event::{Event, Field, Level};
+pub use group::{GroupId, GroupKind, Grouped};
+pub use line::{Damage, LineCounts, RawLine};
+pub use object::{AppName, Day, GenerationId, ListedObject, ObjectKey, SourceName};
+pub use window::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};

@@ -1,0 +1,53 @@
+//! Remote objects and their ingested versions.
+
+use std::fmt;
+
+use super::UtcMs;
+
+/// The name of a `[[source]]` of the configuration.
+pub type SourceName = String;
+/// The key of an object, as the store lists it; never a path.
+pub type ObjectKey = String;
+/// The name of an application, as the key spells it.
+pub type AppName = String;
+/// The calendar day that a key names, in the source's own zone.
+pub type Day = jiff::civil::Date;
+
+/// One entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedObject {
+    /// The whole key, the source's prefix included.
+    pub key: ObjectKey,
+    /// The entity tag without its quotes; opaque, an MD5 only for simple uploads.
+    pub etag: String,
+    /// The stored length (compressed bytes).
+    pub size_bytes: u64,
+    /// When the store says it was last written.
+    pub modified_ms: UtcMs,
+}
+
+/// One ingested version of an object: the first 63 bits of BLAKE3 over source, key, etag and size,
+/// so that every machine gives the same version the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GenerationId(pub i64);
+
+impl GenerationId {
+    /// Returns the id of one version of one object.
+    pub fn of(source: &str, key: &str, etag: &str, size_bytes: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in [source, key, etag] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.update(&size_bytes.to_le_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        Self((u64::from_be_bytes(first) >> 1) as i64)
+    }
+}
+
+impl fmt::Display for GenerationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

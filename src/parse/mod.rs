@@ -1,0 +1,1 @@
+//! Line to event, one file per format; time stamps and zones.

@@ -1,0 +1,1 @@
+//! Listing and ledger to what to get, keep and replace. Pure.

@@ -1,0 +1,1 @@
+//! The rendered site to an object store: changed files only, index last.

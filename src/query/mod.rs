@@ -1,0 +1,1 @@
+//! The search expression: what it says of a line, and which words it requires.

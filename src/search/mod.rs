@@ -1,0 +1,1 @@
+//! Candidate blocks from the index, the exact lines from the mirror.

@@ -1,0 +1,1 @@
+//! The view to static pages: maud, inline SVG, embedded assets.

@@ -1,0 +1,1 @@
+//! Counts to states, baselines, spikes and comparisons; now is a parameter.

@@ -1,0 +1,1 @@
+//! Sources to mirror: discover, list, plan, get, record.

@@ -1,0 +1,1 @@
+//! Recounts everything from the mirror and names what differs.
