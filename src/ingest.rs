@@ -1,1 +1,349 @@
-//! Mirror to partials to ledger and index, one batch at a time.
+//! Mirror to ledger and index, one batch at a time, exactly once: the ledger's transaction first, the
+//! index's commit after it, and at the start whatever a crash left between the two is made good.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, BufReader};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::index::{BlockAddress, Index, IndexError, Payload, SegmentBuilder, Segments};
+use crate::ledger::{Ingested, Ledger, LedgerError, MirroredObject};
+use crate::mirror::Mirror;
+use crate::model::{GenerationId, LineCounts, UtcMs};
+use crate::parse::PARSER_VERSION;
+use crate::partial::{Block, Partial, ReadSettings, read_object};
+
+/// A batch ends after so many objects,
+const BATCH_OBJECTS: usize = 1000;
+/// or so many stored bytes,
+const BATCH_BYTES: u64 = 256 << 20;
+/// or when so many bytes of partials wait for the commit.
+const HELD_BYTES: u64 = 32 << 20;
+/// Read ahead of a mirrored file.
+const READ_BYTES: usize = 128 << 10;
+/// More workers would read faster than one small machine's disk, and take more memory.
+const MAX_WORKERS: usize = 4;
+
+/// The name of the fact that says which index belongs to a ledger.
+const INDEX_UUID: &str = "index_uuid";
+
+/// How to read the objects of each source.
+#[derive(Clone, Debug, Default)]
+pub struct IngestSettings {
+    /// By the source's name.
+    pub sources: HashMap<String, ReadSettings>,
+    /// For sources that are not named.
+    pub other: ReadSettings,
+}
+
+impl IngestSettings {
+    /// Returns how to read the objects of a source.
+    pub fn of(&self, source: &str) -> &ReadSettings {
+        self.sources.get(source).unwrap_or(&self.other)
+    }
+}
+
+/// What an ingest did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IngestReport {
+    /// The batches committed.
+    pub batches: u64,
+    /// The objects in them.
+    pub objects: u64,
+    /// Of these, damaged ones.
+    pub damaged: u64,
+    /// The accounting of their lines.
+    pub lines: LineCounts,
+    /// Error events.
+    pub errors: u64,
+    /// Groups never seen before.
+    pub new_groups: u64,
+    /// Their decoded length.
+    pub decoded_bytes: u64,
+    /// Objects whose mirrored file could not be read: the key and why. They are fetched again.
+    pub unreadable: Vec<(String, String)>,
+    /// Generations whose blocks were written to the index again, after a crash or for a lost index.
+    pub reindexed: u64,
+    /// Whether it was asked to stop before all was done.
+    pub stopped: bool,
+}
+
+/// What stops an ingest.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// Brings ledger and index up to date with the mirror. `stop` is looked at between objects; what was
+/// read by then is committed. `progress` is told the objects and stored bytes done.
+pub fn ingest(
+    ledger: &mut Ledger,
+    mirror: &Mirror,
+    index_dir: &Path,
+    settings: &IngestSettings,
+    now_ms: UtcMs,
+    stop: &AtomicBool,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<IngestReport, IngestError> {
+    let mut report = IngestReport::default();
+    let (index, uuid) = open_index(ledger, index_dir)?;
+    let reader = Reader { index: &index, mirror, settings, stop, progress, done: AtomicU64::new(0), bytes: AtomicU64::new(0) };
+    reconcile(ledger, &reader, &uuid, &mut report)?;
+    loop {
+        let pending = ledger.pending(BATCH_OBJECTS)?;
+        if pending.is_empty() || stop.load(Ordering::Relaxed) {
+            report.stopped = !pending.is_empty();
+            break;
+        }
+        commit_batch(ledger, &reader, pending, &uuid, now_ms, &mut report)?;
+    }
+    if report.batches > 0 {
+        index.writer()?.merge_if_many(&Payload { batch: ledger.last_batch()?, uuid })?;
+    }
+    Ok(report)
+}
+
+/// Returns the index that belongs to the ledger, a new and empty one if there is none to be had.
+fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), IngestError> {
+    if let (Some(uuid), Some(index)) = (ledger.fact(INDEX_UUID)?, Index::open(dir))
+        && index.payload().is_some_and(|payload| payload.uuid == uuid)
+    {
+        return Ok((index, uuid));
+    }
+    let index = Index::create(dir)?;
+    let uuid = index.new_uuid();
+    index.writer()?.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.clone() })?;
+    // Only now: a crash before this leaves an index that is not the ledger's, and is made again.
+    ledger.set_fact(INDEX_UUID, &uuid)?;
+    Ok((index, uuid))
+}
+
+/// Makes the index hold what the ledger says, if its last batch is another.
+fn reconcile(
+    ledger: &Ledger,
+    reader: &Reader<'_>,
+    uuid: &str,
+    report: &mut IngestReport,
+) -> Result<(), IngestError> {
+    let last_batch = ledger.last_batch()?;
+    let payload = Payload { batch: last_batch, uuid: uuid.to_owned() };
+    if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
+        return Ok(());
+    }
+    let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
+    let mut lacking = Vec::new();
+    for row in ledger.generations()? {
+        if held.get(&row.object.generation).copied().unwrap_or(0) == row.blocks {
+            held.remove(&row.object.generation);
+        } else {
+            lacking.push((row.object, row.batch));
+        }
+    }
+    let mut writer = reader.index.writer()?;
+    if !held.is_empty() {
+        held.keys().for_each(|&generation| writer.delete_generation(generation));
+        // The batch stays behind until the lacking ones are in.
+        writer.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.to_owned() })?;
+    }
+    report.reindexed = lacking.len() as u64;
+    let segments = Segments::default();
+    let read = reader.read(lacking, &segments, Keep::BlocksOnly)?;
+    report.unreadable.extend(read.failed.into_iter().map(|(object, reason)| (object.key, reason)));
+    if read.left == 0 {
+        writer.commit(&segments, &payload)?;
+    }
+    Ok(())
+}
+
+fn commit_batch(
+    ledger: &mut Ledger,
+    reader: &Reader<'_>,
+    mut pending: Vec<MirroredObject>,
+    uuid: &str,
+    now_ms: UtcMs,
+    report: &mut IngestReport,
+) -> Result<(), IngestError> {
+    let mut bytes = 0;
+    pending.retain(|object| {
+        bytes += object.size_bytes;
+        bytes <= BATCH_BYTES || bytes == object.size_bytes
+    });
+    let batch = ledger.last_batch()? + 1;
+    let segments = Segments::default();
+    let objects = pending.into_iter().map(|object| (object, batch)).collect();
+    let Read { mut items, failed, .. } = reader.read(objects, &segments, Keep::Partials)?;
+    for (object, reason) in failed {
+        ledger.fetch_again(object.object_id, &reason)?;
+        report.unreadable.push((object.key, reason));
+    }
+    if items.is_empty() {
+        return Ok(());
+    }
+    items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
+    let committed = ledger.commit_batch(&items, PARSER_VERSION, now_ms)?;
+    let mut writer = reader.index.writer()?;
+    committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
+    writer.commit(&segments, &Payload { batch: committed.batch, uuid: uuid.to_owned() })?;
+    for object in &committed.replaced {
+        // A file that cannot be removed costs space, nothing else.
+        let _ = reader.mirror.remove(&object.source, &object.key, object.generation);
+    }
+    report.batches += 1;
+    report.new_groups += committed.new_groups;
+    items.iter().for_each(|item| report.add(&item.partial));
+    Ok(())
+}
+
+impl IngestReport {
+    fn add(&mut self, partial: &Partial) {
+        self.objects += 1;
+        self.damaged += u64::from(partial.damage.is_some());
+        self.lines.add(&partial.lines);
+        self.errors += partial.counts.iter().filter(|count| count.level.is_error()).map(|count| count.events).sum::<u64>();
+        self.decoded_bytes += partial.decoded_bytes;
+    }
+}
+
+/// What a round of reading gave.
+#[derive(Default)]
+struct Read {
+    items: Vec<Ingested>,
+    /// Objects that could not be read from the mirror, and why.
+    failed: Vec<(MirroredObject, String)>,
+    /// Objects not begun, because enough is held or a stop was asked for.
+    left: usize,
+}
+
+/// What is kept of the objects read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Partials for the ledger, blocks for the index.
+    Partials,
+    /// The ledger has the rest.
+    BlocksOnly,
+}
+
+/// Reads objects from the mirror with a few workers.
+struct Reader<'r> {
+    index: &'r Index,
+    mirror: &'r Mirror,
+    settings: &'r IngestSettings,
+    stop: &'r AtomicBool,
+    progress: &'r (dyn Fn(u64, u64) + Sync),
+    done: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What the workers share.
+struct Work {
+    queue: Mutex<VecDeque<(MirroredObject, i64)>>,
+    read: Mutex<Read>,
+    keep: Keep,
+    held_bytes: AtomicU64,
+}
+
+impl Reader<'_> {
+    /// Reads objects into `segments`, each with its batch, until all are done, enough is held or a stop
+    /// is asked for.
+    fn read(&self, objects: Vec<(MirroredObject, i64)>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(objects.len());
+        let work =
+            Work { queue: Mutex::new(objects.into()), read: Mutex::default(), keep, held_bytes: AtomicU64::new(0) };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work, segments))).collect();
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })?;
+        let left = lock(&work.queue).len();
+        Ok(Read { left, ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    }
+
+    fn work(&self, work: &Work, segments: &Segments) -> Result<(), IngestError> {
+        let mut builder = self.index.segment_builder(segments);
+        while work.held_bytes.load(Ordering::Relaxed) < HELD_BYTES && !self.stop.load(Ordering::Relaxed) {
+            let next = lock(&work.queue).pop_front();
+            let Some((object, batch)) = next else { break };
+            match self.read_one(&object, batch, &mut builder) {
+                Ok(partial) => {
+                    let stored = self.bytes.fetch_add(object.size_bytes, Ordering::Relaxed) + object.size_bytes;
+                    (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, stored);
+                    if work.keep == Keep::Partials {
+                        work.held_bytes.fetch_add(held_bytes(&partial), Ordering::Relaxed);
+                        lock(&work.read).items.push(Ingested { object, partial });
+                    }
+                }
+                Err(ReadError::Io(error)) => lock(&work.read).failed.push((object, error.to_string())),
+                Err(ReadError::Index(error)) => return Err(error.into()),
+            }
+        }
+        Ok(builder.finish()?)
+    }
+
+    fn read_one(
+        &self,
+        object: &MirroredObject,
+        batch: i64,
+        builder: &mut SegmentBuilder<'_>,
+    ) -> Result<Partial, ReadError> {
+        let settings = self.settings.of(&object.source);
+        let file = self.mirror.open(&object.source, &object.key, object.generation)?;
+        let reader = BufReader::with_capacity(READ_BYTES, file);
+        read_object(reader, settings, object.day, |block| {
+            Ok(builder.add(&address(object.generation, &block), batch, block.words)?)
+        })
+    }
+}
+
+/// Locks a mutex; a panicking worker ends the ingest anyway.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What stops the reading of one object.
+enum ReadError {
+    Io(io::Error),
+    Index(IndexError),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
+
+fn address(generation: GenerationId, block: &Block) -> BlockAddress {
+    BlockAddress {
+        generation,
+        first_line: block.first_line,
+        lines: block.lines,
+        offset: block.offset,
+        length: block.length,
+        first_ms: block.span_ms.0,
+        last_ms: block.span_ms.1,
+        carry_ms: block.carry_ms,
+        carry_level: block.carry_level,
+        levels: block.levels,
+    }
+}
+
+/// Roughly what a partial takes in memory.
+fn held_bytes(partial: &Partial) -> u64 {
+    let samples = partial.sightings.iter().map(|sighting| {
+        sighting.first.raw.len() + sighting.last.raw.len() + sighting.group.template.len() + 256
+    });
+    (samples.sum::<usize>() + partial.counts.len() * 40) as u64
+}

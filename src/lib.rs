@@ -5,7 +5,7 @@
 //! the table, ARCHITECTURE.md says why):
 //!
 //! - words: [`model`];
-//! - core, values in and values out: [`decode`], [`parse`], [`group`], [`query`], [`partial`],
+//! - core, values in and values out: [`decode`], [`parse`], [`group`], [`query`], [`words`], [`partial`],
 //!   [`plan`], [`stats`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
@@ -21,6 +21,7 @@ pub mod partial;
 pub mod plan;
 pub mod query;
 pub mod stats;
+pub mod words;
 
 pub mod clock;
 pub mod index;

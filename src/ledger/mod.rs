@@ -1,7 +1,10 @@
 //! The ledger: one SQLite database that says what was listed, read, counted and sent. It leads, the
 //! index follows. Each file of this folder holds one concern's reads and writes.
 
+mod batch;
 mod migrations;
+
+pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 
 use std::path::Path;
 use std::time::Duration;

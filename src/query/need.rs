@@ -1,0 +1,149 @@
+//! What a block's words must hold for an expression to be true of one of its lines: the index's question.
+
+use crate::words::{MAX_WORD_BYTES, escape_len, is_word_byte};
+
+/// A condition on the words of a block. Necessary, never sufficient: a block that fails it holds no match.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Nothing can be said.
+    Anything,
+    /// The block has this word.
+    Word(Vec<u8>),
+    /// The block has a word that begins so.
+    Prefix(Vec<u8>),
+    /// The block has a word that ends so.
+    Suffix(Vec<u8>),
+    /// The block has a word that contains this.
+    Inner(Vec<u8>),
+    /// The block has a `\uXXXX` escape.
+    UnicodeEscape,
+    /// The block has a word too long to be known.
+    LongWord,
+    /// All hold.
+    All(Vec<Need>),
+    /// One holds.
+    Any(Vec<Need>),
+}
+
+impl Need {
+    /// Returns the conjunction, simplified.
+    pub fn all(needs: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for need in needs {
+            match need {
+                Self::Anything => {}
+                Self::All(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        flat.sort();
+        flat.dedup();
+        match flat.len() {
+            0 => Self::Anything,
+            1 => flat.remove(0),
+            _ => Self::All(flat),
+        }
+    }
+
+    /// Returns the disjunction, simplified. Of nothing: what nothing fulfils, an empty `Any`.
+    pub fn any(needs: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for need in needs {
+            match need {
+                Self::Anything => return Self::Anything,
+                Self::Any(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        flat.sort();
+        flat.dedup();
+        if flat.len() == 1 {
+            flat.remove(0)
+        } else {
+            Self::Any(flat)
+        }
+    }
+
+    /// Returns what a whole word requires.
+    pub fn word(word: &[u8]) -> Self {
+        if word.len() > MAX_WORD_BYTES {
+            Self::LongWord
+        } else {
+            Self::Word(word.to_ascii_lowercase())
+        }
+    }
+
+    /// Returns what the bytes `needle` require, wherever in a line they stand.
+    ///
+    /// Words are found by walking a line from its start, so a needle that begins inside an escape is cut
+    /// into other words than it seems: each way to read its start is one alternative.
+    pub fn substring(needle: &[u8]) -> Self {
+        Self::any(readings(needle).into_iter().map(|(skipped, escape)| {
+            let pieces = pieces(needle, skipped);
+            Self::all(pieces.into_iter().chain(escape.then_some(Self::UnicodeEscape)))
+        }))
+    }
+}
+
+/// The ways to read a needle's start: how many bytes belong to an escape that began before it, and whether
+/// that escape is a `\uXXXX`.
+fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
+    let mut readings = vec![(0, false)];
+    if needle.first().is_some_and(|byte| br#""\/bfnrt"#.contains(byte)) {
+        readings.push((1, false));
+    }
+    // Inside the four digits, or at the `u` before them; a needle shorter than the rest of the escape lies in it.
+    let hex = needle
+        .iter()
+        .take(4)
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    readings.extend((1..=hex).map(|digits| (digits, true)));
+    if needle.first() == Some(&b'u') {
+        let hex = needle[1..]
+            .iter()
+            .take(4)
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
+        if hex == 4 || hex + 1 == needle.len() {
+            readings.push((hex + 1, true));
+        }
+    }
+    readings
+}
+
+/// The pieces of `needle[skipped..]`. Only at `skipped == 0` can its first word have begun before it.
+fn pieces(needle: &[u8], skipped: usize) -> Vec<Need> {
+    let mut pieces = Vec::new();
+    let mut at = skipped;
+    while at < needle.len() {
+        if needle[at] == b'\\' {
+            let rest = &needle[at..];
+            if rest.len() < 6 && rest.get(1) == Some(&b'u') && rest[2..].iter().all(u8::is_ascii_hexdigit) {
+                break; // an escape that goes on after the needle, or a word: nothing is certain
+            }
+            at += escape_len(rest);
+        } else if is_word_byte(needle[at]) {
+            let start = at;
+            while at < needle.len() && is_word_byte(needle[at]) {
+                at += 1;
+            }
+            pieces.push(piece(&needle[start..at], start == 0, at == needle.len()));
+        } else {
+            at += 1;
+        }
+    }
+    pieces
+}
+
+fn piece(word: &[u8], open_start: bool, open_end: bool) -> Need {
+    let lower = word.to_ascii_lowercase();
+    let known = match (open_start, open_end) {
+        (false, false) => return Need::word(word),
+        _ if word.len() > MAX_WORD_BYTES => return Need::LongWord,
+        (true, false) => Need::Suffix(lower),
+        (false, true) => Need::Prefix(lower),
+        (true, true) => Need::Inner(lower),
+    };
+    Need::any([known, Need::LongWord])
+}

@@ -1,0 +1,73 @@
+//! The two readings of an expression against each other.
+
+use proptest::prelude::*;
+
+use super::{Expr, Need};
+use crate::words::BlockWords;
+
+/// Whether a block of these words may hold a match, by a naive reading of the need.
+fn holds(need: &Need, words: &BlockWords) -> bool {
+    let some = |test: &dyn Fn(&[u8]) -> bool| words.iter().any(test);
+    match need {
+        Need::Anything => true,
+        Need::Word(word) => some(&|held| held == word.as_slice()),
+        Need::Prefix(part) => some(&|held| held.starts_with(part)),
+        Need::Suffix(part) => some(&|held| held.ends_with(part)),
+        Need::Inner(part) => some(&|held| held.windows(part.len()).any(|window| window == part.as_slice())),
+        Need::UnicodeEscape => words.has_unicode_escape,
+        Need::LongWord => words.has_long,
+        Need::All(needs) => needs.iter().all(|need| holds(need, words)),
+        Need::Any(needs) => needs.iter().any(|need| holds(need, words)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Whatever is cut out of a line is required of no block that the line is not in.
+    #[test]
+    fn a_needle_cut_from_a_line_never_rules_the_line_out(
+        line in r#"([a-fuUnNtZ0-9_]|\\|["\\/bfnrtu]|\\u[0-9a-f]{0,4}|[ .:-]|é){0,40}"#,
+        from in 0usize..200,
+        len in 0usize..60,
+    ) {
+        let bytes = line.as_bytes();
+        let from = from.min(bytes.len());
+        let needle = &bytes[from..(from + len).min(bytes.len())];
+        let mut words = BlockWords::default();
+        words.add_line(bytes);
+        let expr = Expr::fixed([needle]).unwrap();
+        prop_assert!(expr.matches(bytes));
+        prop_assert!(holds(&expr.need(), &words), "{:?} in {:?}", expr.need(), line);
+    }
+}
+
+#[test]
+fn inner_pieces_are_whole_words() {
+    let need = Expr::fixed([b"rder 4711: no sto".as_slice()]).unwrap().need();
+    let expected = Need::all([
+        Need::Word(b"4711".to_vec()),
+        Need::Word(b"no".to_vec()),
+        Need::any([Need::Suffix(b"rder".to_vec()), Need::LongWord]),
+        Need::any([Need::Prefix(b"sto".to_vec()), Need::LongWord]),
+    ]);
+    // `r` may end an escape `\r`: then `der` begins a word.
+    let escaped = Need::all([
+        Need::Word(b"der".to_vec()),
+        Need::Word(b"4711".to_vec()),
+        Need::Word(b"no".to_vec()),
+        Need::any([Need::Prefix(b"sto".to_vec()), Need::LongWord]),
+    ]);
+    assert_eq!(need, Need::any([expected, escaped]));
+}
+
+#[test]
+fn an_expression_is_words_and_exact_substrings() {
+    let expr = Expr::parse(r#"error "Connection refused" db-7"#).unwrap();
+    assert!(expr.matches(b"ERROR: Connection refused by db-7"));
+    assert!(!expr.matches(b"ERROR: connection refused by db-7"));
+    assert!(!expr.matches(b"errors: Connection refused by db-7"));
+    assert!(Expr::parse(r#""a \"b\" c""#).unwrap().matches(br#"x a "b" c"#));
+    assert!(Expr::parse("").unwrap().matches(b""));
+    assert!(Expr::parse("\"open").is_err());
+}

@@ -1,0 +1,311 @@
+//! Reading stretches of one object back from the mirror and picking the lines that match.
+
+use std::io::{self, BufReader, Read};
+
+use super::{Hit, Request};
+use crate::decode::Decoder;
+use crate::index::BlockAddress;
+use crate::ledger::GenerationRow;
+use crate::mirror::Mirror;
+use crate::model::{Level, RawLine, UtcMs};
+use crate::parse::{Parsed, Parser};
+use crate::partial::ReadSettings;
+use crate::query::Expr;
+
+/// A stretch is read in pieces of so many bytes, cut at a line's end.
+const PIECE_BYTES: usize = 256 << 10;
+/// Read ahead of a mirrored file.
+const READ_BYTES: usize = 128 << 10;
+
+/// A stretch of lines of a decoded object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    offset: u64,
+    length: u64,
+    first_line: u64,
+    carry_ms: UtcMs,
+    carry_level: Level,
+}
+
+impl Range {
+    pub(super) fn of_block(block: &BlockAddress) -> Self {
+        Self {
+            offset: block.offset,
+            length: block.length,
+            first_line: block.first_line,
+            carry_ms: block.carry_ms,
+            carry_level: block.carry_level,
+        }
+    }
+
+    /// The whole object.
+    pub(super) fn whole() -> Self {
+        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms: 0, carry_level: Level::Unknown }
+    }
+}
+
+/// The search through one object.
+pub(super) struct Scan<'s> {
+    request: &'s Request,
+    settings: &'s ReadSettings,
+    row: &'s GenerationRow,
+    place: String,
+    parser: Parser,
+    /// What was found and not yet handed over.
+    pub(super) hits: Vec<Hit>,
+    /// The bytes in `hits`.
+    pub(super) held_bytes: usize,
+    /// How many lines were found.
+    pub(super) counted: u64,
+    carry_ms: UtcMs,
+    carry_level: Level,
+    event: Option<OpenEvent>,
+}
+
+/// The lines of an error event whose group is not yet known.
+#[derive(Default)]
+struct OpenEvent {
+    message: String,
+    trace: String,
+    lines: Vec<Hit>,
+}
+
+impl<'s> Scan<'s> {
+    pub(super) fn new(request: &'s Request, settings: &'s ReadSettings, row: &'s GenerationRow) -> Self {
+        Self {
+            request,
+            settings,
+            row,
+            place: row.place(),
+            parser: Parser::new(&settings.parse, row.object.day),
+            hits: Vec::new(),
+            held_bytes: 0,
+            counted: 0,
+            carry_ms: 0,
+            carry_level: Level::Unknown,
+            event: None,
+        }
+    }
+
+    /// Reads the stretches in order; after each piece asks `go_on`.
+    pub(super) fn read(
+        &mut self,
+        mirror: &Mirror,
+        ranges: &[Range],
+        go_on: &mut dyn FnMut(&mut Self) -> bool,
+    ) -> io::Result<()> {
+        let object = &self.row.object;
+        let file = mirror.open(&object.source, &object.key, object.generation)?;
+        let mut decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, file), &self.settings.limits);
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut at = 0;
+        for range in ranges {
+            io::copy(&mut (&mut decoder).take(range.offset.saturating_sub(at)), &mut io::sink())?;
+            at = range.offset.saturating_add(range.length);
+            (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
+            let mut stretch = (&mut decoder).take(range.length);
+            let mut number = range.first_line;
+            loop {
+                let len = fill(&mut stretch, &mut piece)?;
+                if len == 0 {
+                    break;
+                }
+                self.scan(&piece[..len], number);
+                number += memchr::memchr_iter(b'\n', &piece[..len]).count() as u64;
+                piece.drain(..len);
+                if !go_on(self) {
+                    return Ok(());
+                }
+            }
+            self.close_event();
+        }
+        Ok(())
+    }
+
+    /// Picks the matching lines of a piece that begins with line `number`.
+    fn scan(&mut self, piece: &[u8], number: u64) {
+        if self.request.group.is_some() {
+            return self.scan_events(piece, number);
+        }
+        let mut matches = Vec::new();
+        each_match(&self.request.expr, piece, number, |line| matches.push(line));
+        if self.request.count_only && !self.request.needs_events() {
+            self.counted += matches.len() as u64;
+        } else if matches.is_empty() {
+            self.follow_end(piece);
+        } else {
+            self.date_and_keep(piece, number, &matches);
+        }
+    }
+
+    /// Follows the events of a piece, so that each match gets its time and level, and keeps those wanted.
+    fn date_and_keep(&mut self, piece: &[u8], number: u64, matches: &[Line]) {
+        let mut matches = matches.iter().peekable();
+        for line in lines(piece, number) {
+            self.follow(&piece[line.start..line.end]);
+            if matches.next_if(|found| found.number == line.number).is_some() {
+                self.keep(piece, line);
+            }
+        }
+    }
+
+    /// Takes the time and level that the next piece inherits from this one's last event.
+    fn follow_end(&mut self, piece: &[u8]) {
+        let mut end = piece.len();
+        while end > 0 {
+            let start = memchr::memrchr(b'\n', &piece[..end - 1]).map_or(0, |newline| newline + 1);
+            let line = piece[start..end].strip_suffix(b"\n").unwrap_or(&piece[start..end]);
+            if let Parsed::Event(event) = self.parser.parse(line) {
+                self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
+                self.carry_level = event.level;
+                return;
+            }
+            end = start;
+        }
+    }
+
+    fn follow(&mut self, line: &[u8]) {
+        match self.parser.parse(line) {
+            Parsed::Event(event) => {
+                self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
+                self.carry_level = event.level;
+            }
+            Parsed::Continuation => {}
+            Parsed::Unparsed => self.carry_level = Level::Unknown,
+        }
+    }
+
+    fn keep(&mut self, piece: &[u8], line: Line) {
+        let request = self.request;
+        if !request.window.holds(self.carry_ms) || request.levels & self.carry_level.bit() == 0 {
+            return;
+        }
+        self.counted += 1;
+        if !request.count_only {
+            let hit = self.hit(&piece[line.start..line.end], line.number);
+            self.held_bytes += hit.raw.len() + 64;
+            self.hits.push(hit);
+        }
+    }
+
+    fn hit(&self, raw: &[u8], line: u64) -> Hit {
+        Hit {
+            time_ms: self.carry_ms,
+            level: self.carry_level,
+            app: self.row.object.app.clone(),
+            object: self.place.clone(),
+            line,
+            raw: raw.to_vec(),
+        }
+    }
+
+    /// Gathers the lines of each error event and keeps those of the wanted group.
+    fn scan_events(&mut self, piece: &[u8], number: u64) {
+        for line in lines(piece, number) {
+            let raw = &piece[line.start..line.end];
+            match self.parser.parse(raw) {
+                Parsed::Event(event) => {
+                    self.close_event();
+                    self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
+                    self.carry_level = event.level;
+                    if event.level.is_error() {
+                        self.event = Some(OpenEvent {
+                            message: event.message.text().into_owned(),
+                            trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
+                            lines: vec![self.hit(raw, line.number)],
+                        });
+                    }
+                }
+                Parsed::Continuation => self.continue_event(raw, line.number),
+                Parsed::Unparsed => self.close_event(),
+            }
+        }
+    }
+
+    fn continue_event(&mut self, raw: &[u8], line: u64) {
+        let hit = self.hit(raw, line);
+        if let Some(event) = &mut self.event {
+            crate::partial::add_trace_line(&mut event.trace, raw);
+            event.lines.push(hit);
+        }
+    }
+
+    fn close_event(&mut self) {
+        let Some(event) = self.event.take() else { return };
+        let trace = (!event.trace.is_empty()).then_some(event.trace.as_str());
+        if Some(crate::group::group(&event.message, trace).id) != self.request.group {
+            return;
+        }
+        let request = self.request;
+        for hit in event.lines {
+            let wanted = request.window.holds(hit.time_ms)
+                && request.levels & hit.level.bit() != 0
+                && request.expr.matches(&hit.raw);
+            if wanted {
+                self.counted += 1;
+                self.held_bytes += hit.raw.len();
+                if !request.count_only {
+                    self.hits.push(hit);
+                }
+            }
+        }
+    }
+}
+
+/// The place of a line in a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    start: usize,
+    end: usize,
+    number: u64,
+}
+
+/// Tops the piece up and returns the length of its whole lines; at the end of the stretch, of all of it.
+fn fill(stretch: &mut impl Read, piece: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        let before = piece.len();
+        let want = PIECE_BYTES.saturating_sub(before).max(PIECE_BYTES / 2) as u64;
+        let read = stretch.take(want).read_to_end(piece)?;
+        if read == 0 {
+            return Ok(piece.len());
+        }
+        if let Some(newline) = memchr::memrchr(b'\n', &piece[before..]) {
+            return Ok(before + newline + 1);
+        }
+    }
+}
+
+fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
+    let mut start = 0;
+    let mut number = first;
+    std::iter::from_fn(move || {
+        if start == piece.len() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', &piece[start..]).map_or(piece.len(), |newline| start + newline);
+        let line = Line { start, end, number };
+        start = (end + 1).min(piece.len());
+        number += 1;
+        Some(line)
+    })
+}
+
+/// Calls `found` with each line for which `expr` holds, in order. Where the expression requires some bytes,
+/// only the lines that hold them are looked at.
+fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) {
+    let Some(finder) = expr.required_bytes() else {
+        return lines(piece, first).filter(|line| expr.matches(&piece[line.start..line.end])).for_each(found);
+    };
+    let (mut from, mut number) = (0, first);
+    while let Some(at) = finder.find(&piece[from..]).map(|at| from + at) {
+        let start = memchr::memrchr(b'\n', &piece[from..at]).map_or(from, |newline| from + newline + 1);
+        number += memchr::memchr_iter(b'\n', &piece[from..start]).count() as u64;
+        let end = memchr::memchr(b'\n', &piece[at..]).map_or(piece.len(), |newline| at + newline);
+        let line = Line { start, end, number };
+        if expr.matches(&piece[start..end]) {
+            found(line);
+        }
+        from = (end + 1).min(piece.len());
+        number += 1;
+    }
+}

@@ -1,0 +1,200 @@
+//! The words of a line: what the index knows about it. A word is a maximal run of `[A-Za-z0-9_]` and
+//! bytes ≥ 0x80, compared without regard to ASCII case. JSON's escapes (RFC 8259, section 7: `\n`, `\"`,
+//! `\u00e9`, …) stand between words, so that `\nCaused` holds `caused` and not `ncaused`; any other
+//! backslash is an ordinary separator.
+
+/// The longest word that is indexed as itself. A longer one sets [`BlockWords::has_long`].
+pub const MAX_WORD_BYTES: usize = 200;
+
+const SEPARATOR: u8 = 0;
+const WORD: u8 = 1;
+const BACKSLASH: u8 = 2;
+
+/// What each byte is to the walk.
+const CLASS: [u8; 256] = {
+    let mut class = [SEPARATOR; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = byte as u8;
+        if value.is_ascii_alphanumeric() || value == b'_' || value >= 0x80 {
+            class[byte] = WORD;
+        }
+        byte += 1;
+    }
+    class[b'\\' as usize] = BACKSLASH;
+    class
+};
+
+/// Returns whether `byte` can stand in a word.
+pub fn is_word_byte(byte: u8) -> bool {
+    CLASS[byte as usize] == WORD
+}
+
+/// Returns the length of the JSON escape at the start of `rest`, which begins with a backslash;
+/// 1 when it is no escape.
+pub fn escape_len(rest: &[u8]) -> usize {
+    match rest.get(1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+        Some(b'u') if rest.len() >= 6 && rest[2..6].iter().all(u8::is_ascii_hexdigit) => 6,
+        _ => 1,
+    }
+}
+
+/// Calls `found` with the place of each word of `line`, as `start..end`, and returns whether there was a
+/// `\uXXXX` escape.
+pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
+    let mut has_unicode_escape = false;
+    let mut at = 0;
+    while at < line.len() {
+        match CLASS[line[at] as usize] {
+            WORD => {
+                let start = at;
+                at += 1;
+                while at < line.len() && CLASS[line[at] as usize] == WORD {
+                    at += 1;
+                }
+                found(start, at);
+            }
+            BACKSLASH => {
+                let len = escape_len(&line[at..]);
+                has_unicode_escape |= len == 6;
+                at += len;
+            }
+            _ => at += 1,
+        }
+    }
+    has_unicode_escape
+}
+
+/// Returns whether `line` holds `word` as a whole word, ignoring ASCII case.
+pub fn has_word(line: &[u8], word: &[u8]) -> bool {
+    let mut held = false;
+    each_word(line, |start, end| {
+        held |= line[start..end].eq_ignore_ascii_case(word)
+    });
+    held
+}
+
+/// The distinct words of a run of lines, lower-cased, in the order of their first appearance.
+#[derive(Debug, Default)]
+pub struct BlockWords {
+    bytes: Vec<u8>,
+    places: Vec<(u32, u32)>,
+    table: hashbrown::HashTable<u32>,
+    seed: foldhash::fast::FixedState,
+    /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
+    pub has_long: bool,
+    /// Whether there was a `\uXXXX` escape.
+    pub has_unicode_escape: bool,
+}
+
+impl BlockWords {
+    /// Adds the words of a line.
+    pub fn add_line(&mut self, line: &[u8]) {
+        let mut long = false;
+        let escaped = each_word(line, |start, end| {
+            if end - start > MAX_WORD_BYTES {
+                long = true;
+            } else {
+                self.add(&line[start..end]);
+            }
+        });
+        self.has_long |= long;
+        self.has_unicode_escape |= escaped;
+    }
+
+    fn add(&mut self, word: &[u8]) {
+        use std::hash::{BuildHasher, Hasher};
+        let start = self.bytes.len();
+        self.bytes.extend(word.iter().map(u8::to_ascii_lowercase));
+        let lower = &self.bytes[start..];
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(lower);
+        let hash = hasher.finish();
+        let (bytes, places) = (&self.bytes, &self.places);
+        let same = |&place: &u32| {
+            let (from, to) = places[place as usize];
+            &bytes[from as usize..to as usize] == lower
+        };
+        if self.table.find(hash, same).is_some() {
+            self.bytes.truncate(start);
+            return;
+        }
+        let place = self.places.len() as u32;
+        self.places.push((start as u32, self.bytes.len() as u32));
+        let (bytes, places, seed) = (&self.bytes, &self.places, &self.seed);
+        self.table.insert_unique(hash, place, |&place| {
+            let (from, to) = places[place as usize];
+            let mut hasher = seed.build_hasher();
+            hasher.write(&bytes[from as usize..to as usize]);
+            hasher.finish()
+        });
+    }
+
+    /// Returns the words.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.places
+            .iter()
+            .map(|&(from, to)| &self.bytes[from as usize..to as usize])
+    }
+
+    /// Returns the number of words.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Returns whether there are no words.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+        self.table.clear();
+        self.has_long = false;
+        self.has_unicode_escape = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &[u8]) -> Vec<String> {
+        let mut block = BlockWords::default();
+        block.add_line(line);
+        block
+            .iter()
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn escapes_stand_between_words() {
+        assert_eq!(
+            words(br#"{"a":"x\nCaused by\tat\\node C:\data"}"#),
+            ["a", "x", "caused", "by", "at", "node", "c", "data"]
+        );
+        assert_eq!(words(br"caf\u00e9 \u12 \"), ["caf", "u12"]);
+        assert_eq!(words("Zürich é".as_bytes()), ["zürich", "é"]);
+    }
+
+    #[test]
+    fn words_are_distinct_without_regard_to_case() {
+        assert_eq!(words(b"Error error ERROR order_7"), ["error", "order_7"]);
+        assert!(has_word(b"an ERROR here", b"error"));
+        assert!(!has_word(b"errors", b"error"));
+    }
+
+    #[test]
+    fn a_long_word_is_flagged_and_not_kept() {
+        let mut block = BlockWords::default();
+        block.add_line(&[b'x'; MAX_WORD_BYTES + 1]);
+        assert!(block.has_long && block.is_empty());
+        block.clear();
+        block.add_line(&[b'x'; MAX_WORD_BYTES]);
+        assert!(!block.has_long && block.len() == 1);
+    }
+}
