@@ -1,0 +1,73 @@
+//! Writes the corpus of docs/performance.md: `cargo bench --bench corpus -- DIR [LINES]`. Two million lines
+//! (about 1 GB) by default, 5 % of them errors with traces of 1 to 8 KB, in 48 objects of three applications
+//! and four days; the same on every machine.
+
+#![expect(clippy::print_stdout, reason = "a program for developers, with one line to say")]
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gzette::demo::lines::{ERRORS, write_error, write_info};
+use gzette::demo::random::Random;
+use gzette::model::{DAY_MS, HOUR_MS};
+
+const APPS: [&str; 3] = ["checkout-api", "inventory-sync", "payments-worker"];
+const DAYS: u64 = 4;
+const OBJECTS_A_DAY: u64 = 4;
+const OBJECTS: u64 = APPS.len() as u64 * DAYS * OBJECTS_A_DAY;
+/// 2026-01-05T00:00:00Z, a Monday.
+const START_MS: i64 = 1_767_571_200_000;
+
+fn main() {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let dir = PathBuf::from(args.next().expect("usage: cargo bench --bench corpus -- DIR [LINES]"));
+    let lines: u64 = args.next().map_or(2_000_000, |lines| lines.parse().expect("LINES is a number"));
+    let bytes: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|half| {
+                let dir = &dir;
+                scope.spawn(move || {
+                    (half..OBJECTS).step_by(2).map(|number| write_object(dir, number, lines / OBJECTS)).sum::<u64>()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a writer failed")).sum()
+    });
+    println!("{OBJECTS} objects, {} lines, {bytes} raw bytes in {}", lines / OBJECTS * OBJECTS, dir.display());
+}
+
+/// Writes one object; returns its raw bytes.
+fn write_object(dir: &std::path::Path, number: u64, lines: u64) -> u64 {
+    let app = APPS[(number % 3) as usize];
+    let (day, part) = (number / 3 % DAYS, number / 3 / DAYS);
+    let start_ms = START_MS + day as i64 * DAY_MS + part as i64 * 6 * HOUR_MS;
+    let folder = dir.join("logs").join(app).join(format!("202601{:02}", 5 + day));
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let file = fs::File::create(folder.join(format!("{app}_{part}.gz"))).expect("the object can be made");
+    let mut encoder = GzEncoder::new(std::io::BufWriter::new(file), Compression::new(6));
+    let mut random = Random::new(number + 1);
+    let errors: Vec<_> = ERRORS.iter().filter(|kind| !kind.exceptions.is_empty()).collect();
+    let mut text = String::new();
+    let mut bytes = 0;
+    for line in 0..lines {
+        let time_ms = start_ms + (line as i64 * 6 * HOUR_MS) / lines as i64;
+        if random.chance(5, 100) {
+            let kind = random.pick(&errors);
+            let trace_bytes = 1_000 + random.below(7_000);
+            write_error(&mut text, &mut random, time_ms, kind, trace_bytes as usize);
+        } else {
+            write_info(&mut text, &mut random, time_ms);
+        }
+        if text.len() > 1 << 16 {
+            bytes += text.len() as u64;
+            encoder.write_all(text.as_bytes()).expect("the object can be written");
+            text.clear();
+        }
+    }
+    encoder.write_all(text.as_bytes()).expect("the object can be written");
+    encoder.finish().and_then(|mut file| file.flush()).expect("the object can be written");
+    bytes + text.len() as u64
+}

@@ -1,1 +1,0 @@
-//! A week of made-up FluentD objects, seeded.
