@@ -1,1 +1,207 @@
-//! The local gz files: safe names, temporary file, fsync, rename.
+//! The local gz files: safe names, temporary file, fsync, rename; the only mmap. What is in the mirror
+//! and why is the ledger's business; this only keeps bytes.
+//!
+//! ```text
+//! mirror/<source>/<segment>/.../<last segment>~<generation, 16 hex digits>
+//! mirror/.tmp/                                    unfinished files
+//! ```
+//! The path is a pure function of (source, key, generation), and different ones never share a path:
+//! - a segment is percent-encoded but for `A-Z a-z 0-9 . _ -`; a leading dot is encoded too, so that neither `.`
+//!   nor `..` nor a hidden file comes out; an empty segment (`a//b`, `/a`, `a/`) is a lone `%`;
+//! - only files hold a `~`, so a key may also be the folder of another;
+//! - a segment over 200 bytes becomes `%h` and its BLAKE3; a key of over 32 segments or 1,000 encoded bytes
+//!   becomes `%k` and the BLAKE3 of the key, directly below its source;
+//! - keys that differ only in case have different generations, hence different file names, also where the
+//!   file system does not tell case.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::model::GenerationId;
+
+/// What stays as it is in a file name.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+/// The longest encoded segment; with `~` and a generation far below the 255 bytes of common file systems.
+const MAX_SEGMENT_BYTES: usize = 200;
+/// The deepest a key may go.
+const MAX_SEGMENTS: usize = 32;
+/// The longest encoded key; the rest of Linux's 4,096 bytes a path is left to the folder above.
+const MAX_KEY_BYTES: usize = 1000;
+/// The folder of unfinished files; no source is encoded so.
+const TEMPORARY: &str = ".tmp";
+
+/// The folder of mirrored objects. Errors name the path they are about.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    dir: PathBuf,
+}
+
+impl Mirror {
+    /// Returns the mirror in `dir`, which need not exist yet.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Returns the path of one version of an object.
+    pub fn path(&self, source: &str, key: &str, generation: GenerationId) -> PathBuf {
+        let mut path = self.dir.join(encode_segment(source));
+        path.push(encode_key(key));
+        let mut whole: OsString = path.into_os_string();
+        whole.push(format!("~{generation}"));
+        whole.into()
+    }
+
+    /// Removes what an interrupted run left unfinished. Returns how many files. Only for the holder of the state
+    /// directory's lock.
+    pub fn clean(&self) -> io::Result<u64> {
+        let dir = self.dir.join(TEMPORARY);
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => named(entries, "read", &dir)?,
+        };
+        let mut removed = 0;
+        for entry in entries {
+            let path = named(entry, "read", &dir)?.path();
+            named(fs::remove_file(&path), "remove", &path)?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Writes one version of an object; when it returns, the file is whole and will survive a power cut. An older
+    /// file of the same name is replaced.
+    pub fn write(&self, source: &str, key: &str, generation: GenerationId, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(source, key, generation);
+        let folder = path.parent().unwrap_or(&self.dir);
+        let temporary = self.dir.join(TEMPORARY);
+        create_durably(&temporary)?;
+        create_durably(folder)?;
+        let mut file = named(
+            tempfile::NamedTempFile::new_in(&temporary),
+            "create in",
+            &temporary,
+        )?;
+        named(file.write_all(bytes), "write", &path)?;
+        named(file.as_file().sync_all(), "sync", &path)?;
+        named(
+            file.persist(&path).map_err(|error| error.error),
+            "rename to",
+            &path,
+        )?;
+        sync_folder(folder)
+    }
+
+    /// Opens one version of an object.
+    pub fn open(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<File> {
+        let path = self.path(source, key, generation);
+        named(File::open(&path), "open", &path)
+    }
+
+    /// Maps one version of an object into memory.
+    #[expect(
+        unsafe_code,
+        reason = "a memory map is unsafe by nature; this is the only one"
+    )]
+    pub fn map(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Mmap> {
+        let file = self.open(source, key, generation)?;
+        // SAFETY: gzette writes mirrored files under another name, never changes them after the rename and removes
+        // them by unlinking, which leaves a map whole. The state directory is gzette's own: whoever
+        // truncates files in it can stop the process (SIGBUS), like whoever damages its database.
+        let map = unsafe { Mmap::map(&file) };
+        named(map, "map", &self.path(source, key, generation))
+    }
+
+    /// Returns the length of one version of an object in bytes; `None` when it is not in the mirror.
+    pub fn len(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Option<u64>> {
+        let path = self.path(source, key, generation);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => named(Err(error), "look at", &path),
+        }
+    }
+
+    /// Removes one version of an object, and the folders that this leaves empty. Returns whether it was there.
+    pub fn remove(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<bool> {
+        let path = self.path(source, key, generation);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            removed => named(removed, "remove", &path)?,
+        }
+        let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.dir);
+        for folder in folders {
+            // Refused while something else lies in it, which is the common case.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn encode_key(key: &str) -> String {
+    let encoded: Vec<String> = key
+        .split('/')
+        .take(MAX_SEGMENTS + 1)
+        .map(encode_segment)
+        .collect();
+    let bytes: usize = encoded.iter().map(|segment| segment.len() + 1).sum();
+    if encoded.len() > MAX_SEGMENTS || bytes > MAX_KEY_BYTES {
+        return format!("%k{}", blake3::hash(key.as_bytes()));
+    }
+    encoded.join("/")
+}
+
+fn encode_segment(segment: &str) -> String {
+    let encoded = match segment.strip_prefix('.') {
+        _ if segment.is_empty() => "%".to_owned(),
+        Some(rest) => format!("%2E{}", utf8_percent_encode(rest, ENCODED)),
+        None => utf8_percent_encode(segment, ENCODED).to_string(),
+    };
+    if encoded.len() > MAX_SEGMENT_BYTES {
+        return format!("%h{}", blake3::hash(segment.as_bytes()));
+    }
+    encoded
+}
+
+/// Creates a folder and what it lies in; a folder is only safe once the one above is synced.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+        create_durably(above)?;
+    }
+    match fs::create_dir(folder) {
+        // Another writer was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        created => named(created, "create", folder)?,
+    }
+    folder.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    named(
+        File::open(folder).and_then(|folder| folder.sync_all()),
+        "sync",
+        folder,
+    )
+}
+
+/// Says in the error what was tried with which path; the kind stays.
+fn named<T>(result: io::Result<T>, what: &str, path: &Path) -> io::Result<T> {
+    result.map_err(|error| io::Error::new(error.kind(), format!("{what} `{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,0 @@
-//! Listing and ledger to what to get, keep and replace. Pure.

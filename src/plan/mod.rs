@@ -1,0 +1,39 @@
+//! Listing and ledger to what to list, get, keep and mark as gone. Pure: `now` and what the ledger
+//! knows are parameters, the answers are values; [`crate::sync`] carries them out.
+//!
+//! - [`Layout`]: which part of a key names the application and the day;
+//! - [`Survey`]: which prefixes this run lists, and why ([`Why`]);
+//! - [`diff`]: a complete listing against the known objects;
+//! - [`is_to_try`]: which objects that are not in the mirror are asked for in this run.
+//!
+//! # What an idle run costs
+//! With `{app}/{date:%Y%m%d}/`, A applications, W existing day prefixes from today+1 back to
+//! today−`look_back_days`, and n older ones in range, a run every ten minutes sends
+//!
+//! ```text
+//! 1 (applications) + A (their days) + W (look-back) + at most ceil(n / 144) + 1 (older, in turn)
+//! ```
+//!
+//! listings of one request for each begun thousand entries, and no read. Over a whole day the last
+//! term adds up to n. A missed run is made up for: its share of the older days goes to the next.
+
+mod diff;
+mod layout;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+pub use diff::{Arranged, Diff, KnownObject, ObjectState, PlacedObject, arrange, diff, is_to_try};
+pub use layout::{Layout, LayoutError, Level, Placement};
+pub use survey::{KnownListing, ListTask, Reach, Survey, Why};
+
+use crate::model::{DAY_MS, UtcMs};
+
+/// The application of a key that the layout gives none.
+pub const UNPLACED_APP: &str = "unplaced";
+
+/// Returns whether the moment `phase_ms` after any midnight (UTC) has passed after `since_ms` and by `now_ms`.
+fn has_passed(phase_ms: i64, since_ms: UtcMs, now_ms: UtcMs) -> bool {
+    let days = |time_ms: UtcMs| time_ms.saturating_sub(phase_ms).div_euclid(DAY_MS);
+    days(now_ms) > days(since_ms)
+}

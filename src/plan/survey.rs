@@ -1,0 +1,319 @@
+//! Which prefixes a run lists. A state machine without I/O: it hands out tasks, is told what each
+//! found, and hands out what follows from that.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::model::{DAY_MS, Day, HOUR_MS, UtcMs};
+
+use super::{Layout, Level, has_passed};
+
+/// How long a prefix that has never been listed, or failed the last time, rests before the next try;
+/// inside the look-back it does not rest.
+const RETRY_MS: i64 = HOUR_MS;
+
+/// What the ledger knows of a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownListing {
+    /// The whole prefix.
+    pub prefix: String,
+    /// The last try; 0 when it has been seen in a listing and not been listed itself.
+    pub tried_ms: UtcMs,
+    /// The last complete listing.
+    pub listed_ms: Option<UtcMs>,
+    /// Its objects and prefixes.
+    pub entries: Option<u64>,
+    /// Whether the last try failed.
+    pub failed: bool,
+}
+
+/// How far a run looks, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Today where the keys are named.
+    pub today: Day,
+    /// Days before today that are listed on every run.
+    pub look_back_days: u32,
+    /// Days before `first_day` that belong to the source; 0 for all there are.
+    pub backfill_days: u32,
+    /// The day of the source's first run.
+    pub first_day: Day,
+    /// Now.
+    pub now_ms: UtcMs,
+    /// The run before this one; `None` for the first.
+    pub last_run_ms: Option<UtcMs>,
+}
+
+impl Reach {
+    /// Returns the days listed on every run: to tomorrow, for clocks and zones that are ahead.
+    pub fn look_back(&self) -> (Day, Day) {
+        (
+            before(self.today, self.look_back_days),
+            self.today.tomorrow().unwrap_or(Day::MAX),
+        )
+    }
+
+    /// Returns the first day that belongs to the source.
+    pub fn floor(&self) -> Day {
+        match self.backfill_days {
+            0 => Day::MIN,
+            days => before(self.first_day, days).min(self.look_back().0),
+        }
+    }
+
+    /// Returns the part of a day since the run before, at most one; a run in the future was a wrong clock.
+    fn elapsed_ms(&self) -> i64 {
+        match self.last_run_ms {
+            Some(last_ms) if last_ms <= self.now_ms => (self.now_ms - last_ms).min(DAY_MS),
+            _ => DAY_MS,
+        }
+    }
+}
+
+/// Why a prefix is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum Why {
+    /// It holds applications or days that are looked at on every run.
+    Discover,
+    /// Its day is in the look-back, where objects are still arriving.
+    LookBack,
+    /// The layout's folders name no day: everything is listed on every run.
+    Undated,
+    /// It has never been listed.
+    New,
+    /// It is older and its turn of the day has come.
+    InTurn,
+    /// An object of it was missing or changed when it was to be read.
+    Again,
+}
+
+/// A prefix to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListTask {
+    /// The whole prefix, empty or ending in `/`.
+    pub prefix: String,
+    /// Whether only up to the next `/`.
+    pub delimited: bool,
+    /// Why.
+    pub why: Why,
+}
+
+/// The prefixes that one run lists, found level by level.
+///
+/// - The root and every level above the date: on every run.
+/// - Days (and the years and months above them) that meet the look-back: on every run, if they exist.
+/// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
+///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
+///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
+/// - A prefix that was never listed and failed: again after an hour.
+/// - Days before the backfill: never.
+/// - A prefix that is no longer there though its last listing held objects: like any other, so that an empty
+///   listing shows that they are gone; after that no more.
+pub struct Survey<'a> {
+    layout: &'a Layout,
+    reach: &'a Reach,
+    root: String,
+    known: HashMap<String, KnownListing>,
+    seen: HashSet<String>,
+    ready: Vec<ListTask>,
+    /// Older prefixes and whether each is a listing with delimiter.
+    older: BTreeMap<String, bool>,
+    stage: Stage,
+    /// Prefixes passed over because they start with other text than the layout's.
+    pub outside: u64,
+    /// Prefixes passed over because their days lie before the backfill.
+    pub too_old: u64,
+    /// Prefixes below which a placeholder of the layout does not fit.
+    pub strays: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Root,
+    Known,
+    InTurn,
+    Done,
+}
+
+impl<'a> Survey<'a> {
+    /// Starts a survey of the source below `prefix` (empty or ending in `/`).
+    pub fn new(layout: &'a Layout, prefix: &str, reach: &'a Reach, known: Vec<KnownListing>) -> Self {
+        let known = known
+            .into_iter()
+            .map(|listing| (listing.prefix.clone(), listing))
+            .collect();
+        Self {
+            layout,
+            reach,
+            root: prefix.to_owned(),
+            known,
+            seen: HashSet::new(),
+            ready: Vec::new(),
+            older: BTreeMap::new(),
+            stage: Stage::Root,
+            outside: 0,
+            too_old: 0,
+            strays: Vec::new(),
+        }
+    }
+
+    /// Returns what can be listed now, newest days first; empty when the survey is complete. The first answer is
+    /// the root alone, so that a source that cannot be read costs one request.
+    pub fn next_tasks(&mut self) -> Vec<ListTask> {
+        while self.ready.is_empty() && self.stage != Stage::Done {
+            self.advance();
+        }
+        let mut tasks = std::mem::take(&mut self.ready);
+        tasks.sort_by(|one, other| other.prefix.cmp(&one.prefix));
+        tasks
+    }
+
+    /// Notes the prefixes that a listing with delimiter found. Returns those that are new and in range, for
+    /// the ledger to remember should this run not reach them.
+    pub fn found(&mut self, children: &[String]) -> Vec<String> {
+        let mut fresh = Vec::new();
+        for child in children {
+            let Some(relative) = child.strip_prefix(&self.root) else {
+                continue;
+            };
+            let prefix = match self.layout.level(relative) {
+                Level::Folder { .. } => format!("{}{}", self.root, self.layout.descend(relative)),
+                Level::Stray | Level::Outside => child.clone(),
+            };
+            if self.consider(&prefix) && !self.known.contains_key(&prefix) {
+                fresh.push(prefix);
+            }
+        }
+        fresh
+    }
+
+    fn advance(&mut self) {
+        self.stage = match self.stage {
+            Stage::Root => {
+                let root = format!("{}{}", self.root, self.layout.descend(""));
+                self.consider(&root);
+                Stage::Known
+            }
+            Stage::Known => {
+                let held = |listing: &&KnownListing| listing.entries != Some(0);
+                let mut held: Vec<String> = self
+                    .known
+                    .values()
+                    .filter(held)
+                    .map(|listing| listing.prefix.clone())
+                    .collect();
+                held.sort();
+                for prefix in held {
+                    self.consider(&prefix);
+                }
+                Stage::InTurn
+            }
+            Stage::InTurn | Stage::Done => {
+                self.take_turns();
+                Stage::Done
+            }
+        };
+    }
+
+    /// Decides about a prefix once. Returns whether it is of this source and in range.
+    fn consider(&mut self, prefix: &str) -> bool {
+        let Some(relative) = prefix.strip_prefix(&self.root) else {
+            return false;
+        };
+        if !self.seen.insert(prefix.to_owned()) {
+            return false;
+        }
+        match self.layout.level(relative) {
+            Level::Outside => {
+                self.outside += 1;
+                false
+            }
+            Level::Stray => {
+                self.strays.push(prefix.to_owned());
+                self.put_off(prefix, false);
+                true
+            }
+            Level::Folder { is_leaf, days: None } => {
+                let why = if is_leaf { Why::Undated } else { Why::Discover };
+                self.put_now(prefix, !is_leaf, why);
+                true
+            }
+            Level::Folder {
+                is_leaf,
+                days: Some(days),
+            } => self.consider_days(prefix, is_leaf, days),
+        }
+    }
+
+    fn consider_days(&mut self, prefix: &str, is_leaf: bool, (first, last): (Day, Day)) -> bool {
+        let (start, end) = self.reach.look_back();
+        if last < self.reach.floor() {
+            self.too_old += 1;
+            return false;
+        }
+        if first <= end && last >= start {
+            let why = if is_leaf { Why::LookBack } else { Why::Discover };
+            self.put_now(prefix, !is_leaf, why);
+        } else {
+            self.put_off(prefix, !is_leaf);
+        }
+        true
+    }
+
+    fn put_now(&mut self, prefix: &str, delimited: bool, why: Why) {
+        self.ready.push(ListTask {
+            prefix: prefix.to_owned(),
+            delimited,
+            why,
+        });
+    }
+
+    /// Lists at once what never was, and leaves the rest to its turn.
+    fn put_off(&mut self, prefix: &str, delimited: bool) {
+        match self.known.get(prefix) {
+            Some(known) if known.listed_ms.is_some() => {
+                self.older.insert(prefix.to_owned(), delimited);
+            }
+            Some(known) if !is_rested(known.tried_ms, RETRY_MS, self.reach.now_ms) => {}
+            _ => self.put_now(prefix, delimited, Why::New),
+        }
+    }
+
+    fn take_turns(&mut self) {
+        let count = self.older.len() as i64;
+        let limit = (count * self.reach.elapsed_ms() + DAY_MS - 1) / DAY_MS + 1;
+        let mut due: Vec<(UtcMs, &String, bool)> = (0..)
+            .zip(&self.older)
+            .filter_map(|(rank, (prefix, delimited))| {
+                let known = self.known.get(prefix)?;
+                self.is_due(known, rank * DAY_MS / count)
+                    .then_some((known.tried_ms, prefix, *delimited))
+            })
+            .collect();
+        due.sort_unstable();
+        due.truncate(limit as usize);
+        let tasks = due.into_iter().map(|(_, prefix, delimited)| ListTask {
+            prefix: prefix.clone(),
+            delimited,
+            why: Why::InTurn,
+        });
+        self.ready.extend(tasks);
+    }
+
+    fn is_due(&self, known: &KnownListing, phase_ms: i64) -> bool {
+        let now_ms = self.reach.now_ms;
+        if known.failed {
+            return is_rested(known.tried_ms, RETRY_MS, now_ms);
+        }
+        is_rested(known.tried_ms, DAY_MS, now_ms) || has_passed(phase_ms, known.tried_ms, now_ms)
+    }
+}
+
+/// Whether the last try is long enough ago; a try in the future was a wrong clock and does not count.
+fn is_rested(tried_ms: UtcMs, rest_ms: i64, now_ms: UtcMs) -> bool {
+    tried_ms > now_ms || now_ms - tried_ms >= rest_ms
+}
+
+fn before(day: Day, days: u32) -> Day {
+    day.checked_sub(jiff::Span::new().days(i64::from(days.min(100_000))))
+        .unwrap_or(Day::MIN)
+}
