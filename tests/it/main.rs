@@ -1,1 +1,4 @@
 //! The integration tests: one binary, a module a feature.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod servers;
