@@ -1,1 +1,299 @@
 //! Line to event, one file per format; time stamps and zones.
+//!
+//! A [`Parser`] reads the lines of one object in order. Each format knows its own lines by their syntax; the
+//! one that most of an object's lines had so far is tried first, the others after it, so that a JSON line in a
+//! text log is understood as well. Joining continuation lines to their event is the caller's part.
+
+mod json;
+mod out_file;
+mod sample;
+#[cfg(test)]
+mod tests;
+mod text;
+mod time;
+
+pub use json::FieldNames;
+pub use sample::{SampleText, read_sample};
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+
+use self::json::Names;
+use self::time::Clock;
+use crate::model::{Day, Event, Field, Level, UtcMs};
+
+/// The version of what lines are read as. A change that reads any line differently adds one.
+pub const PARSER_VERSION: u32 = 1;
+
+/// How the lines of an object are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// FluentD's `out_file`: time, tab, tag, tab, JSON object.
+    OutFile,
+    /// Text with a time or a level near the start of an event's first line.
+    Text,
+}
+
+impl Format {
+    /// All formats, in the order in which they are tried.
+    pub const ALL: [Self; 3] = [Self::Json, Self::OutFile, Self::Text];
+
+    /// Returns the name used in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::OutFile => "out_file",
+            Self::Text => "text",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| format!("unknown format `{name}`; one of json, out_file, text"))
+    }
+}
+
+/// How a source's lines are to be read.
+#[derive(Clone, Debug)]
+pub struct ParseSettings {
+    /// The zone of time stamps without one.
+    pub zone: TimeZone,
+    /// The format to try first; `None` to find out.
+    pub format: Option<Format>,
+    /// The names that fields of JSON lines have.
+    pub fields: FieldNames,
+}
+
+impl Default for ParseSettings {
+    fn default() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+            format: None,
+            fields: FieldNames::default(),
+        }
+    }
+}
+
+/// What a line is. A line is always exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// It starts an event.
+    Event(Event<'a>),
+    /// It belongs to the event before it.
+    Continuation,
+    /// No format accepts it.
+    Unparsed,
+}
+
+/// The lines in a row without any mark of a stack trace that still belong to one, when they follow it in a
+/// text log: the further lines of an exception's message.
+const UNMARKED_LINES: u32 = 8;
+
+/// A parser of the lines of one object.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    format: Option<Format>,
+    names: Names,
+    clock: Clock,
+    day: Option<Day>,
+    /// The events of each format so far, in the order of [`Format::ALL`].
+    seen: [u64; 3],
+    open: Option<Open>,
+}
+
+/// The event that a continuation line would belong to.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    level: Level,
+    format: Format,
+    /// How many more lines without a mark belong to it.
+    unmarked: u32,
+}
+
+impl Parser {
+    /// Returns a parser of an object whose key names `day`; stamps without a date or a year take theirs from it.
+    pub fn new(settings: &ParseSettings, day: Option<Day>) -> Self {
+        Self {
+            format: settings.format,
+            names: Names::new(&settings.fields),
+            clock: Clock::new(&settings.zone),
+            day,
+            seen: [0; 3],
+            open: None,
+        }
+    }
+
+    /// Reads the object's next line, which may end with `\r`.
+    pub fn parse<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
+        self.read(line, false)
+    }
+
+    /// Reads the object's next line when it was cut at the line limit: a JSON object may break off in a value, which
+    /// then counts as far as it goes.
+    pub fn parse_cut<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
+        self.read(line, true)
+    }
+
+    /// Returns the format that most events so far had; the configured one before the first.
+    pub fn format(&self) -> Option<Format> {
+        let most = self.seen.iter().copied().max().filter(|&most| most > 0);
+        let at = most.and_then(|most| self.seen.iter().position(|&seen| seen == most));
+        at.map(|at| Format::ALL[at]).or(self.format)
+    }
+
+    fn read<'a>(&mut self, line: &'a [u8], cut: bool) -> Parsed<'a> {
+        let line = strip(line);
+        let Some((format, event)) = self.event(line, cut) else {
+            return self.continuation(line);
+        };
+        if format != Format::Text && self.continues_as_event(&event) {
+            return Parsed::Continuation;
+        }
+        self.seen[format as usize] += 1;
+        self.open = Some(Open {
+            level: event.level,
+            format,
+            unmarked: 0,
+        });
+        Parsed::Event(event)
+    }
+
+    fn event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<(Format, Event<'a>)> {
+        let first = self.format.or_else(|| self.format()).unwrap_or(Format::Json);
+        if let Some(event) = self.event_of(first, line, cut) {
+            return Some((first, event));
+        }
+        let others = Format::ALL.into_iter().filter(|&format| format != first);
+        others
+            .into_iter()
+            .find_map(|format| Some((format, self.event_of(format, line, cut)?)))
+    }
+
+    fn event_of<'a>(&mut self, format: Format, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
+        match format {
+            Format::Json => self.json_event(line, cut),
+            Format::OutFile => {
+                let (time_ms, json) = out_file::split(line, &mut self.clock)?;
+                let mut event = self.json_event(json, cut)?;
+                event.time_ms = event.time_ms.or(Some(time_ms));
+                Some(event)
+            }
+            Format::Text => text::event(line, &mut self.clock, self.day),
+        }
+    }
+
+    fn json_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
+        let fields = json::fields(line, &self.names, cut)?;
+        let mut event = Event {
+            time_ms: fields.time.and_then(|field| self.time_of(&field)),
+            level: fields.level.map(|field| level_of(field.raw)).unwrap_or_default(),
+            logger: fields.logger,
+            thread: fields.thread,
+            message: fields.message.unwrap_or_default(),
+            trace: fields.trace,
+        };
+        if fields.level.is_none() || event.time_ms.is_none() {
+            self.read_message_head(&mut event);
+        }
+        if fields.message.is_none() && fields.trace.is_none() {
+            event.message = Field::plain(line);
+        }
+        Some(event)
+    }
+
+    fn time_of(&mut self, field: &Field<'_>) -> Option<UtcMs> {
+        if field.escaped {
+            return time::read(field.text().as_bytes(), &mut self.clock);
+        }
+        time::read(field.raw, &mut self.clock)
+    }
+
+    /// Takes what the JSON around a text line does not say from the head of that line, as collectors that wrap lines
+    /// leave it: `{"log":"2023-10-30 06:10:37 ERROR ..."}`.
+    fn read_message_head(&mut self, event: &mut Event<'_>) {
+        let Some(head) = text::event(event.message.raw, &mut self.clock, self.day) else {
+            return;
+        };
+        event.time_ms = event.time_ms.or(head.time_ms);
+        if event.level == Level::Unknown {
+            event.level = head.level;
+        }
+        event.logger = event.logger.or(head.logger);
+        event.thread = event.thread.or(head.thread);
+    }
+
+    /// Returns whether an event of its own is only a line of the stack trace before it, wrapped by a collector: its
+    /// message is such a line, the line before belongs to an event, and their levels do not differ.
+    fn continues_as_event(&mut self, event: &Event<'_>) -> bool {
+        let Some(open) = &mut self.open else {
+            return false;
+        };
+        event.trace.is_none()
+            && (event.level == Level::Unknown || event.level == open.level)
+            && text::is_trace_line(&event.message)
+    }
+
+    /// Decides about a line that starts no event. See [`text::continues`]; in a text log the lines between those
+    /// with a mark belong to the trace too, [`UNMARKED_LINES`] in a row.
+    fn continuation<'a>(&mut self, line: &[u8]) -> Parsed<'a> {
+        let Some(open) = &mut self.open else {
+            return Parsed::Unparsed;
+        };
+        if text::continues(line) {
+            open.unmarked = if open.format == Format::Text {
+                UNMARKED_LINES
+            } else {
+                0
+            };
+            return Parsed::Continuation;
+        }
+        if open.unmarked > 0 && !line.starts_with(b"{") {
+            open.unmarked -= 1;
+            return Parsed::Continuation;
+        }
+        self.open = None;
+        Parsed::Unparsed
+    }
+}
+
+/// Takes off what is not part of the line: a byte order mark, the `\r` of `\r\n`, NULs that a crash left around it.
+fn strip(line: &[u8]) -> &[u8] {
+    let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    while let [b'\0', rest @ ..] | [rest @ .., b'\0' | b'\r'] = line {
+        line = rest;
+    }
+    line
+}
+
+/// Returns the level that a field holds: a word, a syslog severity (RFC 5424, one digit), or a number of bunyan and
+/// pino (10 `trace` to 60 `fatal`).
+fn level_of(raw: &[u8]) -> Level {
+    if let Some(level) = Level::from_word(raw) {
+        return level;
+    }
+    let word = raw.trim_ascii();
+    match word {
+        [severity @ b'0'..=b'7'] => text::syslog_level(severity - b'0'),
+        [tens @ b'1'..=b'6', b'0'..=b'9'] => Level::from_number(tens - b'0'),
+        [b'[', word @ .., b']'] => Level::from_word(word).unwrap_or_default(),
+        [letter] => text::letter_level(*letter),
+        _ => Level::from_word(word).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,339 @@
+//! Gzip (RFC 1952) with any number of members, one decompressor for all of them. Files with a member a
+//! line are common, so that what a member costs beside its bytes counts.
+
+use std::io::{self, Read};
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+
+use super::input::Input;
+use super::{Budget, DamageLog, TOO_DENSE, TOO_LONG, TOO_MANY};
+
+/// The longest header that is read: an extra field of 64 KiB, a name and a comment.
+const HEADER_BYTES: usize = 96 << 10;
+/// A header without its optional fields.
+const FIXED_BYTES: usize = 10;
+/// The checksum and the length behind a member.
+const TRAILER_BYTES: usize = 8;
+/// The stretches after which no further member is searched for: a hostile object could make each search
+/// decode the same bytes again.
+const MAX_STRETCHES: u64 = 10_000;
+
+/// A reader of the decoded bytes of gzip members.
+pub(super) struct Gzip<R> {
+    input: Input<R>,
+    inflate: Decompress,
+    crc: Crc,
+    state: State,
+    budget: Budget,
+    log: DamageLog,
+    members: u64,
+    /// Where the current or last member starts.
+    member_at: u64,
+    /// Where the compressed bytes of a member start whose checksum was wrong: its end may be wrong as well.
+    suspect_at: Option<u64>,
+    /// Whether the decoded bytes are compressed themselves.
+    holds_compressed: bool,
+    /// Whether the last byte given ends a line.
+    at_line_start: bool,
+    /// Whether damage ended the last line.
+    torn: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between members.
+    Boundary,
+    /// In a member's compressed bytes.
+    Body,
+    /// Behind a member's compressed bytes.
+    Trailer,
+    /// Looking for the next member.
+    Search,
+    Done,
+}
+
+impl<R: Read> Gzip<R> {
+    pub(super) fn new(input: Input<R>, budget: Budget) -> Self {
+        Self {
+            input,
+            inflate: Decompress::new(false),
+            crc: Crc::new(),
+            state: State::Boundary,
+            budget,
+            log: DamageLog::default(),
+            members: 0,
+            member_at: 0,
+            suspect_at: None,
+            holds_compressed: false,
+            at_line_start: true,
+            torn: false,
+        }
+    }
+
+    pub(super) fn input(&self) -> &Input<R> {
+        &self.input
+    }
+
+    pub(super) fn log(&self) -> &DamageLog {
+        &self.log
+    }
+
+    pub(super) fn members(&self) -> u64 {
+        self.members
+    }
+
+    pub(super) fn set_holds_compressed(&mut self) {
+        self.holds_compressed = true;
+    }
+
+    /// Fills `out` as far as it can without waiting for more stored bytes once something is in it.
+    pub(super) fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut made = 0;
+        while made < out.len() && self.state != State::Done {
+            let wanted = match self.state {
+                State::Boundary => self.begin_member(),
+                State::Body => match self.inflate(&mut out[made..]) {
+                    Some(bytes) => {
+                        made += bytes;
+                        Wanted::Nothing
+                    }
+                    None => Wanted::Input,
+                },
+                State::Trailer => self.end_member(),
+                State::Search => self.search(),
+                State::Done => Wanted::Nothing,
+            };
+            if wanted == Wanted::Input {
+                if made > 0 {
+                    break;
+                }
+                if !self.input.fill(self.member_at)? {
+                    self.input_ended();
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    fn begin_member(&mut self) -> Wanted {
+        if self.members > 0 {
+            self.skip_zeros();
+        }
+        match Header::read(self.input.unread()) {
+            Header::Cut => return Wanted::Input,
+            Header::None => self.leave_stretch(self.input.offset(), "no gzip member starts here"),
+            Header::Of(_) if self.members == self.budget.limits.max_members => {
+                self.log.add(self.input.offset(), self.members, TOO_MANY, true);
+                self.state = State::Done;
+            }
+            Header::Of(bytes) => {
+                self.member_at = self.input.offset();
+                self.members += 1;
+                self.suspect_at = None;
+                self.input.consume(bytes);
+                self.inflate.reset(false);
+                self.crc.reset();
+                self.state = State::Body;
+            }
+        }
+        Wanted::Nothing
+    }
+
+    /// Zeros behind a member are padding (tapes and block devices have it), as gzip itself sees it.
+    fn skip_zeros(&mut self) {
+        let unread = self.input.unread();
+        let zeros = unread.iter().take_while(|&&byte| byte == 0).count();
+        self.input.consume(zeros);
+    }
+
+    /// Decodes into `out` and returns the bytes made; `None` when more input is needed for any.
+    fn inflate(&mut self, out: &mut [u8]) -> Option<usize> {
+        // A torn line ends before the next member's first byte.
+        if self.torn {
+            self.torn = false;
+            self.at_line_start = true;
+            out[0] = b'\n';
+            return Some(1);
+        }
+        // With no room left, one more byte is what tells a limit that is passed from one that is met.
+        let mut spare = [0];
+        let room = self.budget.room().min(out.len());
+        let target = if room == 0 {
+            &mut spare[..]
+        } else {
+            &mut out[..room]
+        };
+        let before = (self.inflate.total_in(), self.inflate.total_out());
+        let status = self
+            .inflate
+            .decompress(self.input.unread(), target, FlushDecompress::None);
+        let made = (self.inflate.total_out() - before.1) as usize;
+        self.input.consume((self.inflate.total_in() - before.0) as usize);
+        if room == 0 && made > 0 {
+            self.stop(TOO_LONG);
+            return Some(0);
+        }
+        self.take(&target[..made]);
+        match status {
+            Ok(Status::StreamEnd) => self.state = State::Trailer,
+            Ok(_) if made == 0 && self.inflate.total_in() == before.0 => return None,
+            Ok(_) => {}
+            Err(_) => self.leave_stretch(self.member_at, "broken compressed data"),
+        }
+        if self.budget.too_dense(self.input.offset()) {
+            self.stop(TOO_DENSE);
+        }
+        Some(made)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.crc.update(bytes);
+        self.budget.made += bytes.len() as u64;
+        if let Some(&last) = bytes.last() {
+            self.at_line_start = last == b'\n';
+        }
+    }
+
+    /// Checks the checksum and the length behind a member.
+    fn end_member(&mut self) -> Wanted {
+        let Some(trailer) = self.input.unread().first_chunk::<TRAILER_BYTES>() else {
+            return Wanted::Input;
+        };
+        let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
+        let right_crc = u32::from_le_bytes([c0, c1, c2, c3]) == self.crc.sum();
+        let right_length = u32::from_le_bytes([l0, l1, l2, l3]) == self.inflate.total_out() as u32;
+        if !(right_crc && right_length) {
+            let reason = if right_crc {
+                "wrong length"
+            } else {
+                "wrong checksum"
+            };
+            self.log.add(self.input.offset(), self.members, reason, false);
+            self.suspect_at = Some(self.member_at + FIXED_BYTES as u64);
+        }
+        self.input.consume(TRAILER_BYTES);
+        self.state = State::Boundary;
+        Wanted::Nothing
+    }
+
+    fn input_ended(&mut self) {
+        match self.state {
+            State::Boundary if self.input.unread().is_empty() => self.state = State::Done,
+            State::Boundary => {
+                self.input.consume(self.input.unread().len());
+                self.leave_stretch(self.input.offset(), "ends within a header");
+            }
+            State::Body | State::Trailer => {
+                self.suspect_at = Some(self.member_at + FIXED_BYTES as u64);
+                self.input.consume(self.input.unread().len());
+                self.leave_stretch(self.input.offset(), "ends within a member");
+            }
+            State::Search | State::Done => self.state = State::Done,
+        }
+    }
+
+    /// Notes a stretch that gives nothing and looks for a member behind it. What was read as a broken member may
+    /// have swallowed the next ones, so that the search steps back behind its header.
+    fn leave_stretch(&mut self, offset: u64, reason: &str) {
+        self.log.add(offset, self.members, reason, true);
+        if self.state == State::Body {
+            self.suspect_at = Some(self.member_at + FIXED_BYTES as u64);
+        }
+        match self.suspect_at.take() {
+            Some(suspect) => self.input.step_back(suspect),
+            None => self.input.consume(1),
+        }
+        self.torn = !self.at_line_start;
+        self.state = State::Search;
+        // Compressed bytes inside may stand in the open as stored blocks: their headers are not ours.
+        if self.holds_compressed || self.log.stretches == MAX_STRETCHES {
+            self.state = State::Done;
+        }
+    }
+
+    /// Looks for the next member. Fields that RFC 1952 fixes keep a chance match within compressed bytes rare.
+    fn search(&mut self) -> Wanted {
+        let unread = self.input.unread();
+        let at = memchr::memmem::find(unread, &[0x1f, 0x8b, 8]);
+        // Two bytes of a match may stand at the end.
+        self.input.consume(at.unwrap_or(unread.len().saturating_sub(2)));
+        let (Some(_), Some(header)) = (at, self.input.unread().first_chunk::<FIXED_BYTES>()) else {
+            return Wanted::Input;
+        };
+        let (compression, system) = (header[8], header[9]);
+        if matches!(compression, 0 | 2 | 4) && matches!(system, 0..=13 | 255) {
+            self.state = State::Boundary;
+        } else {
+            self.input.consume(1);
+        }
+        Wanted::Nothing
+    }
+
+    fn stop(&mut self, reason: &str) {
+        self.log.add(self.input.offset(), self.members, reason, true);
+        self.state = State::Done;
+    }
+}
+
+/// What a step needs before it can go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    Input,
+}
+
+/// What bytes at a member's start are.
+enum Header {
+    /// A header of so many bytes.
+    Of(usize),
+    /// The start of a header, as far as the bytes go.
+    Cut,
+    /// No header.
+    None,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Self {
+        const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+        let Some(fixed) = bytes.first_chunk::<FIXED_BYTES>() else {
+            let magic = &MAGIC[..bytes.len().min(3)];
+            return if bytes.starts_with(magic) {
+                Self::Cut
+            } else {
+                Self::None
+            };
+        };
+        let flags = fixed[3];
+        if !fixed.starts_with(&MAGIC) || flags & 0xe0 != 0 {
+            return Self::None;
+        }
+        let bytes = &bytes[..bytes.len().min(HEADER_BYTES)];
+        match Self::end(bytes, flags) {
+            Some(end) => Self::Of(end),
+            None if bytes.len() == HEADER_BYTES => Self::None,
+            None => Self::Cut,
+        }
+    }
+
+    /// Returns where the optional fields end; `None` when that is past the bytes.
+    fn end(bytes: &[u8], flags: u8) -> Option<usize> {
+        const HEADER_CRC: u8 = 2;
+        const EXTRA: u8 = 4;
+        const NAME: u8 = 8;
+        const COMMENT: u8 = 16;
+        let mut end = FIXED_BYTES;
+        if flags & EXTRA != 0 {
+            let length = bytes.get(end..)?.first_chunk::<2>()?;
+            end += 2 + usize::from(u16::from_le_bytes(*length));
+        }
+        for text in [NAME, COMMENT] {
+            if flags & text != 0 {
+                end += memchr::memchr(0, bytes.get(end..)?)? + 1;
+            }
+        }
+        if flags & HEADER_CRC != 0 {
+            end += 2;
+        }
+        (end <= bytes.len()).then_some(end)
+    }
+}

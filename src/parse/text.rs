@@ -1,0 +1,389 @@
+//! Plain text: a time and a level near the start of an event's first line, as Log4j, Logback, Spring Boot, Python,
+//! Go, nginx, Apache and syslog write them; and the lines of stack traces in Java, Python, JavaScript, Go, Rust
+//! and .NET, which start no event.
+//!
+//! The head of a line is read as words: the time, then in any order a level, a `[thread]`, a process id, a dotted
+//! logger, and the signs between them; the message starts at the first word that is none of these.
+
+use super::time::{self, Clock};
+use crate::model::{Day, Event, Field, Level, UtcMs};
+
+/// The bytes in which the parts of a head are looked for.
+const HEAD_BYTES: usize = 256;
+/// The most words of a head.
+const HEAD_WORDS: usize = 12;
+
+/// Reads the first line of an event; `None` when it has neither a time nor a level near its start.
+pub(super) fn event<'a>(line: &'a [u8], clock: &mut Clock, day: Option<Day>) -> Option<Event<'a>> {
+    let mut head = Head::default();
+    let at = head.priority(line);
+    let at = match head.time(line, at, clock, day) {
+        Some(end) => end,
+        None if head.level != Level::Unknown => at,
+        None => head.leading_level(line)?,
+    };
+    let message_at = head.words(line, at);
+    Some(Event {
+        time_ms: head.time_ms,
+        level: head.level,
+        logger: head.logger.map(Field::plain),
+        thread: head.thread.map(Field::plain),
+        message: Field::plain(&line[message_at..]),
+        trace: None,
+    })
+}
+
+/// What was found in front of a message.
+#[derive(Default)]
+struct Head<'a> {
+    time_ms: Option<UtcMs>,
+    level: Level,
+    logger: Option<&'a [u8]>,
+    thread: Option<&'a [u8]>,
+}
+
+impl<'a> Head<'a> {
+    /// Reads syslog's `<34>`, in RFC 5424 followed by a version; returns where it ends.
+    fn priority(&mut self, line: &[u8]) -> usize {
+        let Some(rest) = line.strip_prefix(b"<") else {
+            return 0;
+        };
+        let digits = rest
+            .iter()
+            .take(3)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if digits == 0 || rest.get(digits) != Some(&b'>') {
+            return 0;
+        }
+        let value = rest[..digits]
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        self.level = syslog_level((value & 7) as u8);
+        let end = digits + 2;
+        if line[end..].starts_with(b"1 ") {
+            end + 2
+        } else {
+            end
+        }
+    }
+
+    /// Finds the time at `at`, behind a bracket, behind a level, or where an access log has it; returns where it
+    /// ends.
+    fn time(&mut self, line: &'a [u8], at: usize, clock: &mut Clock, day: Option<Day>) -> Option<usize> {
+        let start = at + opening(&line[at..]);
+        if let Some(end) = self.time_at(line, start, clock, day) {
+            return Some(end);
+        }
+        let first = line.get(at..)?.first()?;
+        if first.is_ascii_alphabetic() || *first == b'[' {
+            let word = word(line, at);
+            let next = word.end + opening(&line[word.end..]);
+            if let Some(level) = level_word(word, true)
+                && let Some(end) = self.time_at(line, next, clock, day)
+            {
+                self.level = level;
+                return Some(end);
+            }
+        }
+        self.access_log_time(line, clock)
+    }
+
+    fn time_at(&mut self, line: &[u8], at: usize, clock: &mut Clock, day: Option<Day>) -> Option<usize> {
+        let text = line.get(at..)?;
+        let found = match (text.first()?, day) {
+            (b'0'..=b'9', day) => {
+                time::scan(text, clock).or_else(|| time::scan_time_of_day(text, day?, clock))
+            }
+            (b'A'..=b'Z', Some(day)) => time::scan_syslog(text, day, clock),
+            _ => None,
+        };
+        let (time_ms, used) = found?;
+        self.time_ms = Some(time_ms);
+        Some(at + used)
+    }
+
+    /// Reads `192.0.2.1 - frank [30/Oct/2023:06:10:37 +0000] "GET ...`; the message starts behind the time.
+    fn access_log_time(&mut self, line: &[u8], clock: &mut Clock) -> Option<usize> {
+        let head = &line[..line.len().min(HEAD_BYTES)];
+        let bracket = memchr::memmem::find(head, b" [")?;
+        let at = bracket + 2;
+        let dated = line.get(at + 2) == Some(&b'/') && line.get(at + 6) == Some(&b'/');
+        let (time_ms, used) = time::scan(dated.then(|| &line[at..])?, clock)?;
+        self.time_ms = Some(time_ms);
+        Some(at + used)
+    }
+
+    /// Reads a level that a line without a time starts with: `ERROR ...`, `[error] ...`, `warning: ...`,
+    /// `[main] ERROR ...`. A word in lower or mixed case counts only with a sign around it.
+    fn leading_level(&mut self, line: &'a [u8]) -> Option<usize> {
+        let first = word(line, 0);
+        if let Some(level) = level_word(first, false) {
+            self.level = level;
+            return Some(first.end);
+        }
+        if !first.bracketed || line.get(first.end) != Some(&b' ') {
+            return None;
+        }
+        let second = word(line, first.end + 1);
+        self.level = level_word(second, false)?;
+        self.thread = Some(first.text);
+        Some(second.end)
+    }
+
+    /// Reads the words behind the time; returns where the message starts.
+    fn words(&mut self, line: &'a [u8], start: usize) -> usize {
+        let mut at = start;
+        for number in 0..HEAD_WORDS {
+            let from = at + separators(&line[at..]);
+            let complete = self.level != Level::Unknown && self.logger.is_some();
+            if complete || from >= line.len() {
+                return from;
+            }
+            let word = word(line, from);
+            if !self.take(word, line, number == 0) {
+                return from;
+            }
+            at = word.end;
+        }
+        at + separators(&line[at..])
+    }
+
+    /// Takes a word as a part of the head; `false`: the message starts here.
+    fn take(&mut self, word: Word<'a>, line: &[u8], is_first: bool) -> bool {
+        if self.level == Level::Unknown
+            && let Some(level) = level_word(word, is_first)
+        {
+            self.level = level;
+            return true;
+        }
+        let text = word.text;
+        if word.bracketed {
+            if self.thread.is_none() && !text.is_empty() && !text.iter().all(u8::is_ascii_digit) {
+                self.thread = Some(text);
+            }
+            return true;
+        }
+        if text.iter().all(u8::is_ascii_digit) {
+            return self.logger.is_none() && self.expects_more(line, word.end);
+        }
+        if self.logger.is_none() && is_logger(text) && (word.colon || self.expects_more(line, word.end)) {
+            self.logger = Some(text);
+            return true;
+        }
+        false
+    }
+
+    /// Returns whether what follows a word shows that it is part of the head still: a sign, a bracket, a level or,
+    /// once there is a level, nothing of these but a logger.
+    fn expects_more(&self, line: &[u8], at: usize) -> bool {
+        let rest = &line[at..];
+        let signs = separators(rest);
+        if rest[..signs].iter().any(|byte| !byte.is_ascii_whitespace()) || rest[signs..].starts_with(b"[") {
+            return true;
+        }
+        let next = word(line, at + signs);
+        self.level == Level::Unknown && level_word(next, false).is_some()
+    }
+}
+
+/// A word of a head.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    text: &'a [u8],
+    bracketed: bool,
+    /// Whether a colon ends it.
+    colon: bool,
+    /// Where it ends in the line, signs around it included.
+    end: usize,
+}
+
+/// Reads the word at `at`: up to a space, or to the closing bracket.
+fn word(line: &[u8], at: usize) -> Word<'_> {
+    let rest = &line[at..line.len().min(at + HEAD_BYTES)];
+    if rest.starts_with(b"[")
+        && let Some(length) = memchr::memchr(b']', rest)
+    {
+        let colon = rest.get(length + 1) == Some(&b':');
+        return Word {
+            text: rest[1..length].trim_ascii(),
+            bracketed: true,
+            colon,
+            end: at + length + 1 + usize::from(colon),
+        };
+    }
+    let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'|' | b'[');
+    let length = rest.iter().position(ends).unwrap_or(rest.len());
+    let text = &rest[..length];
+    let (text, colon) = match text {
+        [text @ .., b':'] => (text, true),
+        _ => (text, false),
+    };
+    Word {
+        text,
+        bracketed: false,
+        colon,
+        end: at + length,
+    }
+}
+
+/// Returns the level that a word spells. In lower or mixed case only where a sign marks it, or where a level
+/// is `expected`: prose may start with `error`.
+fn level_word(word: Word<'_>, expected: bool) -> Option<Level> {
+    let text = match word.text {
+        [b'<' | b'(', text @ .., b'>' | b')'] => text,
+        text => text.strip_suffix(b",").unwrap_or(text),
+    };
+    if !(3..=13).contains(&text.len()) {
+        return None;
+    }
+    let upper = text.iter().all(u8::is_ascii_uppercase);
+    (upper || word.bracketed || word.colon || expected)
+        .then(|| Level::from_word(text))
+        .flatten()
+}
+
+/// Returns whether a word may name a logger: dotted or `::` parts, or a name in one piece.
+fn is_logger(text: &[u8]) -> bool {
+    text.first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        && text.len() <= HEAD_BYTES / 2
+        && text.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-' | b':' | b'/')
+        })
+}
+
+/// Returns the bytes of an opening bracket or quote in front of a time.
+fn opening(text: &[u8]) -> usize {
+    text.iter()
+        .take(4)
+        .take_while(|byte| matches!(byte, b'[' | b'(' | b' ' | b'"'))
+        .count()
+}
+
+/// Returns the bytes of white space and signs between the words of a head.
+fn separators(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let signs = rest[spaces..]
+            .iter()
+            .take_while(|byte| matches!(byte, b'-' | b'|' | b':' | b']' | b')' | b'"' | b',' | b';'))
+            .count();
+        // `-5 left` and `"quoted"` are text.
+        let last = rest.get((spaces + signs).wrapping_sub(1));
+        let attached = rest
+            .get(spaces + signs)
+            .is_some_and(|byte| !byte.is_ascii_whitespace() && *byte != b'[');
+        let is_text = spaces > 0 && signs > 0 && attached && matches!(last, Some(b'-' | b'"'));
+        if signs == 0 || is_text {
+            return at + spaces;
+        }
+        at += spaces + signs;
+    }
+}
+
+/// Returns the level of a syslog severity (RFC 5424, table 2).
+pub(super) fn syslog_level(severity: u8) -> Level {
+    match severity {
+        0..=2 => Level::Fatal,
+        3 => Level::Error,
+        4 => Level::Warn,
+        5 | 6 => Level::Info,
+        _ => Level::Debug,
+    }
+}
+
+/// Returns the level of a single letter, as glog and Android write it.
+pub(super) fn letter_level(letter: u8) -> Level {
+    match letter {
+        b'F' | b'f' | b'C' => Level::Fatal,
+        b'E' | b'e' => Level::Error,
+        b'W' | b'w' => Level::Warn,
+        b'I' | b'i' => Level::Info,
+        b'D' | b'd' => Level::Debug,
+        b'T' | b't' | b'V' | b'v' => Level::Trace,
+        _ => Level::Unknown,
+    }
+}
+
+/// Returns whether a line that starts no event belongs to the event before it: it is indented or empty, or has a
+/// mark of a stack trace.
+pub(super) fn continues(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(b' ' | b'\t')) || has_trace_mark(line) || is_exception_line(line)
+}
+
+/// Returns whether a message is only a line of a stack trace. Stricter than [`continues`]: an indented message may be an
+/// event of its own.
+pub(super) fn is_trace_line(message: &Field<'_>) -> bool {
+    let raw = message.raw;
+    let indented = match raw {
+        [b'\\', b't', rest @ ..] if message.escaped => Some(rest),
+        [b' ' | b'\t', rest @ ..] => Some(rest.trim_ascii_start()),
+        _ => None,
+    };
+    match indented {
+        Some(rest) => [
+            &b"at "[..],
+            b"... ",
+            b"Caused by: ",
+            b"Suppressed: ",
+            b"File \"",
+            b"File \\\"",
+        ]
+        .iter()
+        .any(|mark| rest.starts_with(mark)),
+        None => has_trace_mark(raw) && !raw.starts_with(b"at "),
+    }
+}
+
+/// Returns whether an unindented line has a mark that only stack traces have.
+fn has_trace_mark(line: &[u8]) -> bool {
+    const MARKS: [&[u8]; 14] = [
+        b"Caused by: ",
+        b"Suppressed: ",
+        b"at ",
+        b"... ",
+        b"Traceback (most recent call last)",
+        b"During handling of the above exception",
+        b"The above exception was the direct cause",
+        b"Wrapped by: ",
+        b"goroutine ",
+        b"--- End of ",
+        b"---> ",
+        b"stack backtrace:",
+        b"note: run with `RUST_BACKTRACE",
+        b"Exception in thread ",
+    ];
+    // The first letters, so that most lines end here.
+    if !matches!(
+        line.first(),
+        Some(b'C' | b'S' | b'a' | b'.' | b'T' | b'D' | b'W' | b'g' | b'-' | b's' | b'n' | b'E')
+    ) {
+        return false;
+    }
+    MARKS.iter().any(|mark| line.starts_with(mark)) && !line.starts_with(b"goroutine pool")
+}
+
+/// Returns whether a line starts with the name of an exception class: `java.io.IOException: closed`,
+/// `ValueError: bad`, `System.NullReferenceException`.
+fn is_exception_line(line: &[u8]) -> bool {
+    const ENDINGS: [&[u8]; 6] = [
+        b"Exception",
+        b"Error",
+        b"Throwable",
+        b"Failure",
+        b"Warning",
+        b"Interrupt",
+    ];
+    let head = &line[..line.len().min(HEAD_BYTES)];
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
+    let length = head.iter().take_while(|byte| is_name(byte)).count();
+    let (name, rest) = head.split_at(length);
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && matches!(rest, [] | [b':', b' ', ..] | [b':'])
+        && ENDINGS
+            .iter()
+            .any(|ending| name.ends_with(ending) && name.len() > ending.len())
+}

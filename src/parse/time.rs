@@ -1,0 +1,336 @@
+//! Time stamps, read by hand and without allocation.
+//!
+//! A stamp without a zone takes the source's. Where clocks go forward, a stamp in the gap is shifted forward
+//! by the gap's length; where they go back, a stamp that occurs twice means the earlier (RFC 5545, and what
+//! jiff calls "compatible"). A fraction finer than a millisecond is cut. A leap second counts as the second
+//! after it. Years 0001 to 9999 are read as they stand: far-off stamps are for others to judge.
+
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+
+use crate::model::{DAY_MS, Day, HOUR_MS, MINUTE_MS, UtcMs};
+
+/// The zone of stamps without one, and the offset it had when last asked.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    zone: TimeZone,
+    is_utc: bool,
+    /// A local hour (hours since 1970 on the local calendar) and its offset, valid all through it.
+    last: Option<(i64, i64)>,
+}
+
+impl Clock {
+    pub(super) fn new(zone: &TimeZone) -> Self {
+        Self {
+            zone: zone.clone(),
+            is_utc: *zone == TimeZone::UTC,
+            last: None,
+        }
+    }
+
+    /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
+    fn resolve(&mut self, local_ms: i64) -> Option<UtcMs> {
+        if self.is_utc {
+            return Some(local_ms);
+        }
+        let hour = local_ms.div_euclid(HOUR_MS);
+        if let Some((known, offset_ms)) = self.last
+            && known == hour
+        {
+            return Some(local_ms - offset_ms);
+        }
+        let first = self.offset_at(hour * HOUR_MS)?;
+        let last = self.offset_at((hour + 1) * HOUR_MS - 1)?;
+        if let (Some(first), Some(last)) = (first, last)
+            && first == last
+        {
+            self.last = Some((hour, first));
+            return Some(local_ms - first);
+        }
+        let zoned = self.zone.to_timestamp(civil(local_ms)?).ok()?;
+        Some(zoned.as_millisecond())
+    }
+
+    /// Returns the offset in milliseconds where it is unambiguous.
+    fn offset_at(&self, local_ms: i64) -> Option<Option<i64>> {
+        let offset = self.zone.to_ambiguous_timestamp(civil(local_ms)?).offset();
+        Some(match offset {
+            AmbiguousOffset::Unambiguous { offset } => Some(i64::from(offset.seconds()) * 1000),
+            AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. } => None,
+        })
+    }
+}
+
+fn civil(local_ms: i64) -> Option<DateTime> {
+    let stamp = jiff::Timestamp::from_millisecond(local_ms).ok()?;
+    Some(Offset::UTC.to_datetime(stamp))
+}
+
+/// Reads a whole field as a time: a calendar stamp, or a number of seconds, milliseconds, microseconds or
+/// nanoseconds since 1970 by its size. `None` for anything else.
+pub(super) fn read(text: &[u8], clock: &mut Clock) -> Option<UtcMs> {
+    let text = text.trim_ascii();
+    if let Some((time_ms, used)) = scan(text, clock)
+        && is_end(&text[used..])
+    {
+        return Some(time_ms);
+    }
+    epoch(text)
+}
+
+/// An RFC 9557 zone name in brackets may follow an offset; the offset decides.
+fn is_end(rest: &[u8]) -> bool {
+    rest.is_empty() || (rest.starts_with(b"[") && rest.ends_with(b"]"))
+}
+
+/// Reads a calendar stamp at the start of `text` and returns it with the number of bytes it takes:
+/// `2023-10-30 06:10:37.143` (`T` or a space, `.` or `,`, `/` in the date), the same with `Z`, `UTC` or an
+/// offset, `20231030T061037Z`, `30/Oct/2023:06:10:37 +0000`.
+pub(super) fn scan(text: &[u8], clock: &mut Clock) -> Option<(UtcMs, usize)> {
+    let (days, date_end) = date(text)?;
+    let (day_ms, time_end) = time_of_day(text, date_end)?;
+    finish(text, days * DAY_MS + day_ms, time_end, clock)
+}
+
+/// Reads a stamp without a date, `06:10:37.143`, as on `day`.
+pub(super) fn scan_time_of_day(text: &[u8], day: Day, clock: &mut Clock) -> Option<(UtcMs, usize)> {
+    let (day_ms, used) = clock_time(text, 0)?;
+    let days = days_from_civil(i64::from(day.year()), day.month() as u32, day.day() as u32);
+    finish(text, days * DAY_MS + day_ms, used, clock)
+}
+
+/// Reads a syslog stamp, `Oct 30 06:10:37` (RFC 3164): the year is that of `day`, or the one before where that
+/// would put it over a month ahead of `day`.
+pub(super) fn scan_syslog(text: &[u8], day: Day, clock: &mut Clock) -> Option<(UtcMs, usize)> {
+    let month = month_name(text.get(..3)?)?;
+    let day_of_month = match text.get(3..7)? {
+        [b' ', b' ', digit @ b'1'..=b'9', b' '] => u32::from(digit - b'0'),
+        [b' ', digits @ .., b' '] => number(digits)?,
+        _ => return None,
+    };
+    let ahead = month > day.month() as u32 + 1;
+    let year = i64::from(day.year()) - i64::from(ahead);
+    let days = valid_days(year, month, day_of_month)?;
+    let (day_ms, used) = clock_time(text, 7)?;
+    finish(text, days * DAY_MS + day_ms, used, clock)
+}
+
+fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(UtcMs, usize)> {
+    match offset(&text[end..]) {
+        Some((offset_ms, used)) => Some((local_ms - offset_ms, end + used)),
+        None => Some((clock.resolve(local_ms)?, end)),
+    }
+}
+
+/// Reads a date and what parts it from the time of day; returns days since 1970 and where the time starts.
+fn date(text: &[u8]) -> Option<(i64, usize)> {
+    match text.get(..11)? {
+        [y @ .., b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ' | b'_']
+        | [y @ .., b'/', m1, m2, b'/', d1, d2, b' ' | b'T'] => Some((
+            valid_days(i64::from(number(y)?), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?,
+            11,
+        )),
+        [d1, d2, b'/', month @ .., b'/', _, _, _, _] => {
+            let year = number(text.get(7..11)?)?;
+            (text.get(11) == Some(&b':')).then_some(())?;
+            Some((
+                valid_days(i64::from(year), month_name(month)?, number(&[*d1, *d2])?)?,
+                12,
+            ))
+        }
+        [y1, y2, y3, y4, m1, m2, d1, d2, b'T', ..] => {
+            let year = number(&[*y1, *y2, *y3, *y4])?;
+            Some((
+                valid_days(i64::from(year), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?,
+                9,
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Reads a time of day at `at`, with or without colons; returns milliseconds and where it ends.
+fn time_of_day(text: &[u8], at: usize) -> Option<(i64, usize)> {
+    clock_time(text, at).or_else(|| {
+        let digits = text.get(at..at + 6)?;
+        let parts = [
+            number(&digits[..2])?,
+            number(&digits[2..4])?,
+            number(&digits[4..])?,
+        ];
+        in_day(parts, text, at + 6)
+    })
+}
+
+fn clock_time(text: &[u8], at: usize) -> Option<(i64, usize)> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = *text.get(at..at + 8)? else {
+        return None;
+    };
+    in_day(
+        [number(&[h1, h2])?, number(&[m1, m2])?, number(&[s1, s2])?],
+        text,
+        at + 8,
+    )
+}
+
+fn in_day([hour, minute, second]: [u32; 3], text: &[u8], end: usize) -> Option<(i64, usize)> {
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (fraction_ms, used) = fraction(&text[end..]);
+    let rest = text.get(end + used).copied();
+    if rest.is_some_and(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = hour * 3600 + minute * 60 + second;
+    Some((i64::from(seconds) * 1000 + fraction_ms, end + used))
+}
+
+/// Reads `.143` or `,143` with up to nine digits; returns milliseconds and the bytes read.
+fn fraction(text: &[u8]) -> (i64, usize) {
+    if !matches!(text.first(), Some(b'.' | b',')) {
+        return (0, 0);
+    }
+    let digits = text[1..]
+        .iter()
+        .take(9)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if digits == 0 {
+        return (0, 0);
+    }
+    let first_three = text[1..=digits].iter().chain([&b'0', &b'0']).take(3);
+    let ms = first_three.fold(0, |ms, &digit| ms * 10 + i64::from(digit - b'0'));
+    (ms, 1 + digits)
+}
+
+/// Reads `Z`, `UTC`, `GMT`, `+01:00`, `+0100` or `+01` (this only without a space before it).
+fn offset(text: &[u8]) -> Option<(i64, usize)> {
+    let spaces = usize::from(text.first() == Some(&b' '));
+    let rest = &text[spaces..];
+    let ends = |used: usize| !rest.get(used).is_some_and(u8::is_ascii_alphanumeric);
+    let (offset_ms, used) = match rest {
+        [b'Z' | b'z', ..] if spaces == 0 => (0, 1),
+        [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => (0, 3),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, &[*h1, *h2, *m1, *m2])?, 6),
+        [sign @ (b'+' | b'-'), digits @ ..] => match digits.first_chunk::<4>() {
+            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, four)?, 5),
+            _ if spaces == 0 => {
+                let [h1, h2] = *digits.first_chunk()?;
+                (signed(*sign, &[h1, h2, b'0', b'0'])?, 3)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    ends(used).then_some((offset_ms, spaces + used))
+}
+
+fn signed(sign: u8, digits: &[u8; 4]) -> Option<i64> {
+    let (hours, minutes) = (number(&digits[..2])?, number(&digits[2..])?);
+    if hours > 25 || minutes > 59 {
+        return None;
+    }
+    let offset_ms = i64::from(hours) * HOUR_MS + i64::from(minutes) * MINUTE_MS;
+    Some(if sign == b'-' { -offset_ms } else { offset_ms })
+}
+
+/// Reads a number since 1970. By size: below 10^11 seconds (until the year 5138), below 10^14 milliseconds
+/// (from 1973 on), below 10^17 microseconds, above nanoseconds. Fourteen digits that spell a calendar time in
+/// one go, `20231030061037`, are that in UTC: as milliseconds they would lie after the year 2286.
+fn epoch(text: &[u8]) -> Option<UtcMs> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 || digits > 19 {
+        return None;
+    }
+    if let [b'1' | b'2', ..] = text
+        && digits == 14
+        && text.len() == 14
+        && let Some(days) = valid_days(
+            i64::from(number(&text[..4])?),
+            number(&text[4..6])?,
+            number(&text[6..8])?,
+        )
+        && let Some((day_ms, 14)) = time_of_day(text, 8)
+    {
+        return Some(days * DAY_MS + day_ms);
+    }
+    let whole = text[..digits].iter().try_fold(0_i64, |sum, &digit| {
+        sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+    })?;
+    let rest = &text[digits..];
+    let fraction_end = rest
+        .iter()
+        .skip(1)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
+        + 1;
+    match rest {
+        [] => {}
+        [b'.', ..] if fraction_end == rest.len() => {}
+        _ => return float_epoch(text),
+    }
+    Some(match whole {
+        0..100_000_000_000 => whole * 1000 + fraction(rest).0,
+        100_000_000_000..100_000_000_000_000 => whole,
+        100_000_000_000_000..100_000_000_000_000_000 => whole / 1000,
+        _ => whole / 1_000_000,
+    })
+}
+
+/// Reads a number with an exponent, as some JSON writers print seconds: `1.698646237143E9`.
+fn float_epoch(text: &[u8]) -> Option<UtcMs> {
+    let plain = text
+        .iter()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    if !plain || text.len() > 40 {
+        return None;
+    }
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let ms = match value {
+        0.0..1e11 => value * 1e3,
+        1e11..1e14 => value,
+        1e14..1e17 => value / 1e3,
+        1e17..1e19 => value / 1e6,
+        _ => return None,
+    };
+    Some(ms.round() as i64)
+}
+
+/// Reads a few digits; `None` when one is none.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, &byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
+    })
+}
+
+fn month_name(name: &[u8]) -> Option<u32> {
+    const NAMES: [&[u8; 3]; 12] = [
+        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
+    ];
+    let at = NAMES.iter().position(|known| name.eq_ignore_ascii_case(*known))?;
+    Some(at as u32 + 1)
+}
+
+/// Returns the days since 1970 of a date that exists.
+fn valid_days(year: i64, month: u32, day: u32) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        1..=12 => 31,
+        _ => return None,
+    };
+    ((1..=9999).contains(&year) && (1..=length).contains(&day)).then(|| days_from_civil(year, month, day))
+}
+
+/// Howard Hinnant's `days_from_civil` (chrono-compatible low-level date algorithms, 2014): years start in March, so
+/// that the leap day is the last.
+fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((i64::from(month) + 9) % 12) + 2) / 5 + i64::from(day) - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
