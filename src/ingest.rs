@@ -93,7 +93,15 @@ pub fn ingest(
 ) -> Result<IngestReport, IngestError> {
     let mut report = IngestReport::default();
     let (index, uuid) = open_index(ledger, index_dir)?;
-    let reader = Reader { index: &index, mirror, settings, stop, progress, done: AtomicU64::new(0), bytes: AtomicU64::new(0) };
+    let reader = Reader {
+        index: &index,
+        mirror,
+        settings,
+        stop,
+        progress,
+        done: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+    };
     reconcile(ledger, &reader, &uuid, &mut report)?;
     loop {
         let pending = ledger.pending(BATCH_OBJECTS)?;
@@ -104,7 +112,10 @@ pub fn ingest(
         commit_batch(ledger, &reader, pending, &uuid, now_ms, &mut report)?;
     }
     if report.batches > 0 {
-        index.writer()?.merge_if_many(&Payload { batch: ledger.last_batch()?, uuid })?;
+        index.writer()?.merge_if_many(&Payload {
+            batch: ledger.last_batch()?,
+            uuid,
+        })?;
     }
     Ok(report)
 }
@@ -118,7 +129,13 @@ fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), Ingest
     }
     let index = Index::create(dir)?;
     let uuid = index.new_uuid();
-    index.writer()?.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.clone() })?;
+    index.writer()?.commit(
+        &Segments::default(),
+        &Payload {
+            batch: 0,
+            uuid: uuid.clone(),
+        },
+    )?;
     // Only now: a crash before this leaves an index that is not the ledger's, and is made again.
     ledger.set_fact(INDEX_UUID, &uuid)?;
     Ok((index, uuid))
@@ -132,8 +149,15 @@ fn reconcile(
     report: &mut IngestReport,
 ) -> Result<(), IngestError> {
     let last_batch = ledger.last_batch()?;
-    let payload = Payload { batch: last_batch, uuid: uuid.to_owned() };
-    if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
+    let payload = Payload {
+        batch: last_batch,
+        uuid: uuid.to_owned(),
+    };
+    if reader
+        .index
+        .payload()
+        .is_some_and(|found| found.batch == last_batch)
+    {
         return Ok(());
     }
     let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
@@ -147,14 +171,25 @@ fn reconcile(
     }
     let mut writer = reader.index.writer()?;
     if !held.is_empty() {
-        held.keys().for_each(|&generation| writer.delete_generation(generation));
+        held.keys()
+            .for_each(|&generation| writer.delete_generation(generation));
         // The batch stays behind until the lacking ones are in.
-        writer.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.to_owned() })?;
+        writer.commit(
+            &Segments::default(),
+            &Payload {
+                batch: 0,
+                uuid: uuid.to_owned(),
+            },
+        )?;
     }
     report.reindexed = lacking.len() as u64;
     let segments = Segments::default();
     let read = reader.read(lacking, &segments, Keep::BlocksOnly)?;
-    report.unreadable.extend(read.failed.into_iter().map(|(object, reason)| (object.key, reason)));
+    report.unreadable.extend(
+        read.failed
+            .into_iter()
+            .map(|(object, reason)| (object.key, reason)),
+    );
     if read.left == 0 {
         writer.commit(&segments, &payload)?;
     }
@@ -177,7 +212,9 @@ fn commit_batch(
     let batch = ledger.last_batch()? + 1;
     let segments = Segments::default();
     let objects = pending.into_iter().map(|object| (object, batch)).collect();
-    let Read { mut items, failed, .. } = reader.read(objects, &segments, Keep::Partials)?;
+    let Read {
+        mut items, failed, ..
+    } = reader.read(objects, &segments, Keep::Partials)?;
     for (object, reason) in failed {
         ledger.fetch_again(object.object_id, &reason)?;
         report.unreadable.push((object.key, reason));
@@ -188,11 +225,22 @@ fn commit_batch(
     items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
     let committed = ledger.commit_batch(&items, PARSER_VERSION, now_ms)?;
     let mut writer = reader.index.writer()?;
-    committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
-    writer.commit(&segments, &Payload { batch: committed.batch, uuid: uuid.to_owned() })?;
+    committed
+        .replaced
+        .iter()
+        .for_each(|object| writer.delete_generation(object.generation));
+    writer.commit(
+        &segments,
+        &Payload {
+            batch: committed.batch,
+            uuid: uuid.to_owned(),
+        },
+    )?;
     for object in &committed.replaced {
         // A file that cannot be removed costs space, nothing else.
-        let _ = reader.mirror.remove(&object.source, &object.key, object.generation);
+        let _ = reader
+            .mirror
+            .remove(&object.source, &object.key, object.generation);
     }
     report.batches += 1;
     report.new_groups += committed.new_groups;
@@ -205,7 +253,12 @@ impl IngestReport {
         self.objects += 1;
         self.damaged += u64::from(partial.damage.is_some());
         self.lines.add(&partial.lines);
-        self.errors += partial.counts.iter().filter(|count| count.level.is_error()).map(|count| count.events).sum::<u64>();
+        self.errors += partial
+            .counts
+            .iter()
+            .filter(|count| count.level.is_error())
+            .map(|count| count.events)
+            .sum::<u64>();
         self.decoded_bytes += partial.decoded_bytes;
     }
 }
@@ -251,19 +304,36 @@ struct Work {
 impl Reader<'_> {
     /// Reads objects into `segments`, each with its batch, until all are done, enough is held or a stop
     /// is asked for.
-    fn read(&self, objects: Vec<(MirroredObject, i64)>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(objects.len());
-        let work =
-            Work { queue: Mutex::new(objects.into()), read: Mutex::default(), keep, held_bytes: AtomicU64::new(0) };
+    fn read(
+        &self,
+        objects: Vec<(MirroredObject, i64)>,
+        segments: &Segments,
+        keep: Keep,
+    ) -> Result<Read, IngestError> {
+        let workers = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MAX_WORKERS)
+            .min(objects.len());
+        let work = Work {
+            queue: Mutex::new(objects.into()),
+            read: Mutex::default(),
+            keep,
+            held_bytes: AtomicU64::new(0),
+        };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work, segments))).collect();
+            let threads: Vec<_> = (0..workers)
+                .map(|_| scope.spawn(|| self.work(&work, segments)))
+                .collect();
             threads.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             })
         })?;
         let left = lock(&work.queue).len();
-        Ok(Read { left, ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner) })
+        Ok(Read {
+            left,
+            ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner)
+        })
     }
 
     fn work(&self, work: &Work, segments: &Segments) -> Result<(), IngestError> {
@@ -273,7 +343,8 @@ impl Reader<'_> {
             let Some((object, batch)) = next else { break };
             match self.read_one(&object, batch, &mut builder) {
                 Ok(partial) => {
-                    let stored = self.bytes.fetch_add(object.size_bytes, Ordering::Relaxed) + object.size_bytes;
+                    let stored =
+                        self.bytes.fetch_add(object.size_bytes, Ordering::Relaxed) + object.size_bytes;
                     (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, stored);
                     if work.keep == Keep::Partials {
                         work.held_bytes.fetch_add(held_bytes(&partial), Ordering::Relaxed);

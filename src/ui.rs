@@ -1,1 +1,195 @@
-//! The only writer to stdout and stderr.
+//! The only writer to stdout and stderr: results go to the one, everything else to the other. Control characters
+//! from logs never reach a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::Failure;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only results and errors.
+    Quiet,
+    /// A line a stage.
+    #[default]
+    Normal,
+    /// Everything that was noticed.
+    Verbose,
+}
+
+/// The user's side of a command.
+pub struct Ui {
+    verbosity: Verbosity,
+    colour: bool,
+    stdout_is_terminal: bool,
+    stderr_is_terminal: bool,
+    out: Mutex<BufWriter<Stdout>>,
+}
+
+impl Ui {
+    /// Returns the user's side; colours only on a terminal, and not when `no_colour`.
+    pub fn new(verbosity: Verbosity, no_colour: bool) -> Self {
+        let stdout_is_terminal = io::stdout().is_terminal();
+        Self {
+            verbosity,
+            colour: stdout_is_terminal && !no_colour,
+            stdout_is_terminal,
+            stderr_is_terminal: io::stderr().is_terminal(),
+            out: Mutex::new(BufWriter::with_capacity(64 << 10, io::stdout())),
+        }
+    }
+
+    /// Returns whether a person reads the results.
+    pub fn is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
+    /// Writes result bytes as they are.
+    pub fn result_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)
+    }
+
+    /// Writes a line of results.
+    pub fn result(&self, line: &str) -> io::Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(line.as_bytes())?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes what was held back; call it before the end.
+    pub fn flush(&self) -> io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+
+    /// Returns `text` in bold where colours are shown.
+    pub fn bold<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.colour { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
+    }
+
+    /// Says what a stage did.
+    pub fn stage(&self, name: &str, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            say(&format!("{name:<9} {what}"));
+        }
+    }
+
+    /// Says what only a curious user wants to know.
+    pub fn detail(&self, what: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            say(&format!("          {what}"));
+        }
+    }
+
+    /// Says what is not as it should be, without being an end.
+    pub fn warn(&self, what: &str) {
+        say(&format!("warning   {what}"));
+    }
+
+    /// Says why the command failed.
+    pub fn failure(&self, failure: &Failure) {
+        say(&format!("error     {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            say(&format!("hint      {hint}"));
+        }
+    }
+
+    /// Returns a progress bar for a stage; hidden unless a person looks on.
+    pub fn progress(&self, stage: &str) -> ProgressBar {
+        if !self.stderr_is_terminal || self.verbosity == Verbosity::Quiet {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+        if let Ok(style) = ProgressStyle::with_template("{prefix:<9} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(stage.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+}
+
+/// Writes a line to stderr, made harmless. A closed stderr is nobody's concern.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(line.as_bytes()));
+}
+
+/// Returns text for a terminal: control characters as `\x1b` or `\u{202e}` (a tab stays), invalid UTF-8 as U+FFFD.
+pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if !text.chars().any(is_unsafe) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if !is_unsafe(character) {
+            out.push(character);
+        } else if character.is_ascii() {
+            let _ = write!(out, "\\x{:02x}", character as u32);
+        } else {
+            let _ = write!(out, "\\u{{{:x}}}", character as u32);
+        }
+    }
+    out.into()
+}
+
+/// Control characters, and those that turn the direction of the text around them.
+fn is_unsafe(character: char) -> bool {
+    character.is_control() && character != '\t'
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns a count with thousands separated: `1,234,567`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Returns a number of things: `1 object`, `2,000 objects`.
+pub fn things(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// Returns bytes in decimal units: `3.4 MB`.
+pub fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sequence_reaches_the_terminal_alive() {
+        assert_eq!(visible(b"a\x1b[31mb\r\x07\tc"), "a\\x1b[31mb\\x0d\\x07\tc");
+        assert_eq!(visible("x\u{202e}y\u{9b}2J".as_bytes()), "x\\u{202e}y\\u{9b}2J");
+        assert_eq!(visible(b"plain \xff"), "plain \u{fffd}");
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!((count(0).as_str(), count(999).as_str(), count(1_234_567).as_str()), ("0", "999", "1,234,567"));
+        assert_eq!((bytes(12).as_str(), bytes(3_400_000).as_str(), bytes(150_000_000).as_str()), ("12 B", "3.4 MB", "150 MB"));
+        assert_eq!((things(1, "line").as_str(), things(2000, "line").as_str()), ("1 line", "2,000 lines"));
+    }
+}

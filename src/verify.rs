@@ -85,7 +85,9 @@ pub fn verify(
     });
     recounted?;
     report.compare_index(ledger, index, &rows)?;
-    report.differences.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
+    report
+        .differences
+        .sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     report.ok = report.differences.is_empty();
     Ok(report)
 }
@@ -93,7 +95,12 @@ pub fn verify(
 fn recount(row: &GenerationRow, mirror: &Mirror, settings: &IngestSettings) -> io::Result<Partial> {
     let object = &row.object;
     let file = mirror.open(&object.source, &object.key, object.generation)?;
-    read_object(BufReader::with_capacity(128 << 10, file), settings.of(&object.source), object.day, |_| Ok(()))
+    read_object(
+        BufReader::with_capacity(128 << 10, file),
+        settings.of(&object.source),
+        object.day,
+        |_| Ok(()),
+    )
 }
 
 impl VerifyReport {
@@ -130,20 +137,40 @@ impl VerifyReport {
             self.differs(&place, "decoded bytes", stored.decoded_bytes, found.decoded_bytes);
         }
         if stored.lines != found.lines {
-            self.differs(&place, "lines", format!("{:?}", stored.lines), format!("{:?}", found.lines));
+            self.differs(
+                &place,
+                "lines",
+                format!("{:?}", stored.lines),
+                format!("{:?}", found.lines),
+            );
         }
         let events = |partial: &Partial| partial.counts.iter().map(|count| count.events).sum::<u64>();
         if stored.counts != found.counts {
             self.differs(&place, "counts", events(&stored), events(&found));
         }
         if stored.sightings != found.sightings {
-            self.differs(&place, "error groups", stored.sightings.len(), found.sightings.len());
+            self.differs(
+                &place,
+                "error groups",
+                stored.sightings.len(),
+                found.sightings.len(),
+            );
         }
         if stored.span_ms != found.span_ms {
-            self.differs(&place, "times", format!("{:?}", stored.span_ms), format!("{:?}", found.span_ms));
+            self.differs(
+                &place,
+                "times",
+                format!("{:?}", stored.span_ms),
+                format!("{:?}", found.span_ms),
+            );
         }
         if stored.damage != found.damage {
-            self.differs(&place, "damage", format!("{:?}", stored.damage), format!("{:?}", found.damage));
+            self.differs(
+                &place,
+                "damage",
+                format!("{:?}", stored.damage),
+                format!("{:?}", found.damage),
+            );
         }
         if stored.blocks != found.blocks {
             self.differs(&place, "blocks", stored.blocks, found.blocks);
@@ -180,7 +207,12 @@ impl VerifyReport {
             }
         }
         for (generation, documents) in held {
-            self.differs("index", &format!("documents of generation {generation}"), 0, documents);
+            self.differs(
+                "index",
+                &format!("documents of generation {generation}"),
+                0,
+                documents,
+            );
         }
         Ok(())
     }

@@ -20,23 +20,65 @@ pub struct ErrorKind {
 }
 
 const INFO: [(&str, &str); 10] = [
-    ("com.acme.orders.OrderService", "order ~ accepted for customer # total=#.## EUR items=# requestId=@ in # ms"),
-    ("com.acme.web.AccessLog", "POST /api/v2/orders/~/items 201 # ms requestId=@ agent=\\\"acme-app/4.# (android)\\\" bytes=#"),
-    ("com.acme.payments.ChargeWorker", "charge ~ authorised by provider=adyen reference=& amount=#.## EUR attempt=1 requestId=@"),
-    ("com.acme.catalog.PriceCache", "refreshed # prices for site=# from pricing-engine in # ms (etag @)"),
-    ("com.acme.inventory.StockSync", "stock level of sku=# at warehouse=# changed from # to # by event & requestId=@"),
-    ("com.acme.auth.SessionFilter", "session opened for user # from %: method=password factor=totp requestId=@"),
-    ("com.acme.mail.Dispatcher", "mail ~ queued template=order-confirmation locale=de_DE size=# requestId=@"),
-    ("com.acme.batch.Exporter", "exported # rows to s3://acme-exports/daily/part-#.parquet checksum=@ in # ms"),
-    ("com.acme.web.AccessLog", "GET /api/v2/products/#?currency=EUR&site=# 200 # ms requestId=@ cache=HIT upstream=%"),
-    ("com.acme.messaging.Consumer", "consumed message & from topic orders.events partition=# offset=~ lag=# requestId=@"),
+    (
+        "com.acme.orders.OrderService",
+        "order ~ accepted for customer # total=#.## EUR items=# requestId=@ in # ms",
+    ),
+    (
+        "com.acme.web.AccessLog",
+        "POST /api/v2/orders/~/items 201 # ms requestId=@ agent=\\\"acme-app/4.# (android)\\\" bytes=#",
+    ),
+    (
+        "com.acme.payments.ChargeWorker",
+        "charge ~ authorised by provider=adyen reference=& amount=#.## EUR attempt=1 requestId=@",
+    ),
+    (
+        "com.acme.catalog.PriceCache",
+        "refreshed # prices for site=# from pricing-engine in # ms (etag @)",
+    ),
+    (
+        "com.acme.inventory.StockSync",
+        "stock level of sku=# at warehouse=# changed from # to # by event & requestId=@",
+    ),
+    (
+        "com.acme.auth.SessionFilter",
+        "session opened for user # from %: method=password factor=totp requestId=@",
+    ),
+    (
+        "com.acme.mail.Dispatcher",
+        "mail ~ queued template=order-confirmation locale=de_DE size=# requestId=@",
+    ),
+    (
+        "com.acme.batch.Exporter",
+        "exported # rows to s3://acme-exports/daily/part-#.parquet checksum=@ in # ms",
+    ),
+    (
+        "com.acme.web.AccessLog",
+        "GET /api/v2/products/#?currency=EUR&site=# 200 # ms requestId=@ cache=HIT upstream=%",
+    ),
+    (
+        "com.acme.messaging.Consumer",
+        "consumed message & from topic orders.events partition=# offset=~ lag=# requestId=@",
+    ),
 ];
 
 const WARN: [(&str, &str); 4] = [
-    ("com.zaxxer.hikari.pool.HikariPool", "HikariPool-1 - thread starvation or clock leap detected (housekeeper delta=#s)"),
-    ("com.acme.payments.ProviderClient", "provider answered slowly: # ms for charge ~ requestId=@, will retry"),
-    ("com.acme.inventory.StockSync", "event & for sku=# arrived out of order, expected version # requestId=@"),
-    ("com.acme.web.RateLimiter", "client % exceeded # requests per minute, answered 429 requestId=@"),
+    (
+        "com.zaxxer.hikari.pool.HikariPool",
+        "HikariPool-1 - thread starvation or clock leap detected (housekeeper delta=#s)",
+    ),
+    (
+        "com.acme.payments.ProviderClient",
+        "provider answered slowly: # ms for charge ~ requestId=@, will retry",
+    ),
+    (
+        "com.acme.inventory.StockSync",
+        "event & for sku=# arrived out of order, expected version # requestId=@",
+    ),
+    (
+        "com.acme.web.RateLimiter",
+        "client % exceeded # requests per minute, answered 429 requestId=@",
+    ),
 ];
 
 const VENDOR_FRAMES: [&str; 24] = [
@@ -72,37 +114,71 @@ pub const ERRORS: [ErrorKind; 14] = [
         class: "com.acme.payments.ProviderClient",
         message: "Failed to charge order ~ after # ms, requestId=@",
         exceptions: &[
-            ("com.acme.payments.ChargeException", "payment provider timed out after # ms"),
+            (
+                "com.acme.payments.ChargeException",
+                "payment provider timed out after # ms",
+            ),
             ("java.net.SocketTimeoutException", "Read timed out"),
         ],
-        frames: &["com.acme.payments.ProviderClient.charge", "com.acme.payments.ChargeWorker.process", "com.acme.payments.ChargeWorker.run"],
+        frames: &[
+            "com.acme.payments.ProviderClient.charge",
+            "com.acme.payments.ChargeWorker.process",
+            "com.acme.payments.ChargeWorker.run",
+        ],
     },
     ErrorKind {
         class: "com.acme.checkout.BasketController",
         message: "Unexpected error while serving requestId=@",
-        exceptions: &[("java.lang.NullPointerException", "Cannot invoke \\\"Basket.items()\\\" because \\\"basket\\\" is null")],
-        frames: &["com.acme.checkout.BasketController.addItem", "com.acme.checkout.BasketController.lambda$submit$3"],
+        exceptions: &[(
+            "java.lang.NullPointerException",
+            "Cannot invoke \\\"Basket.items()\\\" because \\\"basket\\\" is null",
+        )],
+        frames: &[
+            "com.acme.checkout.BasketController.addItem",
+            "com.acme.checkout.BasketController.lambda$submit$3",
+        ],
     },
     ErrorKind {
         class: "com.acme.inventory.StockRepository",
         message: "Could not write stock level of sku=#",
         exceptions: &[
-            ("org.springframework.dao.DeadlockLoserDataAccessException", "PreparedStatementCallback; SQL [update stock set level = ? where sku = ?]; deadlock detected"),
-            ("org.postgresql.util.PSQLException", "ERROR: deadlock detected\\n  Detail: Process # waits for ShareLock on transaction #"),
+            (
+                "org.springframework.dao.DeadlockLoserDataAccessException",
+                "PreparedStatementCallback; SQL [update stock set level = ? where sku = ?]; deadlock detected",
+            ),
+            (
+                "org.postgresql.util.PSQLException",
+                "ERROR: deadlock detected\\n  Detail: Process # waits for ShareLock on transaction #",
+            ),
         ],
-        frames: &["com.acme.inventory.StockRepository.update", "com.acme.inventory.StockSync.apply"],
+        frames: &[
+            "com.acme.inventory.StockRepository.update",
+            "com.acme.inventory.StockSync.apply",
+        ],
     },
     ErrorKind {
         class: "com.acme.catalog.PricingClient",
         message: "Price lookup failed for sku=# requestId=@",
-        exceptions: &[("org.springframework.web.client.HttpServerErrorException$ServiceUnavailable", "503 Service Unavailable: \\\"pricing-engine\\\"")],
-        frames: &["com.acme.catalog.PricingClient.lookup", "com.acme.catalog.PriceCache.refresh"],
+        exceptions: &[(
+            "org.springframework.web.client.HttpServerErrorException$ServiceUnavailable",
+            "503 Service Unavailable: \\\"pricing-engine\\\"",
+        )],
+        frames: &[
+            "com.acme.catalog.PricingClient.lookup",
+            "com.acme.catalog.PriceCache.refresh",
+        ],
     },
     ErrorKind {
         class: "com.acme.orders.OrderRepository",
         message: "Order ~ was updated by another transaction",
-        exceptions: &[("jakarta.persistence.OptimisticLockException", "Row was updated or deleted by another transaction: [com.acme.orders.Order#~]")],
-        frames: &["com.acme.orders.OrderRepository.save", "com.acme.orders.OrderService.confirm"],
+        exceptions: &[(
+            "jakarta.persistence.OptimisticLockException",
+            "Row was updated or deleted by another transaction: [com.acme.orders.Order#~]",
+        )],
+        frames: &[
+            "com.acme.orders.OrderRepository.save",
+            "com.acme.orders.OrderService.confirm",
+        ],
     },
     ErrorKind {
         class: "com.acme.auth.TokenFilter",
@@ -113,23 +189,38 @@ pub const ERRORS: [ErrorKind; 14] = [
     ErrorKind {
         class: "com.acme.checkout.AddressMapper",
         message: "Could not read request body, requestId=@",
-        exceptions: &[("com.fasterxml.jackson.core.JsonParseException", "Unexpected character (',' (code 44)): expected a value at [line: #, column: #]")],
-        frames: &["com.acme.checkout.AddressMapper.read", "com.acme.checkout.CheckoutController.submit"],
+        exceptions: &[(
+            "com.fasterxml.jackson.core.JsonParseException",
+            "Unexpected character (',' (code 44)): expected a value at [line: #, column: #]",
+        )],
+        frames: &[
+            "com.acme.checkout.AddressMapper.read",
+            "com.acme.checkout.CheckoutController.submit",
+        ],
     },
     ErrorKind {
         class: "com.acme.inventory.WarehouseClient",
         message: "Warehouse # is not reachable",
         exceptions: &[
-            ("java.util.concurrent.CompletionException", "java.net.ConnectException: Connection refused"),
+            (
+                "java.util.concurrent.CompletionException",
+                "java.net.ConnectException: Connection refused",
+            ),
             ("java.net.ConnectException", "Connection refused: %:8443"),
         ],
-        frames: &["com.acme.inventory.WarehouseClient.fetch", "com.acme.inventory.StockSync.pull"],
+        frames: &[
+            "com.acme.inventory.WarehouseClient.fetch",
+            "com.acme.inventory.StockSync.pull",
+        ],
     },
     ErrorKind {
         class: "com.acme.orders.InvoiceService",
         message: "Invoice ~ cannot be cancelled",
         exceptions: &[("java.lang.IllegalStateException", "invoice # is in state CLOSED")],
-        frames: &["com.acme.orders.InvoiceService.cancel", "com.acme.orders.InvoiceController.delete"],
+        frames: &[
+            "com.acme.orders.InvoiceService.cancel",
+            "com.acme.orders.InvoiceController.delete",
+        ],
     },
     ErrorKind {
         class: "com.acme.mail.Dispatcher",
@@ -140,14 +231,23 @@ pub const ERRORS: [ErrorKind; 14] = [
     ErrorKind {
         class: "com.acme.payments.Ledger",
         message: "Duplicate booking for charge ~: ORA-00001: unique constraint (PAY.BOOKING_UK) violated",
-        exceptions: &[("java.sql.SQLIntegrityConstraintViolationException", "ORA-00001: unique constraint (PAY.BOOKING_UK) violated")],
-        frames: &["com.acme.payments.Ledger.book", "com.acme.payments.ChargeWorker.process"],
+        exceptions: &[(
+            "java.sql.SQLIntegrityConstraintViolationException",
+            "ORA-00001: unique constraint (PAY.BOOKING_UK) violated",
+        )],
+        frames: &[
+            "com.acme.payments.Ledger.book",
+            "com.acme.payments.ChargeWorker.process",
+        ],
     },
     ErrorKind {
         class: "com.acme.catalog.ImageResizer",
         message: "Could not resize image #.png",
         exceptions: &[("java.lang.OutOfMemoryError", "Java heap space")],
-        frames: &["com.acme.catalog.ImageResizer.scale", "com.acme.catalog.ImageJob.run"],
+        frames: &[
+            "com.acme.catalog.ImageResizer.scale",
+            "com.acme.catalog.ImageJob.run",
+        ],
     },
     ErrorKind {
         class: "com.acme.checkout.VoucherService",
@@ -176,7 +276,13 @@ pub fn write_info(out: &mut String, random: &mut Random, time_ms: UtcMs) {
 }
 
 /// Writes one error line into `out`, its trace about `trace_bytes` long if it has one.
-pub fn write_error(out: &mut String, random: &mut Random, time_ms: UtcMs, kind: &ErrorKind, trace_bytes: usize) {
+pub fn write_error(
+    out: &mut String,
+    random: &mut Random,
+    time_ms: UtcMs,
+    kind: &ErrorKind,
+    trace_bytes: usize,
+) {
     begin(out, random, time_ms, Level::Error, kind.class);
     fill(out, random, kind.message);
     let start = out.len();
@@ -186,7 +292,11 @@ pub fn write_error(out: &mut String, random: &mut Random, time_ms: UtcMs, kind: 
         fill(out, random, message);
         for (line, frame) in kind.frames.iter().enumerate() {
             let file = frame.rsplit('.').nth(1).unwrap_or("Main");
-            let _ = write!(out, "\\n\\tat {frame}({file}.java:{})", 40 + 17 * line + 3 * place);
+            let _ = write!(
+                out,
+                "\\n\\tat {frame}({file}.java:{})",
+                40 + 17 * line + 3 * place
+            );
         }
         let share = trace_bytes * (place + 1) / kind.exceptions.len();
         let mut vendor = 0;
@@ -214,7 +324,9 @@ fn begin(out: &mut String, random: &mut Random, time_ms: UtcMs, level: Level, cl
 
 /// Writes a stamp without a zone, in UTC, as the services' logging does.
 fn write_stamp(out: &mut String, time_ms: UtcMs) {
-    let Ok(time) = jiff::Timestamp::from_millisecond(time_ms) else { return };
+    let Ok(time) = jiff::Timestamp::from_millisecond(time_ms) else {
+        return;
+    };
     let _ = write!(out, "{}", time.strftime("%Y-%m-%d %H:%M:%S.%3f"));
 }
 
@@ -239,7 +351,13 @@ fn fill(out: &mut String, random: &mut Random, message: &str) {
                     more & 0xffff_ffff_ffff
                 )
             }
-            '%' => write!(out, "10.{}.{}.{}", bits >> 8 & 3, bits >> 16 & 0xff, bits >> 24 & 0xff),
+            '%' => write!(
+                out,
+                "10.{}.{}.{}",
+                bits >> 8 & 3,
+                bits >> 16 & 0xff,
+                bits >> 24 & 0xff
+            ),
             other => {
                 out.push(other);
                 Ok(())

@@ -235,7 +235,11 @@ mod tests {
         assert_eq!(found, [b"alpha".to_vec(), b"beta".to_vec(), b"gamma".to_vec()]);
         assert_eq!(scan(&file, &finder, 2, &mut Vec::new()), Some(false));
         for cut in (1..file.len()).filter(|&cut| cut != first_frame) {
-            assert_eq!(scan(&file[..cut], &finder, 100, &mut Vec::new()), None, "cut at {cut}");
+            assert_eq!(
+                scan(&file[..cut], &finder, 100, &mut Vec::new()),
+                None,
+                "cut at {cut}"
+            );
         }
     }
 }

@@ -42,7 +42,11 @@ impl Index {
 
     /// Returns a builder of segments for one worker thread.
     pub fn segment_builder<'s>(&'s self, finished: &'s Segments) -> SegmentBuilder<'s> {
-        SegmentBuilder { index: self, finished, open: None }
+        SegmentBuilder {
+            index: self,
+            finished,
+            open: None,
+        }
     }
 }
 

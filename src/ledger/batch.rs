@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
-    AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot, SourceName, UtcMs,
+    AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot,
+    SourceName, UtcMs,
 };
 use crate::partial::{Count, Partial, SAMPLE_BYTES, Sample, Sighting};
 
@@ -86,8 +87,9 @@ pub fn object_place(source_url: &str, key: &str) -> String {
 impl Ledger {
     /// Returns the generations that hold events of a group.
     pub fn generations_with_group(&self, group: GroupId) -> Result<HashSet<GenerationId>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT generation_id FROM sighting WHERE group_id = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT generation_id FROM sighting WHERE group_id = ?1")?;
         let rows = statement.query_map([group.bits() as i64], |row| row.get(0).map(GenerationId))?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
@@ -117,15 +119,27 @@ impl Ledger {
 
     /// Returns the number of the last batch; 0 before the first.
     pub fn last_batch(&self) -> Result<i64> {
-        Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM batch", [], |row| row.get(0))?)
+        Ok(self
+            .connection
+            .query_row("SELECT coalesce(max(id), 0) FROM batch", [], |row| row.get(0))?)
     }
 
     /// Commits a batch whole or not at all.
-    pub fn commit_batch(&mut self, items: &[Ingested], parser_version: u32, now_ms: UtcMs) -> Result<Committed> {
+    pub fn commit_batch(
+        &mut self,
+        items: &[Ingested],
+        parser_version: u32,
+        now_ms: UtcMs,
+    ) -> Result<Committed> {
         let transaction = self.connection.transaction()?;
-        transaction
-            .execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, ?2)", params![now_ms, items.len() as i64])?;
-        let mut committed = Committed { batch: transaction.last_insert_rowid(), ..Committed::default() };
+        transaction.execute(
+            "INSERT INTO batch (committed_ms, objects) VALUES (?1, ?2)",
+            params![now_ms, items.len() as i64],
+        )?;
+        let mut committed = Committed {
+            batch: transaction.last_insert_rowid(),
+            ..Committed::default()
+        };
         let mut checksums = BTreeSet::new();
         for item in items {
             if let Some((replaced, checksum)) = remove_generation(&transaction, item)? {
@@ -176,9 +190,13 @@ impl Ledger {
     pub fn stored_partial(&self, generation: GenerationId) -> Result<Option<Partial>> {
         let partial = self
             .connection
-            .query_row("SELECT * FROM generation WHERE id = ?1", [generation.0], |row| Ok(stored_totals(row)))
+            .query_row("SELECT * FROM generation WHERE id = ?1", [generation.0], |row| {
+                Ok(stored_totals(row))
+            })
             .optional()?;
-        let Some(mut partial) = partial.transpose()? else { return Ok(None) };
+        let Some(mut partial) = partial.transpose()? else {
+            return Ok(None);
+        };
         partial.counts = stored_counts(&self.connection, generation)?;
         partial.sightings = stored_sightings(&self.connection, generation)?;
         Ok(Some(partial))
@@ -186,13 +204,18 @@ impl Ledger {
 
     /// Returns a small fact by its name.
     pub fn fact(&self, name: &str) -> Result<Option<String>> {
-        let mut statement = self.connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
     }
 
     /// Sets a small fact.
     pub fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
-        self.connection.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [name, value])?;
+        self.connection.execute(
+            "INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)",
+            [name, value],
+        )?;
         Ok(())
     }
 }
@@ -220,9 +243,13 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
     let object = &item.object;
     let earlier = connection
         .prepare_cached("SELECT id, etag, size_bytes, checksum FROM generation WHERE object_id = ?1")?
-        .query_row([object.object_id], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get(3)?)))
+        .query_row([object.object_id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+        })
         .optional()?;
-    let Some((id, etag, size_bytes, checksum)) = earlier else { return Ok(None) };
+    let Some((id, etag, size_bytes, checksum)) = earlier else {
+        return Ok(None);
+    };
     connection.execute("DELETE FROM generation WHERE id = ?1", [id])?;
     let earlier = MirroredObject {
         etag,
@@ -233,7 +260,12 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
     Ok(Some((earlier, checksum)))
 }
 
-fn insert_generation(connection: &Connection, item: &Ingested, batch: i64, parser_version: u32) -> Result<()> {
+fn insert_generation(
+    connection: &Connection,
+    item: &Ingested,
+    batch: i64,
+    parser_version: u32,
+) -> Result<()> {
     let (object, partial) = (&item.object, &item.partial);
     let (lines, damage) = (&partial.lines, partial.damage.as_ref());
     connection
@@ -282,9 +314,15 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
     )?;
     let mut new_groups = 0;
     for sighting in &item.partial.sightings {
-        let Grouped { id, kind, title, template } = &sighting.group;
+        let Grouped {
+            id,
+            kind,
+            title,
+            template,
+        } = &sighting.group;
         let id = id.bits() as i64;
-        new_groups += group_statement.execute(params![id, crate::group::VERSION, kind.name(), title, template])? as u64;
+        new_groups +=
+            group_statement.execute(params![id, crate::group::VERSION, kind.name(), title, template])? as u64;
         let (first, last) = (&sighting.first, &sighting.last);
         statement.execute(params![
             item.object.generation.0,
@@ -339,7 +377,11 @@ fn mark_duplicates(connection: &Connection, checksum: &[u8]) -> Result<()> {
 fn stored_totals(row: &Row<'_>) -> Result<Partial> {
     let number = |name| row.get::<_, i64>(name).map(|value| value as u64);
     let damage = row.get::<_, Option<String>>("damage_reason")?.map(|reason| {
-        Ok::<_, rusqlite::Error>(Damage { offset: number("damage_offset")?, member: number("damage_member")?, reason })
+        Ok::<_, rusqlite::Error>(Damage {
+            offset: number("damage_offset")?,
+            member: number("damage_member")?,
+            reason,
+        })
     });
     let checksum: Vec<u8> = row.get("checksum")?;
     Ok(Partial {
@@ -353,7 +395,9 @@ fn stored_totals(row: &Row<'_>) -> Result<Partial> {
             undated: number("undated")?,
         },
         decoded_bytes: number("decoded_bytes")?,
-        checksum: checksum.try_into().map_err(|_| LedgerError::Unreadable { what: "generation.checksum" })?,
+        checksum: checksum.try_into().map_err(|_| LedgerError::Unreadable {
+            what: "generation.checksum",
+        })?,
         damage: damage.transpose()?,
         span_ms: row.get::<_, Option<i64>>("first_ms")?.zip(row.get("last_ms")?),
         counts: Vec::new(),
@@ -402,7 +446,14 @@ fn stored_sightings(connection: &Connection, generation: GenerationId) -> Result
             template: row.get(3)?,
         };
         let events = row.get::<_, i64>(4)? as u64;
-        Ok(sample(row, 5).and_then(|first| Ok(Sighting { group, events, first, last: sample(row, 8)? })))
+        Ok(sample(row, 5).and_then(|first| {
+            Ok(Sighting {
+                group,
+                events,
+                first,
+                last: sample(row, 8)?,
+            })
+        }))
     })?;
     rows.map(|row| row?).collect()
 }
@@ -414,5 +465,6 @@ fn compress(raw: &[u8]) -> Vec<u8> {
 
 /// Returns the raw lines of a sample's column.
 pub(super) fn decompress(column: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(column, 2 * SAMPLE_BYTES).map_err(|_| LedgerError::Unreadable { what: "sighting.raw" })
+    zstd::bulk::decompress(column, 2 * SAMPLE_BYTES)
+        .map_err(|_| LedgerError::Unreadable { what: "sighting.raw" })
 }

@@ -3,6 +3,9 @@
 
 mod batch;
 mod migrations;
+mod objects;
+
+pub use objects::{GetRecord, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 

@@ -68,7 +68,9 @@ pub enum GroupKind {
 impl GroupKind {
     /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Message, Self::Trace, Self::Exception].into_iter().find(|kind| kind.name() == name)
+        [Self::Message, Self::Trace, Self::Exception]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 
     /// Returns the name used in the ledger and in JSON.

@@ -104,9 +104,10 @@ impl Expr {
     pub fn required_bytes(&self) -> Option<&memmem::Finder<'static>> {
         match self {
             Self::Substring(finder) => Some(finder),
-            Self::And(terms) => {
-                terms.iter().filter_map(Self::required_bytes).max_by_key(|finder| finder.needle().len())
-            }
+            Self::And(terms) => terms
+                .iter()
+                .filter_map(Self::required_bytes)
+                .max_by_key(|finder| finder.needle().len()),
             Self::Everything | Self::Word(_) | Self::Or(_) | Self::Not(_) => None,
         }
     }

@@ -2,8 +2,6 @@
 //! (yet) is read whole, so that an answer never depends on the index's state.
 
 mod read;
-#[cfg(test)]
-mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -129,14 +127,21 @@ pub fn search(
     match request.limit {
         None => {
             tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
-            run(library, request, &tasks, &mut report, &mut |_, hits| hits.into_iter().try_for_each(&mut *found));
+            run(library, request, &tasks, &mut report, &mut |_, hits| {
+                hits.into_iter().try_for_each(&mut *found)
+            });
         }
         Some(limit) => {
             tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
-            let mut newest = Newest { limit, hits: BTreeMap::new() };
+            let mut newest = Newest {
+                limit,
+                hits: BTreeMap::new(),
+            };
             run(library, request, &tasks, &mut report, &mut |next, hits| {
                 newest.add(hits);
-                newest.is_settled(tasks.get(next)).map_or(ControlFlow::Continue(()), ControlFlow::Break)
+                newest
+                    .is_settled(tasks.get(next))
+                    .map_or(ControlFlow::Continue(()), ControlFlow::Break)
             });
             let _ = newest.hits.into_values().try_for_each(found);
         }
@@ -152,7 +157,11 @@ struct Task {
     last_ms: UtcMs,
 }
 
-fn plan(library: &Library<'_>, request: &Request, report: &mut SearchReport) -> Result<Vec<Task>, SearchError> {
+fn plan(
+    library: &Library<'_>,
+    request: &Request,
+    report: &mut SearchReport,
+) -> Result<Vec<Task>, SearchError> {
     let sighted = match request.group {
         Some(group) => Some(library.ledger.generations_with_group(group)?),
         None => None,
@@ -160,7 +169,9 @@ fn plan(library: &Library<'_>, request: &Request, report: &mut SearchReport) -> 
     let mut rows = BTreeMap::new();
     for row in library.ledger.generations()? {
         let wanted = (request.apps.is_empty() || request.apps.contains(&row.object.app))
-            && sighted.as_ref().is_none_or(|sighted| sighted.contains(&row.object.generation));
+            && sighted
+                .as_ref()
+                .is_none_or(|sighted| sighted.contains(&row.object.generation));
         if wanted && row.duplicate {
             report.duplicates += 1;
         } else if wanted {
@@ -169,17 +180,30 @@ fn plan(library: &Library<'_>, request: &Request, report: &mut SearchReport) -> 
     }
     report.objects = rows.len() as u64;
     let mut tasks = Vec::new();
-    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
+    let indexed_batch = library
+        .index
+        .and_then(Index::payload)
+        .map_or(0, |payload| payload.batch);
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
-        let generations: HashSet<_> =
-            rows.values().filter(|row| row.batch <= indexed_batch).map(|row| row.object.generation).collect();
+        let generations: HashSet<_> = rows
+            .values()
+            .filter(|row| row.batch <= indexed_batch)
+            .map(|row| row.object.generation)
+            .collect();
         let need = request.expr.need();
-        let wanted = Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
+        let wanted = Wanted {
+            need: &need,
+            generations: &generations,
+            window: request.window,
+            levels: request.levels,
+        };
         let candidates = index.candidates(&wanted)?;
         report.blocks = candidates.of;
         report.blocks_read = candidates.blocks.len() as u64;
         for blocks in candidates.blocks.chunk_by(|a, b| a.generation == b.generation) {
-            let Some(row) = rows.get(&blocks[0].generation) else { continue };
+            let Some(row) = rows.get(&blocks[0].generation) else {
+                continue;
+            };
             tasks.push(Task {
                 row: row.clone(),
                 ranges: blocks.iter().map(Range::of_block).collect(),
@@ -217,7 +241,11 @@ impl Newest {
 
     /// Whether no object from `next` on can hold a newer line than those kept.
     fn is_settled(&self, next: Option<&Task>) -> Option<()> {
-        let oldest = self.hits.keys().next().filter(|_| self.hits.len() == self.limit)?;
+        let oldest = self
+            .hits
+            .keys()
+            .next()
+            .filter(|_| self.hits.len() == self.limit)?;
         next.is_none_or(|task| task.last_ms < oldest.0).then_some(())
     }
 }
@@ -242,8 +270,14 @@ fn run(
     report: &mut SearchReport,
     consume: Consume<'_>,
 ) {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len());
-    let turn = Mutex::new(Turn { next: 0, report: std::mem::take(report), consume });
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(tasks.len());
+    let turn = Mutex::new(Turn {
+        next: 0,
+        report: std::mem::take(report),
+        consume,
+    });
     let runner = Runner {
         library_mirror: library.mirror,
         settings: library.settings,
@@ -260,7 +294,11 @@ fn run(
         }
         runner.work();
     });
-    *report = runner.turn.into_inner().unwrap_or_else(PoisonError::into_inner).report;
+    *report = runner
+        .turn
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .report;
 }
 
 struct Runner<'r> {
@@ -278,12 +316,16 @@ impl<'r> Runner<'r> {
     fn work(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.taken.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = self.tasks.get(number) else { return };
+            let Some(task) = self.tasks.get(number) else {
+                return;
+            };
             let (hits, counted, failure) = self.read(number, task);
             let mut turn = self.my_turn(number);
             turn.report.objects_read += 1;
             turn.report.hits += counted;
-            turn.report.unreadable.extend(failure.map(|reason| (task.row.place(), reason)));
+            turn.report
+                .unreadable
+                .extend(failure.map(|reason| (task.row.place(), reason)));
             self.hand_over(&mut turn, number + 1, hits);
             turn.next += 1;
             drop(turn);
@@ -302,12 +344,18 @@ impl<'r> Runner<'r> {
             }
             !self.stop.load(Ordering::Relaxed)
         });
-        (scan.hits, scan.counted, result.err().map(|error| error.to_string()))
+        (
+            scan.hits,
+            scan.counted,
+            result.err().map(|error| error.to_string()),
+        )
     }
 
     fn my_turn(&self, number: usize) -> MutexGuard<'_, Turn<'r>> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.turned.wait_while(turn, |turn| turn.next != number).unwrap_or_else(PoisonError::into_inner)
+        self.turned
+            .wait_while(turn, |turn| turn.next != number)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hand_over(&self, turn: &mut Turn<'_>, next: usize, hits: Vec<Hit>) {

@@ -1,0 +1,470 @@
+//! Message to template: what varies is masked, so that the events of one error have one template. A pure
+//! function of the message, without state and without learning.
+
+use super::token::{Token, is_alphanumeric, is_space, tokens};
+use super::words::{is_day, is_month, is_naming_noun, is_no_name, is_separator, is_telling_key, is_unit};
+
+/// No more of a message is looked at: what an error is about stands at its start.
+const MAX_BYTES: usize = 4096;
+
+/// A bracket's match is looked for so many tokens ahead.
+const REACH: usize = 40;
+
+/// How a variable is shown.
+const VARIABLE: &str = "<*>";
+
+type Tokens<'m> = Vec<Token<'m>>;
+
+/// Returns the template of a message: variables as `<*>`, white space as single blanks.
+pub fn template(message: &str) -> String {
+    let plain = without_colours(message.as_bytes());
+    let trimmed = trim(&plain);
+    let trimmed = &trimmed[..trimmed.len().min(MAX_BYTES)];
+    let mut tokens = tokens(trimmed);
+    mask_dates(&mut tokens);
+    let tokens = mask_values(&tokens);
+    let mut tokens = drop_comparators_and_units(&tokens);
+    mask_names(&mut tokens);
+    trim_plurals(&mut tokens);
+    let tokens = collapse_lists(&collapse_brackets(tokens));
+    if has_letters(&tokens) {
+        join(&tokens)
+    } else {
+        mask_digits(trimmed)
+    }
+}
+
+/// Removes ANSI control sequences: `ESC [ digits and semicolons, a letter`.
+fn without_colours(message: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    if memchr::memchr(0x1b, message).is_none() {
+        return message.into();
+    }
+    let mut out = Vec::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(&first) = rest.first() {
+        let parameters = rest
+            .iter()
+            .skip(2)
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+            .count();
+        let is_sequence =
+            rest.starts_with(b"\x1b[") && rest.get(2 + parameters).is_some_and(u8::is_ascii_alphabetic);
+        if is_sequence {
+            rest = &rest[3 + parameters..];
+        } else {
+            out.push(first);
+            rest = &rest[1..];
+        }
+    }
+    out.into()
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let start = text
+        .iter()
+        .position(|&byte| !is_space(byte))
+        .unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(|&byte| !is_space(byte))
+        .map_or(start, |last| last + 1);
+    &text[start..end]
+}
+
+/// Month and day names beside a variable are part of a date.
+fn mask_dates(tokens: &mut Tokens<'_>) {
+    let before = tokens.clone();
+    let is_gap = |token: Token<'_>| {
+        token == Token::Space || [b"-", b"/", b",", b"."].iter().any(|&mark| token.is(mark))
+    };
+    for at in 0..before.len() {
+        if before[at].text().is_some_and(is_month) {
+            let left = before[..at].iter().rev().copied().find(|&token| !is_gap(token));
+            let right = before[at + 1..].iter().copied().find(|&token| !is_gap(token));
+            if [left, right].contains(&Some(Token::Variable)) {
+                tokens[at] = Token::Variable;
+            }
+        }
+    }
+    for at in 0..before.len() {
+        if before[at].text().is_some_and(is_day) {
+            let is_gap = |token: Token<'_>| token == Token::Space || token.is(b",");
+            let next = (at + 1..before.len()).find(|&next| !is_gap(before[next]));
+            if next.is_some_and(|next| tokens[next] == Token::Variable) {
+                tokens[at] = Token::Variable;
+            }
+        }
+    }
+}
+
+/// Whether the value of `key` tells errors apart: its last segment is such a word.
+fn tells(key: Token<'_>) -> bool {
+    let Some(key) = key.text() else { return false };
+    let mut start = 0;
+    for at in 0..key.len() {
+        if b"._-$".contains(&key[at]) {
+            start = at + 1;
+        } else if at > 0 && key[at - 1].is_ascii_lowercase() && key[at].is_ascii_uppercase() {
+            start = at;
+        }
+    }
+    is_telling_key(&key[start..])
+}
+
+fn closing(open: Token<'_>) -> Option<&'static [u8]> {
+    Some(match open.text()? {
+        b"(" => b")",
+        b"[" => b"]",
+        b"{" => b"}",
+        b"<" => b">",
+        b"\"" => b"\"",
+        b"'" => b"'",
+        _ => return None,
+    })
+}
+
+/// The place of the bracket or quote that closes the one at `at`.
+fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let open = tokens[at];
+    let close = closing(open)?;
+    let is_quote = open.is(close);
+    let mut depth = 1;
+    for place in at + 1..tokens.len().min(at + REACH) {
+        if tokens[place].is(close) {
+            if is_quote || depth == 1 {
+                return Some(place);
+            }
+            depth -= 1;
+        } else if tokens[place] == open {
+            depth += 1;
+        }
+    }
+    None
+}
+
+/// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart.
+fn mask_values<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = tokens[at];
+        out.push(token);
+        at += 1;
+        if token.is(b"=") {
+            at = mask_assigned(tokens, at, &mut out);
+        } else if token.is(b":") && is_json_key(&out[..out.len() - 1]) {
+            at = mask_json_value(tokens, at, &mut out);
+        }
+    }
+    out
+}
+
+fn is_json_key(before: &[Token<'_>]) -> bool {
+    matches!(before, [.., open, key, close] if open.is(b"\"") && key.is_word() && close.is(b"\""))
+}
+
+/// Masks a JSON value at `at`; returns where to go on.
+fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
+    if tells(out[out.len() - 3]) {
+        return at;
+    }
+    let value = if tokens.get(at + 1).is_some() && tokens[at] == Token::Space {
+        at + 1
+    } else {
+        at
+    };
+    let Some(&first) = tokens.get(value) else {
+        return at;
+    };
+    let end = if first.is(b"\"") {
+        matching(tokens, value)
+    } else {
+        let is_literal = |text: &[u8]| {
+            [&b"true"[..], b"false", b"null"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word))
+        };
+        first.text().is_some_and(is_literal).then_some(value)
+    };
+    end.map_or(at, |end| {
+        out.push(Token::Variable);
+        end + 1
+    })
+}
+
+/// Masks the value behind the `=` that `out` ends with; returns where to go on.
+fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
+    let before = &out[..out.len() - 1];
+    let Some(key_at) = before.iter().rposition(|&token| token != Token::Space) else {
+        return at;
+    };
+    let key = before[key_at];
+    let is_key =
+        key.is_word() || key == Token::Variable || [b"]", b")", b"\"", b"'"].iter().any(|&mark| key.is(mark));
+    if !is_key {
+        return at;
+    }
+    let is_spaced_before = key_at + 1 < before.len();
+    let is_spaced_after = tokens.get(at) == Some(&Token::Space);
+    let value = at + usize::from(is_spaced_after);
+    // "key= value": no value, unless a lone variable follows that is no key itself.
+    if is_spaced_after && !is_spaced_before {
+        let is_lone = tokens.get(value) == Some(&Token::Variable);
+        if !is_lone || tokens.get(value + 1).is_some_and(|next| next.is(b"=")) {
+            return at;
+        }
+    }
+    let Some(&first) = tokens.get(value) else {
+        return at;
+    };
+    let is_empty = [b",", b";", b")", b"]", b"}", b"="]
+        .iter()
+        .any(|&mark| first.is(mark));
+    if is_empty || tells(key) {
+        return at;
+    }
+    if closing(first).is_some() {
+        return matching(tokens, value).map_or(at, |end| {
+            out.push(Token::Variable);
+            end + 1
+        });
+    }
+    mask_plain_value(tokens, at, value, out)
+}
+
+/// Masks a value that goes on up to the next space or structure, with the bracket that follows it directly.
+fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut Tokens<'m>) -> usize {
+    let ends = |token: Token<'_>| {
+        token == Token::Space
+            || token
+                .text()
+                .is_some_and(|text| text.len() == 1 && b",;)]}\"'=({[<>|".contains(&text[0]))
+    };
+    let end = (value..tokens.len())
+        .find(|&place| ends(tokens[place]))
+        .unwrap_or(tokens.len());
+    let is_stop = |token: Token<'_>| {
+        [&b"."[..], b":", b"!", b"?", b"..."]
+            .iter()
+            .any(|mark| token.is(mark))
+    };
+    let last = (value..end).rev().find(|&place| !is_stop(tokens[place]));
+    let Some(stop) = last.map(|last| last + 1) else {
+        return at;
+    };
+    out.push(Token::Variable);
+    let opens = stop == end
+        && tokens
+            .get(end)
+            .is_some_and(|next| [b"(", b"{", b"[", b"<"].iter().any(|&mark| next.is(mark)));
+    if opens && let Some(close) = matching(tokens, end) {
+        return close + 1;
+    }
+    out.extend_from_slice(&tokens[stop..end]);
+    end
+}
+
+/// Drops `<` and `>` before a variable, and units behind one.
+fn drop_comparators_and_units<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
+    let mut out: Tokens<'m> = Vec::with_capacity(tokens.len());
+    for (at, &token) in tokens.iter().enumerate() {
+        let next = tokens.get(at + 1);
+        if (token.is(b"<") || token.is(b">"))
+            && next == Some(&Token::Variable)
+            && (at == 0 || tokens[at - 1] == Token::Space)
+            && !tokens.get(at + 2).is_some_and(|after| after.is(b">"))
+        {
+            continue;
+        }
+        let unit = token.text().map(|text| {
+            let len = text
+                .iter()
+                .rposition(|&byte| byte != b'.')
+                .map_or(0, |last| last + 1);
+            text.split_at(len)
+        });
+        match unit {
+            Some((unit, dots)) if is_unit(unit) && !next.is_some_and(|next| next.is(b"=")) => {
+                match out.as_slice() {
+                    [.., Token::Variable] => {}
+                    [.., Token::Variable, Token::Space] => drop(out.pop()),
+                    _ => {
+                        out.push(token);
+                        continue;
+                    }
+                }
+                if !dots.is_empty() {
+                    out.push(Token::Text(b"."));
+                }
+            }
+            _ => out.push(token),
+        }
+    }
+    out
+}
+
+/// Masks the name behind `user`, `login`, `domain` …, and in `for NAME from <*>`.
+fn mask_names(tokens: &mut Tokens<'_>) {
+    for at in 0..tokens.len() {
+        let Some(word) = tokens[at].text() else { continue };
+        if is_naming_noun(word) && names_somebody(tokens, at)
+            || word.eq_ignore_ascii_case(b"for") && is_for_from(tokens, at)
+        {
+            tokens[at + 2] = Token::Variable;
+        }
+    }
+}
+
+fn names_somebody(tokens: &[Token<'_>], at: usize) -> bool {
+    let Some(name) = tokens.get(at + 2) else {
+        return false;
+    };
+    let is_stop = |token: &Token<'_>| token.text().is_some_and(is_no_name);
+    if tokens[at + 1] != Token::Space || !name.is_word() || is_stop(name) {
+        return false;
+    }
+    let next = match tokens.get(at + 3) {
+        Some(Token::Space) => tokens.get(at + 4).or(Some(&Token::Space)),
+        other => other,
+    };
+    next.is_none_or(|next| !next.is_word() || is_stop(next))
+}
+
+fn is_for_from(tokens: &[Token<'_>], at: usize) -> bool {
+    let Some([space, name, second, from, third, variable]) = tokens.get(at + 1..at + 7) else {
+        return false;
+    };
+    [space, second, third].iter().all(|&&token| token == Token::Space)
+        && name.is_word()
+        && from.text().is_some_and(|from| from.eq_ignore_ascii_case(b"from"))
+        && *variable == Token::Variable
+}
+
+/// `<*> files` and `<*> file` are one.
+fn trim_plurals(tokens: &mut Tokens<'_>) {
+    for at in 2..tokens.len() {
+        if tokens[at - 1] == Token::Space
+            && tokens[at - 2] == Token::Variable
+            && let Token::Text(word) = tokens[at]
+            && let [.., before, b's'] = word
+            && word.len() >= 4
+            && !b"su".contains(before)
+            && word
+                .iter()
+                .all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
+        {
+            tokens[at] = Token::Text(&word[..word.len() - 1]);
+        }
+    }
+}
+
+/// Drops brackets that hold nothing but variables and separators: `(…)` wholly, others for one variable.
+fn collapse_brackets(mut tokens: Tokens<'_>) -> Tokens<'_> {
+    loop {
+        let mut out: Tokens<'_> = Vec::with_capacity(tokens.len());
+        let mut changed = false;
+        let mut at = 0;
+        while at < tokens.len() {
+            let is_first = out.last().is_none_or(|&last| last == Token::Space);
+            match hollow_bracket(&tokens, at).filter(|_| is_first) {
+                Some(close) if tokens[at].is(b"(") => {
+                    let had_space = out.pop().is_some();
+                    let skips_space = !had_space && tokens.get(close + 1) == Some(&Token::Space);
+                    at = close + 1 + usize::from(skips_space);
+                    changed = true;
+                }
+                Some(close) if tokens[at..close].contains(&Token::Variable) => {
+                    out.push(Token::Variable);
+                    at = close + 1;
+                    changed = true;
+                }
+                _ => {
+                    out.push(tokens[at]);
+                    at += 1;
+                }
+            }
+        }
+        tokens = out;
+        if !changed {
+            return tokens;
+        }
+    }
+}
+
+/// The place of the closing bracket, if only variables and separators stand between.
+fn hollow_bracket(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let is_bracket = [b"(", b"[", b"{", b"<"].iter().any(|&mark| tokens[at].is(mark));
+    let close = closing(tokens[at]).filter(|_| is_bracket)?;
+    let end = (at + 1..tokens.len()).find(|&place| !is_listed(tokens[place]))?;
+    tokens[end].is(close).then_some(end)
+}
+
+/// Whether a token can stand in a list of variables.
+fn is_listed(token: Token<'_>) -> bool {
+    match token {
+        Token::Variable | Token::Space => true,
+        Token::Text(text) => is_separator(text),
+    }
+}
+
+/// A list of variables is one variable.
+fn collapse_lists<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        out.push(tokens[at]);
+        if tokens[at] == Token::Variable {
+            let end = (at..tokens.len())
+                .find(|&place| !is_listed(tokens[place]))
+                .unwrap_or(tokens.len());
+            at = (at..end)
+                .rev()
+                .find(|&place| tokens[place] == Token::Variable)
+                .unwrap_or(at);
+        }
+        at += 1;
+    }
+    out
+}
+
+fn has_letters(tokens: &[Token<'_>]) -> bool {
+    let is_letter =
+        |byte: &u8| byte.is_ascii_alphabetic() || is_alphanumeric(*byte) && !byte.is_ascii_digit();
+    tokens
+        .iter()
+        .filter_map(|token| token.text())
+        .any(|text| text.iter().any(is_letter))
+}
+
+fn join(tokens: &[Token<'_>]) -> String {
+    let mut out = Vec::with_capacity(256);
+    for token in tokens {
+        match token {
+            Token::Space if out.last().is_none_or(|&last| last == b' ') => {}
+            Token::Space => out.push(b' '),
+            Token::Variable => out.extend_from_slice(VARIABLE.as_bytes()),
+            Token::Text(text) => out.extend_from_slice(text),
+        }
+    }
+    while out.last() == Some(&b' ') {
+        out.pop();
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The template of a message without a letter outside its variables: only its numbers are masked.
+fn mask_digits(message: &[u8]) -> String {
+    let mut out = Vec::with_capacity(message.len());
+    let mut in_number = false;
+    for &byte in message {
+        let is_digit = byte.is_ascii_digit();
+        match byte {
+            _ if is_digit && in_number => {}
+            _ if is_digit => out.extend_from_slice(VARIABLE.as_bytes()),
+            b' ' if out.last() == Some(&b' ') => {}
+            other => out.push(other),
+        }
+        in_number = is_digit;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,361 @@
+//! A message cut into tokens: what varies from event to event is already told from what does not.
+
+use super::words::{is_name_with_digits, is_top_level_domain};
+
+/// A piece of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'m> {
+    /// A run of white space.
+    Space,
+    /// Something that varies, shown as `<*>`.
+    Variable,
+    /// Text that stays: a word, or punctuation.
+    Text(&'m [u8]),
+}
+
+impl<'m> Token<'m> {
+    pub(super) fn is(self, text: &[u8]) -> bool {
+        self == Token::Text(text)
+    }
+
+    pub(super) fn text(self) -> Option<&'m [u8]> {
+        match self {
+            Token::Text(text) => Some(text),
+            Token::Space | Token::Variable => None,
+        }
+    }
+
+    /// Whether it is text with a letter or digit in it.
+    pub(super) fn is_word(self) -> bool {
+        self.text()
+            .is_some_and(|text| text.iter().any(|&byte| is_alphanumeric(byte)))
+    }
+}
+
+/// Bytes from 0x80 on are parts of letters.
+pub(super) fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    is_alphanumeric(byte) || byte == b'_'
+}
+
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r' | 0x1c..=0x1f)
+}
+
+fn is_structure(byte: u8) -> bool {
+    b",;()[]{}\"'=<>|`".contains(&byte)
+}
+
+/// Cuts a message into tokens.
+pub(super) fn tokens(message: &[u8]) -> Vec<Token<'_>> {
+    let mut out = Vec::with_capacity(64);
+    let mut at = 0;
+    while at < message.len() {
+        let byte = message[at];
+        at = if is_space(byte) {
+            out.push(Token::Space);
+            end_of(message, at, is_space)
+        } else if byte == b':' && out.last().is_some_and(|last| last.is(b"\"")) {
+            out.push(Token::Text(b":"));
+            at + 1
+        } else if let Some(end) = path_at(message, at, &mut out) {
+            end
+        } else if is_structure(byte) {
+            out.push(Token::Text(&message[at..=at]));
+            at + 1
+        } else {
+            let end = atom_end(message, at);
+            atom(&message[at..end], &mut out);
+            end
+        };
+    }
+    out
+}
+
+/// The end of the run of bytes that `belongs`.
+fn end_of(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    bytes[start..]
+        .iter()
+        .position(|&byte| !belongs(byte))
+        .map_or(bytes.len(), |len| start + len)
+}
+
+/// Reads an absolute path at `at`; returns its end.
+fn path_at<'m>(message: &'m [u8], at: usize, out: &mut Vec<Token<'m>>) -> Option<usize> {
+    if message[at] != b'/' {
+        return None;
+    }
+    let end = end_of(message, at, |byte| {
+        !is_space(byte) && !b"\"'<>,;()[]{}|`".contains(&byte)
+    });
+    let (path, stop) = split_stop(&message[at..end]);
+    if path.len() < 2 {
+        return None;
+    }
+    out.push(Token::Variable);
+    push_text(stop, out);
+    Some(end)
+}
+
+fn push_text<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
+    if !text.is_empty() {
+        out.push(Token::Text(text));
+    }
+}
+
+/// Splits the marks at the end of a sentence off.
+fn split_stop(text: &[u8]) -> (&[u8], &[u8]) {
+    let len = text
+        .iter()
+        .rposition(|byte| !b".:!?".contains(byte))
+        .map_or(0, |last| last + 1);
+    text.split_at(len)
+}
+
+/// The end of the atom at `start`: up to white space or structure; `can't` is one, and so is a URL.
+fn atom_end(message: &[u8], start: usize) -> usize {
+    let mut end = start;
+    while end < message.len() && !is_space(message[end]) {
+        let apostrophe = message[end] == b'\''
+            && end > start
+            && message
+                .get(end + 1)
+                .is_some_and(|&next| next.is_ascii_lowercase() || next >= 0x80);
+        if is_structure(message[end]) && !apostrophe {
+            break;
+        }
+        end += 1;
+    }
+    if memchr::memmem::find(&message[start..end], b"://").is_some() {
+        let url = end_of(message, start, |byte| {
+            !is_space(byte) && !b"\"'<>|`,;)]}".contains(&byte)
+        });
+        return url.max(end);
+    }
+    end
+}
+
+/// Tokens of a run without white space and structure: marks before and after it are told from its core.
+fn atom<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
+    let (core, stop) = split_stop(text);
+    if core.is_empty() {
+        return out.push(Token::Text(text));
+    }
+    let lead = lead_len(core);
+    let (lead, inner) = core.split_at(lead);
+    let inner = if lead.is_empty() && is_relative_path(core) {
+        core
+    } else {
+        let len = inner
+            .iter()
+            .rposition(|&byte| byte != b'#')
+            .map_or(0, |last| last + 1);
+        if len == 0 { b"#" } else { &inner[..len] }
+    };
+    let before = out.len();
+    word(inner, out, 0);
+    if !lead.is_empty() && out.get(before) != Some(&Token::Variable) {
+        out.insert(before, Token::Text(lead));
+    }
+    push_text(stop, out);
+}
+
+/// The length of the marks before a word, as in `#42`, `--verbose` or `$HOME`; 0 for a relative path.
+fn lead_len(core: &[u8]) -> usize {
+    let len = end_of(core, 0, |byte| b"#@$~*+!?&^-.".contains(&byte));
+    let goes_on = core
+        .get(len)
+        .is_some_and(|&byte| is_word_byte(byte) || byte == b'/' || byte == b'\\');
+    if goes_on && !is_relative_path(core) {
+        len
+    } else {
+        0
+    }
+}
+
+/// `./x`, `../x` or `~/x`.
+fn is_relative_path(text: &[u8]) -> bool {
+    let rest = text
+        .strip_prefix(b"..")
+        .or_else(|| text.strip_prefix(b"."))
+        .or_else(|| text.strip_prefix(b"~"));
+    matches!(rest, Some([b'/', next, ..]) if is_word_byte(*next))
+}
+
+/// Words nest only through their separators, and no real one more often than this.
+const MAX_DEPTH: u32 = 32;
+
+/// Tokens of a word: the first rule that fits decides.
+fn word<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
+    if depth > MAX_DEPTH {
+        return out.push(Token::Variable);
+    }
+    if let Some((left, right)) = split_dots(text) {
+        word(left, out, depth + 1);
+        out.push(Token::Text(b".."));
+        return word(right, out, depth + 1);
+    }
+    if is_url(text) || is_email(text) || is_path(text) || is_colon_hex(text) {
+        return out.push(Token::Variable);
+    }
+    if memchr::memmem::find(text, b"::").is_some() && has_letters(text, 3) {
+        return split_word(text, b"::", out, depth);
+    }
+    if let Some((key, rest)) = split_key(text) {
+        out.extend([Token::Text(key), Token::Text(b":")]);
+        if !rest.is_empty() {
+            word(rest, out, depth + 1);
+        }
+        return;
+    }
+    let slashes = memchr::memchr_iter(b'/', text).count();
+    if has_between_words(text, b'\\') || slashes >= 2 && has_between_words(text, b'/') {
+        return out.push(Token::Variable);
+    }
+    if text.iter().any(u8::is_ascii_digit) {
+        return word_with_digits(text, out, depth);
+    }
+    let varies = text.len() >= 8 && text.iter().all(u8::is_ascii_hexdigit) || is_host(text);
+    out.push(if varies {
+        Token::Variable
+    } else {
+        Token::Text(text)
+    });
+}
+
+fn word_with_digits<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
+    if is_name_with_digits(text) || is_error_code(text) {
+        out.push(Token::Text(text));
+    } else if memchr::memchr(b'/', text).is_some() {
+        split_word(text, b"/", out, depth);
+    } else if let Some(name) = name_before_number(text) {
+        out.extend([Token::Text(name), Token::Text(b"."), Token::Variable]);
+    } else {
+        out.push(Token::Variable);
+    }
+}
+
+fn split_word<'m>(text: &'m [u8], separator: &'static [u8], out: &mut Vec<Token<'m>>, depth: u32) {
+    let mut rest = text;
+    loop {
+        let at = memchr::memmem::find(rest, separator);
+        let part = &rest[..at.unwrap_or(rest.len())];
+        if !part.is_empty() {
+            word(part, out, depth + 1);
+        }
+        let Some(at) = at else { return };
+        out.push(Token::Text(separator));
+        rest = &rest[at + separator.len()..];
+    }
+}
+
+/// Splits at the first run of two or more dots, if there is text on both sides.
+fn split_dots(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = memchr::memmem::find(text, b"..")?;
+    let end = end_of(text, start, |byte| byte == b'.');
+    (start > 0 && end < text.len()).then(|| (&text[..start], &text[end..]))
+}
+
+fn is_url(text: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(text, b"://") else {
+        return false;
+    };
+    text[0].is_ascii_alphabetic()
+        && text[..at]
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte))
+}
+
+fn is_email(text: &[u8]) -> bool {
+    let mut ats = memchr::memchr_iter(b'@', text);
+    let (Some(at), None) = (ats.next(), ats.next()) else {
+        return false;
+    };
+    at > 0 && text.contains(&b'.') && !text[..at].iter().any(|byte| b":/".contains(byte))
+}
+
+fn is_path(text: &[u8]) -> bool {
+    let drive = matches!(text, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    drive || text.starts_with(b"\\\\") || is_relative_path(text) || text[0] == b'/' && text.len() > 1
+}
+
+/// A hardware address or an IPv6 address.
+fn is_colon_hex(text: &[u8]) -> bool {
+    text.len() >= 8
+        && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
+        && memchr::memchr_iter(b':', text).count() >= 3
+}
+
+fn has_letters(text: &[u8], in_a_row: usize) -> bool {
+    text.windows(in_a_row)
+        .any(|window| window.iter().all(u8::is_ascii_alphabetic))
+}
+
+fn is_key_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte == b'$'
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    is_key_start(byte) || byte == b'.' || byte == b'-'
+}
+
+/// Splits `key:rest`. Not `localhost:8080`, nor `db.example:5432`, which is a host and its port.
+fn split_key(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (key, rest) = text.split_at(memchr::memchr(b':', text)?);
+    let rest = &rest[1..];
+    let is_key =
+        key.first().is_some_and(|&first| is_key_start(first)) && key.iter().all(|&byte| is_key_byte(byte));
+    let is_port = !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
+    let is_host = key.contains(&b'.') && is_port && !key.iter().any(u8::is_ascii_uppercase);
+    (is_key && key != b"localhost" && !is_host).then_some((key, rest))
+}
+
+fn has_between_words(text: &[u8], separator: u8) -> bool {
+    text.windows(3)
+        .any(|window| window[1] == separator && is_word_byte(window[0]) && is_word_byte(window[2]))
+}
+
+/// `ORA-00001`, `TNS-12541`, `SQL0911N`, `E12345`: codes that name an error.
+fn is_error_code(text: &[u8]) -> bool {
+    let digits = |text: &[u8], count: usize| text.len() == count && text.iter().all(u8::is_ascii_digit);
+    if let Some(number) = text.strip_prefix(b"ORA-").or_else(|| text.strip_prefix(b"TNS-")) {
+        return digits(number, 5);
+    }
+    if let Some(rest) = text.strip_prefix(b"SQL") {
+        let number = rest
+            .strip_suffix(b"N")
+            .or_else(|| rest.strip_suffix(b"W"))
+            .or_else(|| rest.strip_suffix(b"C"));
+        let number = number.unwrap_or(rest);
+        return digits(number, 4) || digits(number, 5);
+    }
+    text.strip_prefix(b"E").is_some_and(|number| digits(number, 5))
+}
+
+/// The name in `name.17`.
+fn name_before_number(text: &[u8]) -> Option<&[u8]> {
+    let dot = memchr::memrchr(b'.', text)?;
+    let (name, number) = (&text[..dot], &text[dot + 1..]);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    let is_name = name.len() >= 2
+        && is_key_start(name[0])
+        && is_key_start(name[name.len() - 1])
+        && name.iter().all(|&byte| is_key_byte(byte));
+    (is_number && is_name).then_some(name)
+}
+
+fn is_host(text: &[u8]) -> bool {
+    if text == b"localhost" || text.starts_with(b"localhost:") {
+        return true;
+    }
+    let last = text.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    last.len() < text.len()
+        && is_top_level_domain(last)
+        && text.split(|&byte| byte == b'.').all(|label| !label.is_empty())
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(byte))
+}

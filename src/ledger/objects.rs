@@ -1,0 +1,510 @@
+//! Sources, listings and objects: what was listed, what is in the mirror, what could not be gotten and why.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params, params};
+
+use crate::model::{AppName, Day, ListedObject, UtcMs};
+use crate::plan::{Diff, KnownListing, KnownObject, ObjectState, PlacedObject};
+
+use super::{Ledger, LedgerError, Result};
+
+/// A complete listing, compared with what was known.
+#[derive(Clone, Debug)]
+pub struct ListingRecord<'a> {
+    /// The whole prefix.
+    pub prefix: &'a str,
+    /// When it was listed.
+    pub now_ms: UtcMs,
+    /// Its objects and prefixes.
+    pub entries: u64,
+    /// What it changes.
+    pub diff: &'a Diff,
+    /// Prefixes seen for the first time, to be listed by this run or a later one.
+    pub found: &'a [String],
+}
+
+/// What came of getting an object.
+#[derive(Clone, Debug)]
+pub struct GetRecord {
+    /// The object's row.
+    pub object_id: i64,
+    /// The version that was asked for.
+    pub etag: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The state it is in now.
+    pub state: ObjectState,
+    /// Why, when it is not in the mirror.
+    pub reason: Option<String>,
+}
+
+/// An object that is not in the mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingObject {
+    /// The object's row.
+    pub id: i64,
+    /// Its state.
+    pub state: ObjectState,
+    /// How many tries have failed.
+    pub attempts: u32,
+}
+
+impl Ledger {
+    /// Notes a source and returns its row.
+    pub fn source_id(&mut self, name: &str, url: &str) -> Result<i64> {
+        let sql = "INSERT INTO source (name, url) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET url = excluded.url RETURNING id";
+        Ok(self.connection.query_row(sql, [name, url], |row| row.get(0))?)
+    }
+
+    /// Returns when a source was listed for the first time; `now_ms` if never, and then remembers it.
+    pub fn first_listed_ms(&mut self, source_id: i64, now_ms: UtcMs) -> Result<UtcMs> {
+        let name = format!("first_listed_ms:{source_id}");
+        let sql = "INSERT INTO fact (name, value) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET value = value RETURNING value";
+        let value: String = self
+            .connection
+            .query_row(sql, params![name, now_ms.to_string()], |row| row.get(0))?;
+        value.parse().map_err(|_| LedgerError::Unreadable {
+            what: "fact.first_listed_ms",
+        })
+    }
+
+    /// Returns what is known of every prefix of a source.
+    pub fn listings(&self, source_id: i64) -> Result<Vec<KnownListing>> {
+        let sql = "SELECT prefix, tried_ms, listed_ms, objects, failure IS NOT NULL FROM listing
+                   WHERE source_id = ?1 ORDER BY prefix";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let listings = statement.query_map([source_id], |row| {
+            Ok(KnownListing {
+                prefix: row.get(0)?,
+                tried_ms: row.get(1)?,
+                listed_ms: row.get(2)?,
+                entries: row.get::<_, Option<i64>>(3)?.map(|entries| entries as u64),
+                failed: row.get(4)?,
+            })
+        })?;
+        Ok(listings.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns the known objects under `prefix` in the order of their keys; with `delimited` only those
+    /// directly in it, as a listing with delimiter gives them.
+    pub fn known_objects(&self, source_id: i64, prefix: &str, delimited: bool) -> Result<Vec<KnownObject>> {
+        if delimited {
+            return self.known_directly_in(source_id, prefix);
+        }
+        let mut statement = self.connection.prepare_cached(KNOWN_IN_RANGE)?;
+        let range = named_params! { ":source": source_id, ":from": prefix, ":to": after_prefix(prefix), ":limit": -1 };
+        let objects = statement.query_map(range, known_object)?;
+        Ok(objects.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Steps over the keys of sub-prefixes, so that the cost is that of the answer, not of the source.
+    fn known_directly_in(&self, source_id: i64, prefix: &str) -> Result<Vec<KnownObject>> {
+        let mut statement = self.connection.prepare_cached(KNOWN_IN_RANGE)?;
+        let to = after_prefix(prefix);
+        let mut objects = Vec::new();
+        let mut next = Some(prefix.to_owned());
+        while let Some(from) = next {
+            let range = named_params! { ":source": source_id, ":from": from, ":to": to, ":limit": 1 };
+            let Some(object) = statement.query_row(range, known_object).optional()? else {
+                break;
+            };
+            let rest = object.key.get(prefix.len()..).unwrap_or_default();
+            if let Some(slash) = rest.find('/') {
+                next = after_prefix(&object.key[..=prefix.len() + slash]);
+            } else {
+                next = Some(format!("{}\0", object.key));
+                objects.push(object);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Writes down a complete listing and all that it changes, in one transaction.
+    pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        for placed in listing.diff.new.iter().chain(&listing.diff.changed) {
+            upsert_object(&transaction, source_id, placed, listing.now_ms)?;
+        }
+        for placed in &listing.diff.moved {
+            move_object(&transaction, source_id, placed)?;
+        }
+        {
+            let mut keep =
+                transaction.prepare_cached("UPDATE object SET last_listed_ms = ?2 WHERE id = ?1")?;
+            for id in &listing.diff.kept {
+                keep.execute(params![id, listing.now_ms])?;
+            }
+            let gone = "UPDATE object SET state = 'deleted', reason = NULL, attempts = 0 WHERE id = ?1";
+            let mut gone = transaction.prepare_cached(gone)?;
+            for id in &listing.diff.gone {
+                gone.execute([id])?;
+            }
+            let found = "INSERT OR IGNORE INTO listing (source_id, prefix, tried_ms) VALUES (?1, ?2, 0)";
+            let mut found = transaction.prepare_cached(found)?;
+            for prefix in listing.found {
+                found.execute(params![source_id, prefix])?;
+            }
+        }
+        transaction.execute(
+            "INSERT INTO listing (source_id, prefix, tried_ms, listed_ms, objects) VALUES (?1, ?2, ?3, ?3, ?4)
+             ON CONFLICT (source_id, prefix) DO UPDATE SET tried_ms = excluded.tried_ms,
+               listed_ms = excluded.listed_ms, objects = excluded.objects, failure = NULL",
+            params![source_id, listing.prefix, listing.now_ms, listing.entries as i64],
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Writes down that a prefix could not be listed. Its objects, and when it was listed last, stay as they are.
+    pub fn record_failed_listing(
+        &mut self,
+        source_id: i64,
+        prefix: &str,
+        now_ms: UtcMs,
+        why: &str,
+    ) -> Result<()> {
+        self.connection.execute(
+            "INSERT INTO listing (source_id, prefix, tried_ms, failure) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (source_id, prefix) DO UPDATE SET tried_ms = excluded.tried_ms, failure = excluded.failure",
+            params![source_id, prefix, now_ms, why],
+        )?;
+        Ok(())
+    }
+
+    /// Returns the objects of a source that are listed and not in the mirror, newest day first, then by key.
+    pub fn pending_objects(&self, source_id: i64) -> Result<Vec<PendingObject>> {
+        let sql = "SELECT id, state, attempts FROM object
+                   WHERE state <> 'mirrored' AND state <> 'deleted' AND source_id = ?1 ORDER BY day DESC, key";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let objects = statement.query_map([source_id], |row| {
+            Ok(PendingObject {
+                id: row.get(0)?,
+                state: row.get(1)?,
+                attempts: row.get(2)?,
+            })
+        })?;
+        Ok(objects.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns an object as it was listed last.
+    pub fn listed_object(&self, object_id: i64) -> Result<ListedObject> {
+        let sql = "SELECT key, etag, size_bytes, modified_ms FROM object WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([object_id], |row| {
+            Ok(ListedObject {
+                key: row.get(0)?,
+                etag: row.get(1)?,
+                size_bytes: row.get::<_, i64>(2)? as u64,
+                modified_ms: row.get(3)?,
+            })
+        })?)
+    }
+
+    /// Writes down what came of a few gets, in one transaction. A version that is no longer the listed one
+    /// changes nothing.
+    pub fn record_gets(&mut self, gets: &[GetRecord]) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut update = transaction.prepare_cached(
+                "UPDATE object SET state = ?4, reason = ?5,
+                   attempts = CASE ?4 WHEN 'mirrored' THEN 0 ELSE attempts + 1 END
+                 WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3",
+            )?;
+            for get in gets {
+                update.execute(params![
+                    get.object_id,
+                    get.etag,
+                    get.size_bytes as i64,
+                    get.state,
+                    get.reason
+                ])?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Has an object fetched again that the ledger thinks is in the mirror. Returns whether there is such an object.
+    pub fn get_again(&mut self, source: &str, key: &str) -> Result<bool> {
+        let sql = "UPDATE object SET state = 'listed', reason = NULL, attempts = 0
+                   WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key = ?2 AND state = 'mirrored'";
+        Ok(self.connection.execute(sql, [source, key])? > 0)
+    }
+
+    /// Returns how many objects are in each state, of all sources.
+    pub fn object_counts(&self) -> Result<Vec<(ObjectState, u64)>> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT state, count(*) FROM object GROUP BY state")?;
+        let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        let mut counts = counts.collect::<rusqlite::Result<Vec<_>>>()?;
+        counts.sort_unstable();
+        Ok(counts)
+    }
+}
+
+const KNOWN_IN_RANGE: &str = "
+    SELECT object.id, key, etag, size_bytes, state, app.name, day
+    FROM object JOIN app ON app.id = app_id
+    WHERE source_id = :source AND key >= :from AND (:to IS NULL OR key < :to)
+    ORDER BY key LIMIT :limit";
+
+fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
+    let day: Option<String> = row.get(6)?;
+    Ok(KnownObject {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        etag: row.get(2)?,
+        size_bytes: row.get::<_, i64>(3)? as u64,
+        state: row.get(4)?,
+        app: row.get(5)?,
+        // Unreadable is like none: the next listing writes it anew.
+        day: day.and_then(|day| day.parse::<Day>().ok()),
+    })
+}
+
+/// Writes a new or changed object; a version that is not in the mirror has its tries before it.
+fn upsert_object(
+    transaction: &Transaction<'_>,
+    source_id: i64,
+    placed: &PlacedObject,
+    now_ms: UtcMs,
+) -> Result<()> {
+    let app_id = app_id(transaction, &placed.app)?;
+    let sql =
+        "INSERT INTO object (source_id, key, app_id, day, etag, size_bytes, modified_ms, first_listed_ms,
+                 last_listed_ms, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 'listed')
+               ON CONFLICT (source_id, key) DO UPDATE SET app_id = excluded.app_id, day = excluded.day,
+                 etag = excluded.etag, size_bytes = excluded.size_bytes, modified_ms = excluded.modified_ms,
+                 last_listed_ms = excluded.last_listed_ms, state = 'listed', reason = NULL, attempts = 0";
+    let object = &placed.object;
+    transaction.prepare_cached(sql)?.execute(params![
+        source_id,
+        object.key,
+        app_id,
+        placed.day.map(|day| day.to_string()),
+        object.etag,
+        object.size_bytes as i64,
+        object.modified_ms,
+        now_ms,
+    ])?;
+    Ok(())
+}
+
+fn move_object(transaction: &Transaction<'_>, source_id: i64, placed: &PlacedObject) -> Result<()> {
+    let app_id = app_id(transaction, &placed.app)?;
+    let day = placed.day.map(|day| day.to_string());
+    let sql = "UPDATE object SET app_id = ?3, day = ?4 WHERE source_id = ?1 AND key = ?2";
+    transaction
+        .prepare_cached(sql)?
+        .execute(params![source_id, placed.object.key, app_id, day])?;
+    Ok(())
+}
+
+fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
+    let find = "SELECT id FROM app WHERE name = ?1";
+    if let Some(id) = transaction
+        .prepare_cached(find)?
+        .query_row([app], |row| row.get(0))
+        .optional()?
+    {
+        return Ok(id);
+    }
+    transaction.execute("INSERT INTO app (name) VALUES (?1)", [app])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Returns the least text above every text that starts with `prefix`, in the byte order of UTF-8; `None`
+/// when there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // Surrogates are no characters; the one after them is.
+        let next = if last == '\u{D7FF}' {
+            Some('\u{E000}')
+        } else {
+            char::from_u32(last as u32 + 1)
+        };
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
+impl ToSql for ObjectState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.name()))
+    }
+}
+
+impl FromSql for ObjectState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::of_name(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(key: &str, etag: &str) -> PlacedObject {
+        let object = ListedObject {
+            key: key.to_owned(),
+            etag: etag.to_owned(),
+            size_bytes: 1,
+            modified_ms: 0,
+        };
+        PlacedObject {
+            object,
+            app: "web".to_owned(),
+            day: None,
+        }
+    }
+
+    fn ledger_with(keys: &[&str]) -> (Ledger, i64) {
+        let mut ledger = Ledger::in_memory().unwrap();
+        let source_id = ledger.source_id("prod", "s3://b/p").unwrap();
+        let diff = Diff {
+            new: keys.iter().map(|key| placed(key, "e1")).collect(),
+            ..Diff::default()
+        };
+        record(&mut ledger, source_id, "", &diff);
+        (ledger, source_id)
+    }
+
+    fn record(ledger: &mut Ledger, source_id: i64, prefix: &str, diff: &Diff) {
+        let listing = ListingRecord {
+            prefix,
+            now_ms: 9,
+            entries: 1,
+            diff,
+            found: &["x/".to_owned()],
+        };
+        ledger.record_listing(source_id, &listing).unwrap();
+    }
+
+    fn keys(objects: &[KnownObject]) -> Vec<&str> {
+        objects.iter().map(|object| object.key.as_str()).collect()
+    }
+
+    #[test]
+    fn known_objects_are_those_a_listing_would_give() {
+        let all = [
+            "a",
+            "a/",
+            "a/b/c",
+            "a/b/d",
+            "a/b0",
+            "a/\u{10FFFF}x",
+            "a/x",
+            "a0",
+            "b",
+        ];
+        let (ledger, source_id) = ledger_with(&all);
+        let under = |prefix, delimited| ledger.known_objects(source_id, prefix, delimited).unwrap();
+        assert_eq!(
+            keys(&under("a/", false)),
+            ["a/", "a/b/c", "a/b/d", "a/b0", "a/x", "a/\u{10FFFF}x"]
+        );
+        assert_eq!(keys(&under("a/", true)), ["a/", "a/b0", "a/x", "a/\u{10FFFF}x"]);
+        assert_eq!(keys(&under("", true)), ["a", "a0", "b"]);
+        assert_eq!(under("", false).len(), all.len());
+    }
+
+    #[test]
+    fn a_changed_object_is_to_get_again_and_an_old_answer_does_not_count() {
+        let (mut ledger, source_id) = ledger_with(&["k"]);
+        let id = ledger.pending_objects(source_id).unwrap()[0].id;
+        let got = |etag: &str, state, reason| GetRecord {
+            object_id: id,
+            etag: etag.to_owned(),
+            size_bytes: 1,
+            state,
+            reason,
+        };
+        ledger
+            .record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))])
+            .unwrap();
+        assert_eq!(ledger.pending_objects(source_id).unwrap()[0].attempts, 1);
+        let diff = Diff {
+            changed: vec![placed("k", "e2")],
+            ..Diff::default()
+        };
+        record(&mut ledger, source_id, "", &diff);
+        ledger
+            .record_gets(&[got("e1", ObjectState::Mirrored, None)])
+            .unwrap();
+        let pending = PendingObject {
+            id,
+            state: ObjectState::Listed,
+            attempts: 0,
+        };
+        assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
+        ledger
+            .record_gets(&[got("e2", ObjectState::Mirrored, None)])
+            .unwrap();
+        assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Mirrored, 1)]);
+        assert!(ledger.get_again("prod", "k").unwrap() && !ledger.get_again("prod", "k").unwrap());
+        assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
+    }
+
+    #[test]
+    fn a_failed_listing_keeps_the_last_good_one() {
+        let (mut ledger, source_id) = ledger_with(&["k"]);
+        ledger.record_failed_listing(source_id, "", 20, "denied").unwrap();
+        let listings = ledger.listings(source_id).unwrap();
+        let root = KnownListing {
+            prefix: String::new(),
+            tried_ms: 20,
+            listed_ms: Some(9),
+            entries: Some(1),
+            failed: true,
+        };
+        let found = KnownListing {
+            prefix: "x/".to_owned(),
+            tried_ms: 0,
+            listed_ms: None,
+            entries: None,
+            failed: false,
+        };
+        assert_eq!(listings, [root, found]);
+        record(&mut ledger, source_id, "", &Diff::default());
+        assert!(!ledger.listings(source_id).unwrap()[0].failed);
+    }
+
+    #[test]
+    fn what_is_gone_is_kept_as_deleted_and_may_come_back() {
+        let (mut ledger, source_id) = ledger_with(&["k"]);
+        let known = ledger.known_objects(source_id, "", false).unwrap();
+        record(
+            &mut ledger,
+            source_id,
+            "",
+            &Diff {
+                gone: vec![known[0].id],
+                ..Diff::default()
+            },
+        );
+        assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Deleted, 1)]);
+        assert!(ledger.pending_objects(source_id).unwrap().is_empty());
+        record(
+            &mut ledger,
+            source_id,
+            "",
+            &Diff {
+                new: vec![placed("k", "e1")],
+                ..Diff::default()
+            },
+        );
+        assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Listed, 1)]);
+    }
+
+    #[test]
+    fn the_first_listing_is_remembered() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        assert_eq!(ledger.first_listed_ms(1, 5).unwrap(), 5);
+        assert_eq!(ledger.first_listed_ms(1, 6).unwrap(), 5);
+    }
+}

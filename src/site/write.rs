@@ -1,0 +1,138 @@
+//! Files into a folder: only what changed, `index.html` last, own stale files removed, nothing else touched.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::File;
+
+/// Names the files that were made here, one a line; what it does not name is not ours.
+const MANIFEST: &str = ".gzette-site";
+/// Ends the name of a file that is being written.
+const UNFINISHED: &str = ".gzette-tmp";
+
+/// What [`write`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Files made or changed.
+    pub changed: usize,
+    /// Files that had the same bytes already.
+    pub unchanged: usize,
+    /// Files of earlier sites that were removed.
+    pub removed: usize,
+}
+
+/// Writes the site into `dir`, which is made if needed. A reader sees each file old or new, never half, and
+/// `index.html` after all that it links to. After a crash the next call finishes the work.
+///
+/// # Errors
+/// Fails when a file cannot be read or written, and before anything is written when `dir` holds a file under the
+/// name of a page that an earlier call did not make.
+pub fn write(dir: &Path, files: &[File]) -> io::Result<Written> {
+    fs::create_dir_all(dir)?;
+    let before = read_manifest(dir)?;
+    let wanted: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    if let Some(path) = wanted.iter().find(|path| !is_plain(path)) {
+        let message = format!("`{path}` is no path of a site");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let changed = changed(dir, files, &before)?;
+    // Both sets while the work goes on: whatever is there after a crash is known as ours.
+    write_manifest(dir, &(&before | &wanted))?;
+    let (index, pages): (Vec<&File>, Vec<&File>) = changed.iter().partition(|file| file.path == "index.html");
+    for file in pages.into_iter().chain(index) {
+        replace(&dir.join(&file.path), &file.bytes)?;
+    }
+    let removed = remove_stale(dir, before.difference(&wanted))?;
+    write_manifest(dir, &wanted)?;
+    Ok(Written {
+        changed: changed.len(),
+        unchanged: files.len() - changed.len(),
+        removed,
+    })
+}
+
+fn changed<'a>(dir: &Path, files: &'a [File], ours: &BTreeSet<String>) -> io::Result<Vec<&'a File>> {
+    let mut out = Vec::new();
+    for file in files {
+        let path = dir.join(&file.path);
+        match fs::read(&path) {
+            Ok(bytes) if bytes == file.bytes => {}
+            Ok(_) if !ours.contains(&file.path) => return Err(foreign(&path)),
+            Ok(_) => out.push(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => out.push(file),
+            Err(error) => return Err(about(&path, &error)),
+        }
+    }
+    Ok(out)
+}
+
+fn foreign(path: &Path) -> io::Error {
+    let message = format!(
+        "`{}` was not made by gzette and is left alone; choose another folder or remove it",
+        path.display()
+    );
+    io::Error::new(io::ErrorKind::AlreadyExists, message)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| about(parent, &error))?;
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let unfinished = PathBuf::from(unfinished);
+    fs::write(&unfinished, bytes).map_err(|error| about(&unfinished, &error))?;
+    fs::rename(&unfinished, path).map_err(|error| about(path, &error))
+}
+
+fn remove_stale<'a>(dir: &Path, stale: impl Iterator<Item = &'a String>) -> io::Result<usize> {
+    let mut removed = 0;
+    for path in stale {
+        match fs::remove_file(dir.join(path)) {
+            Ok(()) => removed += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(about(&dir.join(path), &error)),
+        }
+    }
+    Ok(removed)
+}
+
+fn read_manifest(dir: &Path) -> io::Result<BTreeSet<String>> {
+    let path = dir.join(MANIFEST);
+    match fs::read_to_string(&path) {
+        // A line that leads out of the folder is not from us.
+        Ok(text) => Ok(text
+            .lines()
+            .filter(|line| is_plain(line))
+            .map(str::to_owned)
+            .collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(about(&path, &error)),
+    }
+}
+
+fn write_manifest(dir: &Path, paths: &BTreeSet<String>) -> io::Result<()> {
+    let text: String = paths.iter().flat_map(|path| [path.as_str(), "\n"]).collect();
+    let path = dir.join(MANIFEST);
+    if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(());
+    }
+    replace(&path, text.as_bytes())
+}
+
+/// Returns whether a path stays in the folder: letters, digits and `-_.` in each part, none starting with a dot.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|part| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    })
+}
+
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
+}
