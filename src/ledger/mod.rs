@@ -12,6 +12,9 @@ pub use objects::{GetRecord, ListingRecord, PendingObject};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
 pub use status::{ObjectTotals, RunRow};
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
+mod outbox;
+
+pub use outbox::{GivenUp, NewMail, PendingMail};
 
 use std::path::Path;
 use std::time::Duration;
