@@ -5,9 +5,12 @@ use std::fmt;
 use crate::index::IndexError;
 use crate::ingest::IngestError;
 use crate::ledger::LedgerError;
+use crate::publish::PublishError;
+use crate::run::RunError;
 use crate::search::SearchError;
 use crate::state::LockError;
 use crate::store::{StoreError, StoreErrorKind};
+use crate::sync::SyncError;
 use crate::verify::VerifyError;
 
 /// How a command ends.
@@ -113,6 +116,33 @@ impl From<LockError> for Failure {
         match error {
             LockError::Held { .. } => failure.hint("it ends by itself; the next scheduled run goes on where it stopped"),
             LockError::Io { .. } => failure.hint("`state_dir` in gzette.toml names it; check its permissions and free space"),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error) | RunError::Sync(SyncError::Ledger(error)) => error.into(),
+            RunError::Ingest(error) => error.into(),
+            RunError::NoSource(error) => error.into(),
+            RunError::Report(_) | RunError::Site { .. } | RunError::Sync(SyncError::Mirror(_)) => {
+                let failure = Self::failed(&error);
+                if failure.message.contains("No space left") {
+                    failure.hint("make room on the disk and run again; the last state is whole")
+                } else {
+                    failure
+                }
+            }
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Ledger(error) => error.into(),
+            PublishError::Store(error) => error.into(),
         }
     }
 }

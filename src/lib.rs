@@ -28,6 +28,7 @@ pub mod index;
 pub mod ledger;
 pub mod mail;
 pub mod mirror;
+pub mod state;
 pub mod store;
 
 pub mod digest;

@@ -1,3 +1,7 @@
-//! Parses the command line, runs it, returns its exit code.
+//! Parses the command line, runs the command, returns its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(gzette::cli::main(std::env::args_os()) as u8)
+}

@@ -1,1 +1,295 @@
-//! The whole pipeline under one lock, with its summary.
+//! The whole pipeline: sync, ingest, report, publish, digest, with a summary. What one source or the
+//! publishing cannot do does not keep the rest from going on; what the ledger or the disk cannot do ends it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::runtime::Runtime;
+
+use crate::digest::{self, Delivery, DigestError, DigestSettings};
+use crate::ingest::{IngestError, IngestReport, IngestSettings, ingest};
+use crate::ledger::{Ledger, LedgerError};
+use crate::mail::{self, MailOptions, TransportSetting};
+use crate::mirror::Mirror;
+use crate::model::{LineCounts, UtcMs};
+use crate::publish::{PublishError, PublishReport, publish};
+use crate::report::{self, ReportError, ReportSettings, View};
+use crate::site::{self, SiteSettings, Written};
+use crate::state::State;
+use crate::store::{ObjectStore, Requests};
+use crate::sync::{Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+
+/// What the pipeline is told.
+pub struct RunSettings {
+    /// How lines are read.
+    pub ingest: IngestSettings,
+    /// The folder of the site.
+    pub site_dir: PathBuf,
+    /// The name at the top of its pages.
+    pub title: String,
+    /// The mails.
+    pub digests: Vec<DigestPlan>,
+}
+
+/// Where the site is published.
+pub struct PublishPlan {
+    /// The place as written; names the rows of what is there.
+    pub target: String,
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// What its keys begin with.
+    pub prefix: String,
+}
+
+/// A mail and its way.
+pub struct DigestPlan {
+    /// What it says and to whom.
+    pub settings: DigestSettings,
+    /// How it goes.
+    pub transport: TransportSetting,
+    /// What that needs.
+    pub options: MailOptions,
+}
+
+/// Follows the stages.
+pub trait Observer: Progress + Sync {
+    /// So many objects with so many stored bytes have been ingested.
+    fn ingested(&self, objects: u64, bytes: u64);
+    /// The sync is done.
+    fn synced(&self, report: &SyncReport);
+    /// The ingest is done.
+    fn counted(&self, report: &IngestReport);
+    /// The site is rendered.
+    fn rendered(&self, view: &View, written: &Written);
+    /// The site is published.
+    fn published(&self, target: &str, result: &Result<PublishReport, PublishError>);
+    /// A mail was dealt with.
+    fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>);
+}
+
+/// What a run did, as it is shown and kept.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Summary {
+    /// Objects.
+    pub objects: SummaryObjects,
+    /// Lines ingested.
+    pub lines: LineCounts,
+    /// Error events ingested.
+    pub errors: u64,
+    /// Groups never seen before.
+    pub groups_new: u64,
+    /// Requests sent, retries included.
+    pub requests: Requests,
+    /// Stored bytes read from the sources.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether something was damaged, denied, missing or left undone.
+    pub has_problems: bool,
+    /// Whether it was asked to stop before the end.
+    pub stopped: bool,
+}
+
+/// The objects of a [`Summary`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SummaryObjects {
+    /// Listed.
+    pub listed: u64,
+    /// Ingested for the first time, or again because they changed.
+    pub new: u64,
+    /// Of the new ones, damaged.
+    pub damaged: u64,
+}
+
+/// What ends a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The mirror, or the ledger while syncing.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// Ledger or index while ingesting.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The view could not be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The site's folder.
+    #[error("cannot write the site into `{dir}`: {source}")]
+    Site {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No source could be read: the first one's reason.
+    #[error(transparent)]
+    NoSource(crate::store::StoreError),
+}
+
+/// A state and what is done with it.
+pub struct Pipeline<'p> {
+    /// The state.
+    pub state: &'p State,
+    /// What it is told.
+    pub settings: &'p RunSettings,
+    /// The present time.
+    pub now_ms: UtcMs,
+    /// Set when a stop is asked for; the stage at work ends cleanly.
+    pub stop: &'p AtomicBool,
+    /// Who follows.
+    pub observer: &'p dyn Observer,
+}
+
+impl Pipeline<'_> {
+    /// Runs all stages.
+    pub fn run(
+        &self,
+        runtime: &Runtime,
+        ledger: &mut Ledger,
+        sources: &[SyncSource],
+        publish_plan: Option<&PublishPlan>,
+    ) -> Result<Summary, RunError> {
+        let mut summary = Summary::default();
+        self.sync(runtime, ledger, sources, &mut summary)?;
+        if !self.stops(&mut summary) {
+            self.ingest(ledger, &mut summary)?;
+        }
+        if !self.stops(&mut summary) {
+            let (view, files) = self.report(ledger)?;
+            if let Some(plan) = publish_plan {
+                let result = self.publish(runtime, ledger, plan, &files);
+                summary.has_problems |= result.is_err();
+            }
+            summary.has_problems |= !self.deliver(runtime, ledger, &view);
+        }
+        summary.add_requests(sources.iter().map(|source| source.store.requests()));
+        summary.add_requests(publish_plan.map(|plan| plan.store.requests()));
+        Ok(summary)
+    }
+
+    fn stops(&self, summary: &mut Summary) -> bool {
+        summary.stopped |= self.stop.load(Ordering::Relaxed);
+        summary.stopped
+    }
+
+    /// Mirrors what is new.
+    pub fn sync(
+        &self,
+        runtime: &Runtime,
+        ledger: &mut Ledger,
+        sources: &[SyncSource],
+        summary: &mut Summary,
+    ) -> Result<(), RunError> {
+        let mirror = Mirror::new(self.state.mirror());
+        let options = SyncOptions::new(self.now_ms);
+        let progress: &dyn Progress = self.observer;
+        let report = runtime.block_on(sync(sources, ledger, &mirror, &options, progress))?;
+        self.observer.synced(&report);
+        if report.source_errors.len() == sources.len()
+            && let Some(first) = report.source_errors.first()
+        {
+            return Err(RunError::NoSource(first.error.clone()));
+        }
+        summary.objects.listed = report.listed;
+        summary.bytes = report.got_bytes;
+        summary.has_problems |= report.has_problems();
+        Ok(())
+    }
+
+    /// Counts and indexes what is in the mirror.
+    pub fn ingest(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<(), RunError> {
+        let mirror = Mirror::new(self.state.mirror());
+        let progress = |objects, bytes| self.observer.ingested(objects, bytes);
+        let index_dir = self.state.index();
+        let report =
+            ingest(ledger, &mirror, &index_dir, &self.settings.ingest, self.now_ms, self.stop, &progress)?;
+        self.observer.counted(&report);
+        summary.objects.new = report.objects;
+        summary.objects.damaged = report.damaged;
+        summary.lines = report.lines;
+        summary.errors = report.errors;
+        summary.groups_new = report.new_groups;
+        summary.stopped |= report.stopped;
+        summary.has_problems |= report.damaged > 0 || !report.unreadable.is_empty();
+        Ok(())
+    }
+
+    /// Renders the site.
+    pub fn report(&self, ledger: &Ledger) -> Result<(View, Vec<site::File>), RunError> {
+        let view = self.view(ledger)?;
+        let files = site::render(&view, &self.site_settings());
+        let dir = &self.settings.site_dir;
+        let written = site::write(dir, &files).map_err(|source| RunError::Site { dir: dir.clone(), source })?;
+        self.observer.rendered(&view, &written);
+        Ok((view, files))
+    }
+
+    /// Works out what the pages and mails say.
+    pub fn view(&self, ledger: &Ledger) -> Result<View, RunError> {
+        let mut settings = ReportSettings::default();
+        settings.parse = self.settings.ingest.sources.iter().map(|(name, read)| (name.clone(), read.parse.clone())).collect();
+        Ok(report::build(ledger, self.now_ms, &settings)?)
+    }
+
+    fn site_settings(&self) -> SiteSettings {
+        SiteSettings { title: self.settings.title.clone(), ..SiteSettings::default() }
+    }
+
+    /// Publishes the site.
+    pub fn publish(
+        &self,
+        runtime: &Runtime,
+        ledger: &mut Ledger,
+        plan: &PublishPlan,
+        files: &[site::File],
+    ) -> Result<(), PublishError> {
+        let result =
+            runtime.block_on(publish(ledger, files, plan.store.as_ref(), &plan.prefix, &plan.target, self.now_ms));
+        self.observer.published(&plan.target, &result);
+        result.map(drop)
+    }
+
+    /// Mails what changed; returns whether all went well.
+    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> bool {
+        let mut is_complete = true;
+        for plan in &self.settings.digests {
+            let result = runtime.block_on(async {
+                let transport = mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
+                digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
+            });
+            is_complete &= result.as_ref().is_ok_and(Delivery::is_complete);
+            self.observer.delivered(&plan.settings.name, &result);
+        }
+        is_complete
+    }
+}
+
+impl Summary {
+    /// Adds what stores have sent.
+    pub fn add_requests(&mut self, sent: impl IntoIterator<Item = Requests>) {
+        for sent in sent {
+            self.requests.list += sent.list;
+            self.requests.get += sent.get;
+            self.requests.put += sent.put;
+            self.requests.received_bytes += sent.received_bytes;
+            self.requests.sent_bytes += sent.sent_bytes;
+        }
+    }
+}
+
+impl DigestPlan {
+    /// Returns the plan of a mail; wrong addresses and transports are found here.
+    pub fn new(
+        settings: DigestSettings,
+        transport: &str,
+        options: MailOptions,
+    ) -> Result<Self, DigestError> {
+        settings.check()?;
+        Ok(Self { settings, transport: TransportSetting::parse(transport)?, options })
+    }
+}

@@ -2,12 +2,19 @@
 //! index follows. Each file of this folder holds one concern's reads and writes.
 
 mod batch;
+mod counts;
 mod migrations;
 mod objects;
+mod status;
 
 pub use objects::{GetRecord, ListingRecord, PendingObject};
 
+pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use status::{ObjectTotals, RunRow};
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
+mod outbox;
+
+pub use outbox::{GivenUp, NewMail, PendingMail};
 
 use std::path::Path;
 use std::time::Duration;

@@ -2,5 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod servers;
-
 mod site;
+mod sync;

@@ -137,6 +137,7 @@ CREATE TABLE outbox (
   created_ms INTEGER NOT NULL,
   eml BLOB NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
+  taken_by TEXT NOT NULL DEFAULT '',   -- recipients whose server took it, one a line; a retry leaves them out
   sent_ms INTEGER,
   failure TEXT
 ) STRICT;

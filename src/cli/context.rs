@@ -1,0 +1,173 @@
+//! What the commands share: configuration, state, clock, and the user's side.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::{CommandError, Global};
+use crate::clock;
+use crate::config::{self, Config};
+use crate::digest::{DigestSettings, When};
+use crate::error::Failure;
+use crate::index::Index;
+use crate::ingest::IngestSettings;
+use crate::ledger::Ledger;
+use crate::mail::MailOptions;
+use crate::mirror::Mirror;
+use crate::model::UtcMs;
+use crate::parse::ParseSettings;
+use crate::partial::ReadSettings;
+use crate::run::{DigestPlan, PublishPlan, RunSettings};
+use crate::state::{State, StateLock};
+use crate::store;
+use crate::sync::SyncSource;
+use crate::ui::Ui;
+
+/// The surroundings of a command.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) ui: Ui,
+}
+
+/// A configuration and the state it names.
+pub(super) struct Project {
+    pub(super) config: Config,
+    pub(super) state: State,
+}
+
+impl Context {
+    pub(super) fn new(global: Global, ui: Ui) -> Self {
+        Self { global, ui }
+    }
+
+    /// The present time, or that of `--now`.
+    pub(super) fn now_ms(&self) -> UtcMs {
+        clock::now_ms(self.global.now)
+    }
+
+    /// Reads the configuration.
+    pub(super) fn project(&self) -> Result<Project, CommandError> {
+        let config = Config::load(self.global.config.as_deref())?;
+        let dir = self.global.state.clone().unwrap_or_else(|| config.state_dir.clone());
+        Ok(Project { state: State::new(dir), config })
+    }
+
+    /// Takes the state's lock for a command.
+    pub(super) fn lock(&self, state: &State, command: &str) -> Result<StateLock, CommandError> {
+        let since = super::filter::show_time(clock::now_ms(None));
+        Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
+    }
+}
+
+/// Returns a flag that SIGTERM and SIGINT set; the second signal ends the process at once.
+pub(super) fn stop_flag() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        // Without the handlers a signal ends the process, which the next run makes good.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
+}
+
+impl Project {
+    /// Opens the ledger for writing.
+    pub(super) fn ledger(&self) -> Result<Ledger, CommandError> {
+        std::fs::create_dir_all(self.state.dir()).map_err(|error| {
+            Failure::failed(format!("cannot make the state directory `{}`: {error}", self.state.dir().display()))
+        })?;
+        Ok(Ledger::open(&self.state.ledger())?)
+    }
+
+    /// Opens the ledger for reading.
+    pub(super) fn ledger_read_only(&self) -> Result<Ledger, CommandError> {
+        let path = self.state.ledger();
+        if !path.exists() {
+            let message = format!("nothing was ingested yet: there is no ledger in `{}`", self.state.dir().display());
+            return Err(Failure::failed(message).hint("run `gzette run` first").into());
+        }
+        Ok(Ledger::open_read_only(&path)?)
+    }
+
+    /// Opens the index, if there is one that can be read.
+    pub(super) fn index(&self) -> Option<Index> {
+        Index::open(&self.state.index())
+    }
+
+    /// Returns the mirror.
+    pub(super) fn mirror(&self) -> Mirror {
+        Mirror::new(self.state.mirror())
+    }
+
+    /// Returns how the sources' lines are read.
+    pub(super) fn ingest_settings(&self) -> IngestSettings {
+        let sources = self.config.sources.iter().map(|source| {
+            let parse = ParseSettings { zone: source.zone.clone(), format: source.format, ..ParseSettings::default() };
+            (source.name.clone(), ReadSettings { parse, ..ReadSettings::default() })
+        });
+        IngestSettings { sources: sources.collect(), other: ReadSettings::default() }
+    }
+
+    /// Connects the sources.
+    pub(super) async fn sources(&self) -> Result<Vec<SyncSource>, CommandError> {
+        let mut sources = Vec::new();
+        for source in &self.config.sources {
+            let (store, prefix) = store::open(&source.location, &source.s3).await?;
+            sources.push(SyncSource {
+                name: source.name.clone(),
+                url: source.url.clone(),
+                layout: source.layout.clone(),
+                zone: source.zone.clone(),
+                look_back_days: source.look_back_days,
+                backfill_days: source.backfill_days,
+                store,
+                prefix,
+            });
+        }
+        Ok(sources)
+    }
+
+    /// Connects the place that the site is published to.
+    pub(super) async fn publish_plan(&self) -> Result<Option<PublishPlan>, CommandError> {
+        let Some((url, location)) = &self.config.site.publish else { return Ok(None) };
+        let (store, prefix) = store::open(location, &self.config.site.s3).await?;
+        Ok(Some(PublishPlan { target: url.clone(), store, prefix }))
+    }
+
+    /// Returns everything that the pipeline needs.
+    pub(super) fn run_settings(&self) -> Result<RunSettings, CommandError> {
+        Ok(RunSettings {
+            ingest: self.ingest_settings(),
+            site_dir: self.config.site.dir.clone(),
+            title: self.config.site.title.clone(),
+            digests: self.digests()?,
+        })
+    }
+
+    /// Returns the mails with their transports.
+    pub(super) fn digests(&self) -> Result<Vec<DigestPlan>, CommandError> {
+        let plan = |digest: &config::Digest| {
+            let settings = DigestSettings {
+                name: digest.name.clone(),
+                from: digest.from.clone(),
+                to: digest.to.clone(),
+                subject_prefix: digest.subject_prefix.clone(),
+                site_url: self.config.site.base_url.clone(),
+                when: if digest.when == "always" { When::Always } else { When::Changes },
+                ..DigestSettings::default()
+            };
+            let options = MailOptions {
+                outbox_dir: self.state.outbox(),
+                smtp_password: config::smtp_password(),
+                ..MailOptions::default()
+            };
+            DigestPlan::new(settings, &digest.transport, options)
+                .map_err(|error| Failure::usage(format!("digest `{}`: {error}", digest.name)))
+        };
+        Ok(self.config.digests.iter().map(plan).collect::<Result<_, Failure>>()?)
+    }
+}
+
+/// Returns the runtime of the commands that talk to a network.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

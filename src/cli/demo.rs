@@ -1,0 +1,101 @@
+//! `gzette demo`: a week of made-up logs through the real pipeline.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::CommandError;
+use super::context::{Context, Project};
+use crate::config::Config;
+use crate::demo::write_objects;
+use crate::error::{Exit, Failure};
+use crate::state::State;
+use crate::ui;
+
+/// The arguments of `gzette demo`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Makes objects as FluentD would, a gzette.toml beside them, and runs the pipeline on both:\n\
+    nothing about it is special. Repeating it begins anew in the same folder.")]
+pub(super) struct Args {
+    /// The folder; made if it is not there, emptied of an earlier demo if it is
+    #[arg(long, default_value = "gzette-demo")]
+    dir: PathBuf,
+    /// Another seed makes another week
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+const CONFIG: &str = r#"# Made by `gzette demo`.
+state_dir = "state"
+
+[[source]]
+name = "demo"
+url = "logs/"
+layout = "{app}/{date:%Y%m%d}/"
+
+[site]
+dir = "site"
+title = "gzette demo"
+
+[[digest]]
+name = "support"
+to = ["support@example.com"]
+from = "gzette@example.com"
+transport = "file"
+"#;
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let dir = std::path::absolute(&args.dir)?;
+    begin_anew(&dir)?;
+    let summary = write_objects(&dir, context.now_ms(), args.seed)?;
+    let (objects, lines) = (ui::things(summary.objects, "object"), ui::things(summary.lines, "line"));
+    context.ui.stage("demo", &format!("{objects}, {lines}, {} in {}", ui::bytes(summary.bytes), summary.dir.display()));
+    let config = Config::parse(CONFIG, &dir)?;
+    let project = Project { state: State::new(config.state_dir.clone()), config };
+    let exit = super::run::run_project(context, &project)?;
+    tell(context, &dir, &project)?;
+    // One object is damaged on purpose: that is what exit code 3 is for, and no failure of the demo.
+    Ok(if exit == Exit::Partly { Exit::Fine } else { exit })
+}
+
+/// Empties the folder of an earlier demo; a folder of something else is left alone.
+fn begin_anew(dir: &std::path::Path) -> Result<(), CommandError> {
+    let config = dir.join("gzette.toml");
+    let is_empty = fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    let is_demo = fs::read_to_string(&config).is_ok_and(|text| text == CONFIG);
+    if !is_empty && !is_demo {
+        let message = format!("`{}` holds something else than a demo", dir.display());
+        return Err(Failure::usage(message).hint("name another folder with --dir").into());
+    }
+    for part in ["logs", "state", "site"] {
+        let part = dir.join(part);
+        if part.exists() {
+            fs::remove_dir_all(part)?;
+        }
+    }
+    fs::create_dir_all(dir)?;
+    Ok(fs::write(config, CONFIG)?)
+}
+
+fn tell(context: &Context, dir: &std::path::Path, project: &Project) -> Result<(), CommandError> {
+    let ui = &context.ui;
+    let mail = fs::read_dir(project.state.outbox()).ok().into_iter().flatten().flatten().map(|entry| entry.path());
+    let mail = mail.filter(|path| path.extension().is_some_and(|end| end == "eml")).max();
+    ui.result("")?;
+    ui.result(&format!("dashboard  {}", project.config.site.dir.join("index.html").display()))?;
+    if let Some(mail) = mail {
+        ui.result(&format!("mail       {}", mail.display()))?;
+    }
+    let program = std::env::current_exe().map_or_else(|_| "gzette".into(), |path| path.display().to_string());
+    let config = dir.join("gzette.toml");
+    ui.result("try")?;
+    for search in [
+        "search timed out --since 2h",
+        "search '\"basket\\\\\\\" is null\"' --output table",
+        "search --fixed 'state CLOSED' --app checkout-api --count",
+        "count --by app,level",
+        "verify",
+    ] {
+        ui.result(&format!("  {program} --config {} {search}", config.display()))?;
+    }
+    Ok(())
+}

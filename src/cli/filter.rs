@@ -1,0 +1,115 @@
+//! The options that choose events: applications, levels, times, a group.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::CommandError;
+use super::context::Context;
+use crate::error::Failure;
+use crate::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, MINUTE_MS, UtcMs, Window};
+
+/// The filters of `search` and `count`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Filter {
+    /// Only these applications
+    #[arg(long, value_delimiter = ',', value_name = "APP,...")]
+    app: Vec<AppName>,
+    /// Only these levels: trace, debug, info, warn, error, fatal, unknown
+    #[arg(long, value_delimiter = ',', value_name = "LEVEL,...")]
+    level: Vec<Level>,
+    /// Only events of this error group
+    #[arg(long, value_name = "ID")]
+    group: Option<GroupId>,
+    /// Only the last 30m, 4h, 2d ... before now
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with_all = ["from", "to"])]
+    since: Option<i64>,
+    /// Only from this time on: 2026-01-31, 2026-01-31T12:00, 2026-01-31T12:00:00Z (UTC without a zone)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    from: Option<UtcMs>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    to: Option<UtcMs>,
+}
+
+/// What the filters say.
+pub(super) struct Chosen {
+    pub(super) apps: Vec<AppName>,
+    pub(super) levels: u8,
+    pub(super) group: Option<GroupId>,
+    pub(super) window: Window,
+}
+
+impl Filter {
+    pub(super) fn chosen(&self, context: &Context) -> Result<Chosen, CommandError> {
+        let levels = self.level.iter().fold(0, |mask, level| mask | level.bit());
+        let window = match self.since {
+            Some(span_ms) => Window { start_ms: context.now_ms() - span_ms, end_ms: i64::MAX },
+            None => Window { start_ms: self.from.unwrap_or(i64::MIN), end_ms: self.to.unwrap_or(i64::MAX) },
+        };
+        if window.start_ms >= window.end_ms {
+            return Err(Failure::usage("`--from` is not before `--to`: no time lies between them").into());
+        }
+        Ok(Chosen {
+            apps: self.app.clone(),
+            levels: if levels == 0 { u8::MAX } else { levels },
+            group: self.group,
+            window,
+        })
+    }
+}
+
+/// Reads a span: a number with `s`, `m`, `h`, `d` or `w`.
+fn parse_span(text: &str) -> Result<i64, String> {
+    let wrong = || format!("`{text}` is no span of time such as 30m, 4h or 2d");
+    let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: i64 = text[..split].parse().map_err(|_| wrong())?;
+    let unit = match &text[split..] {
+        "s" => 1_000,
+        "m" | "min" => MINUTE_MS,
+        "h" => HOUR_MS,
+        "d" => DAY_MS,
+        "w" => 7 * DAY_MS,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit).ok_or_else(wrong)
+}
+
+/// Reads a time: RFC 3339, or a date with or without a time of day, in UTC.
+pub(super) fn parse_time(text: &str) -> Result<UtcMs, String> {
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Ok(timestamp.as_millisecond());
+    }
+    let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
+    civil
+        .ok()
+        .and_then(|civil| civil.to_zoned_datetime(TimeZone::UTC).ok())
+        .map(|zoned| zoned.timestamp().as_millisecond())
+        .ok_or_else(|| format!("`{text}` is no time such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z"))
+}
+
+/// Returns a time as people and machines read it: `2026-01-31T12:00:00.000Z`.
+pub(super) fn show_time(time_ms: UtcMs) -> String {
+    jiff::Timestamp::from_millisecond(time_ms)
+        .map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_times_are_read() {
+        assert_eq!(parse_span("4h"), Ok(4 * HOUR_MS));
+        assert_eq!(parse_span("30m"), Ok(30 * MINUTE_MS));
+        for wrong in ["", "h", "4", "4y", "-1h", "99999999999999999999d"] {
+            assert!(parse_span(wrong).is_err(), "{wrong}");
+        }
+        let noon = 1_769_860_800_000;
+        for text in ["2026-01-31T12:00:00Z", "2026-01-31T12:00", "2026-01-31T13:00:00+01:00"] {
+            assert_eq!(parse_time(text), Ok(noon), "{text}");
+        }
+        assert_eq!(parse_time("2026-01-31"), Ok(noon - 12 * HOUR_MS));
+        assert!(parse_time("soon").is_err());
+        assert_eq!(show_time(noon), "2026-01-31T12:00:00.000Z");
+    }
+}

@@ -1,0 +1,164 @@
+//! `gzette search`: lines, offline.
+
+use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+
+use super::CommandError;
+use super::context::Context;
+use super::filter::{Filter, show_time};
+use crate::error::{Exit, Failure};
+use crate::query::Expr;
+use crate::search::{Hit, Library, Request, SearchReport, search};
+use crate::ui::{self, Ui, visible};
+
+/// On a terminal, no more than so many lines are shown unless asked for.
+const SCREEN_LINES: usize = 200;
+
+/// The arguments of `gzette search`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gzette search timeout order --app checkout-api --since 4h     both words\n  \
+    gzette search '\"Read timed out\"' --level error                exactly these bytes\n  \
+    gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
+    gzette search --group abcdefgh2345 --output json              one error group\n\
+    On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
+pub(super) struct Args {
+    /// Words and "exact substrings"; a line must have all of them
+    #[arg(value_name = "TEXT")]
+    text: Vec<OsString>,
+    /// Take each argument as bytes, as grep -F would
+    #[arg(short = 'F', long)]
+    fixed: bool,
+    #[command(flatten)]
+    filter: Filter,
+    /// Only the newest N lines; 0 for all
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print only the number of lines
+    #[arg(short, long)]
+    count: bool,
+    /// How lines are printed
+    #[arg(short, long, value_enum, default_value = "raw")]
+    output: Output,
+}
+
+/// How lines are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// The line itself
+    Raw,
+    /// One JSON object a line: time, level, app, object, line, raw
+    Json,
+    /// Time, level, application, object and line, then the line
+    Table,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let ledger = project.ledger_read_only()?;
+    let request = request(args, context)?;
+    let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
+    let library = Library { ledger: &ledger, index: index.as_ref(), mirror: &mirror, settings: &settings };
+    let output = if context.global.json { Output::Json } else { args.output };
+    let mut failure = None;
+    let report = search(&library, &request, &mut |hit| match print(&context.ui, output, &hit) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    finish(args, context, &request, &report)
+}
+
+fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
+    let chosen = args.filter.chosen(context)?;
+    let expr = if args.fixed {
+        Expr::fixed(args.text.iter().map(|text| text.as_bytes()))
+    } else {
+        let words: Vec<_> = args.text.iter().map(|text| text.to_string_lossy()).collect();
+        Expr::parse(&words.join(" "))
+    };
+    let expr = expr.map_err(|error| {
+        Failure::usage(error).hint("the shell takes one pair of quotes: write '\"two words\"', or use --fixed")
+    })?;
+    let on_screen = context.ui.is_terminal() && !args.count;
+    let limit = args.limit.or(on_screen.then_some(SCREEN_LINES)).filter(|&limit| limit > 0);
+    Ok(Request {
+        expr,
+        apps: chosen.apps,
+        levels: chosen.levels,
+        window: chosen.window,
+        group: chosen.group,
+        limit: limit.filter(|_| !args.count),
+        count_only: args.count,
+    })
+}
+
+fn print(ui: &Ui, output: Output, hit: &Hit) -> std::io::Result<()> {
+    match output {
+        Output::Raw if ui.is_terminal() => ui.result(&visible(&hit.raw)),
+        Output::Raw => ui.result_bytes(&hit.raw).and_then(|()| ui.result_bytes(b"\n")),
+        Output::Json => ui.result(
+            &serde_json::json!({
+                "time": show_time(hit.time_ms),
+                "level": hit.level,
+                "app": hit.app,
+                "object": hit.object,
+                "line": hit.line,
+                "raw": String::from_utf8_lossy(&hit.raw),
+            })
+            .to_string(),
+        ),
+        Output::Table => {
+            let place = format!("{}:{}", hit.object, hit.line);
+            let head = format!("{}  {:<7}  {}  {place}", show_time(hit.time_ms), hit.level, hit.app);
+            ui.result(&ui.bold(&visible(head.as_bytes())))?;
+            ui.result(&format!("    {}", visible(&hit.raw)))
+        }
+    }
+}
+
+fn finish(
+    args: &Args,
+    context: &Context,
+    request: &Request,
+    report: &SearchReport,
+) -> Result<Exit, CommandError> {
+    let ui = &context.ui;
+    if args.count {
+        let count = report.hits.to_string();
+        ui.result(&if context.global.json { format!("{{\"lines\": {count}}}") } else { count })?;
+    }
+    ui.flush()?;
+    let read = format!(
+        "{} of {} read, {} of {}",
+        ui::count(report.objects_read),
+        ui::things(report.objects, "object"),
+        ui::count(report.blocks_read),
+        ui::things(report.blocks, "block"),
+    );
+    if ui.is_terminal() && !args.count {
+        let shown = request.limit.map_or(report.hits, |limit| report.hits.min(limit as u64));
+        let more = if shown < report.hits || request.limit.is_some_and(|limit| shown == limit as u64) {
+            "the newest "
+        } else {
+            ""
+        };
+        ui.stage("search", &format!("{more}{}; {read}", ui::things(shown, "line")));
+    } else {
+        ui.detail(&read);
+    }
+    if report.duplicates > 0 {
+        let objects = ui::things(report.duplicates, "object");
+        ui.detail(&format!("{objects} passed over: another holds the same records"));
+    }
+    for (place, reason) in &report.unreadable {
+        ui.warn(&format!("{place}: {reason}"));
+    }
+    Ok(if report.unreadable.is_empty() { Exit::Fine } else { Exit::Partly })
+}

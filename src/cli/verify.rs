@@ -1,0 +1,45 @@
+//! `gzette verify`: recounts everything from the mirror.
+
+use super::CommandError;
+use super::context::Context;
+use crate::error::Exit;
+use crate::ui;
+use crate::verify::verify;
+
+/// The arguments of `gzette verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Reads every mirrored object again and compares lines, counts, groups, checksums and the index.\n\
+    Exit code 0: all agrees. 3: something differs, and each difference is named.")]
+pub(super) struct Args {}
+
+pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let _lock = context.lock(&project.state, "verify")?;
+    let ledger = project.ledger_read_only()?;
+    let index = project.index();
+    let bar = context.ui.progress("verify");
+    let report = verify(&ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
+        bar.set_message(format!("{} of {}", ui::count(done), ui::things(all, "object")));
+    })?;
+    bar.finish_and_clear();
+    if context.global.json {
+        context.ui.result(&serde_json::json!(report).to_string())?;
+    } else {
+        let verdict = if report.ok { "all agrees" } else { "NOT ALL AGREES" };
+        context.ui.result(&format!(
+            "{verdict}: {}, {}, {} recounted; {} in the index",
+            ui::things(report.objects, "object"),
+            ui::things(report.lines.total, "line"),
+            ui::bytes(report.decoded_bytes),
+            ui::things(report.documents, "block"),
+        ))?;
+        for difference in &report.differences {
+            let text = format!(
+                "{}: {}: the ledger says {}, found {}",
+                difference.place, difference.what, difference.ledger, difference.found
+            );
+            context.ui.result(&ui::visible(text.as_bytes()))?;
+        }
+    }
+    Ok(if report.ok { Exit::Fine } else { Exit::Partly })
+}

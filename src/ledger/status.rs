@@ -1,0 +1,132 @@
+//! What the ledger holds in all, and the runs that made it.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Ledger, Result};
+use crate::model::{LineCounts, UtcMs};
+
+/// Objects by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectTotals {
+    /// Keys ever listed.
+    pub listed: u64,
+    /// Of these, in the mirror.
+    pub mirrored: u64,
+    /// Ingested with damage.
+    pub damaged: u64,
+    /// Not found when they were to be read.
+    pub missing: u64,
+    /// Not permitted to read.
+    pub denied: u64,
+    /// In an archive tier.
+    pub archived: u64,
+    /// Not read for another reason; tried again.
+    pub failed: u64,
+    /// No longer listed.
+    pub deleted: u64,
+    /// Holding the same records as another; not counted again.
+    pub duplicate: u64,
+}
+
+/// A finished or unfinished run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// The command.
+    pub command: String,
+    /// When it began.
+    pub started_ms: UtcMs,
+    /// When it ended; `None` while it runs, or when it was killed.
+    pub finished_ms: Option<UtcMs>,
+    /// How it ended.
+    pub exit_code: Option<i32>,
+    /// Its summary, JSON.
+    pub summary: String,
+}
+
+impl Ledger {
+    /// Returns the objects by what became of them.
+    pub fn object_totals(&self) -> Result<ObjectTotals> {
+        let state = |state: &str| {
+            let sql = "SELECT count(*) FROM object WHERE state = ?1";
+            self.connection.query_row(sql, [state], |row| row.get::<_, i64>(0)).map(|count| count as u64)
+        };
+        let number = |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
+        Ok(ObjectTotals {
+            listed: number("SELECT count(*) FROM object")?,
+            mirrored: state("mirrored")?,
+            damaged: number("SELECT count(*) FROM generation WHERE damage_reason IS NOT NULL")?,
+            missing: state("missing")?,
+            denied: state("denied")?,
+            archived: state("archived")?,
+            failed: state("failed")?,
+            deleted: state("deleted")?,
+            duplicate: number("SELECT count(*) FROM generation WHERE duplicate_of IS NOT NULL")?,
+        })
+    }
+
+    /// Returns the accounting of all lines that count.
+    pub fn line_totals(&self) -> Result<LineCounts> {
+        let sql = "SELECT coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
+            coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)
+            FROM generation WHERE duplicate_of IS NULL";
+        let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(|count| count as u64);
+        Ok(self.connection.query_row(sql, [], |row| {
+            Ok(LineCounts {
+                total: number(row, 0)?,
+                events: number(row, 1)?,
+                continuation: number(row, 2)?,
+                unparsed: number(row, 3)?,
+                quarantined: number(row, 4)?,
+                truncated: number(row, 5)?,
+                undated: number(row, 6)?,
+            })
+        })?)
+    }
+
+    /// Returns the time of the newest event.
+    pub fn newest_event_ms(&self) -> Result<Option<UtcMs>> {
+        Ok(self.connection.query_row("SELECT max(last_ms) FROM generation", [], |row| row.get(0))?)
+    }
+
+    /// Returns the newest run.
+    pub fn last_run(&self) -> Result<Option<RunRow>> {
+        let sql = "SELECT command, started_ms, finished_ms, exit_code, summary FROM run ORDER BY id DESC LIMIT 1";
+        let row = self.connection.query_row(sql, [], |row| {
+            Ok(RunRow {
+                command: row.get(0)?,
+                started_ms: row.get(1)?,
+                finished_ms: row.get(2)?,
+                exit_code: row.get(3)?,
+                summary: row.get(4)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Notes that a command begins; returns its row.
+    pub fn start_run(&mut self, command: &str, now_ms: UtcMs) -> Result<i64> {
+        self.connection.execute("INSERT INTO run (command, started_ms) VALUES (?1, ?2)", params![command, now_ms])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Notes how a command ended, with its summary.
+    pub fn finish_run(&mut self, run: i64, now_ms: UtcMs, exit_code: i32, summary: &str) -> Result<()> {
+        self.connection.execute(
+            "UPDATE run SET finished_ms = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1",
+            params![run, now_ms, exit_code, summary],
+        )?;
+        Ok(())
+    }
+
+    /// Returns a number that the summaries of all runs hold, added up: `/requests/list`.
+    pub fn summed_over_runs(&self, pointer: &str) -> Result<u64> {
+        let mut statement = self.connection.prepare("SELECT summary FROM run")?;
+        let summaries = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let mut sum = 0;
+        for summary in summaries {
+            let summary: serde_json::Value = serde_json::from_str(&summary?).unwrap_or_default();
+            sum += summary.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+}

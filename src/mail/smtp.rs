@@ -1,0 +1,253 @@
+//! Submission to an SMTP server (RFC 5321, RFC 6409) by lettre's client, command by command, so that
+//! every answer is known by what it answers: signing in, one recipient, the content.
+
+use std::error::Error as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use lettre::Address;
+use lettre::transport::smtp::Error as LettreError;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
+
+use super::{
+    Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Refusal, SmtpSetting, SmtpTls,
+    Transport,
+};
+
+/// How long to wait for a connection and for the answer to a command.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// How long to wait for the answer to the content. Giving up here risks a second copy, so RFC 5321,
+/// 4.5.3.2.6, asks for 10 minutes; a run comes every 10 minutes, and the fixed Message-ID marks a copy.
+const CONTENT_LIMIT: Duration = Duration::from_secs(120);
+
+/// Sends mails through an SMTP server, one connection a mail.
+#[derive(Clone)]
+pub struct SmtpTransport {
+    setting: SmtpSetting,
+    credentials: Option<Credentials>,
+    tls: Option<TlsParameters>,
+    command_limit: Duration,
+}
+
+/// What was going on when something went wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connect,
+    Auth,
+    Mail,
+}
+
+impl SmtpTransport {
+    /// Returns a transport to the server of `setting`. Nothing is connected yet.
+    pub fn new(setting: &SmtpSetting, options: &MailOptions) -> Result<Self, MailError> {
+        Ok(Self {
+            credentials: credentials(setting, options)?,
+            tls: tls_parameters(setting, options.ca_file.as_deref())?,
+            setting: setting.clone(),
+            command_limit: COMMAND_LIMIT,
+        })
+    }
+
+    /// Returns the same transport with another limit for connecting and for each command.
+    #[must_use]
+    pub fn with_command_limit(mut self, limit: Duration) -> Self {
+        self.command_limit = limit;
+        self
+    }
+
+    fn submit(&self, from: Address, to: Vec<Address>, eml: &[u8]) -> Result<Receipt, MailError> {
+        let mut connection = self.connect()?;
+        let receipt = self.transact(&mut connection, from, to, eml);
+        // The answer to QUIT is of no use; whatever was taken is taken.
+        let _ = connection.set_timeout(Some(self.command_limit));
+        connection.abort();
+        receipt
+    }
+
+    fn connect(&self) -> Result<SmtpConnection, MailError> {
+        let hello = ClientId::default();
+        let wrapped = self.tls.as_ref().filter(|_| self.setting.tls == SmtpTls::Tls);
+        let server = (self.setting.host.as_str(), self.setting.port);
+        let mut connection = SmtpConnection::connect(server, Some(self.command_limit), &hello, wrapped, None)
+            .map_err(|error| self.explain(Stage::Connect, &error))?;
+        if let (SmtpTls::Starttls, Some(parameters)) = (self.setting.tls, &self.tls) {
+            if !connection.can_starttls() {
+                connection.abort();
+                let reason = "the server offers no STARTTLS, so nothing was sent; \
+                    allowed: `smtps://` for TLS from the start, `tls=none` for none";
+                return Err(self.error(MailErrorKind::Config, reason));
+            }
+            connection
+                .starttls(parameters, &hello)
+                .map_err(|error| self.explain(Stage::Connect, &error))?;
+        }
+        if let Some(credentials) = &self.credentials {
+            connection
+                .auth(DEFAULT_MECHANISMS, credentials)
+                .map_err(|error| self.explain(Stage::Auth, &error))?;
+        }
+        Ok(connection)
+    }
+
+    fn transact(
+        &self,
+        connection: &mut SmtpConnection,
+        from: Address,
+        to: Vec<Address>,
+        eml: &[u8],
+    ) -> Result<Receipt, MailError> {
+        let explain = |error: LettreError| self.explain(Stage::Mail, &error);
+        connection
+            .command(Mail::new(Some(from), vec![]))
+            .map_err(explain)?;
+        let asked = to.len();
+        let mut refused = Vec::new();
+        for recipient in to {
+            if let Err(error) = connection.command(Rcpt::new(recipient.clone(), vec![])) {
+                if error.status().is_none() {
+                    return Err(explain(error));
+                }
+                refused.push(Refusal {
+                    reason: super::visible(&spoken(&error), super::REASON_CHARS),
+                    again: error.is_transient(),
+                    recipient: recipient.to_string(),
+                });
+            }
+        }
+        if refused.len() == asked {
+            return Err(self.error(MailErrorKind::Refused, &refusals(&refused)));
+        }
+        connection.command(Data).map_err(explain)?;
+        let content_limit = CONTENT_LIMIT.max(self.command_limit);
+        connection
+            .set_timeout(Some(content_limit))
+            .map_err(|error| self.error(MailErrorKind::Network, &error.to_string()))?;
+        connection.message(eml).map_err(explain)?;
+        Ok(Receipt { refused })
+    }
+
+    fn explain(&self, stage: Stage, error: &LettreError) -> MailError {
+        if let Some(problem) = certificate_problem(error) {
+            let reason =
+                format!("the server's certificate is not trusted: {problem}; `ca_file` names a private CA");
+            return self.error(MailErrorKind::Config, &reason);
+        }
+        let kind = match stage {
+            Stage::Auth if error.is_permanent() || error.is_client() => MailErrorKind::Auth,
+            _ if error.is_permanent() || error.is_transient() => MailErrorKind::Refused,
+            _ if error.is_client() || error.is_tls() => MailErrorKind::Config,
+            _ => MailErrorKind::Network,
+        };
+        self.error(kind, &spoken(error))
+    }
+
+    fn error(&self, kind: MailErrorKind, reason: &str) -> MailError {
+        MailError::new(kind, &self.describe(), reason)
+    }
+}
+
+impl Transport for SmtpTransport {
+    fn send<'a>(&'a self, letter: Letter<'a>) -> MailFuture<'a> {
+        Box::pin(async move {
+            let from = address(letter.from)?;
+            let to = letter
+                .to
+                .iter()
+                .map(|to| address(to))
+                .collect::<Result<Vec<_>, _>>()?;
+            if to.is_empty() {
+                return Err(self.error(MailErrorKind::Config, "there is no recipient"));
+            }
+            let (transport, eml) = (self.clone(), letter.eml.to_vec());
+            tokio::task::spawn_blocking(move || transport.submit(from, to, &eml))
+                .await
+                .unwrap_or_else(|error| Err(self.error(MailErrorKind::Local, &error.to_string())))
+        })
+    }
+
+    fn describe(&self) -> String {
+        self.setting.place()
+    }
+}
+
+fn address(text: &str) -> Result<Address, MailError> {
+    super::mailbox(text).map(|mailbox| mailbox.email)
+}
+
+fn credentials(setting: &SmtpSetting, options: &MailOptions) -> Result<Option<Credentials>, MailError> {
+    let wrong = |reason| Err(MailError::new(MailErrorKind::Config, &setting.place(), reason));
+    let Some(user) = &setting.user else {
+        return Ok(None);
+    };
+    let Some(password) = setting.password.as_ref().or(options.smtp_password.as_ref()) else {
+        return wrong("a user but no password; it is read from the variable `GZETTE_SMTP_PASSWORD`");
+    };
+    if setting.tls == SmtpTls::None && !setting.is_local() {
+        return wrong(
+            "a password is not sent over a plain connection to another machine; use TLS or no user",
+        );
+    }
+    Ok(Some(Credentials::new(user.clone(), password.clone())))
+}
+
+fn tls_parameters(setting: &SmtpSetting, ca_file: Option<&Path>) -> Result<Option<TlsParameters>, MailError> {
+    if setting.tls == SmtpTls::None {
+        return Ok(None);
+    }
+    let mut builder = TlsParameters::builder(setting.host.clone());
+    if let Some(path) = ca_file {
+        builder = builder.add_root_certificate(certificates(path)?);
+    }
+    builder
+        .build()
+        .map(Some)
+        .map_err(|error| MailError::new(MailErrorKind::Config, &setting.place(), &error.to_string()))
+}
+
+fn certificates(path: &Path) -> Result<Certificate, MailError> {
+    let wrong = |kind, reason: &str| MailError::new(kind, &path.display().to_string(), reason);
+    let pem = fs::read(path).map_err(|error| wrong(MailErrorKind::Config, &format!("`ca_file`: {error}")))?;
+    if memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_none() {
+        return Err(wrong(MailErrorKind::Config, "`ca_file` holds no PEM certificate"));
+    }
+    Certificate::from_pem(&pem).map_err(|error| wrong(MailErrorKind::Config, &format!("`ca_file`: {error}")))
+}
+
+/// Returns what was said: `550 no such user`, or the cause where nothing was.
+fn spoken(error: &LettreError) -> String {
+    let cause = error.source().map(ToString::to_string);
+    match (error.status(), cause) {
+        (Some(code), Some(cause)) => format!("{code} {cause}"),
+        (Some(code), None) => code.to_string(),
+        (None, _) if error.is_timeout() => "no answer in time".to_owned(),
+        // lettre's words for a connection that ended before a whole answer.
+        (None, Some(cause)) if error.is_response() && cause == "incomplete response" => {
+            "the server broke off the connection".to_owned()
+        }
+        (None, Some(cause)) => cause,
+        (None, None) => error.to_string(),
+    }
+}
+
+fn refusals(refused: &[Refusal]) -> String {
+    let each: Vec<String> = refused
+        .iter()
+        .map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason))
+        .collect();
+    format!("every recipient was refused: {}", each.join("; "))
+}
+
+/// Returns what rustls says against a certificate. The handshake happens in the first read or write,
+/// so its error comes wrapped in an I/O error.
+fn certificate_problem(error: &LettreError) -> Option<String> {
+    let inner = error.source()?.downcast_ref::<io::Error>()?.get_ref()?;
+    match inner.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(problem) => Some(problem.to_string()),
+        _ => None,
+    }
+}
