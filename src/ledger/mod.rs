@@ -2,6 +2,9 @@
 //! index follows. Each file of this folder holds one concern's reads and writes.
 
 mod migrations;
+mod published;
+
+pub use published::PublishedChecksum;
 
 use std::path::Path;
 use std::time::Duration;
