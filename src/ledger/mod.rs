@@ -15,6 +15,9 @@ pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place
 mod outbox;
 
 pub use outbox::{GivenUp, NewMail, PendingMail};
+mod published;
+
+pub use published::PublishedChecksum;
 
 use std::path::Path;
 use std::time::Duration;

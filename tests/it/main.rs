@@ -4,3 +4,4 @@
 mod servers;
 mod site;
 mod sync;
+mod store;
