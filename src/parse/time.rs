@@ -3,12 +3,17 @@
 //! A stamp without a zone takes the source's. Where clocks go forward, a stamp in the gap is shifted forward
 //! by the gap's length; where they go back, a stamp that occurs twice means the earlier (RFC 5545, and what
 //! jiff calls "compatible"). A fraction finer than a millisecond is cut. A leap second counts as the second
-//! after it. Years 0001 to 9999 are read as they stand: far-off stamps are for others to judge.
+//! after it. Years 0001 to 9999 are read as they stand, far-off stamps are for others to judge; only the very
+//! end of 9999 is cut to [`LATEST_MS`].
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::model::{DAY_MS, Day, HOUR_MS, MINUTE_MS, UtcMs};
+
+/// The latest time given, 9999-12-30T22:00:00Z: `jiff::Timestamp::MAX` in whole milliseconds, so that every time can be
+/// shown.
+const LATEST_MS: UtcMs = 253_402_207_200_000;
 
 /// The zone of stamps without one, and the offset it had when last asked.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ impl Clock {
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
     fn resolve(&mut self, local_ms: i64) -> Option<UtcMs> {
-        if self.is_utc {
+        if self.is_utc || local_ms >= LATEST_MS {
             return Some(local_ms);
         }
         let hour = local_ms.div_euclid(HOUR_MS);
@@ -116,10 +121,11 @@ pub(super) fn scan_syslog(text: &[u8], day: Day, clock: &mut Clock) -> Option<(U
 }
 
 fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    match offset(&text[end..]) {
-        Some((offset_ms, used)) => Some((local_ms - offset_ms, end + used)),
-        None => Some((clock.resolve(local_ms)?, end)),
-    }
+    let (time_ms, used) = match offset(&text[end..]) {
+        Some((offset_ms, used)) => (local_ms - offset_ms, end + used),
+        None => (clock.resolve(local_ms)?, end),
+    };
+    Some((time_ms.min(LATEST_MS), used))
 }
 
 /// Reads a date and what parts it from the time of day; returns days since 1970 and where the time starts.
