@@ -140,7 +140,7 @@ fn broken_json_is_unparsed() {
         r#"{"a":[}}"#,
         r#"{"a":"b}"#,
         r#"{"a":tru}"#,
-        r#"{a:1}"#,
+        "{a:1}",
         r#"{"a":1}{"b":2}"#,
         r#"{"a":"\"}"#,
         &deep,
@@ -198,101 +198,105 @@ fn out_file_lines() {
     );
 }
 
+const TIME: &str = "2023-10-30T06:10:37.143Z";
+const SECOND: &str = "2023-10-30T06:10:37Z";
+const FOO: &str = "com.acme.Foo";
+
+/// Lines, and their time, level, logger, thread and message.
+const LAYOUTS: &[(&str, [&str; 5])] = &[
+    (
+        "2023-10-30 06:10:37,143 ERROR [main] com.acme.Foo - it broke",
+        [TIME, "error", FOO, "main", "it broke"],
+    ),
+    (
+        "2023-10-30 06:10:37,143 [main] ERROR com.acme.Foo - it broke",
+        [TIME, "error", FOO, "main", "it broke"],
+    ),
+    (
+        "2023-10-30 06:10:37.143 ERROR 4711 --- [nio-8080-exec-1] com.acme.Foo    : it broke",
+        [TIME, "error", FOO, "nio-8080-exec-1", "it broke"],
+    ),
+    (
+        "2023-10-30T06:10:37.143Z  WARN 1 --- [orders] [main] com.acme.Foo : it broke",
+        [TIME, "warn", FOO, "orders", "it broke"],
+    ),
+    (
+        "2023-10-30 06:10:37,143 INFO [main] com.acme.Foo: Created token for job 7",
+        [TIME, "info", FOO, "main", "Created token for job 7"],
+    ),
+    (
+        "2023-10-30 06:10:37,143 - com.acme.Foo - ERROR - it broke",
+        [TIME, "error", FOO, "", "it broke"],
+    ),
+    (
+        "06:10:37.143 [main] ERROR com.acme.Foo - it broke",
+        [TIME, "error", FOO, "main", "it broke"],
+    ),
+    (
+        "[2023-10-30 06:10:37,143] ERROR [Broker 1] it broke (kafka.server)",
+        [TIME, "error", "", "Broker 1", "it broke (kafka.server)"],
+    ),
+    (
+        "[2023-10-30T06:10:37.143Z] [error] it broke",
+        [TIME, "error", "", "", "it broke"],
+    ),
+    (
+        "[ERROR] 2023-10-30 06:10:37,143 it broke",
+        [TIME, "error", "", "", "it broke"],
+    ),
+    (
+        "ERROR 2023-10-30 06:10:37,143 it broke",
+        [TIME, "error", "", "", "it broke"],
+    ),
+    (
+        "2023/10/30 06:10:37 [error] 31#31: *1 it broke",
+        [SECOND, "error", "", "", "31#31: *1 it broke"],
+    ),
+    (
+        "2023/10/30 06:10:37 it broke",
+        [SECOND, "unknown", "", "", "it broke"],
+    ),
+    (
+        "2023-10-30 06:10:37.143 UTC [77] ERROR:  it broke",
+        [TIME, "error", "", "", "it broke"],
+    ),
+    (
+        "Oct 30 06:10:37 host sshd[77]: it broke",
+        [SECOND, "unknown", "", "", "host sshd[77]: it broke"],
+    ),
+    (
+        "<11>Oct 30 06:10:37 host app: it broke",
+        [SECOND, "error", "", "", "host app: it broke"],
+    ),
+    (
+        "<10>1 2023-10-30T06:10:37.143Z host app 77 - - it broke",
+        [TIME, "fatal", "", "", "host app 77 - - it broke"],
+    ),
+    (
+        "192.0.2.1 - - [30/Oct/2023:06:10:37 +0000] \"GET / HTTP/1.1\" 500 12",
+        [SECOND, "unknown", "", "", "\"GET / HTTP/1.1\" 500 12"],
+    ),
+    ("ERROR it broke", ["", "error", "", "", "it broke"]),
+    (
+        "[main] ERROR com.acme.Foo - it broke",
+        ["", "error", FOO, "main", "it broke"],
+    ),
+    ("error: it broke", ["", "error", "", "", "it broke"]),
+    (
+        "2023-10-30 06:10:37,143 ERROR -5 is no amount",
+        [TIME, "error", "", "", "-5 is no amount"],
+    ),
+    (
+        "2023-10-30 06:10:37,143 failed to send error report",
+        [TIME, "unknown", "", "", "failed to send error report"],
+    ),
+    ("2023-10-30 06:10:37,143 ERROR", [TIME, "error", "", "", ""]),
+];
+
 #[test]
 fn text_lines_of_common_layouts() {
-    let time = "2023-10-30T06:10:37.143Z";
-    let second = "2023-10-30T06:10:37Z";
-    let foo = "com.acme.Foo";
-    for (line, expected) in [
-        (
-            "2023-10-30 06:10:37,143 ERROR [main] com.acme.Foo - it broke",
-            [time, "error", foo, "main", "it broke"],
-        ),
-        (
-            "2023-10-30 06:10:37,143 [main] ERROR com.acme.Foo - it broke",
-            [time, "error", foo, "main", "it broke"],
-        ),
-        (
-            "2023-10-30 06:10:37.143 ERROR 4711 --- [nio-8080-exec-1] com.acme.Foo    : it broke",
-            [time, "error", foo, "nio-8080-exec-1", "it broke"],
-        ),
-        (
-            "2023-10-30T06:10:37.143Z  WARN 1 --- [orders] [main] com.acme.Foo : it broke",
-            [time, "warn", foo, "orders", "it broke"],
-        ),
-        (
-            "2023-10-30 06:10:37,143 INFO [main] com.acme.Foo: Created token for job 7",
-            [time, "info", foo, "main", "Created token for job 7"],
-        ),
-        (
-            "2023-10-30 06:10:37,143 - com.acme.Foo - ERROR - it broke",
-            [time, "error", foo, "", "it broke"],
-        ),
-        (
-            "06:10:37.143 [main] ERROR com.acme.Foo - it broke",
-            [time, "error", foo, "main", "it broke"],
-        ),
-        (
-            "[2023-10-30 06:10:37,143] ERROR [Broker 1] it broke (kafka.server)",
-            [time, "error", "", "Broker 1", "it broke (kafka.server)"],
-        ),
-        (
-            "[2023-10-30T06:10:37.143Z] [error] it broke",
-            [time, "error", "", "", "it broke"],
-        ),
-        (
-            "[ERROR] 2023-10-30 06:10:37,143 it broke",
-            [time, "error", "", "", "it broke"],
-        ),
-        (
-            "ERROR 2023-10-30 06:10:37,143 it broke",
-            [time, "error", "", "", "it broke"],
-        ),
-        (
-            "2023/10/30 06:10:37 [error] 31#31: *1 it broke",
-            [second, "error", "", "", "31#31: *1 it broke"],
-        ),
-        (
-            "2023/10/30 06:10:37 it broke",
-            [second, "unknown", "", "", "it broke"],
-        ),
-        (
-            "2023-10-30 06:10:37.143 UTC [77] ERROR:  it broke",
-            [time, "error", "", "", "it broke"],
-        ),
-        (
-            "Oct 30 06:10:37 host sshd[77]: it broke",
-            [second, "unknown", "", "", "host sshd[77]: it broke"],
-        ),
-        (
-            "<11>Oct 30 06:10:37 host app: it broke",
-            [second, "error", "", "", "host app: it broke"],
-        ),
-        (
-            "<10>1 2023-10-30T06:10:37.143Z host app 77 - - it broke",
-            [time, "fatal", "", "", "host app 77 - - it broke"],
-        ),
-        (
-            "192.0.2.1 - - [30/Oct/2023:06:10:37 +0000] \"GET / HTTP/1.1\" 500 12",
-            [second, "unknown", "", "", "\"GET / HTTP/1.1\" 500 12"],
-        ),
-        ("ERROR it broke", ["", "error", "", "", "it broke"]),
-        (
-            "[main] ERROR com.acme.Foo - it broke",
-            ["", "error", foo, "main", "it broke"],
-        ),
-        ("error: it broke", ["", "error", "", "", "it broke"]),
-        (
-            "2023-10-30 06:10:37,143 ERROR -5 is no amount",
-            [time, "error", "", "", "-5 is no amount"],
-        ),
-        (
-            "2023-10-30 06:10:37,143 failed to send error report",
-            [time, "unknown", "", "", "failed to send error report"],
-        ),
-        ("2023-10-30 06:10:37,143 ERROR", [time, "error", "", "", ""]),
-    ] {
-        assert_eq!(read(line), expected, "{line}");
+    for (line, expected) in LAYOUTS {
+        assert_eq!(read(line), *expected, "{line}");
     }
 }
 

@@ -44,25 +44,24 @@ impl Clock {
         {
             return Some(local_ms - offset_ms);
         }
-        let first = self.offset_at(hour * HOUR_MS)?;
-        let last = self.offset_at((hour + 1) * HOUR_MS - 1)?;
-        if let (Some(first), Some(last)) = (first, last)
+        let first = self.offset_at(hour * HOUR_MS);
+        let last = self.offset_at((hour + 1) * HOUR_MS - 1);
+        if let Some(offset_ms) = first
             && first == last
         {
-            self.last = Some((hour, first));
-            return Some(local_ms - first);
+            self.last = Some((hour, offset_ms));
+            return Some(local_ms - offset_ms);
         }
         let zoned = self.zone.to_timestamp(civil(local_ms)?).ok()?;
         Some(zoned.as_millisecond())
     }
 
     /// Returns the offset in milliseconds where it is unambiguous.
-    fn offset_at(&self, local_ms: i64) -> Option<Option<i64>> {
-        let offset = self.zone.to_ambiguous_timestamp(civil(local_ms)?).offset();
-        Some(match offset {
+    fn offset_at(&self, local_ms: i64) -> Option<i64> {
+        match self.zone.to_ambiguous_timestamp(civil(local_ms)?).offset() {
             AmbiguousOffset::Unambiguous { offset } => Some(i64::from(offset.seconds()) * 1000),
             AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. } => None,
-        })
+        }
     }
 }
 
@@ -218,12 +217,12 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
     let (offset_ms, used) = match rest {
         [b'Z' | b'z', ..] if spaces == 0 => (0, 1),
         [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => (0, 3),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, &[*h1, *h2, *m1, *m2])?, 6),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, [*h1, *h2, *m1, *m2])?, 6),
         [sign @ (b'+' | b'-'), digits @ ..] => match digits.first_chunk::<4>() {
-            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, four)?, 5),
+            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, *four)?, 5),
             _ if spaces == 0 => {
                 let [h1, h2] = *digits.first_chunk()?;
-                (signed(*sign, &[h1, h2, b'0', b'0'])?, 3)
+                (signed(*sign, [h1, h2, b'0', b'0'])?, 3)
             }
             _ => return None,
         },
@@ -232,7 +231,7 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
     ends(used).then_some((offset_ms, spaces + used))
 }
 
-fn signed(sign: u8, digits: &[u8; 4]) -> Option<i64> {
+fn signed(sign: u8, digits: [u8; 4]) -> Option<i64> {
     let (hours, minutes) = (number(&digits[..2])?, number(&digits[2..])?);
     if hours > 25 || minutes > 59 {
         return None;
