@@ -269,6 +269,15 @@ fn a_bomb_within_a_bomb_is_stopped() {
     assert!(decoder.damage().unwrap().reason.ends_with(TOO_DENSE));
 }
 
+/// Each header is followed by a block of the reserved type, so that every search finds the next.
+#[test]
+fn the_search_for_members_gives_up() {
+    let stored = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x07".repeat(30_000);
+    let outcome = decode(&stored);
+    assert_eq!((outcome.lines.len(), outcome.stretches), (0, 10_000));
+    assert_eq!(outcome.reasons.len(), DAMAGES_KEPT);
+}
+
 #[test]
 fn what_is_compressed_three_times_is_refused() {
     let outcome = decode(&gz(&gz(&gz(b"one\n"))));

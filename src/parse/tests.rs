@@ -205,6 +205,18 @@ const FOO: &str = "com.acme.Foo";
 /// Lines, and their time, level, logger, thread and message.
 const LAYOUTS: &[(&str, [&str; 5])] = &[
     (
+        "2023/10/30 06:10:37 error opening x",
+        [SECOND, "error", "", "", "error opening x"],
+    ),
+    (
+        "2023/10/30 06:10:37 Config loaded",
+        [SECOND, "unknown", "", "", "Config loaded"],
+    ),
+    (
+        "2023-10-30 06:10:37,143 info | main | com.acme.Foo: it broke",
+        [TIME, "info", FOO, "main", "it broke"],
+    ),
+    (
         "2023-10-30 06:10:37,143 ERROR [main] com.acme.Foo - it broke",
         [TIME, "error", FOO, "main", "it broke"],
     ),
