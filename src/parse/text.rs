@@ -264,8 +264,7 @@ fn is_marked(word: Word<'_>) -> bool {
 
 fn unwrapped(word: Word<'_>) -> &[u8] {
     match word.text {
-        [b'<' | b'(', text @ .., b'>' | b')'] | [text @ .., b','] => text,
-        text => text,
+        [b'<' | b'(', text @ .., b'>' | b')'] | [text @ .., b','] | text => text,
     }
 }
 
