@@ -5,3 +5,5 @@ mod servers;
 mod site;
 mod sync;
 mod store;
+
+mod decode;
