@@ -178,7 +178,8 @@ fn group(place: usize) -> GroupView {
             } else {
                 0
             };
-            let inside = (first_ms..=quiet_ms).contains(&start_ms);
+            let silent = place == 7 && (100..310).contains(&hour);
+            let inside = (first_ms..=quiet_ms).contains(&start_ms) && !silent;
             Bucket {
                 start_ms,
                 events: if inside { dice.roll(busy) + spike } else { 0 },
@@ -187,6 +188,7 @@ fn group(place: usize) -> GroupView {
         .collect();
     let hours: Vec<u64> = trend[312..].iter().map(|bucket| bucket.events).collect();
     let day = hours.iter().sum::<u64>();
+    let total = trend.iter().map(|bucket| bucket.events).sum::<u64>();
     GroupView {
         id: GroupId::from_bits(0x0a5f_3c91_77d2_e4b1_u64.wrapping_mul(place as u64 * 2 + 1)),
         kind: [GroupKind::Trace, GroupKind::Message, GroupKind::Exception][place % 3],
@@ -199,22 +201,26 @@ fn group(place: usize) -> GroupView {
         factor: (state == GroupState::Spiking).then_some(6.2),
         day: Change {
             now: day as f64,
-            yesterday: (place != 3).then(|| dice.roll(day * 2 + 5) as f64),
-            last_week: (place % 2 == 0).then(|| dice.roll(day * 2 + 5) as f64),
+            yesterday: (place != 3)
+                .then(|| trend[288..312].iter().map(|bucket| bucket.events).sum::<u64>() as f64),
+            last_week: (place % 2 == 0)
+                .then(|| trend[144..168].iter().map(|bucket| bucket.events).sum::<u64>() as f64),
         },
-        total: trend.iter().map(|bucket| bucket.events).sum::<u64>() + 1204,
+        total,
         first_ms,
         last_ms: quiet_ms - 9 * MINUTE_MS,
         apps: (0..=place % 3)
             .map(|more| {
+                let share = [[1, 0, 0], [3, 1, 0], [4, 2, 1]][place % 3][more];
+                let of = [1, 4, 7][place % 3];
                 (
                     APPS[(place + 1 + more) % 8].to_owned(),
-                    day / (more as u64 + 1),
-                    day + 400,
+                    day * share / of,
+                    total * share / of,
                 )
             })
             .collect(),
-        levels: vec![(Level::Error, day + 1180), (Level::Fatal, 24)],
+        levels: vec![(Level::Error, total - total / 50), (Level::Fatal, total / 50)],
         hours,
         trend,
         samples: (0..1 + place % 5).map(|which| sample(place, which)).collect(),
