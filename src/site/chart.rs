@@ -439,8 +439,8 @@ fn rung(peak: u64) -> u64 {
     }
 }
 
-/// Returns `1.2k`, `3M`: a number short enough for an axis.
-fn short(value: u64) -> String {
+/// Returns `1.2k`, `3M`: a number short enough for an axis or a side remark.
+pub(super) fn short(value: u64) -> String {
     let units = [(1_000_000_000_u64, "G"), (1_000_000, "M"), (1_000, "k")];
     for (unit, letter) in units {
         if value >= unit {

@@ -195,7 +195,7 @@ fn run(site: &Site<'_>) -> Markup {
     let all = &site.view.completeness;
     let requests = &all.requests;
     html! {
-        table.facts {
+        table.facts.short {
             caption.sr { "What this run asked of the stores" }
             tbody {
                 tr { th scope="row" { "Began" } td.n { @match all.run_started_ms {

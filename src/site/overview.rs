@@ -69,7 +69,7 @@ fn figures(site: &Site<'_>) -> Markup {
         Figure {
             label: "Error rate",
             value: html! { (format::share(figures.error_rate.now)) },
-            side: html! { "of " (format::whole(figures.events.now)) },
+            side: html! { "of " (chart::short(figures.events.now.max(0.0) as u64)) " events" },
             notes: compared(&figures.error_rate, Unit::Points),
         },
         Figure {

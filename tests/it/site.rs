@@ -1,6 +1,12 @@
 //! The site: the same bytes for the same view, hostile text never alive, no link into nothing, and a browser's
 //! opinion of it all.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the site's own names are lower case"
+)]
+
 mod fixture;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gzette::model::{GroupId, HOUR_MS, MINUTE_MS};
-use gzette::report::View;
+use gzette::report::{GroupView, View};
 use gzette::site::{File, SiteSettings, Written, render, write};
 
 use fixture::{APPS, NOW, empty_view, view};
@@ -134,7 +140,7 @@ fn hostile_text_is_never_alive() {
     }
     let hostile_group = &view().groups[22];
     let page = &site[&format!("g/{}.html", hostile_group.id)];
-    assert!(page.contains("␛[31mred␛[0m ␇bell ␀nul"));
+    assert!(page.contains("‹ESC›[31mred‹ESC›[0m ‹BEL›bell ‹NUL›nul"));
 }
 
 #[test]
@@ -201,39 +207,20 @@ fn noise(chars: usize, seed: &mut u64) -> String {
         .collect()
 }
 
-#[test]
-fn pages_stay_light_whatever_the_logs_hold() {
+/// A view in which every text is as long and as random as the logs could make it.
+fn worst_view() -> View {
     let mut view = view();
     let mut seed = 1;
     let model = view.groups[3].clone();
-    for place in 0..700_u64 {
-        let mut group = model.clone();
-        group.id = GroupId::from_bits(place);
-        group.title = noise(300, &mut seed);
-        group.template = noise(30_000, &mut seed);
-        group.apps = (0..50).map(|_| (noise(300, &mut seed), 3, 9)).collect();
-        group.reason = noise(2000, &mut seed);
-        if place < 3 {
-            let sample = model.samples[0].clone();
-            group.samples = (0..9)
-                .map(|_| {
-                    let mut sample = sample.clone();
-                    sample.text = noise(30_000, &mut seed);
-                    sample.object = noise(4000, &mut seed);
-                    sample.logger = Some(noise(4000, &mut seed));
-                    sample
-                })
-                .collect();
-        }
-        view.groups.push(group);
-    }
+    view.groups
+        .extend((0..700).map(|place| worst_group(&model, place, &mut seed)));
     view.attention = (37..737).collect();
     view.apps[0].groups = (0..737).collect();
     for problem in &mut view.completeness.problems {
         problem.reason = noise(9000, &mut seed);
         problem.place = noise(4000, &mut seed);
     }
-    view.completeness.problems = view
+    let problems = view
         .completeness
         .problems
         .iter()
@@ -241,12 +228,39 @@ fn pages_stay_light_whatever_the_logs_hold() {
         .take(400)
         .cloned()
         .collect();
-    let app = view.apps[2].clone();
+    view.completeness.problems = problems;
+    let model = view.apps[2].clone();
     view.apps.extend((0..300).map(|_| {
-        let mut app = app.clone();
+        let mut app = model.clone();
         app.name = noise(400, &mut seed);
         app
     }));
+    view
+}
+
+fn worst_group(model: &GroupView, place: u64, seed: &mut u64) -> GroupView {
+    let mut group = model.clone();
+    group.id = GroupId::from_bits(place);
+    group.title = noise(300, seed);
+    group.template = noise(30_000, seed);
+    group.apps = (0..50).map(|_| (noise(300, seed), 3, 9)).collect();
+    group.reason = noise(2000, seed);
+    group.samples = vec![model.samples[0].clone(); if place < 4 { 9 } else { 0 }];
+    for sample in &mut group.samples {
+        sample.text = noise(30_000, seed);
+        sample.object = noise(4000, seed);
+        sample.logger = Some(noise(4000, seed));
+        // Control characters: each turns into several.
+        if place == 3 {
+            sample.text = sample.text.chars().map(|c| char::from(c as u8 % 32)).collect();
+        }
+    }
+    group
+}
+
+#[test]
+fn pages_stay_light_whatever_the_logs_hold() {
+    let view = worst_view();
     let shared: usize = site_assets(&view);
     for file in render(&view, &SiteSettings::default())
         .iter()
