@@ -448,7 +448,8 @@ fn tools() -> PathBuf {
     tools.join("site")
 }
 
-fn check(name: &str, view: &View, options: &[&str]) {
+/// Writes a site for the browser; what the checks leave behind is beside it.
+fn site_for_browser(name: &str, view: &View) -> (PathBuf, PathBuf) {
     let tools = tools();
     assert!(
         tools.join("node_modules/playwright-core").exists(),
@@ -456,21 +457,31 @@ fn check(name: &str, view: &View, options: &[&str]) {
         tools.display()
     );
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let site = dir.join("site");
-    write(&site, &render(view, &SiteSettings::default())).unwrap();
+    write(&dir.join("site"), &render(view, &SiteSettings::default())).unwrap();
+    (tools, dir)
+}
+
+fn run_node(script: &Path, arguments: &[&str]) {
     let output = Command::new("node")
-        .arg(tools.join("check_site.mjs"))
-        .arg(&site)
-        .args(["--out", dir.join("check").to_str().unwrap(), "--no-full"])
-        .args(options)
+        .arg(script)
+        .args(arguments)
         .output()
         .expect("node runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{}", said.join("\n"));
+}
+
+fn check(name: &str, view: &View, options: &[&str]) {
+    let (tools, dir) = site_for_browser(name, view);
+    let (site, out) = (dir.join("site"), dir.join("check"));
+    let mut arguments = vec![
+        site.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--no-full",
+    ];
+    arguments.extend(options);
+    run_node(&tools.join("check_site.mjs"), &arguments);
 }
 
 #[test]
@@ -499,4 +510,14 @@ fn a_browser_finds_no_fault_in_an_empty_site() {
     let mut view = empty_view();
     view.now_ms = NOW - HOUR_MS;
     check("browser-empty", &view, &["--file", "--nojs", "--validate"]);
+}
+
+#[test]
+fn the_script_does_its_part_from_a_folder() {
+    let (tools, dir) = site_for_browser("browser-script", &view());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/check_script.mjs");
+    run_node(
+        &script,
+        &[tools.to_str().unwrap(), dir.join("site").to_str().unwrap()],
+    );
 }
