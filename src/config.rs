@@ -1,10 +1,13 @@
 //! gzette.toml: its keys and defaults, paths relative to the file, unknown keys with the nearest known one.
 //! The only reader of the environment.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::error::Failure;
 use crate::parse::Format;
@@ -17,18 +20,37 @@ pub const FILE_NAME: &str = "gzette.toml";
 /// What `gzette init` writes.
 pub const TEMPLATE: &str = include_str!("../assets/gzette.toml");
 
-/// The keys of each table, for naming the nearest one.
-const KEYS: [(&str, &[&str]); 4] = [
-    ("", &["state_dir", "source", "site", "digest"]),
-    (
-        "source",
-        &[
+/// A table of the configuration and the keys that it may have.
+pub struct Section {
+    /// How the file writes it: nothing for the top, `[site]`, `[[source]]`.
+    pub header: &'static str,
+    /// Its key at the top; empty for the top itself.
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: &'static [&'static str],
+}
+
+/// Every section and key; docs/config.md describes each.
+pub const SECTIONS: [Section; 4] = [
+    Section { header: "", name: "", keys: &["state_dir", "source", "site", "digest"] },
+    Section {
+        header: "[[source]]",
+        name: "source",
+        keys: &[
             "name", "url", "layout", "timezone", "look_back_days", "backfill_days", "format", "region", "endpoint_url",
             "profile", "path_style",
         ],
-    ),
-    ("site", &["dir", "title", "base_url", "publish", "region", "endpoint_url", "profile", "path_style"]),
-    ("digest", &["name", "to", "from", "transport", "subject_prefix", "when"]),
+    },
+    Section {
+        header: "[site]",
+        name: "site",
+        keys: &["dir", "title", "base_url", "publish", "region", "endpoint_url", "profile", "path_style"],
+    },
+    Section {
+        header: "[[digest]]",
+        name: "digest",
+        keys: &["name", "to", "from", "transport", "subject_prefix", "when"],
+    },
 ];
 
 /// A configuration, complete and checked.
@@ -209,16 +231,13 @@ impl Config {
 
     /// Reads a configuration whose paths are relative to `dir`.
     pub fn parse(text: &str, dir: &Path) -> Result<Self, Failure> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| Failure::usage(one_line(&error)))?;
-        check_keys(&table)?;
-        let raw: RawConfig = table.try_into().map_err(|error| Failure::usage(one_line(&error)))?;
+        check_keys(text)?;
+        let raw: RawConfig = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         if raw.source.is_empty() {
             return Err(Failure::usage("there is no `[[source]]`").hint("`gzette init` writes an example"));
         }
-        let mut names = std::collections::BTreeSet::new();
-        if let Some(twice) = raw.source.iter().find(|source| !names.insert(source.name.as_str())) {
-            return Err(Failure::usage(format!("two sources are named `{}`", twice.name)));
-        }
+        check_names("sources", raw.source.iter().map(|source| source.name.as_str()))?;
+        check_names("digests", raw.digest.iter().map(|digest| digest.name.as_str()))?;
         Ok(Self {
             state_dir: dir.join(raw.state_dir),
             sources: raw.source.into_iter().map(|source| checked_source(source, dir)).collect::<Result<_, _>>()?,
@@ -228,11 +247,22 @@ impl Config {
     }
 }
 
+/// Names are what the ledger knows sources and mails by.
+fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if name.is_empty() || name.chars().any(char::is_control) {
+            return Err(Failure::usage(format!("one of the {what} has a `name` that is empty or cannot be shown")));
+        }
+        if !seen.insert(name) {
+            return Err(Failure::usage(format!("two {what} are named `{name}`")));
+        }
+    }
+    Ok(())
+}
+
 fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
     let wrong = |what: String| Failure::usage(format!("source `{}`: {what}", raw.name));
-    if raw.name.is_empty() {
-        return Err(Failure::usage("a source has an empty `name`"));
-    }
     let layout = Layout::parse(&raw.layout).map_err(|error| wrong(format!("`layout`: {error}")))?;
     let zone = TimeZone::get(&raw.timezone).map_err(|_| {
         wrong(format!("`timezone = \"{}\"` is no IANA zone such as `UTC` or `Europe/Berlin`", raw.timezone))
@@ -253,19 +283,21 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
         look_back_days: raw.look_back_days,
         backfill_days: raw.backfill_days,
         format,
-        s3: s3_options(raw.s3),
+        s3: s3_options(raw.s3).map_err(wrong)?,
         name: raw.name,
     })
 }
 
 fn checked_site(raw: RawSite, dir: &Path) -> Result<Site, Failure> {
+    let wrong = |what| Failure::usage(format!("`[site]`: {what}"));
     let publish = raw.publish.map(|url| checked_place(&url, dir)).transpose();
+    check_web_address("base_url", raw.base_url.as_deref()).map_err(wrong)?;
     Ok(Site {
         dir: dir.join(raw.dir.unwrap_or_else(|| "site".into())),
         title: raw.title.unwrap_or_else(|| "gzette".to_owned()),
         base_url: raw.base_url,
-        publish: publish.map_err(|what| Failure::usage(format!("`[site] publish`: {what}")))?,
-        s3: s3_options(raw.s3),
+        publish: publish.map_err(|what| wrong(format!("`publish`: {what}")))?,
+        s3: s3_options(raw.s3).map_err(wrong)?,
     })
 }
 
@@ -290,6 +322,7 @@ fn checked_digest(raw: RawDigest) -> Result<Digest, Failure> {
 /// Reads a place; folders are made absolute.
 fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
     match parse_url(url) {
+        _ if url.is_empty() => Err("it is empty; write `s3://bucket/prefix/` or a folder".to_owned()),
         Location::S3 { bucket, .. } if bucket.is_empty() => Err(format!("`{url}` names no bucket")),
         location @ Location::S3 { .. } => Ok((url.to_owned(), location)),
         Location::Dir(_) if url.contains("://") && !url.starts_with("file://") => {
@@ -302,48 +335,76 @@ fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
     }
 }
 
-fn s3_options(raw: RawS3) -> S3Options {
-    S3Options {
+fn s3_options(raw: RawS3) -> Result<S3Options, String> {
+    check_web_address("endpoint_url", raw.endpoint_url.as_deref())?;
+    Ok(S3Options {
         region: raw.region,
         endpoint_url: raw.endpoint_url,
         profile: raw.profile,
         path_style: raw.path_style,
         ..S3Options::default()
+    })
+}
+
+fn check_web_address(key: &str, url: Option<&str>) -> Result<(), String> {
+    match url.filter(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+        Some(url) => Err(format!("`{key} = \"{url}\"` does not begin with `https://` or `http://`")),
+        None => Ok(()),
     }
 }
 
-/// Refuses keys that nobody knows, naming the nearest known one.
-fn check_keys(table: &toml::Table) -> Result<(), Failure> {
-    check_table("", table)?;
-    for (name, value) in table {
-        match value {
-            toml::Value::Table(table) => check_table(name, table)?,
-            toml::Value::Array(tables) => {
-                tables.iter().filter_map(toml::Value::as_table).try_for_each(|table| check_table(name, table))?;
-            }
+/// Refuses the first key that nobody knows, naming its line and the nearest known one.
+fn check_keys(text: &str) -> Result<(), Failure> {
+    let file = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    for section in &SECTIONS {
+        let value = if section.name.is_empty() { None } else { file.get_ref().get(section.name) };
+        match value.map(Spanned::get_ref) {
+            None if section.name.is_empty() => check_table(text, section, file.get_ref())?,
+            Some(DeValue::Table(table)) => check_table(text, section, table)?,
+            Some(DeValue::Array(tables)) => tables
+                .iter()
+                .filter_map(|table| table.get_ref().as_table())
+                .try_for_each(|table| check_table(text, section, table))?,
+            // A value of another type is told by the reading that follows.
             _ => {}
         }
     }
     Ok(())
 }
 
-fn check_table(name: &str, table: &toml::Table) -> Result<(), Failure> {
-    let Some((_, known)) = KEYS.iter().find(|(table, _)| *table == name) else { return Ok(()) };
-    let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
-    let place = if name.is_empty() { String::new() } else { format!(" in `{name}`") };
-    let nearest = known.iter().max_by(|a, b| {
-        strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
-    });
-    let failure = Failure::usage(format!("unknown key `{unknown}`{place}"));
-    Err(match nearest.filter(|near| strsim::jaro_winkler(unknown, near) > 0.7) {
+fn check_table(text: &str, section: &Section, table: &DeTable<'_>) -> Result<(), Failure> {
+    let unknown = table.keys().filter(|key| !section.keys.contains(&key.get_ref().as_ref()));
+    let Some(first) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+    let key = first.get_ref().escape_debug();
+    let place = if section.header.is_empty() { String::new() } else { format!(" in `{}`", section.header) };
+    let failure = Failure::usage(format!("line {}: unknown key `{key}`{place}", line_at(text, first.span().start)));
+    Err(match nearest(first.get_ref(), section.keys) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint(format!("known keys: {}", known.join(", "))),
+        None => failure.hint(format!("known keys: {}", section.keys.join(", "))),
     })
 }
 
+/// Returns the known word most like `word`, if one is like it at all.
+fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
+    // 0.7 is where clap draws the line for its own suggestions.
+    known
+        .iter()
+        .map(|&candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|&(likeness, _)| likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
 /// An error of the TOML reader in one line, with its place.
-fn one_line(error: &toml::de::Error) -> String {
-    error.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+fn syntax(text: &str, error: &toml::de::Error) -> Failure {
+    let line = error.span().map_or(1, |span| line_at(text, span.start));
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    Failure::usage(format!("line {line}: {message}"))
+}
+
+/// Returns the line, from 1, that holds a byte.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// Returns the password for SMTP from the environment; never from a file that others read.
@@ -375,26 +436,68 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_names_its_nearest() {
-        let failure = parse("state_dri = 'x'").unwrap_err();
-        assert_eq!(failure.message, "unknown key `state_dri`");
-        assert_eq!(failure.hint.as_deref(), Some("did you mean `state_dir`?"));
-        let failure = parse("[[source]]\nname = 'a'\nurl = 'x'\nlookback_days = 3").unwrap_err();
-        assert_eq!(failure.message, "unknown key `lookback_days` in `source`");
-        assert_eq!(failure.hint.as_deref(), Some("did you mean `look_back_days`?"));
+    fn the_example_without_its_comment_signs_is_one_too() {
+        let every: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") || rest.starts_with('[') => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config = parse(&every).unwrap();
+        assert_eq!(config.sources[0].format, Some(Format::Json));
+        assert_eq!(config.digests[0].when, "changes");
+        for key in SECTIONS.iter().flat_map(|section| section.keys) {
+            assert!(every.contains(key), "the example lacks `{key}`");
+        }
+    }
+
+    #[test]
+    fn folders_are_relative_to_the_file() {
+        let config = parse("state_dir = '/var/lib/gzette'\n[[source]]\nname = 'a'\nurl = 'logs'").unwrap();
+        assert_eq!(config.state_dir, Path::new("/var/lib/gzette"));
+        assert_eq!(config.sources[0].url, "/etc/gzette/logs");
+        assert_eq!(config.site.dir, Path::new("/etc/gzette/site"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line_and_the_nearest_one() {
+        let source = "[[source]]\nname = 'a'\nurl = 'x'\n";
+        for (text, message, hint) in [
+            ("state_dri = 'x'", "line 1: unknown key `state_dri`", "did you mean `state_dir`?"),
+            ("lookback_days = 3", "line 4: unknown key `lookback_days` in `[[source]]`", "did you mean `look_back_days`?"),
+            ("[site]\nqqq = 1", "line 5: unknown key `qqq` in `[site]`", "known keys: dir, title,"),
+            ("digest = [{ nam = 'x' }]", "line 1: unknown key `nam` in `[[digest]]`", "did you mean `name`?"),
+        ] {
+            let text = if message.starts_with("line 1") { text.to_owned() } else { format!("{source}{text}") };
+            let failure = parse(&text).unwrap_err();
+            assert_eq!(failure.message, message);
+            assert!(failure.hint.unwrap().starts_with(hint), "{text}");
+        }
     }
 
     #[test]
     fn mistakes_are_named_in_one_sentence() {
+        let source = "[[source]]\nname = 'a'\nurl = 'x'\n";
+        let digest = "[[digest]]\nname = 'd'\nto = ['a@b']\nfrom = 'c@d'\n";
         for (text, expected) in [
             ("", "there is no `[[source]]`"),
+            ("state_dir = ", "line 1: string values must be quoted, expected literal string"),
+            ("[[source]]\nname = 3", "line 2: invalid type: integer `3`, expected a string"),
+            ("[[source]]\nurl = 'x'", "line 1: missing field `name`"),
             ("[[source]]\nname='a'\nurl='x'\ntimezone='Mars'", "source `a`: `timezone = \"Mars\"` is no IANA zone"),
             ("[[source]]\nname='a'\nurl='s3://'", "source `a`: `url`: `s3://` names no bucket"),
+            ("[[source]]\nname='a'\nurl=''", "source `a`: `url`: it is empty"),
             ("[[source]]\nname='a'\nurl='http://x'", "is neither `s3://bucket/prefix/` nor a folder"),
+            ("[[source]]\nname='a'\nurl='x'\nendpoint_url='x:9'", "`endpoint_url = \"x:9\"` does not begin with"),
             ("[[source]]\nname='a'\nurl='x'\n[[source]]\nname='a'\nurl='y'", "two sources are named `a`"),
+            (&format!("{source}{digest}{digest}"), "two digests are named `d`"),
+            (&format!("{source}{digest}when = 'never'"), "digest `d`: `when = \"never\"` is not known"),
+            (&format!("{source}[site]\nbase_url = 'errors'"), "`base_url = \"errors\"` does not begin with"),
         ] {
             let failure = parse(text).unwrap_err();
             assert!(failure.message.contains(expected), "{}", failure.message);
+            assert!(!failure.message.contains('\n'), "{}", failure.message);
             assert_eq!(failure.exit, crate::error::Exit::Usage);
         }
     }
