@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Runtime;
@@ -18,7 +19,7 @@ use crate::report::{self, ReportError, ReportSettings, View};
 use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
 use crate::store::Requests;
-use crate::sync::{Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+use crate::sync::{Deadline, Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
 
 /// What the pipeline is told.
 pub struct RunSettings {
@@ -128,37 +129,38 @@ pub struct Pipeline<'p> {
     pub settings: &'p RunSettings,
     /// The present time.
     pub now_ms: UtcMs,
-    /// Set when a stop is asked for; the stage at work ends cleanly.
-    pub stop: &'p AtomicBool,
+    /// Set when a stop is asked for; the stage at work ends cleanly and no other begins.
+    pub stop: &'p Arc<AtomicBool>,
     /// Who follows.
     pub observer: &'p dyn Observer,
 }
 
 impl Pipeline<'_> {
-    /// Runs all stages.
+    /// Runs all stages. What was done is in `summary`, also when one of them failed.
     pub fn run(
         &self,
         runtime: &Runtime,
         ledger: &mut Ledger,
         sources: &[SyncSource],
         target: Option<&Target>,
-    ) -> Result<Summary, RunError> {
-        let mut summary = Summary::default();
-        self.sync(runtime, ledger, sources, &mut summary)?;
-        if !self.stops(&mut summary) {
-            self.ingest(ledger, &mut summary)?;
+        summary: &mut Summary,
+    ) -> Result<(), RunError> {
+        self.sync(runtime, ledger, sources, summary)?;
+        if !self.stops(summary) {
+            self.ingest(ledger, summary)?;
         }
-        if !self.stops(&mut summary) {
-            let (view, files) = self.report(ledger)?;
-            if let Some(target) = target {
-                let result = self.publish(runtime, ledger, target, &files);
-                summary.has_problems |= result.is_err();
-            }
+        if self.stops(summary) {
+            return Ok(());
+        }
+        let (view, files) = self.report(ledger)?;
+        if let Some(target) = target {
+            let result = self.publish(runtime, ledger, target, &files, summary);
+            summary.has_problems |= result.is_err();
+        }
+        if !self.stops(summary) {
             summary.has_problems |= !self.deliver(runtime, ledger, &view);
         }
-        summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        summary.add_requests(target.map(|target| target.store.requests()));
-        Ok(summary)
+        Ok(())
     }
 
     fn stops(&self, summary: &mut Summary) -> bool {
@@ -175,9 +177,13 @@ impl Pipeline<'_> {
         summary: &mut Summary,
     ) -> Result<(), RunError> {
         let mirror = Mirror::new(self.state.mirror());
-        let options = SyncOptions::new(self.now_ms);
+        let stop = Arc::clone(self.stop);
+        let deadline = Deadline::When(Arc::new(move || stop.load(Ordering::Relaxed)));
+        let options = SyncOptions { deadline, ..SyncOptions::new(self.now_ms) };
         let progress: &dyn Progress = self.observer;
-        let report = runtime.block_on(sync(sources, ledger, &mirror, &options, progress))?;
+        let result = runtime.block_on(sync(sources, ledger, &mirror, &options, progress));
+        summary.add_requests(sources.iter().map(|source| source.store.requests()));
+        let report = result?;
         self.observer.synced(&report);
         if report.source_errors.len() == sources.len()
             && let Some(first) = report.source_errors.first()
@@ -236,9 +242,11 @@ impl Pipeline<'_> {
         ledger: &mut Ledger,
         target: &Target,
         files: &[site::File],
+        summary: &mut Summary,
     ) -> Result<(), PublishError> {
         let files: Vec<_> = files.iter().map(site_file).collect();
         let result = runtime.block_on(publish(&files, target, ledger, self.now_ms));
+        summary.add_requests([target.store.requests()]);
         self.observer.published(&target.name, &result);
         result.map(drop)
     }
@@ -269,7 +277,7 @@ fn site_file(file: &site::File) -> SiteFile<'_> {
 
 impl Summary {
     /// Adds what stores have sent.
-    pub fn add_requests(&mut self, sent: impl IntoIterator<Item = Requests>) {
+    fn add_requests(&mut self, sent: impl IntoIterator<Item = Requests>) {
         for sent in sent {
             self.requests.list += sent.list;
             self.requests.get += sent.get;

@@ -26,6 +26,7 @@ pub enum Verbosity {
 /// The user's side of a command.
 pub struct Ui {
     verbosity: Verbosity,
+    wants_colour: bool,
     colour: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
@@ -38,6 +39,7 @@ impl Ui {
         let stdout_is_terminal = io::stdout().is_terminal();
         Self {
             verbosity,
+            wants_colour: !no_colour,
             colour: stdout_is_terminal && !no_colour,
             stdout_is_terminal,
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -70,6 +72,18 @@ impl Ui {
     /// Returns `text` in bold where colours are shown.
     pub fn bold<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.colour { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
+    }
+
+    /// Writes a help text as a result, in colour where colours are shown.
+    pub fn help(&self, plain: &str, coloured: &str) -> io::Result<()> {
+        self.result_bytes(if self.colour { coloured } else { plain }.as_bytes())?;
+        self.flush()
+    }
+
+    /// Says what is wrong with the command line, in colour where colours are shown.
+    pub fn complain(&self, plain: &str, coloured: &str) {
+        let shows_colour = self.stderr_is_terminal && self.wants_colour;
+        let _ = io::stderr().write_all(if shows_colour { coloured } else { plain }.as_bytes());
     }
 
     /// Says what a stage did.
@@ -138,10 +152,10 @@ pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
     out.into()
 }
 
-/// Control characters, and those that turn the direction of the text around them.
+/// Control characters, those that turn the direction of the text around them, and those without a shape.
 fn is_unsafe(character: char) -> bool {
     character.is_control() && character != '\t'
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Returns a count with thousands separated: `1,234,567`.

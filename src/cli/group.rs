@@ -1,11 +1,13 @@
 //! `gzette group`: which error group a message belongs to.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::CommandError;
 use super::context::Context;
 use crate::error::Exit;
 use crate::group::{group, template};
+use crate::model::Grouped;
+use crate::ui::visible;
 
 /// The arguments of `gzette group`.
 #[derive(Debug, clap::Args)]
@@ -26,17 +28,58 @@ enum GroupCommand {
     },
 }
 
+/// The rest of a longer message is passed over; groups are decided long before.
+const MAX_MESSAGE_BYTES: u64 = 1 << 20;
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let GroupCommand::Id { template: as_template } = args.command;
-    let mut input = io::stdin().lock();
+    let mut input = BufReader::with_capacity(64 << 10, io::stdin().lock());
     let mut line = Vec::new();
-    loop {
-        line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
-            return Ok(Exit::Fine);
+    while next_message(&mut input, &mut line)? {
+        let message = String::from_utf8_lossy(&line);
+        let answer = if context.global.json {
+            let Grouped { id, kind, title, template } = group(&message, None);
+            let (id, kind) = (id.to_string(), kind.name());
+            serde_json::json!({ "id": id, "kind": kind, "title": title, "template": template }).to_string()
+        } else if as_template {
+            template(&message)
+        } else {
+            group(&message, None).id.to_string()
+        };
+        context.ui.result(&visible(answer.as_bytes()))?;
+        // Whoever asks line by line waits for the answer.
+        if input.buffer().is_empty() {
+            context.ui.flush()?;
         }
-        let message = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
-        let answer = if as_template { template(&message) } else { group(&message, None).id.to_string() };
-        context.ui.result(&crate::ui::visible(answer.as_bytes()))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Reads a line without its newline; returns whether there was one.
+fn next_message(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    if input.by_ref().take(MAX_MESSAGE_BYTES).read_until(b'\n', line)? == 0 {
+        return Ok(false);
+    }
+    if line.pop_if(|last| *last == b'\n').is_none() {
+        input.skip_until(b'\n')?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_end_at_newlines_and_have_a_limit() {
+        let long = vec![b'x'; MAX_MESSAGE_BYTES as usize + 70_000];
+        let text = [b"a\n\n".as_slice(), &long, b"\nb\xff"].concat();
+        let mut input = BufReader::with_capacity(7, text.as_slice());
+        let (mut line, mut lengths) = (Vec::new(), Vec::new());
+        while next_message(&mut input, &mut line).unwrap() {
+            lengths.push(line.len());
+        }
+        assert_eq!(lengths, [1, 0, MAX_MESSAGE_BYTES as usize, 2]);
     }
 }

@@ -4,7 +4,7 @@ use super::CommandError;
 use super::context::{Context, stop_flag};
 use super::observer::Shown;
 use crate::error::{Exit, Failure};
-use crate::run::{Pipeline, Summary};
+use crate::run::Pipeline;
 
 /// The arguments of `gzette ingest`.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let settings = project.run_settings()?;
-    super::run::recorded(context, &project, "ingest", |ledger| {
+    super::run::recorded(context, &project, "ingest", |ledger, summary| {
         let (shown, stop) = (Shown::new(&context.ui), stop_flag());
         let pipeline = Pipeline {
             state: &project.state,
@@ -23,8 +23,6 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
             stop: &stop,
             observer: &shown,
         };
-        let mut summary = Summary::default();
-        pipeline.ingest(ledger, &mut summary).map_err(Failure::from)?;
-        Ok(summary)
+        Ok(pipeline.ingest(ledger, summary).map_err(Failure::from)?)
     })
 }

@@ -102,12 +102,7 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Fine };
-            // Help into a closed pipe is quiet.
-            let _ = error.print();
-            return exit;
-        }
+        Err(error) => return explain(&error),
     };
     let verbosity = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -126,6 +121,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             failure.exit
         }
     }
+}
+
+/// Prints what clap has to say: help and version, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> Exit {
+    let ui = Ui::new(Verbosity::Normal, crate::config::no_colour());
+    let text = error.render();
+    if error.use_stderr() {
+        ui.complain(&text.to_string(), &text.ansi().to_string());
+        return Exit::Usage;
+    }
+    // Help into a closed pipe is quiet.
+    let _ = ui.help(&text.to_string(), &text.ansi().to_string());
+    Exit::Fine
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {

@@ -56,8 +56,8 @@ impl<'u> Shown<'u> {
 
 impl Progress for Shown<'_> {
     fn listed(&self, source: &str, prefixes: u64, objects: u64) {
-        let what = format!("{source}: {}, {}", ui::things(prefixes, "prefix"), ui::things(objects, "object"));
-        self.progress("sync", what.replace("prefixs", "prefixes"));
+        let prefixes = ui::count(prefixes);
+        self.progress("sync", format!("{source}: {} in {prefixes} listings", ui::things(objects, "object")));
     }
 
     fn got(&self, source: &str, done: u64, total: u64, bytes: u64) {
@@ -90,7 +90,7 @@ impl Observer for Shown<'_> {
             format!("{}: {}", problem.place, problem.reason)
         });
         if report.deadline_reached {
-            self.ui.warn("the time for this run was up; the next one goes on");
+            self.ui.warn("stopped before all was fetched; the next run goes on");
         }
     }
 

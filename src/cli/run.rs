@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::CommandError;
 use super::context::{Context, Project, runtime, stop_flag};
 use super::observer::Shown;
-use crate::clock;
 use crate::error::{Exit, Failure};
+use crate::ledger::Ledger;
 use crate::run::{Pipeline, Summary};
 use crate::ui;
 
@@ -25,7 +25,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
 /// Runs the pipeline of a project; `gzette demo` comes here too.
 pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, CommandError> {
     let settings = project.run_settings()?;
-    recorded(context, project, "run", |pipeline_parts| {
+    recorded(context, project, "run", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
         let target = runtime.block_on(project.publish_target())?;
@@ -38,7 +38,7 @@ pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, 
             stop: &stop,
             observer: &shown,
         };
-        Ok(pipeline.run(&runtime, pipeline_parts, &sources, target.as_ref()).map_err(Failure::from)?)
+        Ok(pipeline.run(&runtime, ledger, &sources, target.as_ref(), summary).map_err(Failure::from)?)
     })
 }
 
@@ -47,31 +47,26 @@ pub(super) fn recorded(
     context: &Context,
     project: &Project,
     command: &str,
-    work: impl FnOnce(&mut crate::ledger::Ledger) -> Result<Summary, CommandError>,
+    work: impl FnOnce(&mut Ledger, &mut Summary) -> Result<(), CommandError>,
 ) -> Result<Exit, CommandError> {
     let _lock = context.lock(&project.state, command)?;
     let begin = Instant::now();
     let mut ledger = project.ledger()?;
     let row = ledger.start_run(command, context.now_ms())?;
-    let finished_ms = || clock::now_ms(context.global.now);
-    match work(&mut ledger) {
-        Ok(mut summary) => {
-            summary.seconds = (begin.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-            let exit = if summary.has_problems { Exit::Partly } else { Exit::Fine };
-            let json = serde_json::json!(summary);
-            ledger.finish_run(row, finished_ms(), exit as i32, &json.to_string())?;
-            show(context, &summary, &json)?;
-            Ok(exit)
-        }
-        Err(error) => {
-            if let CommandError::Failure(failure) = &error {
-                let json = serde_json::json!({ "error": failure.message });
-                // The failure itself is what the user has to hear of.
-                let _ = ledger.finish_run(row, finished_ms(), failure.exit as i32, &json.to_string());
-            }
-            Err(error)
-        }
+    let mut summary = Summary::default();
+    let result = work(&mut ledger, &mut summary);
+    summary.seconds = (begin.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+    let mut json = serde_json::json!(summary);
+    if let Err(CommandError::Failure(failure)) = &result {
+        json["error"] = failure.message.as_str().into();
+        // The failure itself is what the user has to hear of, also when this one cannot be kept.
+        let _ = ledger.finish_run(row, context.now_ms(), failure.exit as i32, &json.to_string());
     }
+    result?;
+    let exit = if summary.has_problems || summary.stopped { Exit::Partly } else { Exit::Fine };
+    ledger.finish_run(row, context.now_ms(), exit as i32, &json.to_string())?;
+    show(context, &summary, &json)?;
+    Ok(exit)
 }
 
 fn show(context: &Context, summary: &Summary, json: &serde_json::Value) -> Result<(), CommandError> {

@@ -80,8 +80,7 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
     let expr = if args.fixed {
         Expr::fixed(args.text.iter().map(|text| text.as_bytes()))
     } else {
-        let words: Vec<_> = args.text.iter().map(|text| text.to_string_lossy()).collect();
-        Expr::parse(&words.join(" "))
+        Expr::parse(&words(&args.text)?)
     };
     let expr = expr.map_err(|error| {
         Failure::usage(error).hint("the shell takes one pair of quotes: write '\"two words\"', or use --fixed")
@@ -97,6 +96,14 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         limit: limit.filter(|_| !args.count),
         count_only: args.count,
     })
+}
+
+/// Returns the arguments as one text.
+fn words(args: &[OsString]) -> Result<String, Failure> {
+    let words: Option<Vec<_>> = args.iter().map(|text| text.to_str()).collect();
+    words
+        .map(|words| words.join(" "))
+        .ok_or_else(|| Failure::usage("the text to search for is no UTF-8").hint("--fixed takes any bytes"))
 }
 
 fn print(ui: &Ui, output: Output, hit: &Hit) -> std::io::Result<()> {

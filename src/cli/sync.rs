@@ -4,7 +4,7 @@ use super::CommandError;
 use super::context::{Context, runtime, stop_flag};
 use super::observer::Shown;
 use crate::error::{Exit, Failure};
-use crate::run::{Pipeline, Summary};
+use crate::run::Pipeline;
 
 /// The arguments of `gzette sync`.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let settings = project.run_settings()?;
-    super::run::recorded(context, &project, "sync", |ledger| {
+    super::run::recorded(context, &project, "sync", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
         let (shown, stop) = (Shown::new(&context.ui), stop_flag());
@@ -25,9 +25,6 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
             stop: &stop,
             observer: &shown,
         };
-        let mut summary = Summary::default();
-        pipeline.sync(&runtime, ledger, &sources, &mut summary).map_err(Failure::from)?;
-        summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        Ok(summary)
+        Ok(pipeline.sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?)
     })
 }
