@@ -80,7 +80,7 @@ impl State {
             Err(TryLockError::Error(source)) => return Err(io(source)),
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                let _ = file.by_ref().take(200).read_to_string(&mut holder);
+                let _ = (&file).take(200).read_to_string(&mut holder);
                 let holder = if holder.trim().is_empty() { "it has not said who it is" } else { holder.trim() };
                 return Err(LockError::Held { dir: self.dir.clone(), holder: holder.to_owned() });
             }
