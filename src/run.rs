@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Runtime;
@@ -14,11 +13,11 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::mail::{self, MailOptions, TransportSetting};
 use crate::mirror::Mirror;
 use crate::model::{LineCounts, UtcMs};
-use crate::publish::{PublishError, PublishReport, publish};
+use crate::publish::{PublishError, PublishReport, SiteFile, Target, publish};
 use crate::report::{self, ReportError, ReportSettings, View};
 use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
-use crate::store::{ObjectStore, Requests};
+use crate::store::Requests;
 use crate::sync::{Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
 
 /// What the pipeline is told.
@@ -31,16 +30,6 @@ pub struct RunSettings {
     pub title: String,
     /// The mails.
     pub digests: Vec<DigestPlan>,
-}
-
-/// Where the site is published.
-pub struct PublishPlan {
-    /// The place as written; names the rows of what is there.
-    pub target: String,
-    /// The store.
-    pub store: Arc<dyn ObjectStore>,
-    /// What its keys begin with.
-    pub prefix: String,
 }
 
 /// A mail and its way.
@@ -152,7 +141,7 @@ impl Pipeline<'_> {
         runtime: &Runtime,
         ledger: &mut Ledger,
         sources: &[SyncSource],
-        publish_plan: Option<&PublishPlan>,
+        target: Option<&Target>,
     ) -> Result<Summary, RunError> {
         let mut summary = Summary::default();
         self.sync(runtime, ledger, sources, &mut summary)?;
@@ -161,14 +150,14 @@ impl Pipeline<'_> {
         }
         if !self.stops(&mut summary) {
             let (view, files) = self.report(ledger)?;
-            if let Some(plan) = publish_plan {
-                let result = self.publish(runtime, ledger, plan, &files);
+            if let Some(target) = target {
+                let result = self.publish(runtime, ledger, target, &files);
                 summary.has_problems |= result.is_err();
             }
             summary.has_problems |= !self.deliver(runtime, ledger, &view);
         }
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        summary.add_requests(publish_plan.map(|plan| plan.store.requests()));
+        summary.add_requests(target.map(|target| target.store.requests()));
         Ok(summary)
     }
 
@@ -245,12 +234,12 @@ impl Pipeline<'_> {
         &self,
         runtime: &Runtime,
         ledger: &mut Ledger,
-        plan: &PublishPlan,
+        target: &Target,
         files: &[site::File],
     ) -> Result<(), PublishError> {
-        let result =
-            runtime.block_on(publish(ledger, files, plan.store.as_ref(), &plan.prefix, &plan.target, self.now_ms));
-        self.observer.published(&plan.target, &result);
+        let files: Vec<_> = files.iter().map(site_file).collect();
+        let result = runtime.block_on(publish(&files, target, ledger, self.now_ms));
+        self.observer.published(&target.name, &result);
         result.map(drop)
     }
 
@@ -266,6 +255,15 @@ impl Pipeline<'_> {
             self.observer.delivered(&plan.settings.name, &result);
         }
         is_complete
+    }
+}
+
+fn site_file(file: &site::File) -> SiteFile<'_> {
+    SiteFile {
+        path: &file.path,
+        content_type: file.content_type,
+        bytes: &file.bytes,
+        immutable: file.immutable,
     }
 }
 
@@ -290,6 +288,6 @@ impl DigestPlan {
         options: MailOptions,
     ) -> Result<Self, DigestError> {
         settings.check()?;
-        Ok(Self { settings, transport: TransportSetting::parse(transport)?, options })
+        Ok(Self { settings, transport: transport.parse()?, options })
     }
 }

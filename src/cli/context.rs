@@ -16,7 +16,8 @@ use crate::mirror::Mirror;
 use crate::model::UtcMs;
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
-use crate::run::{DigestPlan, PublishPlan, RunSettings};
+use crate::publish::Target;
+use crate::run::{DigestPlan, RunSettings};
 use crate::state::{State, StateLock};
 use crate::store;
 use crate::sync::SyncSource;
@@ -127,10 +128,10 @@ impl Project {
     }
 
     /// Connects the place that the site is published to.
-    pub(super) async fn publish_plan(&self) -> Result<Option<PublishPlan>, CommandError> {
+    pub(super) async fn publish_target(&self) -> Result<Option<Target>, CommandError> {
         let Some((url, location)) = &self.config.site.publish else { return Ok(None) };
         let (store, prefix) = store::open(location, &self.config.site.s3).await?;
-        Ok(Some(PublishPlan { target: url.clone(), store, prefix }))
+        Ok(Some(Target { name: url.clone(), store, prefix }))
     }
 
     /// Returns everything that the pipeline needs.

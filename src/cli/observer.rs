@@ -122,8 +122,8 @@ impl Observer for Shown<'_> {
     }
 
     fn rendered(&self, view: &View, written: &Written) {
-        let pages = ui::things(written.changed + written.unchanged, "file");
-        self.stage("report", &format!("{}: {pages}, {} changed", view.verdict.headline, ui::count(written.changed)));
+        let pages = ui::things((written.changed + written.unchanged) as u64, "file");
+        self.stage("report", &format!("{}: {pages}, {} changed", view.verdict.headline, ui::count(written.changed as u64)));
     }
 
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>) {

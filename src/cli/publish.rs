@@ -17,7 +17,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let _lock = context.lock(&project.state, "publish")?;
     let mut ledger = project.ledger()?;
     let runtime = runtime()?;
-    let plan = runtime.block_on(project.publish_plan())?.ok_or_else(|| {
+    let target = runtime.block_on(project.publish_target())?.ok_or_else(|| {
         Failure::usage("there is no `publish` in `[site]`").hint("set it to s3://bucket/prefix/ or to a folder")
     })?;
     let (shown, stop) = (Shown::new(&context.ui), stop_flag());
@@ -29,7 +29,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         observer: &shown,
     };
     let (_, files) = pipeline.report(&ledger).map_err(Failure::from)?;
-    match pipeline.publish(&runtime, &mut ledger, &plan, &files) {
+    match pipeline.publish(&runtime, &mut ledger, &target, &files) {
         Ok(()) => Ok(Exit::Fine),
         Err(error) => Err(Failure::from(error).into()),
     }

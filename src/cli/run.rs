@@ -28,7 +28,7 @@ pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, 
     recorded(context, project, "run", |pipeline_parts| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
-        let publish_plan = runtime.block_on(project.publish_plan())?;
+        let target = runtime.block_on(project.publish_target())?;
         let shown = Shown::new(&context.ui);
         let stop = stop_flag();
         let pipeline = Pipeline {
@@ -38,7 +38,7 @@ pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, 
             stop: &stop,
             observer: &shown,
         };
-        Ok(pipeline.run(&runtime, pipeline_parts, &sources, publish_plan.as_ref()).map_err(Failure::from)?)
+        Ok(pipeline.run(&runtime, pipeline_parts, &sources, target.as_ref()).map_err(Failure::from)?)
     })
 }
 

@@ -210,6 +210,7 @@ impl<R: Read> Gzip<R> {
             };
             self.log.add(self.input.offset(), self.members, reason, false);
             self.suspect_at = Some(self.member_at + FIXED_BYTES as u64);
+            self.torn = !self.at_line_start;
         }
         self.input.consume(TRAILER_BYTES);
         self.state = State::Boundary;

@@ -54,7 +54,8 @@ pub const DAMAGES_KEPT: usize = 16;
 /// or plain.
 ///
 /// Damage is no error: what can be decoded is given, then reading goes on behind the damage where a gzip
-/// member starts, or ends. A line that damage tore ends there, so that it does not run into the next one.
+/// member starts, or ends. A line that damage tore, or may have torn, ends there: a newline that is not in the object
+/// keeps it from running into the next one.
 pub struct Decoder<R: BufRead> {
     chain: Chain<R>,
     limits: Limits,

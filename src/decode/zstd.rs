@@ -28,7 +28,13 @@ pub(super) struct Zstd<R> {
     budget: Budget,
     log: DamageLog,
     frames: u64,
+    /// How many bytes the decoder wants next: up to the end of a block. It is given no more at a time, since what it
+    /// made of earlier blocks is lost when a call meets a broken one.
+    hint: usize,
 }
+
+/// The bytes that a decoder wants first.
+const FIRST_HINT: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -48,6 +54,7 @@ impl<R: Read> Zstd<R> {
             budget,
             log: DamageLog::default(),
             frames: 0,
+            hint: FIRST_HINT,
         })
     }
 
@@ -93,6 +100,7 @@ impl<R: Read> Zstd<R> {
             self.stop(TOO_MANY);
         } else {
             self.frames += 1;
+            self.hint = FIRST_HINT;
             self.state = State::Frame;
         }
         Ok(())
@@ -107,7 +115,9 @@ impl<R: Read> Zstd<R> {
         } else {
             &mut out[..room]
         };
-        let step = match self.decoder.run_on_buffers(self.input.unread(), target) {
+        let unread = self.input.unread();
+        let stored = &unread[..unread.len().min(self.hint)];
+        let step = match self.decoder.run_on_buffers(stored, target) {
             Ok(step) => step,
             Err(error) => {
                 self.stop(&format!("broken compressed data: {error}"));
@@ -115,6 +125,7 @@ impl<R: Read> Zstd<R> {
             }
         };
         self.input.consume(step.bytes_read);
+        self.hint = step.remaining;
         if room == 0 && step.bytes_written > 0 {
             self.stop(TOO_LONG);
             return Some(0);

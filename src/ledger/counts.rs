@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 
 use super::{Ledger, Result};
 use crate::model::{AppName, GroupId, Level, UtcMs, Window};
+use crate::stats::slots_starting_in;
 
 /// What events can be counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Ledger {
              WHERE generation.duplicate_of IS NULL AND count.slot >= ?1 AND count.slot < ?2
                 AND (?3 >> count.level) & 1 AND (?4 IS NULL OR count.group_id = ?4) {in_apps} {grouping}"
         );
-        let slots = filter.window.slots();
+        let slots = slots_starting_in(filter.window);
         let mut values = vec![
             Value::Integer(slots.start),
             Value::Integer(slots.end),

@@ -5,16 +5,23 @@ mod batch;
 mod counts;
 mod migrations;
 mod objects;
+mod read;
 mod status;
 
 pub use objects::{GetRecord, ListingRecord, PendingObject};
 
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use read::{
+    AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
+};
 pub use status::{ObjectTotals, RunRow};
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 mod outbox;
 
 pub use outbox::{GivenUp, NewMail, PendingMail};
+mod published;
+
+pub use published::PublishedChecksum;
 
 use std::path::Path;
 use std::time::Duration;

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::{Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Transport};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// Sends mails through SES.
 pub struct SesTransport {

@@ -73,14 +73,14 @@ impl SmtpSetting {
     }
 }
 
+/// Leaves the password out.
 impl fmt::Debug for SmtpSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpSetting")
             .field("place", &self.place())
             .field("tls", &self.tls)
             .field("user", &self.user)
-            .field("password", &self.password.as_ref().map(|_| "(hidden)"))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// How long to wait for the answer to the content. Giving up here risks a second copy, so RFC 5321,
 /// 4.5.3.2.6, asks for 10 minutes; a run comes every 10 minutes, and the fixed Message-ID marks a copy.
-const CONTENT_LIMIT: Duration = Duration::from_secs(120);
+const CONTENT_LIMIT: Duration = Duration::from_mins(2);
 
 /// Sends mails through an SMTP server, one connection a mail.
 #[derive(Clone)]

@@ -58,35 +58,45 @@ impl Level {
     /// Returns the level that a log spells `word`, ignoring case; `None` when it is no known spelling.
     /// Syslog and Java util logging names are known; numbers are not.
     pub fn from_word(word: &[u8]) -> Option<Self> {
-        const WORDS: [(&str, Level); 26] = [
-            ("info", Level::Info),
-            ("error", Level::Error),
-            ("warn", Level::Warn),
-            ("debug", Level::Debug),
-            ("trace", Level::Trace),
-            ("fatal", Level::Fatal),
-            ("warning", Level::Warn),
-            ("critical", Level::Fatal),
-            ("crit", Level::Fatal),
-            ("notice", Level::Info),
-            ("information", Level::Info),
-            ("informational", Level::Info),
-            ("err", Level::Error),
-            ("severe", Level::Error),
-            ("alert", Level::Fatal),
-            ("emerg", Level::Fatal),
-            ("emergency", Level::Fatal),
-            ("panic", Level::Fatal),
-            ("config", Level::Debug),
-            ("fine", Level::Debug),
-            ("finer", Level::Trace),
-            ("finest", Level::Trace),
-            ("verbose", Level::Trace),
-            ("dpanic", Level::Fatal),
-            ("eror", Level::Error),
-            ("unknown", Level::Unknown),
-        ];
-        WORDS
+        // By length, the common ones first: every line of a log asks.
+        let words: &[(&str, Self)] = match word.len() {
+            3 => &[("err", Self::Error)],
+            4 => &[
+                ("info", Self::Info),
+                ("warn", Self::Warn),
+                ("crit", Self::Fatal),
+                ("fine", Self::Debug),
+                ("eror", Self::Error),
+            ],
+            5 => &[
+                ("error", Self::Error),
+                ("debug", Self::Debug),
+                ("trace", Self::Trace),
+                ("fatal", Self::Fatal),
+                ("alert", Self::Fatal),
+                ("emerg", Self::Fatal),
+                ("panic", Self::Fatal),
+                ("finer", Self::Trace),
+            ],
+            6 => &[
+                ("notice", Self::Info),
+                ("severe", Self::Error),
+                ("config", Self::Debug),
+                ("finest", Self::Trace),
+                ("dpanic", Self::Fatal),
+            ],
+            7 => &[
+                ("warning", Self::Warn),
+                ("verbose", Self::Trace),
+                ("unknown", Self::Unknown),
+            ],
+            8 => &[("critical", Self::Fatal)],
+            9 => &[("emergency", Self::Fatal)],
+            11 => &[("information", Self::Info)],
+            13 => &[("informational", Self::Info)],
+            _ => &[],
+        };
+        words
             .iter()
             .find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()))
             .map(|&(_, level)| level)
@@ -231,6 +241,25 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_are_known_by_any_of_their_words() {
+        for level in Level::ALL {
+            assert_eq!(Level::from_word(level.name().as_bytes()), Some(level));
+        }
+        for (word, level) in [
+            ("SEVERE", Level::Error),
+            ("Warning", Level::Warn),
+            ("EMERGENCY", Level::Fatal),
+            ("informational", Level::Info),
+            ("finer", Level::Trace),
+        ] {
+            assert_eq!(Level::from_word(word.as_bytes()), Some(level));
+        }
+        for word in ["", "errors", "50", "erro"] {
+            assert_eq!(Level::from_word(word.as_bytes()), None);
+        }
+    }
 
     #[test]
     fn escapes_are_resolved_as_json_defines_them() {

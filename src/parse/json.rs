@@ -150,6 +150,13 @@ struct Walk<'a> {
     ended: bool,
 }
 
+enum Value<'a> {
+    /// A string, a number, `true` or `false`.
+    Plain(Field<'a>),
+    /// `null`, an object or an array.
+    Other,
+}
+
 impl<'a> Walk<'a> {
     fn object(&mut self, names: &Names, slots: &mut [Slot<'a>; ROLES]) -> Option<()> {
         self.expect(b'{')?;
@@ -188,7 +195,7 @@ impl<'a> Walk<'a> {
         };
         self.expect(b':')?;
         let value = self.value()?;
-        if let (Some(name), Some(value)) = (name, value) {
+        if let (Some(name), Value::Plain(value)) = (name, value) {
             let slot = &mut slots[usize::from(name.role)];
             if name.rank <= slot.rank {
                 *slot = Slot {
@@ -200,8 +207,7 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// Reads a value; the inner `None` is `null`, an object or an array.
-    fn value(&mut self) -> Option<Option<Field<'a>>> {
+    fn value(&mut self) -> Option<Value<'a>> {
         let Some(first) = self.peek() else {
             self.ended = self.cut;
             return None;
@@ -209,9 +215,9 @@ impl<'a> Walk<'a> {
         match first {
             b'"' => {
                 self.at += 1;
-                self.string().map(Some)
+                self.string().map(Value::Plain)
             }
-            b'{' | b'[' => self.nested().map(|()| None),
+            b'{' | b'[' => self.nested().map(|()| Value::Other),
             _ => self.scalar(first),
         }
     }
@@ -291,16 +297,16 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads a number or a literal.
-    fn scalar(&mut self, first: u8) -> Option<Option<Field<'a>>> {
+    fn scalar(&mut self, first: u8) -> Option<Value<'a>> {
         let rest = &self.line[self.at..];
         let ends = |&byte: &u8| matches!(byte, b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
         let length = rest.iter().position(ends).unwrap_or(rest.len());
         let raw = &rest[..length];
         self.at += length;
         match first {
-            b'-' | b'0'..=b'9' => Some(Some(Field::plain(raw))),
-            _ if matches!(raw, b"true" | b"false") => Some(Some(Field::plain(raw))),
-            _ if raw == b"null" => Some(None),
+            b'-' | b'0'..=b'9' => Some(Value::Plain(Field::plain(raw))),
+            _ if matches!(raw, b"true" | b"false") => Some(Value::Plain(Field::plain(raw))),
+            _ if raw == b"null" => Some(Value::Other),
             _ => {
                 let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
                 self.ended = self.cut

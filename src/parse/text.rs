@@ -155,7 +155,8 @@ impl<'a> Head<'a> {
             && let Some(level) = level_word(word, is_first)
         {
             self.level = level;
-            return true;
+            // `error opening x` says its level, but is the message.
+            return is_marked(word) || self.expects_more(line, word.end);
         }
         let text = word.text;
         if word.bracketed {
@@ -167,11 +168,18 @@ impl<'a> Head<'a> {
         if text.iter().all(u8::is_ascii_digit) {
             return self.logger.is_none() && self.expects_more(line, word.end);
         }
-        if self.logger.is_none() && is_logger(text) && (word.colon || self.expects_more(line, word.end)) {
-            self.logger = Some(text);
-            return true;
+        if self.logger.is_some() || !is_logger(text) || !(word.colon || self.expects_more(line, word.end)) {
+            return false;
         }
-        false
+        // `main | com.acme.Foo | ...`: of two names the dotted one is the logger.
+        let next = self::word(line, word.end + separators(&line[word.end..]));
+        if self.thread.is_none() && !text.contains(&b'.') && next.text.contains(&b'.') && is_logger(next.text)
+        {
+            self.thread = Some(text);
+        } else {
+            self.logger = Some(text);
+        }
+        true
     }
 
     /// Returns whether what follows a word shows that it is part of the head still: a sign, a bracket, a level or,
@@ -227,20 +235,37 @@ fn word(line: &[u8], at: usize) -> Word<'_> {
     }
 }
 
-/// Returns the level that a word spells. In lower or mixed case only where a sign marks it, or where a level
-/// is `expected`: prose may start with `error`.
+/// The levels that a word in lower case is, where a level is expected.
+const COMMON: [&[u8]; 7] = [
+    b"error", b"warn", b"warning", b"info", b"debug", b"trace", b"fatal",
+];
+
+/// Returns the level that a word spells. In lower or mixed case only where a sign marks it, or one of the common
+/// words where a level is `expected`: prose may start with `error`, `fine` or `config`.
 fn level_word(word: Word<'_>, expected: bool) -> Option<Level> {
-    let text = match word.text {
-        [b'<' | b'(', text @ .., b'>' | b')'] => text,
-        text => text.strip_suffix(b",").unwrap_or(text),
-    };
+    let text = unwrapped(word);
     if !(3..=13).contains(&text.len()) {
         return None;
     }
-    let upper = text.iter().all(u8::is_ascii_uppercase);
-    (upper || word.bracketed || word.colon || expected)
-        .then(|| Level::from_word(text))
-        .flatten()
+    if is_marked(word) {
+        return Level::from_word(text);
+    }
+    let common = expected && COMMON.iter().any(|common| text.eq_ignore_ascii_case(common));
+    common.then(|| Level::from_word(text)).flatten()
+}
+
+/// Returns whether upper case or a sign marks a word that may be a level.
+fn is_marked(word: Word<'_>) -> bool {
+    word.bracketed
+        || word.colon
+        || unwrapped(word).len() < word.text.len()
+        || word.text.iter().all(u8::is_ascii_uppercase)
+}
+
+fn unwrapped(word: Word<'_>) -> &[u8] {
+    match word.text {
+        [b'<' | b'(', text @ .., b'>' | b')'] | [text @ .., b','] | text => text,
+    }
 }
 
 /// Returns whether a word may name a logger: dotted or `::` parts, or a name in one piece.

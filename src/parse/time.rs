@@ -3,12 +3,17 @@
 //! A stamp without a zone takes the source's. Where clocks go forward, a stamp in the gap is shifted forward
 //! by the gap's length; where they go back, a stamp that occurs twice means the earlier (RFC 5545, and what
 //! jiff calls "compatible"). A fraction finer than a millisecond is cut. A leap second counts as the second
-//! after it. Years 0001 to 9999 are read as they stand: far-off stamps are for others to judge.
+//! after it. Years 0001 to 9999 are read as they stand, far-off stamps are for others to judge; only the very
+//! end of 9999 is cut to [`LATEST_MS`].
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::model::{DAY_MS, Day, HOUR_MS, MINUTE_MS, UtcMs};
+
+/// The latest time given, 9999-12-30T22:00:00Z: `jiff::Timestamp::MAX` in whole milliseconds, so that every time can be
+/// shown.
+const LATEST_MS: UtcMs = 253_402_207_200_000;
 
 /// The zone of stamps without one, and the offset it had when last asked.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ impl Clock {
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
     fn resolve(&mut self, local_ms: i64) -> Option<UtcMs> {
-        if self.is_utc {
+        if self.is_utc || local_ms >= LATEST_MS {
             return Some(local_ms);
         }
         let hour = local_ms.div_euclid(HOUR_MS);
@@ -39,25 +44,24 @@ impl Clock {
         {
             return Some(local_ms - offset_ms);
         }
-        let first = self.offset_at(hour * HOUR_MS)?;
-        let last = self.offset_at((hour + 1) * HOUR_MS - 1)?;
-        if let (Some(first), Some(last)) = (first, last)
+        let first = self.offset_at(hour * HOUR_MS);
+        let last = self.offset_at((hour + 1) * HOUR_MS - 1);
+        if let Some(offset_ms) = first
             && first == last
         {
-            self.last = Some((hour, first));
-            return Some(local_ms - first);
+            self.last = Some((hour, offset_ms));
+            return Some(local_ms - offset_ms);
         }
         let zoned = self.zone.to_timestamp(civil(local_ms)?).ok()?;
         Some(zoned.as_millisecond())
     }
 
     /// Returns the offset in milliseconds where it is unambiguous.
-    fn offset_at(&self, local_ms: i64) -> Option<Option<i64>> {
-        let offset = self.zone.to_ambiguous_timestamp(civil(local_ms)?).offset();
-        Some(match offset {
+    fn offset_at(&self, local_ms: i64) -> Option<i64> {
+        match self.zone.to_ambiguous_timestamp(civil(local_ms)?).offset() {
             AmbiguousOffset::Unambiguous { offset } => Some(i64::from(offset.seconds()) * 1000),
             AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. } => None,
-        })
+        }
     }
 }
 
@@ -116,10 +120,11 @@ pub(super) fn scan_syslog(text: &[u8], day: Day, clock: &mut Clock) -> Option<(U
 }
 
 fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    match offset(&text[end..]) {
-        Some((offset_ms, used)) => Some((local_ms - offset_ms, end + used)),
-        None => Some((clock.resolve(local_ms)?, end)),
-    }
+    let (time_ms, used) = match offset(&text[end..]) {
+        Some((offset_ms, used)) => (local_ms - offset_ms, end + used),
+        None => (clock.resolve(local_ms)?, end),
+    };
+    Some((time_ms.min(LATEST_MS), used))
 }
 
 /// Reads a date and what parts it from the time of day; returns days since 1970 and where the time starts.
@@ -212,12 +217,12 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
     let (offset_ms, used) = match rest {
         [b'Z' | b'z', ..] if spaces == 0 => (0, 1),
         [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => (0, 3),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, &[*h1, *h2, *m1, *m2])?, 6),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, [*h1, *h2, *m1, *m2])?, 6),
         [sign @ (b'+' | b'-'), digits @ ..] => match digits.first_chunk::<4>() {
-            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, four)?, 5),
+            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, *four)?, 5),
             _ if spaces == 0 => {
                 let [h1, h2] = *digits.first_chunk()?;
-                (signed(*sign, &[h1, h2, b'0', b'0'])?, 3)
+                (signed(*sign, [h1, h2, b'0', b'0'])?, 3)
             }
             _ => return None,
         },
@@ -226,7 +231,7 @@ fn offset(text: &[u8]) -> Option<(i64, usize)> {
     ends(used).then_some((offset_ms, spaces + used))
 }
 
-fn signed(sign: u8, digits: &[u8; 4]) -> Option<i64> {
+fn signed(sign: u8, digits: [u8; 4]) -> Option<i64> {
     let (hours, minutes) = (number(&digits[..2])?, number(&digits[2..])?);
     if hours > 25 || minutes > 59 {
         return None;

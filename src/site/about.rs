@@ -133,7 +133,7 @@ fn reading() -> Vec<(&'static str, Markup)> {
             html! { "UTC, unless switched to the time of this device with the button at the top. Charts stay in UTC." },
         ),
         (
-            "␛ and ‹U+202E›",
+            "‹ESC› and ‹U+202E›",
             html! { "Control characters and marks that turn the direction of text are shown, not obeyed: \
             text on these pages comes from logs and may be hostile." },
         ),

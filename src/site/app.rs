@@ -58,21 +58,20 @@ fn figures(site: &Site<'_>, app: &AppView) -> Markup {
         Figure {
             label: "Errors, last 24 h",
             value: html! { (format::whole(app.errors.now)) },
-            side: parts::change(app.errors.now, app.errors.yesterday, Unit::Percent),
-            note: html! { "vs. yesterday · "
-            (parts::against_last_week(&app.errors, Unit::Percent, site.view.now_ms)) },
+            side: html! {},
+            notes: parts::comparisons(&app.errors, Unit::Percent, site.view.now_ms),
         },
         Figure {
             label: "Error rate",
             value: html! { (rate) },
             side: html! {},
-            note: html! { "of " (format::whole(app.events.now)) " events in 24 h" },
+            notes: vec![html! { "of " (format::whole(app.events.now)) " events in 24 h" }],
         },
         Figure {
             label: "Groups",
             value: html! { (format::count(app.groups.len() as u64)) },
             side: html! {},
-            note: html! { "with events in the last 14 days" },
+            notes: vec![html! { "with events in the last 14 days" }],
         },
         Figure {
             label: "Newest event",
@@ -81,13 +80,15 @@ fn figures(site: &Site<'_>, app: &AppView) -> Markup {
                 None => "none",
             } },
             side: html! {},
-            note: html! { @if let Some(at) = app.newest_event_ms { span data-ago=(at) { (format::weekday(at)) } } },
+            notes: vec![
+                html! { @if let Some(at) = app.newest_event_ms { span data-ago=(at) { (format::weekday(at)) } } },
+            ],
         },
         Figure {
             label: "Read",
             value: html! { (format::count(app.objects)) },
             side: html! {},
-            note: html! { "objects · " (format::counted(app.lines.total, "line")) },
+            notes: vec![html! { "objects · " (format::counted(app.lines.total, "line")) }],
         },
     ])
 }

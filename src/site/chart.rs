@@ -295,10 +295,13 @@ fn labels(grid: &Grid, max_labels: i64, height: u32) -> Markup {
             grid.place(at).filter(|&x| x < 0.96).map(|x| (x, shown(at)))
         })
         .collect();
+    // The last label would leave the plot: it ends where the plot does.
+    let last_start = if max_labels > 4 { 0.93 } else { 0.82 };
     html! {
         @for (x, label) in ticks {
             line.tick x1=(percent(x)) x2=(percent(x)) y1=(ABOVE_PX + PLOT_PX) y2=(ABOVE_PX + PLOT_PX + 6) {}
-            text x=(percent(x)) y=(height - 6) dx=(if x < 0.001 { 0 } else { 3 }) { (label) }
+            @if x > last_start { text.last x="100%" y=(height - 6) { (label) } }
+            @else { text x=(percent(x)) y=(height - 6) dx=(if x < 0.001 { 0 } else { 3 }) { (label) } }
         }
     }
 }
@@ -439,8 +442,8 @@ fn rung(peak: u64) -> u64 {
     }
 }
 
-/// Returns `1.2k`, `3M`: a number short enough for an axis.
-fn short(value: u64) -> String {
+/// Returns `1.2k`, `3M`: a number short enough for an axis or a side remark.
+pub(super) fn short(value: u64) -> String {
     let units = [(1_000_000_000_u64, "G"), (1_000_000, "M"), (1_000, "k")];
     for (unit, letter) in units {
         if value >= unit {

@@ -62,33 +62,34 @@ fn figures(site: &Site<'_>, group: &GroupView) -> Markup {
         Figure {
             label: "Errors, last 24 h",
             value: html! { (format::whole(group.day.now)) },
-            side: parts::change(group.day.now, group.day.yesterday, Unit::Percent),
-            note: html! { "vs. yesterday · "
-            (parts::against_last_week(&group.day, Unit::Percent, site.view.now_ms)) },
+            side: html! {},
+            notes: parts::comparisons(&group.day, Unit::Percent, site.view.now_ms),
         },
         Figure {
             label: "In all",
             value: html! { (format::count(group.total)) },
             side: html! {},
-            note: html! { "events in the ledger" },
+            notes: vec![html! { "events in the ledger" }],
         },
         Figure {
             label: "First seen",
             value: html! { (format::time(group.first_ms, Show::Minute)) },
             side: html! {},
-            note: html! { span data-ago=(group.first_ms) { (format::weekday(group.first_ms)) } },
+            notes: vec![html! { span data-ago=(group.first_ms) { (format::weekday(group.first_ms)) } }],
         },
         Figure {
             label: "Last seen",
             value: html! { (format::time(group.last_ms, Show::Minute)) },
             side: html! {},
-            note: html! { span data-ago=(group.last_ms) { (format::weekday(group.last_ms)) } },
+            notes: vec![html! { span data-ago=(group.last_ms) { (format::weekday(group.last_ms)) } }],
         },
         Figure {
             label: "Applications",
             value: html! { (group.apps.len()) },
             side: html! {},
-            note: html! { @if let Some(name) = lead { bdi { (name) } @if group.apps.len() > 1 { " leads" } } },
+            notes: vec![
+                html! { @if let Some(name) = lead { bdi { (name) } @if group.apps.len() > 1 { " leads" } } },
+            ],
         },
     ])
 }

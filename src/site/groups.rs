@@ -29,15 +29,15 @@ fn chunks(site: &Site<'_>) -> Vec<Vec<usize>> {
     for place in site.shown_groups() {
         let group = &site.view.groups[place];
         let app = group.apps.first().map_or(0, |(name, ..)| text::name(name).len());
-        let size = text::title(&group.title, LIST_TITLE_CHARS).len() + app;
+        let bytes_of_row = text::title(&group.title, LIST_TITLE_CHARS).len() + app;
         let full = |rows: &Vec<usize>| {
-            rows.len() >= PAGE_ROWS || (bytes + size > PAGE_TEXT_BYTES && !rows.is_empty())
+            rows.len() >= PAGE_ROWS || (bytes + bytes_of_row > PAGE_TEXT_BYTES && !rows.is_empty())
         };
         if out.last().is_some_and(full) {
             out.push(Vec::new());
             bytes = 0;
         }
-        bytes += size;
+        bytes += bytes_of_row;
         if let Some(rows) = out.last_mut() {
             rows.push(place);
         }

@@ -36,13 +36,13 @@ pub(super) fn page(site: &Site<'_>) -> Page {
 fn figures(site: &Site<'_>) -> Markup {
     let all = &site.view.completeness;
     let lacking = all.objects_unread + all.objects_damaged;
-    let note = |text: String| html! { (text) };
+    let note = |text: String| vec![html! { (text) }];
     parts::figures(&[
         Figure {
             label: "Objects listed",
             value: html! { (format::count(all.objects_listed)) },
             side: html! {},
-            note: note(format!(
+            notes: note(format!(
                 "in {}",
                 format::counted(all.sources.len() as u64, "source")
             )),
@@ -51,7 +51,7 @@ fn figures(site: &Site<'_>) -> Markup {
             label: "Objects read",
             value: html! { (format::count(all.objects_mirrored)) },
             side: html! {},
-            note: note(format!(
+            notes: note(format!(
                 "{} delivered twice, counted once",
                 format::count(all.objects_duplicate)
             )),
@@ -60,7 +60,7 @@ fn figures(site: &Site<'_>) -> Markup {
             label: "Not read whole",
             value: html! { (format::count(lacking)) },
             side: html! { @if lacking > 0 { span.up { "see below" } } @else { span.down { "none" } } },
-            note: note(format!(
+            notes: note(format!(
                 "{} damaged · {} missing, denied or failed",
                 format::count(all.objects_damaged),
                 format::count(all.objects_unread)
@@ -70,13 +70,13 @@ fn figures(site: &Site<'_>) -> Markup {
             label: "Lines",
             value: html! { (format::count(all.lines.total)) },
             side: html! {},
-            note: note(format!("{} unparsed", format::count(all.lines.unparsed))),
+            notes: note(format!("{} unparsed", format::count(all.lines.unparsed))),
         },
         Figure {
             label: "Size",
             value: html! { (format::bytes(all.stored_bytes)) },
             side: html! {},
-            note: note(format!("{} decoded", format::bytes(all.decoded_bytes))),
+            notes: note(format!("{} decoded", format::bytes(all.decoded_bytes))),
         },
     ])
 }
@@ -195,7 +195,7 @@ fn run(site: &Site<'_>) -> Markup {
     let all = &site.view.completeness;
     let requests = &all.requests;
     html! {
-        table.facts {
+        table.facts.short {
             caption.sr { "What this run asked of the stores" }
             tbody {
                 tr { th scope="row" { "Began" } td.n { @match all.run_started_ms {

@@ -58,55 +58,53 @@ fn verdict(site: &Site<'_>, headline: &str) -> Markup {
 
 fn figures(site: &Site<'_>) -> Markup {
     let figures = &site.view.figures;
-    let now_ms = site.view.now_ms;
+    let compared = |of, unit| parts::comparisons(of, unit, site.view.now_ms);
     parts::figures(&[
         Figure {
             label: "Errors, last 24 h",
             value: html! { (format::whole(figures.errors.now)) },
-            side: parts::change(figures.errors.now, figures.errors.yesterday, Unit::Percent),
-            note: html! { "vs. yesterday · " (parts::against_last_week(&figures.errors, Unit::Percent, now_ms)) },
+            side: html! {},
+            notes: compared(&figures.errors, Unit::Percent),
         },
         Figure {
             label: "Error rate",
             value: html! { (format::share(figures.error_rate.now)) },
-            side: parts::change(figures.error_rate.now, figures.error_rate.yesterday, Unit::Points),
-            note: html! { "of " (format::whole(figures.events.now)) " events · "
-            (parts::against_last_week(&figures.error_rate, Unit::Points, now_ms)) },
+            side: html! { "of " (chart::short(figures.events.now.max(0.0) as u64)) " events" },
+            notes: compared(&figures.error_rate, Unit::Points),
         },
         Figure {
             label: "Open groups",
             value: html! { (format::whole(figures.open_groups.now)) },
-            side: html! { @if figures.new_groups > 0 { span.up { (figures.new_groups) " new" } }
-            @else { (parts::change(figures.open_groups.now, figures.open_groups.yesterday, Unit::Count)) } },
-            note: html! { (figures.regressed_groups) " regressed · " (figures.spiking_groups) " spiking · "
-            (parts::against_last_week(&figures.open_groups, Unit::Count, now_ms)) },
+            side: html! { @if figures.new_groups > 0 { span.up { (figures.new_groups) " new" } } },
+            notes: compared(&figures.open_groups, Unit::Count),
         },
         Figure {
             label: "Applications hit",
             value: html! { (format::whole(figures.apps_hit.now)) span.of { " of " (figures.apps) } },
-            side: parts::change(figures.apps_hit.now, figures.apps_hit.yesterday, Unit::Count),
-            note: leader(site),
+            side: html! {},
+            notes: compared(&figures.apps_hit, Unit::Count),
         },
         newest(site),
     ])
 }
 
-fn leader(site: &Site<'_>) -> Markup {
-    let all = site.view.figures.errors.now;
-    html! {
-        @match site.view.apps.first() {
-            Some(app) if app.errors.now > 0.0 && all > 0.0 => {
-                bdi { (text::line(&app.name, 40)) } " leads with " (format::share(app.errors.now / all))
-            }
-            _ => "none with errors",
-        }
-    }
-}
-
 fn newest(site: &Site<'_>) -> Figure {
-    let sources = &site.view.completeness.sources;
-    let failed = sources.iter().filter(|source| source.failed_prefixes > 0).count();
+    let all = &site.view.completeness;
+    let sources = format::counted(all.sources.len() as u64, "source");
+    let failed = all
+        .sources
+        .iter()
+        .filter(|source| source.failed_prefixes > 0)
+        .count();
+    let lacking = all.objects_unread + all.objects_damaged;
     let newest = site.view.figures.newest_event_ms;
+    let listed = html! {
+        @if failed == 0 { (sources) " listed" } @else { span.up { (failed) " of " (sources) " failed" } }
+    };
+    let read = html! {
+        @if lacking == 0 { "every object read" }
+        @else { a href="ingest.html" { (format::counted(lacking, "object")) " not read whole" } }
+    };
     Figure {
         label: "Data through",
         value: html! { @match newest {
@@ -114,13 +112,9 @@ fn newest(site: &Site<'_>) -> Figure {
             None => "no data",
         } },
         side: html! { @if let Some(at) = newest {
-            span.flat data-ago=(at) { (format::ago(at, site.view.now_ms)) }
+            span data-ago=(at) { (format::ago(at, site.view.now_ms)) }
         } },
-        note: html! {
-            @if sources.is_empty() { "no sources" }
-            @else if failed == 0 { "all " (format::counted(sources.len() as u64, "source")) " listed" }
-            @else { a.up href="ingest.html" { (failed) " of " (format::counted(sources.len() as u64, "source")) " failed" } }
-        },
+        notes: vec![listed, read],
     }
 }
 
@@ -146,7 +140,7 @@ fn attention(site: &Site<'_>) -> Markup {
 
 fn silent(site: &Site<'_>) -> Markup {
     html! {
-        ul.silent {
+        ul.silences {
             @for app in site.view.silent.iter().take(SILENT_ROWS) {
                 li {
                     (parts::silent_badge()) " " strong { (parts::app_link(site, "", &app.name)) } " "

@@ -1,5 +1,7 @@
 //! What all pages share: head, header, navigation, footer, and `status.js` with what changes each run.
 
+use std::fmt::Write as _;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{self, Show};
@@ -144,16 +146,18 @@ pub(super) fn completeness(site: &Site<'_>) -> String {
     );
     let lacking = all.objects_unread + all.objects_damaged;
     if lacking > 0 {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             " {} could not be read whole.",
             format::counted(lacking, "object")
-        ));
+        );
     }
     if let Some(newest_ms) = all.newest_event_ms {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             " Newest event {} UTC.",
             format::text(newest_ms, Show::Minute)
-        ));
+        );
     }
     out
 }
@@ -163,7 +167,9 @@ fn script_safe(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
             _ => out.push(c),
         }
     }

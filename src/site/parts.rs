@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::format::{self, Show};
 use super::text::{self, LIST_TITLE_CHARS, TITLE_CHARS};
 use super::{Site, chart};
-use crate::model::{GroupId, LineCounts};
+use crate::model::{GroupId, LineCounts, UtcMs};
 use crate::report::{Change, GroupState, GroupView};
 
 /// The longest list on a page; what is beyond is counted.
@@ -25,7 +25,7 @@ pub(super) enum Unit {
 /// Returns how `now` differs from `then`: `▲ 38 %`, red when there are more errors, green when fewer.
 pub(super) fn change(now: f64, then: Option<f64>, unit: Unit) -> Markup {
     let Some(then) = then else {
-        return html! { span.flat { "no earlier data" } };
+        return html! { span.flat { span aria-hidden="true" { "–" } span.sr { "no earlier data" } } };
     };
     let difference = now - then;
     let size = match unit {
@@ -49,13 +49,17 @@ fn short_percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// Returns the second line of a figure: its change against last week.
-pub(super) fn against_last_week(change_of: &Change, unit: Unit, now_ms: i64) -> Markup {
-    html! {
-        @if change_of.last_week.is_some() {
-            (change(change_of.now, change_of.last_week, unit)) " vs. last " (format::weekday(now_ms))
-        } @else { "no data of last week" }
+/// Returns the lines below a figure: its change against yesterday and last week.
+pub(super) fn comparisons(of: &Change, unit: Unit, now_ms: UtcMs) -> Vec<Markup> {
+    if of.yesterday.is_none() && of.last_week.is_none() {
+        return vec![html! { "no earlier data" }];
     }
+    let against = |then, what: String| html! { (change(of.now, then, unit)) " vs. " (what) };
+    let mut lines = vec![against(of.yesterday, "yesterday".to_owned())];
+    if of.last_week.is_some() {
+        lines.push(against(of.last_week, format!("last {}", format::weekday(now_ms))));
+    }
+    lines
 }
 
 /// One figure of the row at the top of a page.
@@ -64,10 +68,10 @@ pub(super) struct Figure {
     pub(super) label: &'static str,
     /// The number.
     pub(super) value: Markup,
-    /// Beside the number: a change.
+    /// Beside the number, in a few words.
     pub(super) side: Markup,
-    /// Below: what it is measured against.
-    pub(super) note: Markup,
+    /// Below: what it is measured against, a line each.
+    pub(super) notes: Vec<Markup>,
 }
 
 /// Returns the row of figures.
@@ -78,7 +82,7 @@ pub(super) fn figures(figures: &[Figure]) -> Markup {
                 div.card {
                     dt { (figure.label) }
                     dd.value { span.big { (figure.value) } span.side { (figure.side) } }
-                    dd.note { (figure.note) }
+                    @for note in &figure.notes { dd.note { (note) } }
                 }
             }
         }
@@ -207,7 +211,12 @@ fn group_row(site: &Site<'_>, root: &str, group: &GroupView, list: GroupList<'_>
             }
             @if list.app.is_none() { td.w.app { (first_app(site, root, group)) } }
             td.w.trend { (chart::sparkline(&group.hours, site.view.now_ms, "error")) }
-            td.n.count data-v=[value(day as i64)] { (format::count(day)) }
+            td.n.count data-v=[value(day as i64)] {
+                (format::count(day))
+                @if list.app.is_none() {
+                    span.phone.diff { (change(group.day.now, group.day.yesterday, Unit::Count)) }
+                }
+            }
             @if list.app.is_none() {
                 td.n.diff data-v=[value(difference.round() as i64)] {
                     (change(group.day.now, group.day.yesterday, Unit::Count))
@@ -312,6 +321,6 @@ mod tests {
         assert_eq!(words(5000.0, Some(100.0), Unit::Percent), "▲ up × 50");
         assert_eq!(words(0.0105, Some(0.0084), Unit::Points), "▲ up 0.21 pt");
         assert_eq!(words(2475.0, Some(1000.0), Unit::Count), "▲ up 1,475");
-        assert_eq!(words(1.0, None, Unit::Count), "no earlier data");
+        assert_eq!(words(1.0, None, Unit::Count), "–no earlier data");
     }
 }

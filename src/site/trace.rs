@@ -203,6 +203,7 @@ fn is_vendor_path(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Kind::{Own, Text, Vendor};
     use super::*;
 
     const JAVA: &str = "java.lang.IllegalStateException: <b>x</b>
@@ -254,7 +255,6 @@ Caused by: java.io.IOException: closed
                 .map(|(kind, _)| kind)
                 .collect::<Vec<_>>()
         };
-        use Kind::{Own, Text, Vendor};
         let python = "Traceback:\n  File \"/app/pay.py\", line 3, in run\n    charge()\n  File \"/usr/lib/python3/json.py\", line 1, in x\n    y\nKeyError";
         assert_eq!(kinds(python), [Text, Own, Own, Vendor, Vendor, Text]);
         let node = "Error: x\n    at pay (/app/pay.js:3:1)\n    at node:internal/process:9:5\n    at f (/app/node_modules/express/r.js:1:1)";

@@ -1,1 +1,18 @@
-//! Counts to states, baselines, spikes and comparisons; now is a parameter.
+//! Counts to states, baselines, spikes, silences and comparisons. Values in, values out: `now` is a
+//! parameter, nothing is read here. `docs/numbers.md` says the same in words for users.
+
+mod baseline;
+mod series;
+mod silence;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+mod windows;
+
+pub use baseline::{HISTORY_HOURS, hourly_limit, weekday_of_slot, young_limit};
+pub use series::Series;
+pub use silence::{Presence, Silence, silence};
+pub use state::{GroupHistory, GroupState, Judgement, MIN_SPIKE_EVENTS, judge};
+pub use text::{count, duration, plural};
+pub use windows::{DAY_SLOTS, HOUR_SLOTS, MAX_LAG_SLOTS, WEEK_SLOTS, Windows, slots_starting_in};

@@ -1,9 +1,20 @@
 //! Where objects live: one trait, S3, a folder and memory behind it. All three pass the same suite
-//! (`tests/it/store.rs`). Retries, time limits and checks of what came are in [`s3`], where the faults are.
+//! (`tests/it/store.rs`). Retries, time limits and checks of what came are in `s3.rs`, where the faults are.
 
+mod count;
+mod dir;
 mod error;
+mod failure;
+mod location;
+mod memory;
+mod page;
+mod s3;
 
+pub use dir::DirStore;
 pub use error::{StoreError, StoreErrorKind};
+pub use location::{Location, open, parse_url};
+pub use memory::MemoryStore;
+pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -63,6 +74,12 @@ pub trait ObjectStore: Send + Sync {
 
     /// Deletes an object; deleting what is not there is no error.
     fn delete<'a>(&'a self, key: &'a str) -> StoreFuture<'a, ()>;
+
+    /// Returns whether objects keep the headers they are put with; where not, bytes must be stored as
+    /// they are to be read, not compressed for a browser.
+    fn keeps_headers(&self) -> bool {
+        true
+    }
 
     /// Returns the requests sent so far.
     fn requests(&self) -> Requests;

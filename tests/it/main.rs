@@ -4,3 +4,6 @@
 mod servers;
 mod site;
 mod sync;
+mod store;
+
+mod decode;

@@ -1,6 +1,12 @@
 //! The site: the same bytes for the same view, hostile text never alive, no link into nothing, and a browser's
 //! opinion of it all.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the site's own names are lower case"
+)]
+
 mod fixture;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gzette::model::{GroupId, HOUR_MS, MINUTE_MS};
-use gzette::report::View;
+use gzette::report::{GroupView, View};
 use gzette::site::{File, SiteSettings, Written, render, write};
 
 use fixture::{APPS, NOW, empty_view, view};
@@ -134,7 +140,7 @@ fn hostile_text_is_never_alive() {
     }
     let hostile_group = &view().groups[22];
     let page = &site[&format!("g/{}.html", hostile_group.id)];
-    assert!(page.contains("␛[31mred␛[0m ␇bell ␀nul"));
+    assert!(page.contains("‹ESC›[31mred‹ESC›[0m ‹BEL›bell ‹NUL›nul"));
 }
 
 #[test]
@@ -201,39 +207,20 @@ fn noise(chars: usize, seed: &mut u64) -> String {
         .collect()
 }
 
-#[test]
-fn pages_stay_light_whatever_the_logs_hold() {
+/// A view in which every text is as long and as random as the logs could make it.
+fn worst_view() -> View {
     let mut view = view();
     let mut seed = 1;
     let model = view.groups[3].clone();
-    for place in 0..700_u64 {
-        let mut group = model.clone();
-        group.id = GroupId::from_bits(place);
-        group.title = noise(300, &mut seed);
-        group.template = noise(30_000, &mut seed);
-        group.apps = (0..50).map(|_| (noise(300, &mut seed), 3, 9)).collect();
-        group.reason = noise(2000, &mut seed);
-        if place < 3 {
-            let sample = model.samples[0].clone();
-            group.samples = (0..9)
-                .map(|_| {
-                    let mut sample = sample.clone();
-                    sample.text = noise(30_000, &mut seed);
-                    sample.object = noise(4000, &mut seed);
-                    sample.logger = Some(noise(4000, &mut seed));
-                    sample
-                })
-                .collect();
-        }
-        view.groups.push(group);
-    }
+    view.groups
+        .extend((0..700).map(|place| worst_group(&model, place, &mut seed)));
     view.attention = (37..737).collect();
     view.apps[0].groups = (0..737).collect();
     for problem in &mut view.completeness.problems {
         problem.reason = noise(9000, &mut seed);
         problem.place = noise(4000, &mut seed);
     }
-    view.completeness.problems = view
+    let problems = view
         .completeness
         .problems
         .iter()
@@ -241,12 +228,39 @@ fn pages_stay_light_whatever_the_logs_hold() {
         .take(400)
         .cloned()
         .collect();
-    let app = view.apps[2].clone();
+    view.completeness.problems = problems;
+    let model = view.apps[2].clone();
     view.apps.extend((0..300).map(|_| {
-        let mut app = app.clone();
+        let mut app = model.clone();
         app.name = noise(400, &mut seed);
         app
     }));
+    view
+}
+
+fn worst_group(model: &GroupView, place: u64, seed: &mut u64) -> GroupView {
+    let mut group = model.clone();
+    group.id = GroupId::from_bits(place);
+    group.title = noise(300, seed);
+    group.template = noise(30_000, seed);
+    group.apps = (0..50).map(|_| (noise(300, seed), 3, 9)).collect();
+    group.reason = noise(2000, seed);
+    group.samples = vec![model.samples[0].clone(); if place < 4 { 9 } else { 0 }];
+    for sample in &mut group.samples {
+        sample.text = noise(30_000, seed);
+        sample.object = noise(4000, seed);
+        sample.logger = Some(noise(4000, seed));
+        // Control characters: each turns into several.
+        if place == 3 {
+            sample.text = sample.text.chars().map(|c| char::from(c as u8 % 32)).collect();
+        }
+    }
+    group
+}
+
+#[test]
+fn pages_stay_light_whatever_the_logs_hold() {
+    let view = worst_view();
     let shared: usize = site_assets(&view);
     for file in render(&view, &SiteSettings::default())
         .iter()
@@ -434,7 +448,8 @@ fn tools() -> PathBuf {
     tools.join("site")
 }
 
-fn check(name: &str, view: &View, options: &[&str]) {
+/// Writes a site for the browser; what the checks leave behind is beside it.
+fn site_for_browser(name: &str, view: &View) -> (PathBuf, PathBuf) {
     let tools = tools();
     assert!(
         tools.join("node_modules/playwright-core").exists(),
@@ -442,26 +457,41 @@ fn check(name: &str, view: &View, options: &[&str]) {
         tools.display()
     );
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let site = dir.join("site");
-    write(&site, &render(view, &SiteSettings::default())).unwrap();
+    write(&dir.join("site"), &render(view, &SiteSettings::default())).unwrap();
+    (tools, dir)
+}
+
+fn run_node(script: &Path, arguments: &[&str]) {
     let output = Command::new("node")
-        .arg(tools.join("check_site.mjs"))
-        .arg(&site)
-        .args(["--out", dir.join("check").to_str().unwrap(), "--no-full"])
-        .args(options)
+        .arg(script)
+        .args(arguments)
         .output()
         .expect("node runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{}", said.join("\n"));
+}
+
+fn check(name: &str, view: &View, options: &[&str]) {
+    let (tools, dir) = site_for_browser(name, view);
+    let (site, out) = (dir.join("site"), dir.join("check"));
+    let mut arguments = vec![
+        site.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--no-full",
+    ];
+    arguments.extend(options);
+    run_node(&tools.join("check_site.mjs"), &arguments);
 }
 
 #[test]
 fn a_browser_finds_no_fault() {
-    let options = [
+    let view = view();
+    // The pages that hold the worst texts, and what is linked first of each kind.
+    let hostile: Vec<String> = [22, 24, 28]
+        .map(|place| format!("g/{}.html", view.groups[place].id))
+        .into();
+    let mut options = vec![
         "--file",
         "--insecure",
         "--nojs",
@@ -469,10 +499,10 @@ fn a_browser_finds_no_fault() {
         "--fast",
         "--budget-kb",
         "146",
-        "--max",
-        "80",
     ];
-    check("browser", &view(), &options);
+    options.extend(["--max", "16", "--start", "index.html"]);
+    options.extend(hostile.iter().flat_map(|path| ["--start", path.as_str()]));
+    check("browser", &view, &options);
 }
 
 #[test]
@@ -480,4 +510,14 @@ fn a_browser_finds_no_fault_in_an_empty_site() {
     let mut view = empty_view();
     view.now_ms = NOW - HOUR_MS;
     check("browser-empty", &view, &["--file", "--nojs", "--validate"]);
+}
+
+#[test]
+fn the_script_does_its_part_from_a_folder() {
+    let (tools, dir) = site_for_browser("browser-script", &view());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/check_script.mjs");
+    run_node(
+        &script,
+        &[tools.to_str().unwrap(), dir.join("site").to_str().unwrap()],
+    );
 }

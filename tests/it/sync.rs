@@ -79,7 +79,11 @@ impl ObjectStore for Bucket {
                 return Err(self.refusal(*kind, "list", prefix));
             }
             let mut listing = Listing::default();
-            for (key, bytes) in state.objects.iter().filter(|(key, _)| key.starts_with(prefix)) {
+            let below = state
+                .objects
+                .range(prefix.to_owned()..)
+                .take_while(|(key, _)| key.starts_with(prefix));
+            for (key, bytes) in below {
                 match key[prefix.len()..].find('/').filter(|_| delimited) {
                     Some(slash) => listing.prefixes.push(key[..=prefix.len() + slash].to_owned()),
                     None => listing.objects.push(entry(key, bytes)),

@@ -118,7 +118,8 @@ CREATE TABLE sighting (
   last_raw BLOB NOT NULL,
   PRIMARY KEY (generation_id, group_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX sighting_group ON sighting (group_id, last_ms);
+-- With `first_ms`, so that when a group was seen is read without the raw lines.
+CREATE INDEX sighting_group ON sighting (group_id, last_ms, first_ms);
 
 CREATE TABLE run (
   id INTEGER PRIMARY KEY,

@@ -149,44 +149,12 @@ fn figures() -> Figures {
 
 /// One group; the 8 hostile ones stand among the ordinary ones.
 fn group(place: usize) -> GroupView {
-    let mut dice = Dice(place as u64 + 7);
     let title = title(place);
-    let state = match place {
-        0 => GroupState::Spiking,
-        1 | 5 => GroupState::New,
-        7 => GroupState::Regressed,
-        30.. => GroupState::Quiet,
-        _ => GroupState::Ongoing,
-    };
-    let first_ms = if state == GroupState::New {
-        NOW - 3 * HOUR_MS
-    } else {
-        NOW - 9 * DAY_MS
-    };
-    let busy = 1 + 90 / (place as u64 + 1);
-    let start_ms = NOW.div_euclid(HOUR_MS) * HOUR_MS - 335 * HOUR_MS;
-    let quiet_ms = if state == GroupState::Quiet {
-        NOW - 30 * HOUR_MS
-    } else {
-        NOW
-    };
-    let trend: Vec<Bucket> = (0..336)
-        .map(|hour| {
-            let start_ms = start_ms + hour * HOUR_MS;
-            let spike = if place == 0 && hour > 329 {
-                60 + dice.roll(50)
-            } else {
-                0
-            };
-            let inside = (first_ms..=quiet_ms).contains(&start_ms);
-            Bucket {
-                start_ms,
-                events: if inside { dice.roll(busy) + spike } else { 0 },
-            }
-        })
-        .collect();
-    let hours: Vec<u64> = trend[312..].iter().map(|bucket| bucket.events).collect();
-    let day = hours.iter().sum::<u64>();
+    let state = state(place);
+    let (first_ms, quiet_ms) = life(state);
+    let trend = trend(place, state);
+    let sum = |hours: std::ops::Range<usize>| trend[hours].iter().map(|bucket| bucket.events).sum::<u64>();
+    let (day, total) = (sum(312..336), sum(0..336));
     GroupView {
         id: GroupId::from_bits(0x0a5f_3c91_77d2_e4b1_u64.wrapping_mul(place as u64 * 2 + 1)),
         kind: [GroupKind::Trace, GroupKind::Message, GroupKind::Exception][place % 3],
@@ -199,26 +167,70 @@ fn group(place: usize) -> GroupView {
         factor: (state == GroupState::Spiking).then_some(6.2),
         day: Change {
             now: day as f64,
-            yesterday: (place != 3).then(|| dice.roll(day * 2 + 5) as f64),
-            last_week: (place % 2 == 0).then(|| dice.roll(day * 2 + 5) as f64),
+            yesterday: (place != 3).then(|| sum(288..312) as f64),
+            last_week: place.is_multiple_of(2).then(|| sum(144..168) as f64),
         },
-        total: trend.iter().map(|bucket| bucket.events).sum::<u64>() + 1204,
+        total,
         first_ms,
         last_ms: quiet_ms - 9 * MINUTE_MS,
-        apps: (0..=place % 3)
-            .map(|more| {
-                (
-                    APPS[(place + 1 + more) % 8].to_owned(),
-                    day / (more as u64 + 1),
-                    day + 400,
-                )
-            })
-            .collect(),
-        levels: vec![(Level::Error, day + 1180), (Level::Fatal, 24)],
-        hours,
+        apps: shares(place, day, total),
+        levels: vec![(Level::Error, total - total / 50), (Level::Fatal, total / 50)],
+        hours: trend[312..].iter().map(|bucket| bucket.events).collect(),
         trend,
-        samples: (0..1 + place % 5).map(|which| sample(place, which)).collect(),
+        samples: (0..=place % 5).map(|which| sample(place, which)).collect(),
     }
+}
+
+fn state(place: usize) -> GroupState {
+    match place {
+        0 => GroupState::Spiking,
+        1 | 5 => GroupState::New,
+        7 => GroupState::Regressed,
+        30.. => GroupState::Quiet,
+        _ => GroupState::Ongoing,
+    }
+}
+
+/// When a group of this state was first and last seen.
+fn life(state: GroupState) -> (UtcMs, UtcMs) {
+    match state {
+        GroupState::New => (NOW - 3 * HOUR_MS, NOW),
+        GroupState::Quiet => (NOW - 9 * DAY_MS, NOW - 30 * HOUR_MS),
+        _ => (NOW - 9 * DAY_MS, NOW),
+    }
+}
+
+fn trend(place: usize, state: GroupState) -> Vec<Bucket> {
+    let mut dice = Dice(place as u64 + 7);
+    let (first_ms, quiet_ms) = life(state);
+    let busy = 1 + 90 / (place as u64 + 1);
+    let origin_ms = NOW.div_euclid(HOUR_MS) * HOUR_MS - 335 * HOUR_MS;
+    (0..336)
+        .map(|hour| {
+            let start_ms = origin_ms + hour * HOUR_MS;
+            let spike = if state == GroupState::Spiking && hour > 329 {
+                60 + dice.roll(50)
+            } else {
+                0
+            };
+            let silent = state == GroupState::Regressed && (100..310).contains(&hour);
+            let alive = (first_ms..=quiet_ms).contains(&start_ms) && !silent;
+            Bucket {
+                start_ms,
+                events: if alive { dice.roll(busy) + spike } else { 0 },
+            }
+        })
+        .collect()
+}
+
+fn shares(place: usize, day: u64, total: u64) -> Vec<(AppName, u64, u64)> {
+    let shares: &[u64] = [&[1][..], &[3, 1], &[4, 2, 1]][place % 3];
+    let of: u64 = shares.iter().sum();
+    let app = |more: usize| APPS[(place + 1 + more) % 8].to_owned();
+    (0..)
+        .zip(shares)
+        .map(|(more, share)| (app(more), day * share / of, total * share / of))
+        .collect()
 }
 
 fn title(place: usize) -> String {

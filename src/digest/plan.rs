@@ -1,0 +1,146 @@
+//! Whether a mail is due. A digest's day begins at a time of day, 08:00 by default. The first run of that
+//! day mails what there is, be it that all is quiet; after that, only what was not in a mail of that day.
+//! So every thing is mailed at most once a day, however often it comes and goes, and silence has a meaning.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::DigestSettings;
+use crate::model::UtcMs;
+use crate::report::{GroupState, View};
+
+/// The most things remembered of a day. Beyond them a mail is due only with the next day.
+const MAX_KNOWN: usize = 10_000;
+
+/// When a digest is mailed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// When something new needs attention, and once a day in any case.
+    #[default]
+    Changes,
+    /// With every run.
+    Always,
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "changes" => Ok(Self::Changes),
+            "always" => Ok(Self::Always),
+            _ => Err(format!("`{word}` is unknown; allowed: `changes`, `always`")),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Changes => "changes",
+            Self::Always => "always",
+        })
+    }
+}
+
+/// A mail that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Its Message-ID with angle brackets: a pure function of digest, day and what it announces.
+    pub message_id: String,
+    /// The day's first mail, when this is a later one.
+    pub replies_to: Option<String>,
+    /// What the digest has to remember once the mail is in the outbox.
+    pub memory: String,
+}
+
+/// What a digest remembers of its day.
+#[derive(Default, Serialize, Deserialize)]
+struct Memory {
+    day: String,
+    known: BTreeSet<String>,
+}
+
+/// Returns the mail that is due by `view.now_ms`, if any. `memory` is that of the digest's last mail;
+/// an unreadable one counts as none.
+pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Option<Due> {
+    let day = day_of(view.now_ms, settings);
+    let memory: Memory = memory
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let is_first = memory.day != day;
+    let mut known = if is_first { BTreeSet::new() } else { memory.known };
+    let now = attention(view);
+    let fresh: Vec<&String> = now.iter().filter(|thing| !known.contains(*thing)).collect();
+    let has_room = known.len() + fresh.len() <= MAX_KNOWN;
+    let is_due = is_first || settings.when == When::Always || (!fresh.is_empty() && has_room);
+    if !is_due {
+        return None;
+    }
+    let first_id = message_id(settings, &day, None);
+    let message_id = if is_first {
+        first_id.clone()
+    } else {
+        let salt = (settings.when == When::Always).then_some(view.now_ms);
+        message_id(settings, &day, Some(&checksum(&now, salt)))
+    };
+    known.extend(now.into_iter().take(MAX_KNOWN));
+    Some(Due {
+        message_id,
+        replies_to: (!is_first).then_some(first_id),
+        memory: serde_json::to_string(&Memory { day, known }).unwrap_or_default(),
+    })
+}
+
+/// Returns what needs attention, as short names: a group in a state, an application silent since a time.
+fn attention(view: &View) -> BTreeSet<String> {
+    let groups = view.attention.iter().filter_map(|&at| view.groups.get(at));
+    let groups = groups.map(|group| format!("{} {}", group.id, state_name(group.state)));
+    let silent = view.silent.iter().map(|app| {
+        let name = blake3::hash(app.name.as_bytes()).to_hex();
+        format!("{} silent {}", &name[..16], app.since_ms)
+    });
+    groups.chain(silent).collect()
+}
+
+fn state_name(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Spiking => "spiking",
+        GroupState::New => "new",
+        GroupState::Regressed => "regressed",
+        GroupState::Ongoing => "ongoing",
+        GroupState::Quiet => "quiet",
+    }
+}
+
+/// Returns the digest's day as `yyyymmdd`.
+fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
+    let shifted = now_ms.saturating_sub(settings.day_begins_ms);
+    let stamp = Timestamp::from_millisecond(shifted).unwrap_or_default();
+    settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
+}
+
+fn checksum(things: &BTreeSet<String>, salt: Option<UtcMs>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for thing in things {
+        hasher.update(thing.as_bytes());
+        hasher.update(b"\n");
+    }
+    if let Some(now_ms) = salt {
+        hasher.update(&now_ms.to_le_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn message_id(settings: &DigestSettings, day: &str, checksum: Option<&str>) -> String {
+    let name = super::eml::slug(&settings.name);
+    let domain = super::eml::domain(settings);
+    match checksum {
+        Some(checksum) => format!("<gzette.{name}.{day}.{checksum}@{domain}>"),
+        None => format!("<gzette.{name}.{day}@{domain}>"),
+    }
+}

@@ -1,0 +1,70 @@
+//! Events by ten-minute slot, sparse.
+
+use std::ops::Range;
+
+/// Events by slot: sorted by slot, each slot once, none with zero events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    points: Vec<(i64, u64)>,
+}
+
+impl Series {
+    /// Returns the series of points that come in the order of their slots; equal slots are added up.
+    pub fn from_sorted(points: impl IntoIterator<Item = (i64, u64)>) -> Self {
+        let mut series = Self::default();
+        for (slot, events) in points.into_iter().filter(|&(_, events)| events > 0) {
+            match series.points.last_mut() {
+                Some(last) if last.0 == slot => last.1 = last.1.saturating_add(events),
+                _ => series.points.push((slot, events)),
+            }
+        }
+        series
+    }
+
+    /// Returns the series of points in any order.
+    pub fn from_unsorted(mut points: Vec<(i64, u64)>) -> Self {
+        points.sort_unstable();
+        Self::from_sorted(points)
+    }
+
+    /// Returns the points inside `slots`.
+    pub fn within(&self, slots: Range<i64>) -> &[(i64, u64)] {
+        let from = self.points.partition_point(|&(slot, _)| slot < slots.start);
+        let length = self.points[from..].partition_point(|&(slot, _)| slot < slots.end);
+        &self.points[from..from + length]
+    }
+
+    /// Returns the events inside `slots`.
+    pub fn sum(&self, slots: Range<i64>) -> u64 {
+        self.within(slots)
+            .iter()
+            .fold(0, |sum, &(_, events)| sum.saturating_add(events))
+    }
+
+    /// Returns the events of `number` stretches of `width` slots each, oldest first; the last one ends
+    /// before `end`.
+    pub fn stretches(&self, end: i64, width: i64, number: usize) -> Vec<u64> {
+        let start = end - width * number as i64;
+        let mut sums = vec![0_u64; number];
+        for &(slot, events) in self.within(start..end) {
+            let sum = &mut sums[((slot - start) / width) as usize];
+            *sum = sum.saturating_add(events);
+        }
+        sums
+    }
+
+    /// Returns the first slot inside `slots` that has events.
+    pub fn first_in(&self, slots: Range<i64>) -> Option<i64> {
+        self.within(slots).first().map(|&(slot, _)| slot)
+    }
+
+    /// Returns the last slot inside `slots` that has events.
+    pub fn last_in(&self, slots: Range<i64>) -> Option<i64> {
+        self.within(slots).last().map(|&(slot, _)| slot)
+    }
+
+    /// Returns all points.
+    pub fn points(&self) -> &[(i64, u64)] {
+        &self.points
+    }
+}

@@ -1,0 +1,205 @@
+//! The state of a group, and why.
+
+use super::baseline::{HISTORY_HOURS, hourly_limit, largest, mean, young_limit};
+use super::series::Series;
+use super::text::{count, duration};
+use super::windows::{DAY_SLOTS, HOUR_SLOTS, WEEK_SLOTS, Windows};
+use crate::model::{DAY_MS, SLOT_MS, UtcMs};
+
+/// Fewer events in an hour are never a spike, whatever the baseline: two after none is no news.
+pub const MIN_SPIKE_EVENTS: u64 = 10;
+/// What began less than so many hours before the judged hour has no baseline: its first rush is part of being new.
+const MIN_BASELINE_HOURS: i64 = 6;
+
+/// The state of a group (DESIGN: "Numbers").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupState {
+    /// Over its baseline in the current hour.
+    Spiking,
+    /// First seen in the window.
+    New,
+    /// Silent for `quiet_days`, and back.
+    Regressed,
+    /// Seen in the window, as usual.
+    Ongoing,
+    /// Not seen in the window.
+    Quiet,
+}
+
+/// What is known of a group's events.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupHistory<'a> {
+    /// Its events up to now, of the last weeks.
+    pub events: &'a Series,
+    /// The first and the last slot with events before those of `events`.
+    pub earlier: Option<(i64, i64)>,
+    /// Where the judged hour ends ([`Windows::hour_end`]).
+    pub hour_end: i64,
+    /// The first slot that the ledger has history for.
+    pub reach: Option<i64>,
+    /// Events of any level in the group's applications: without any, an absence of errors says nothing.
+    pub app_events: &'a Series,
+    /// After so many days without an event, a group that is back has regressed.
+    pub quiet_days: u32,
+    /// Now.
+    pub now_ms: UtcMs,
+}
+
+/// A state with its reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The state.
+    pub state: GroupState,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// For a spike: how many times its limit it is at.
+    pub factor: Option<f64>,
+}
+
+/// Returns the state of a group. Of several that apply, the first in the order of [`GroupState`].
+pub fn judge(history: &GroupHistory<'_>, windows: &Windows) -> Judgement {
+    let day = windows.day();
+    let Some(return_slot) = history.events.first_in(day.clone()) else {
+        return quiet(history);
+    };
+    let last_before = history
+        .events
+        .last_in(i64::MIN..day.start)
+        .or(history.earlier.map(|earlier| earlier.1));
+    let comeback = last_before.and_then(|last| comeback(history, last, return_slot));
+    let since = comeback.map_or_else(|| history.first_slot(), |_| Some(return_slot));
+    if let Some(spike) = since.and_then(|since| spike(history, windows, since)) {
+        return spike;
+    }
+    let events = history.events.sum(day.clone());
+    match (last_before, comeback) {
+        (None, _) => first_seen(history, windows, return_slot, events),
+        (_, Some(silence_ms)) => judgement(
+            GroupState::Regressed,
+            format!(
+                "back after {} without an event; {} since then",
+                duration(silence_ms),
+                count(events)
+            ),
+        ),
+        _ => ongoing(history, windows, events),
+    }
+}
+
+impl GroupHistory<'_> {
+    fn first_slot(&self) -> Option<i64> {
+        let first = self.events.points().first().map(|&(slot, _)| slot);
+        self.earlier.map(|earlier| earlier.0).or(first)
+    }
+}
+
+/// Returns how long the group was away, if that makes its return a regression.
+fn comeback(history: &GroupHistory<'_>, last_before: i64, return_slot: i64) -> Option<i64> {
+    let silence_ms = (return_slot - last_before) * SLOT_MS;
+    let long = silence_ms >= i64::from(history.quiet_days) * DAY_MS;
+    (long && history.app_events.sum(last_before + 1..return_slot) > 0).then_some(silence_ms)
+}
+
+/// Judges the hour that ends at `hour_end` against the hours since slot `since`, of the last week.
+fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Judgement> {
+    let hour_start = history.hour_end - HOUR_SLOTS;
+    let events = history.events.sum(hour_start..history.hour_end);
+    let age = hour_start - since;
+    if events < MIN_SPIKE_EVENTS || age < MIN_BASELINE_HOURS * HOUR_SLOTS {
+        return None;
+    }
+    let hours = history.events.stretches(hour_start, HOUR_SLOTS, HISTORY_HOURS);
+    let (limit, habit) = if age >= WEEK_SLOTS {
+        (
+            hourly_limit(&hours, hour_start),
+            format!("its usual hour has {}", rounded(mean(&hours))),
+        )
+    } else {
+        (
+            young_limit(&hours),
+            format!("its largest hour so far had {}", count(largest(&hours) as u64)),
+        )
+    };
+    // At least one below the floor, so that a spike is always over its limit.
+    let limit = limit.max((MIN_SPIKE_EVENTS - 1) as f64);
+    (events as f64 > limit).then(|| Judgement {
+        state: GroupState::Spiking,
+        reason: format!(
+            "{} in {}; its limit is {}, {habit}",
+            count(events),
+            hour_name(history.hour_end, windows),
+            count(limit.floor() as u64)
+        ),
+        factor: Some(events as f64 / limit),
+    })
+}
+
+fn first_seen(history: &GroupHistory<'_>, windows: &Windows, first: i64, events: u64) -> Judgement {
+    let has_history = history
+        .reach
+        .is_some_and(|reach| reach <= windows.day().start - DAY_SLOTS);
+    if !has_history {
+        let reason = format!(
+            "{} in the last 24 hours; first run: no history yet",
+            count(events)
+        );
+        return judgement(GroupState::Ongoing, reason);
+    }
+    let ago = duration(history.now_ms - first * SLOT_MS);
+    judgement(
+        GroupState::New,
+        format!("first seen {ago} ago; {} since then", count(events)),
+    )
+}
+
+fn ongoing(history: &GroupHistory<'_>, windows: &Windows, events: u64) -> Judgement {
+    let (_, yesterday, _) = windows.compare(history.reach, |slots| history.events.sum(slots));
+    let before = yesterday.map(|events| format!(", {} the day before", count(events)));
+    judgement(
+        GroupState::Ongoing,
+        format!(
+            "{} in the last 24 hours{}",
+            count(events),
+            before.unwrap_or_default()
+        ),
+    )
+}
+
+fn quiet(history: &GroupHistory<'_>) -> Judgement {
+    let last = history.events.points().last().map(|&(slot, _)| slot);
+    let reason = match last.or(history.earlier.map(|earlier| earlier.1)) {
+        Some(last) => format!("last seen {} ago", duration(history.now_ms - last * SLOT_MS)),
+        None => "not seen up to now".to_owned(),
+    };
+    judgement(GroupState::Quiet, reason)
+}
+
+fn judgement(state: GroupState, reason: String) -> Judgement {
+    Judgement {
+        state,
+        reason,
+        factor: None,
+    }
+}
+
+/// `the last hour`, or `the hour to 11:40 UTC` where later events have not come yet.
+fn hour_name(hour_end: i64, windows: &Windows) -> String {
+    if hour_end == windows.end() {
+        return "the last hour".to_owned();
+    }
+    let of_day = hour_end.rem_euclid(DAY_SLOTS);
+    format!(
+        "the hour to {:02}:{}0 UTC",
+        of_day / HOUR_SLOTS,
+        of_day % HOUR_SLOTS
+    )
+}
+
+fn rounded(number: f64) -> String {
+    if number >= 10.0 {
+        count(number.round() as u64)
+    } else {
+        format!("{number:.1}")
+    }
+}
