@@ -126,7 +126,7 @@ impl From<RunError> for Failure {
             RunError::Ledger(error) | RunError::Sync(SyncError::Ledger(error)) => error.into(),
             RunError::Ingest(error) => error.into(),
             RunError::NoSource(error) => error.into(),
-            RunError::Report(_) | RunError::Site { .. } | RunError::Sync(SyncError::Mirror(_)) => {
+            RunError::Report(_) | RunError::Site { .. } | RunError::Sync(_) => {
                 let failure = Self::failed(&error);
                 if failure.message.contains("No space left") {
                     failure.hint("make room on the disk and run again; the last state is whole")
