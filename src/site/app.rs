@@ -125,6 +125,7 @@ fn groups(site: &Site<'_>, app: &AppView) -> Markup {
                 caption: "Groups of this application", app: Some(&app.name), ..GroupList::default()
             }))
             (parts::more(app.groups.len() - shown.len(), "group"))
+            p.muted.more { "Counts are of this application; the small charts are of the whole group." }
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn page(site: &Site<'_>) -> Page {
             (card("attention", "Needs attention", &attention(site)))
             (card("over-time", "Errors over time", &over_time(site)))
             div.two {
-                (card("when", "When it happens", &chart::heat(&site.view.heat)))
+                (card("when", "When it happens", &when(site)))
                 (card("apps", "Applications", &apps(site)))
             }
             (card("top", "Top groups", &top(site)))
@@ -68,7 +68,9 @@ fn figures(site: &Site<'_>) -> Markup {
         },
         Figure {
             label: "Error rate",
-            value: html! { (format::share(figures.error_rate.now)) },
+            value: html! {
+                @if figures.events.now > 0.0 { (format::share(figures.error_rate.now)) } @else { "–" }
+            },
             side: html! { "of " (chart::short(figures.events.now.max(0.0) as u64)) " events" },
             notes: compared(&figures.error_rate, Unit::Points),
         },
@@ -99,11 +101,13 @@ fn newest(site: &Site<'_>) -> Figure {
     let lacking = all.objects_unread + all.objects_damaged;
     let newest = site.view.figures.newest_event_ms;
     let listed = html! {
-        @if failed == 0 { (sources) " listed" } @else { span.up { (failed) " of " (sources) " failed" } }
+        @if all.sources.is_empty() { "no sources" }
+        @else if failed == 0 { (sources) " listed" }
+        @else { span.up { (failed) " of " (sources) " failed" } }
     };
     let read = html! {
-        @if lacking == 0 { "every object read" }
-        @else { a href="ingest.html" { (format::counted(lacking, "object")) " not read whole" } }
+        @if lacking > 0 { a href="ingest.html" { (format::counted(lacking, "object")) " not read whole" } }
+        @else if all.objects_listed > 0 { "every object read" }
     };
     Figure {
         label: "Data through",
@@ -184,6 +188,15 @@ fn over_time(site: &Site<'_>) -> Markup {
         mark: None,
     };
     html! { (legend) (chart.render(HOUR_MS, 6 * HOUR_MS)) }
+}
+
+fn when(site: &Site<'_>) -> Markup {
+    let heat = &site.view.heat;
+    html! {
+        @if heat.cells.iter().flatten().all(|&events| events == 0) {
+            p.empty { "No errors in the last 28 days." }
+        } @else { (chart::heat(heat)) }
+    }
 }
 
 /// The applications in their colours; those beyond the colours are summed up.

@@ -181,6 +181,7 @@ fn an_empty_ledger_says_so_in_words() {
         "All quiet",
         "No errors in the last 24 hours.",
         "No errors in the last 7 days.",
+        "No errors in the last 28 days.",
         "no sources",
     ] {
         assert!(index.contains(words), "{words}");

@@ -72,6 +72,11 @@ try {
   await page.locator('[data-copy="find-command"]', { hasText: 'Copied' }).waitFor();
   const id = path.basename(new URL(page.url()).pathname, '.html');
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(`^gzette search --group ${id} --since (24h|14d)$`));
+
+  // Print: what the page says is there, the buttons are not.
+  await page.emulateMedia({ media: 'print' });
+  assert.equal(await page.locator('h1').isVisible(), true, 'the printed page is empty');
+  assert.equal(await page.locator('button:visible').count(), 0);
 } finally {
   await browser.close();
 }
