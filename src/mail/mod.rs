@@ -126,6 +126,17 @@ pub struct MailOptions {
     pub endpoint_url: Option<String>,
     /// The AWS profile of `ses`.
     pub profile: Option<String>,
+    /// Credentials in place of the standard chain's; for embedding, no configuration file holds them.
+    pub credentials: Option<SesCredentials>,
+}
+
+/// Fixed AWS credentials.
+#[derive(Clone)]
+pub struct SesCredentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: String,
 }
 
 /// Returns the transport that `setting` names, ready to send.
