@@ -1,8 +1,8 @@
 //! The digest from a view to a server, a folder or SES, with everything that can go wrong on the way.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -414,6 +414,21 @@ async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() 
 }
 
 #[tokio::test]
+async fn a_copy_of_a_mail_that_was_taken_without_an_answer_has_the_same_message_id() {
+    let server = SmtpServer::start(Script {
+        drops: 1,
+        takes_before_dropping: true,
+        ..Script::default()
+    });
+    let mut desk = Desk::plain(&server).await;
+    assert_eq!(desk.run(&["disk full"]).await.pending, 1);
+    assert_eq!(desk.resend().await.sent, 1);
+    let mails = server.mails();
+    assert_eq!(mails.len(), 2, "at least once, and here twice");
+    assert_eq!(mails[0].eml, mails[1].eml);
+}
+
+#[tokio::test]
 async fn a_server_that_asks_to_try_later_gets_the_mail_later() {
     let server = SmtpServer::start(Script {
         content_answers: vec![(451, "disk full here too"), (452, "still")],
@@ -624,15 +639,7 @@ async fn a_folder_that_cannot_be_written_is_said_with_its_path() {
 #[tokio::test]
 async fn ses_takes_the_same_bytes_and_says_why_it_does_not() {
     let endpoint = &servers::moto().endpoint;
-    let options = MailOptions {
-        region: Some("eu-central-1".to_owned()),
-        endpoint_url: Some(endpoint.clone()),
-        credentials: Some(SesCredentials {
-            access_key_id: "test".to_owned(),
-            secret_access_key: "test".to_owned(),
-        }),
-        ..MailOptions::default()
-    };
+    let options = ses_options(endpoint);
     let mut desk = Desk::at("ses", &options).await;
     let refused = desk.run(&["disk full"]).await.failures.remove(0);
     assert_eq!(refused.kind, MailErrorKind::Refused, "{refused}");
@@ -643,9 +650,52 @@ async fn ses_takes_the_same_bytes_and_says_why_it_does_not() {
         "{refused}"
     );
 
+    let written = desk
+        .ledger
+        .pending_mails("ops", MAX_ATTEMPTS)
+        .unwrap()
+        .remove(0)
+        .eml;
     verify_sender(endpoint, "gzette@example.com");
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.failures), (1, vec![]));
+    let taken = mails_of_moto(endpoint);
+    assert_eq!(taken.as_array().unwrap().len(), 1);
+    assert_eq!(taken[0]["source"], "gzette@example.com");
+    assert_eq!(taken[0]["raw_data"].as_str().unwrap().as_bytes(), written);
+    let to = &taken[0]["destinations"];
+    assert_eq!(
+        (&to[0], &to[1]),
+        (&"ops@example.com".into(), &"lead@example.com".into())
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_of_ses_that_is_not_there_is_a_matter_of_the_network() {
+    let options = MailOptions {
+        endpoint_url: Some(format!("http://127.0.0.1:{}", closed_port())),
+        ..ses_options("")
+    };
+    let failure = Desk::at("ses", &options)
+        .await
+        .run(&["x"])
+        .await
+        .failures
+        .remove(0);
+    assert_eq!(failure.kind, MailErrorKind::Network, "{failure}");
+    assert!(!failure.reason.contains('\n'));
+}
+
+fn ses_options(endpoint: &str) -> MailOptions {
+    MailOptions {
+        region: Some("eu-central-1".to_owned()),
+        endpoint_url: Some(endpoint.to_owned()),
+        credentials: Some(SesCredentials {
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+        }),
+        ..MailOptions::default()
+    }
 }
 
 /// Tells moto that the sender's address is verified, as an owner of an SES account does once.
@@ -654,11 +704,15 @@ fn verify_sender(endpoint: &str, address: &str) {
         ses = boto3.client('sesv2', region_name='eu-central-1', endpoint_url=sys.argv[1],\n\
             aws_access_key_id='test', aws_secret_access_key='test')\n\
         ses.create_email_identity(EmailIdentity=sys.argv[2])\n";
-    let status = Command::new(servers::tool("python3"))
-        .args(["-c", script, endpoint, address])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    python(servers::tool("python3"), &["-c", script, endpoint, address], b"");
+}
+
+/// Returns what moto was sent as raw mail.
+fn mails_of_moto(endpoint: &str) -> serde_json::Value {
+    let script = "import json, sys, urllib.request\n\
+        data = json.load(urllib.request.urlopen(sys.argv[1] + '/moto-api/data.json'))\n\
+        json.dump(data['ses']['RawMessage'], sys.stdout)\n";
+    serde_json::from_slice(&python("python3", &["-c", script, endpoint], b"")).unwrap()
 }
 
 /// Parses a mail with Python's `email`, a reader that shares no code with the writer.
@@ -670,14 +724,19 @@ fn parse_with_python(eml: &[u8]) -> serde_json::Value {
         json.dump({'headers': [[n, str(v)] for n, v in mail.items()], 'type': mail.get_content_type(),\n\
             'parts': [{'type': p.get_content_type(), 'text': p.get_content().replace('\\r\\n', '\\n').strip()} for p in mail.iter_parts()],\n\
             'defects': defects}, sys.stdout)\n";
-    let mut python = Command::new(Path::new("python3"))
-        .args(["-c", script])
+    serde_json::from_slice(&python("python3", &["-c", script], eml)).unwrap()
+}
+
+/// Runs Python with `input` and returns its output.
+fn python(program: impl AsRef<OsStr>, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    python.stdin.take().unwrap().write_all(eml).unwrap();
-    let output = python.wait_with_output().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    serde_json::from_slice(&output.stdout).unwrap()
+    output.stdout
 }

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) content_answers: Vec<(u16, &'static str)>,
     /// Breaks off after this many contents instead of answering.
     pub(crate) drops: usize,
+    /// Takes the mails whose contents it does not answer.
+    pub(crate) takes_before_dropping: bool,
     /// Takes connections and never says a word.
     pub(crate) silent: bool,
 }
@@ -301,24 +303,17 @@ impl Handler for Desk {
     }
 
     fn mail(&mut self, _ip: IpAddr, _domain: &str, from: &str) -> Response {
-        self.current.from = from.to_owned();
+        from.clone_into(&mut self.current.from);
         OK
     }
 
     fn rcpt(&mut self, to: &str) -> Response {
-        match self
-            .shared
-            .script
-            .refuse
-            .iter()
-            .find(|(address, _, _)| *address == to)
-        {
-            Some(&(_, code, text)) => Response::custom(code, text.to_owned()),
-            None => {
-                self.current.to.push(to.to_owned());
-                OK
-            }
+        let mut refusals = self.shared.script.refuse.iter();
+        if let Some(&(_, code, text)) = refusals.find(|(address, _, _)| *address == to) {
+            return Response::custom(code, text.to_owned());
         }
+        self.current.to.push(to.to_owned());
+        OK
     }
 
     fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -331,7 +326,9 @@ impl Handler for Desk {
         let number = self.shared.contents.fetch_add(1, Ordering::SeqCst);
         if number < script.drops {
             self.dropping.store(true, Ordering::SeqCst);
-            return OK;
+            if !script.takes_before_dropping {
+                return OK;
+            }
         }
         if let Some(&(code, text)) = script.content_answers.get(number) {
             // After an error mailin would go on reading content.
