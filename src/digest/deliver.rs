@@ -21,7 +21,7 @@ pub struct Delivery {
     pub pending: usize,
     /// Mails given up in this run, by Message-ID.
     pub given_up: Vec<String>,
-    /// Recipients who will not have a mail that others have.
+    /// Recipients who were refused a mail that others have; those with `again` get it with a later try.
     pub refused: Vec<Refusal>,
     /// Why mails wait or were given up.
     pub failures: Vec<MailError>,

@@ -340,7 +340,7 @@ fn nothing_of_a_log_becomes_a_header_or_markup_or_moves_the_text() {
         mail.subject.contains("Bcc: evil@example.org"),
         "shown, not obeyed"
     );
-    assert!(mail.text.contains(r"\u{202e}gpj.exe\u{1b}[2J\u{0}"));
+    assert!(mail.text.contains("‹U+202E›gpj.exe‹ESC›[2J‹NUL›"));
     assert!(!mail.html.contains("<script"));
     assert!(mail.html.contains("&lt;script&gt;"));
 

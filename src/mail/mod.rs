@@ -126,6 +126,17 @@ pub struct MailOptions {
     pub endpoint_url: Option<String>,
     /// The AWS profile of `ses`.
     pub profile: Option<String>,
+    /// Credentials in place of the standard chain's; for embedding, no configuration file holds them.
+    pub credentials: Option<SesCredentials>,
+}
+
+/// Fixed AWS credentials.
+#[derive(Clone)]
+pub struct SesCredentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret_access_key: String,
 }
 
 /// Returns the transport that `setting` names, ready to send.
@@ -170,7 +181,7 @@ pub(crate) fn visible(text: &str, max_chars: usize) -> String {
             continue;
         }
         let shown = if is_hidden(character) {
-            character.escape_unicode().to_string()
+            spelled_out(character)
         } else {
             character.to_string()
         };
@@ -186,6 +197,18 @@ pub(crate) fn visible(text: &str, max_chars: usize) -> String {
         chars_left -= wanted;
     }
     out
+}
+
+/// Returns `‹ESC›` for a control character of ASCII, `‹U+202E›` for another; as the site writes them.
+fn spelled_out(character: char) -> String {
+    const NAMES: &str = "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI \
+        DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US";
+    let code = character as usize;
+    match NAMES.split(' ').nth(code) {
+        Some(name) => format!("‹{name}›"),
+        None if code == 0x7f => "‹DEL›".to_owned(),
+        None => format!("‹U+{code:04X}›"),
+    }
 }
 
 /// Returns whether a character has no shape of its own or moves others: controls, the bidirectional

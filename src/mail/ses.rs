@@ -8,6 +8,7 @@ use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::config::Credentials;
 use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
@@ -47,6 +48,10 @@ impl SesTransport {
         }
         if let Some(url) = &options.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if let Some(keys) = &options.credentials {
+            let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
+            loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "gzette"));
         }
         let shared = loader.load().await;
         let place = match shared.region() {

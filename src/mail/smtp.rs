@@ -25,6 +25,9 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// 4.5.3.2.6, asks for 10 minutes; a run comes every 10 minutes, and the fixed Message-ID marks a copy.
 const CONTENT_LIMIT: Duration = Duration::from_mins(2);
 
+/// How long to wait for the answer to QUIT, which changes nothing any more.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
+
 /// Sends mails through an SMTP server, one connection a mail.
 #[derive(Clone)]
 pub struct SmtpTransport {
@@ -63,8 +66,7 @@ impl SmtpTransport {
     fn submit(&self, from: Address, to: Vec<Address>, eml: &[u8]) -> Result<Receipt, MailError> {
         let mut connection = self.connect()?;
         let receipt = self.transact(&mut connection, from, to, eml);
-        // The answer to QUIT is of no use; whatever was taken is taken.
-        let _ = connection.set_timeout(Some(self.command_limit));
+        let _ = connection.set_timeout(Some(self.command_limit.min(GOODBYE_LIMIT)));
         connection.abort();
         receipt
     }
@@ -224,7 +226,7 @@ fn spoken(error: &LettreError) -> String {
     match (error.status(), cause) {
         (Some(code), Some(cause)) => format!("{code} {cause}"),
         (Some(code), None) => code.to_string(),
-        (None, _) if error.is_timeout() => "no answer in time".to_owned(),
+        (None, _) if is_timeout(error) => "no answer in time".to_owned(),
         // lettre's words for a connection that ended before a whole answer.
         (None, Some(cause)) if error.is_response() && cause == "incomplete response" => {
             "the server broke off the connection".to_owned()
@@ -232,6 +234,12 @@ fn spoken(error: &LettreError) -> String {
         (None, Some(cause)) => cause,
         (None, None) => error.to_string(),
     }
+}
+
+/// A socket's time limit shows as `TimedOut` while connecting and as `WouldBlock` while reading on Unix.
+fn is_timeout(error: &LettreError) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock))
 }
 
 fn refusals(refused: &[Refusal]) -> String {

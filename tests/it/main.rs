@@ -1,9 +1,10 @@
 //! The integration tests: one binary, a module a feature.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod decode;
+mod digest;
 mod servers;
 mod site;
-mod sync;
+mod smtp;
 mod store;
-
-mod decode;
+mod sync;
