@@ -2,10 +2,7 @@
 //! (about 1 GB) by default, 5 % of them errors with traces of 1 to 8 KB, in 48 objects of three applications
 //! and four days; the same on every machine.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a program for developers, with one line to say"
-)]
+#![expect(clippy::print_stdout, reason = "a program for developers, with one line to say")]
 
 use std::fs;
 use std::io::Write;
@@ -26,13 +23,8 @@ const START_MS: i64 = 1_767_571_200_000;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let dir = PathBuf::from(
-        args.next()
-            .expect("usage: cargo bench --bench corpus -- DIR [LINES]"),
-    );
-    let lines: u64 = args
-        .next()
-        .map_or(2_000_000, |lines| lines.parse().expect("LINES is a number"));
+    let dir = PathBuf::from(args.next().expect("usage: cargo bench --bench corpus -- DIR [LINES]"));
+    let lines: u64 = args.next().map_or(2_000_000, |lines| lines.parse().expect("LINES is a number"));
     let bytes: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2)
             .map(|half| {
@@ -45,10 +37,7 @@ fn main() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a writer failed"))
-            .sum()
+        threads.into_iter().map(|thread| thread.join().expect("a writer failed")).sum()
     });
     println!(
         "{OBJECTS} objects, {} lines, {bytes} raw bytes in {}",
@@ -81,18 +70,11 @@ fn write_object(dir: &std::path::Path, number: u64, lines: u64) -> u64 {
         }
         if text.len() > 1 << 16 {
             bytes += text.len() as u64;
-            encoder
-                .write_all(text.as_bytes())
-                .expect("the object can be written");
+            encoder.write_all(text.as_bytes()).expect("the object can be written");
             text.clear();
         }
     }
-    encoder
-        .write_all(text.as_bytes())
-        .expect("the object can be written");
-    encoder
-        .finish()
-        .and_then(|mut file| file.flush())
-        .expect("the object can be written");
+    encoder.write_all(text.as_bytes()).expect("the object can be written");
+    encoder.finish().and_then(|mut file| file.flush()).expect("the object can be written");
     bytes + text.len() as u64
 }

@@ -37,8 +37,17 @@ pub const SECTIONS: [Section; 4] = [
         header: "[[source]]",
         name: "source",
         keys: &[
-            "name", "url", "layout", "timezone", "look_back_days", "backfill_days", "format", "region", "endpoint_url",
-            "profile", "path_style",
+            "name",
+            "url",
+            "layout",
+            "timezone",
+            "look_back_days",
+            "backfill_days",
+            "format",
+            "region",
+            "endpoint_url",
+            "profile",
+            "path_style",
         ],
     },
     Section {
@@ -240,7 +249,11 @@ impl Config {
         check_names("digests", raw.digest.iter().map(|digest| digest.name.as_str()))?;
         Ok(Self {
             state_dir: dir.join(raw.state_dir),
-            sources: raw.source.into_iter().map(|source| checked_source(source, dir)).collect::<Result<_, _>>()?,
+            sources: raw
+                .source
+                .into_iter()
+                .map(|source| checked_source(source, dir))
+                .collect::<Result<_, _>>()?,
             site: checked_site(raw.site, dir)?,
             digests: raw.digest.into_iter().map(checked_digest).collect::<Result<_, _>>()?,
         })
@@ -252,7 +265,9 @@ fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<(
     let mut seen = BTreeSet::new();
     for name in names {
         if name.is_empty() || name.chars().any(char::is_control) {
-            return Err(Failure::usage(format!("one of the {what} has a `name` that is empty or cannot be shown")));
+            return Err(Failure::usage(format!(
+                "one of the {what} has a `name` that is empty or cannot be shown"
+            )));
         }
         if !seen.insert(name) {
             return Err(Failure::usage(format!("two {what} are named `{name}`")));
@@ -269,10 +284,12 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
     })?;
     let format = match &raw.format {
         None => None,
-        Some(name) => Some(Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-            let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
-            wrong(format!("`format = \"{name}\"` is not known; one of {}", known.join(", ")))
-        })?),
+        Some(name) => {
+            Some(Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+                let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+                wrong(format!("`format = \"{name}\"` is not known; one of {}", known.join(", ")))
+            })?)
+        }
     };
     let (url, location) = checked_place(&raw.url, dir).map_err(|what| wrong(format!("`url`: {what}")))?;
     Ok(Source {
@@ -377,7 +394,8 @@ fn check_table(text: &str, section: &Section, table: &DeTable<'_>) -> Result<(),
     let Some(first) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
     let key = first.get_ref().escape_debug();
     let place = if section.header.is_empty() { String::new() } else { format!(" in `{}`", section.header) };
-    let failure = Failure::usage(format!("line {}: unknown key `{key}`{place}", line_at(text, first.span().start)));
+    let failure =
+        Failure::usage(format!("line {}: unknown key `{key}`{place}", line_at(text, first.span().start)));
     Err(match nearest(first.get_ref(), section.keys) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint(format!("known keys: {}", section.keys.join(", "))),
@@ -465,11 +483,16 @@ mod tests {
         let source = "[[source]]\nname = 'a'\nurl = 'x'\n";
         for (text, message, hint) in [
             ("state_dri = 'x'", "line 1: unknown key `state_dri`", "did you mean `state_dir`?"),
-            ("lookback_days = 3", "line 4: unknown key `lookback_days` in `[[source]]`", "did you mean `look_back_days`?"),
+            (
+                "lookback_days = 3",
+                "line 4: unknown key `lookback_days` in `[[source]]`",
+                "did you mean `look_back_days`?",
+            ),
             ("[site]\nqqq = 1", "line 5: unknown key `qqq` in `[site]`", "known keys: dir, title,"),
             ("digest = [{ nam = 'x' }]", "line 1: unknown key `nam` in `[[digest]]`", "did you mean `name`?"),
         ] {
-            let text = if message.starts_with("line 1") { text.to_owned() } else { format!("{source}{text}") };
+            let text =
+                if message.starts_with("line 1") { text.to_owned() } else { format!("{source}{text}") };
             let failure = parse(&text).unwrap_err();
             assert_eq!(failure.message, message);
             assert!(failure.hint.unwrap().starts_with(hint), "{text}");
@@ -485,11 +508,17 @@ mod tests {
             ("state_dir = ", "line 1: string values must be quoted, expected literal string"),
             ("[[source]]\nname = 3", "line 2: invalid type: integer `3`, expected a string"),
             ("[[source]]\nurl = 'x'", "line 1: missing field `name`"),
-            ("[[source]]\nname='a'\nurl='x'\ntimezone='Mars'", "source `a`: `timezone = \"Mars\"` is no IANA zone"),
+            (
+                "[[source]]\nname='a'\nurl='x'\ntimezone='Mars'",
+                "source `a`: `timezone = \"Mars\"` is no IANA zone",
+            ),
             ("[[source]]\nname='a'\nurl='s3://'", "source `a`: `url`: `s3://` names no bucket"),
             ("[[source]]\nname='a'\nurl=''", "source `a`: `url`: it is empty"),
             ("[[source]]\nname='a'\nurl='http://x'", "is neither `s3://bucket/prefix/` nor a folder"),
-            ("[[source]]\nname='a'\nurl='x'\nendpoint_url='x:9'", "`endpoint_url = \"x:9\"` does not begin with"),
+            (
+                "[[source]]\nname='a'\nurl='x'\nendpoint_url='x:9'",
+                "`endpoint_url = \"x:9\"` does not begin with",
+            ),
             ("[[source]]\nname='a'\nurl='x'\n[[source]]\nname='a'\nurl='y'", "two sources are named `a`"),
             (&format!("{source}{digest}{digest}"), "two digests are named `d`"),
             (&format!("{source}{digest}when = 'never'"), "digest `d`: `when = \"never\"` is not known"),

@@ -64,7 +64,8 @@ impl From<LedgerError> for Failure {
         if matches!(error, LedgerError::TooNew { .. }) {
             failure.hint("install the newer gzette, or use another state directory")
         } else if text.contains("disk is full") || text.contains("disk I/O") {
-            failure.hint("make room on the disk of the state directory and run again; the last state is whole")
+            failure
+                .hint("make room on the disk of the state directory and run again; the last state is whole")
         } else {
             failure
         }
@@ -76,7 +77,8 @@ impl From<IndexError> for Failure {
         let text = error.to_string();
         let failure = Self::failed(&text);
         if text.contains("No space left") || text.contains("StorageFull") {
-            failure.hint("make room on the disk of the state directory and run again; the last state is whole")
+            failure
+                .hint("make room on the disk of the state directory and run again; the last state is whole")
         } else {
             failure.hint("`gzette ingest` rebuilds the index from the mirror if its folder is removed")
         }
@@ -114,8 +116,12 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         let failure = Self::failed(&error);
         match error {
-            LockError::Held { .. } => failure.hint("it ends by itself; the next scheduled run goes on where it stopped"),
-            LockError::Io { .. } => failure.hint("`state_dir` in gzette.toml names it; check its permissions and free space"),
+            LockError::Held { .. } => {
+                failure.hint("it ends by itself; the next scheduled run goes on where it stopped")
+            }
+            LockError::Io { .. } => {
+                failure.hint("`state_dir` in gzette.toml names it; check its permissions and free space")
+            }
         }
     }
 }
@@ -166,10 +172,16 @@ pub fn store_hint(kind: StoreErrorKind) -> Option<&'static str> {
         StoreErrorKind::Credentials => {
             "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`"
         }
-        StoreErrorKind::Denied => "the role needs s3:ListBucket on the bucket and s3:GetObject on the objects",
+        StoreErrorKind::Denied => {
+            "the role needs s3:ListBucket on the bucket and s3:GetObject on the objects"
+        }
         StoreErrorKind::Network => "check the network, AWS_REGION and AWS_ENDPOINT_URL; nothing was changed",
-        StoreErrorKind::Config => "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` of the source",
+        StoreErrorKind::Config => {
+            "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` of the source"
+        }
         StoreErrorKind::Archived => "restore the object from its archive tier; the next run reads it",
-        StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Odd | StoreErrorKind::Local => return None,
+        StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Odd | StoreErrorKind::Local => {
+            return None;
+        }
     })
 }

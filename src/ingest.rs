@@ -112,10 +112,7 @@ pub fn ingest(
         commit_batch(ledger, &reader, pending, &uuid, now_ms, &mut report)?;
     }
     if report.batches > 0 {
-        index.writer()?.merge_if_many(&Payload {
-            batch: ledger.last_batch()?,
-            uuid,
-        })?;
+        index.writer()?.merge_if_many(&Payload { batch: ledger.last_batch()?, uuid })?;
     }
     Ok(report)
 }
@@ -129,13 +126,7 @@ fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), Ingest
     }
     let index = Index::create(dir)?;
     let uuid = index.new_uuid();
-    index.writer()?.commit(
-        &Segments::default(),
-        &Payload {
-            batch: 0,
-            uuid: uuid.clone(),
-        },
-    )?;
+    index.writer()?.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.clone() })?;
     // Only now: a crash before this leaves an index that is not the ledger's, and is made again.
     ledger.set_fact(INDEX_UUID, &uuid)?;
     Ok((index, uuid))
@@ -149,15 +140,8 @@ fn reconcile(
     report: &mut IngestReport,
 ) -> Result<(), IngestError> {
     let last_batch = ledger.last_batch()?;
-    let payload = Payload {
-        batch: last_batch,
-        uuid: uuid.to_owned(),
-    };
-    if reader
-        .index
-        .payload()
-        .is_some_and(|found| found.batch == last_batch)
-    {
+    let payload = Payload { batch: last_batch, uuid: uuid.to_owned() };
+    if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
         return Ok(());
     }
     let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
@@ -171,25 +155,16 @@ fn reconcile(
     }
     let mut writer = reader.index.writer()?;
     if !held.is_empty() {
-        held.keys()
-            .for_each(|&generation| writer.delete_generation(generation));
+        for &generation in held.keys() {
+            writer.delete_generation(generation);
+        }
         // The batch stays behind until the lacking ones are in.
-        writer.commit(
-            &Segments::default(),
-            &Payload {
-                batch: 0,
-                uuid: uuid.to_owned(),
-            },
-        )?;
+        writer.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.to_owned() })?;
     }
     report.reindexed = lacking.len() as u64;
     let segments = Segments::default();
     let read = reader.read(lacking, &segments, Keep::BlocksOnly)?;
-    report.unreadable.extend(
-        read.failed
-            .into_iter()
-            .map(|(object, reason)| (object.key, reason)),
-    );
+    report.unreadable.extend(read.failed.into_iter().map(|(object, reason)| (object.key, reason)));
     if read.left == 0 {
         writer.commit(&segments, &payload)?;
     }
@@ -212,9 +187,7 @@ fn commit_batch(
     let batch = ledger.last_batch()? + 1;
     let segments = Segments::default();
     let objects = pending.into_iter().map(|object| (object, batch)).collect();
-    let Read {
-        mut items, failed, ..
-    } = reader.read(objects, &segments, Keep::Partials)?;
+    let Read { mut items, failed, .. } = reader.read(objects, &segments, Keep::Partials)?;
     for (object, reason) in failed {
         ledger.fetch_again(object.object_id, &reason)?;
         report.unreadable.push((object.key, reason));
@@ -225,26 +198,17 @@ fn commit_batch(
     items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
     let committed = ledger.commit_batch(&items, PARSER_VERSION, now_ms)?;
     let mut writer = reader.index.writer()?;
-    committed
-        .replaced
-        .iter()
-        .for_each(|object| writer.delete_generation(object.generation));
-    writer.commit(
-        &segments,
-        &Payload {
-            batch: committed.batch,
-            uuid: uuid.to_owned(),
-        },
-    )?;
+    committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
+    writer.commit(&segments, &Payload { batch: committed.batch, uuid: uuid.to_owned() })?;
     for object in &committed.replaced {
         // A file that cannot be removed costs space, nothing else.
-        let _ = reader
-            .mirror
-            .remove(&object.source, &object.key, object.generation);
+        let _ = reader.mirror.remove(&object.source, &object.key, object.generation);
     }
     report.batches += 1;
     report.new_groups += committed.new_groups;
-    items.iter().for_each(|item| report.add(&item.partial));
+    for item in &items {
+        report.add(&item.partial);
+    }
     Ok(())
 }
 
@@ -310,10 +274,8 @@ impl Reader<'_> {
         segments: &Segments,
         keep: Keep,
     ) -> Result<Read, IngestError> {
-        let workers = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(MAX_WORKERS)
-            .min(objects.len());
+        let workers =
+            std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(objects.len());
         let work = Work {
             queue: Mutex::new(objects.into()),
             read: Mutex::default(),
@@ -321,19 +283,14 @@ impl Reader<'_> {
             held_bytes: AtomicU64::new(0),
         };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers)
-                .map(|_| scope.spawn(|| self.work(&work, segments)))
-                .collect();
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work, segments))).collect();
             threads.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             })
         })?;
         let left = lock(&work.queue).len();
-        Ok(Read {
-            left,
-            ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner)
-        })
+        Ok(Read { left, ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner) })
     }
 
     fn work(&self, work: &Work, segments: &Segments) -> Result<(), IngestError> {

@@ -5,8 +5,8 @@
 //! the table, ARCHITECTURE.md says why):
 //!
 //! - words: [`model`];
-//! - core, values in and values out: [`decode`], [`parse`], [`group`], [`query`], [`words`], [`partial`],
-//!   [`plan`], [`stats`];
+//! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
+//!   [`partial`], [`plan`], [`stats`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
 //!   [`verify`], [`run`];
@@ -16,6 +16,7 @@ pub mod model;
 
 pub mod decode;
 pub mod group;
+pub mod human;
 pub mod parse;
 pub mod partial;
 pub mod plan;

@@ -81,18 +81,10 @@ impl Mirror {
         let temporary = self.dir.join(TEMPORARY);
         create_durably(&temporary)?;
         create_durably(folder)?;
-        let mut file = named(
-            tempfile::NamedTempFile::new_in(&temporary),
-            "create in",
-            &temporary,
-        )?;
+        let mut file = named(tempfile::NamedTempFile::new_in(&temporary), "create in", &temporary)?;
         named(file.write_all(bytes), "write", &path)?;
         named(file.as_file().sync_all(), "sync", &path)?;
-        named(
-            file.persist(&path).map_err(|error| error.error),
-            "rename to",
-            &path,
-        )?;
+        named(file.persist(&path).map_err(|error| error.error), "rename to", &path)?;
         sync_folder(folder)
     }
 
@@ -103,10 +95,7 @@ impl Mirror {
     }
 
     /// Maps one version of an object into memory.
-    #[expect(
-        unsafe_code,
-        reason = "a memory map is unsafe by nature; this is the only one"
-    )]
+    #[expect(unsafe_code, reason = "a memory map is unsafe by nature; this is the only one")]
     pub fn map(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Mmap> {
         let file = self.open(source, key, generation)?;
         // SAFETY: gzette writes mirrored files under another name, never changes them after the rename and removes
@@ -145,11 +134,7 @@ impl Mirror {
 }
 
 fn encode_key(key: &str) -> String {
-    let encoded: Vec<String> = key
-        .split('/')
-        .take(MAX_SEGMENTS + 1)
-        .map(encode_segment)
-        .collect();
+    let encoded: Vec<String> = key.split('/').take(MAX_SEGMENTS + 1).map(encode_segment).collect();
     let bytes: usize = encoded.iter().map(|segment| segment.len() + 1).sum();
     if encoded.len() > MAX_SEGMENTS || bytes > MAX_KEY_BYTES {
         return format!("%k{}", blake3::hash(key.as_bytes()));
@@ -186,16 +171,8 @@ fn create_durably(folder: &Path) -> io::Result<()> {
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    named(
-        File::open(folder).and_then(|folder| folder.sync_all()),
-        "sync",
-        folder,
-    )
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    named(File::open(folder).and_then(|folder| folder.sync_all()), "sync", folder)
 }
 
 /// Says in the error what was tried with which path; the kind stays.

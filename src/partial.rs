@@ -121,11 +121,8 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     day: Option<Day>,
     mut on_block: impl FnMut(Block) -> Result<(), E>,
 ) -> Result<Partial, E> {
-    let decoder = Hashing {
-        inner: Decoder::new(reader, &settings.limits),
-        hasher: blake3::Hasher::new(),
-        bytes: 0,
-    };
+    let decoder =
+        Hashing { inner: Decoder::new(reader, &settings.limits), hasher: blake3::Hasher::new(), bytes: 0 };
     let mut lines = Lines::new(decoder, settings.limits.max_line_bytes);
     let mut parser = Parser::new(&settings.parse, day);
     let mut builder = Builder::new(day_start_ms(day, &settings.parse));
@@ -273,10 +270,7 @@ impl Builder {
                 line: line.number,
                 level: event.level,
                 message: event.message.text().into_owned(),
-                trace: event
-                    .trace
-                    .map(|trace| trace.text().into_owned())
-                    .unwrap_or_default(),
+                trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
                 raw: line.bytes[..line.bytes.len().min(SAMPLE_BYTES)].to_vec(),
             });
         } else {
@@ -291,8 +285,7 @@ impl Builder {
         let room = SAMPLE_BYTES.saturating_sub(open.raw.len() + 1);
         if room > 0 {
             open.raw.push(b'\n');
-            open.raw
-                .extend_from_slice(&line.bytes[..line.bytes.len().min(room)]);
+            open.raw.extend_from_slice(&line.bytes[..line.bytes.len().min(room)]);
         }
     }
 
@@ -300,23 +293,11 @@ impl Builder {
         let Some(open) = self.open.take() else { return };
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
         let group = crate::group::group(&open.message, trace);
-        *self
-            .group_counts
-            .entry((group.id, open.level, Slot::of(open.time_ms)))
-            .or_default() += 1;
-        let sample = Sample {
-            time_ms: open.time_ms,
-            line: open.line,
-            raw: open.raw,
-        };
+        *self.group_counts.entry((group.id, open.level, Slot::of(open.time_ms))).or_default() += 1;
+        let sample = Sample { time_ms: open.time_ms, line: open.line, raw: open.raw };
         match self.sightings.entry(group.id) {
             Entry::Vacant(entry) => {
-                entry.insert(Sighting {
-                    group,
-                    events: 1,
-                    first: sample.clone(),
-                    last: sample,
-                });
+                entry.insert(Sighting { group, events: 1, first: sample.clone(), last: sample });
             }
             Entry::Occupied(mut entry) => entry.get_mut().add(sample),
         }
@@ -324,21 +305,14 @@ impl Builder {
 
     fn finish(mut self) -> Partial {
         self.close_error();
-        let plain = self.counts.into_iter().map(|((level, slot), events)| Count {
-            group: None,
+        let plain =
+            self.counts.into_iter().map(|((level, slot), events)| Count { group: None, level, slot, events });
+        let grouped = self.group_counts.into_iter().map(|((group, level, slot), events)| Count {
+            group: Some(group),
             level,
             slot,
             events,
         });
-        let grouped = self
-            .group_counts
-            .into_iter()
-            .map(|((group, level, slot), events)| Count {
-                group: Some(group),
-                level,
-                slot,
-                events,
-            });
         let mut counts: Vec<_> = plain.chain(grouped).collect();
         counts.sort_unstable();
         let mut sightings: Vec<_> = self.sightings.into_values().collect();

@@ -85,10 +85,8 @@ pub async fn publish(
 ) -> Result<PublishReport, PublishError> {
     let there = ledger.published(&target.name)?;
     let plan = plan(files, &there)?;
-    let mut report = PublishReport {
-        unchanged: (files.len() - plan.put.len()) as u64,
-        ..PublishReport::default()
-    };
+    let mut report =
+        PublishReport { unchanged: (files.len() - plan.put.len()) as u64, ..PublishReport::default() };
     let paths: Vec<&str> = plan.put.iter().map(|file| file.path).collect();
     ledger.begin_publish(&target.name, &paths, now_ms)?;
     for stage in plan.put.chunk_by(|a, b| stage_of(a) == stage_of(b)) {
@@ -128,10 +126,7 @@ fn plan<'a>(
     let mut put: Vec<SiteFile<'a>> = files.iter().filter(same).copied().collect();
     put.sort_by_key(stage_of);
     let gone = there.keys().filter(|path| !paths.contains(path.as_str()));
-    Ok(Plan {
-        put,
-        delete: gone.cloned().collect(),
-    })
+    Ok(Plan { put, delete: gone.cloned().collect() })
 }
 
 /// Returns when a file's turn is: what pages need, pages, the first page.
@@ -201,11 +196,7 @@ fn put_one(
         content_encoding: compress.then(|| "gzip".to_owned()),
         cache_control: Some(if file.immutable { KEEP } else { ASK }.to_owned()),
     };
-    let body = if compress {
-        gzipped(file.bytes)
-    } else {
-        file.bytes.to_vec()
-    };
+    let body = if compress { gzipped(file.bytes) } else { file.bytes.to_vec() };
     async move { (number, store.put(&key, body, &options).await) }
 }
 
@@ -321,14 +312,8 @@ mod tests {
         for name in ["app.1f3a9c0d.js", "site-0123456789abcdef.css"] {
             assert!(is_hashed(name), "{name}");
         }
-        for name in [
-            "app.js",
-            "deadbeef.js",
-            "g-deadbeef.html",
-            "app.1f3a9c0.js",
-            "data.2024010a-x.js",
-            "x",
-        ] {
+        for name in ["app.js", "deadbeef.js", "g-deadbeef.html", "app.1f3a9c0.js", "data.2024010a-x.js", "x"]
+        {
             assert!(!is_hashed(name), "{name}");
         }
     }

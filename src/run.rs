@@ -219,7 +219,8 @@ impl Pipeline<'_> {
         let view = self.view(ledger)?;
         let files = site::render(&view, &self.site_settings());
         let dir = &self.settings.site_dir;
-        let written = site::write(dir, &files).map_err(|source| RunError::Site { dir: dir.clone(), source })?;
+        let written =
+            site::write(dir, &files).map_err(|source| RunError::Site { dir: dir.clone(), source })?;
         self.observer.rendered(&view, &written);
         Ok((view, files))
     }
@@ -227,7 +228,13 @@ impl Pipeline<'_> {
     /// Works out what the pages and mails say.
     pub fn view(&self, ledger: &Ledger) -> Result<View, RunError> {
         let mut settings = ReportSettings::default();
-        settings.parse = self.settings.ingest.sources.iter().map(|(name, read)| (name.clone(), read.parse.clone())).collect();
+        settings.parse = self
+            .settings
+            .ingest
+            .sources
+            .iter()
+            .map(|(name, read)| (name.clone(), read.parse.clone()))
+            .collect();
         Ok(report::build(ledger, self.now_ms, &settings)?)
     }
 
@@ -256,7 +263,8 @@ impl Pipeline<'_> {
         let mut is_complete = true;
         for plan in &self.settings.digests {
             let result = runtime.block_on(async {
-                let transport = mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
+                let transport =
+                    mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
                 digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
             });
             is_complete &= result.as_ref().is_ok_and(Delivery::is_complete);
@@ -290,11 +298,7 @@ impl Summary {
 
 impl DigestPlan {
     /// Returns the plan of a mail; wrong addresses and transports are found here.
-    pub fn new(
-        settings: DigestSettings,
-        transport: &str,
-        options: MailOptions,
-    ) -> Result<Self, DigestError> {
+    pub fn new(settings: DigestSettings, transport: &str, options: MailOptions) -> Result<Self, DigestError> {
         settings.check()?;
         Ok(Self { settings, transport: transport.parse()?, options })
     }

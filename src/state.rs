@@ -81,7 +81,8 @@ impl State {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = (&file).take(200).read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() { "it has not said who it is" } else { holder.trim() };
+                let holder =
+                    if holder.trim().is_empty() { "it has not said who it is" } else { holder.trim() };
                 return Err(LockError::Held { dir: self.dir.clone(), holder: holder.to_owned() });
             }
         }
@@ -101,7 +102,10 @@ mod tests {
         let state = State::new(dir.path().join("state"));
         let first = state.lock("gzette run since 12:00").unwrap();
         let second = state.lock("gzette ingest").unwrap_err().to_string();
-        assert!(second.contains(&format!("process {}, gzette run since 12:00", std::process::id())), "{second}");
+        assert!(
+            second.contains(&format!("process {}, gzette run since 12:00", std::process::id())),
+            "{second}"
+        );
         drop(first);
         state.lock("gzette ingest").unwrap();
     }

@@ -23,11 +23,15 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// Results could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the results: {0}")]
+pub struct OutputError(#[from] pub io::Error);
+
 /// The user's side of a command.
 pub struct Ui {
     verbosity: Verbosity,
     wants_colour: bool,
-    colour: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     out: Mutex<BufWriter<Stdout>>,
@@ -40,7 +44,6 @@ impl Ui {
         Self {
             verbosity,
             wants_colour: !no_colour,
-            colour: stdout_is_terminal && !no_colour,
             stdout_is_terminal,
             stderr_is_terminal: io::stderr().is_terminal(),
             out: Mutex::new(BufWriter::with_capacity(64 << 10, io::stdout())),
@@ -52,31 +55,35 @@ impl Ui {
         self.stdout_is_terminal
     }
 
+    fn shows_colour(&self) -> bool {
+        self.wants_colour && self.stdout_is_terminal
+    }
+
     /// Writes result bytes as they are.
-    pub fn result_bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)
+    pub fn result_bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)?)
     }
 
     /// Writes a line of results.
-    pub fn result(&self, line: &str) -> io::Result<()> {
+    pub fn result(&self, line: &str) -> Result<(), OutputError> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(line.as_bytes())?;
-        out.write_all(b"\n")
+        Ok(out.write_all(b"\n")?)
     }
 
     /// Writes what was held back; call it before the end.
-    pub fn flush(&self) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    pub fn flush(&self) -> Result<(), OutputError> {
+        Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
     }
 
     /// Returns `text` in bold where colours are shown.
     pub fn bold<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.colour { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
+        if self.shows_colour() { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
     }
 
     /// Writes a help text as a result, in colour where colours are shown.
-    pub fn help(&self, plain: &str, coloured: &str) -> io::Result<()> {
-        self.result_bytes(if self.colour { coloured } else { plain }.as_bytes())?;
+    pub fn help(&self, plain: &str, coloured: &str) -> Result<(), OutputError> {
+        self.result_bytes(if self.shows_colour() { coloured } else { plain }.as_bytes())?;
         self.flush()
     }
 
@@ -158,37 +165,6 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Returns a count with thousands separated: `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Returns a number of things: `1 object`, `2,000 objects`.
-pub fn things(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// Returns bytes in decimal units: `3.4 MB`.
-pub fn bytes(number: u64) -> String {
-    let mut value = number as f64;
-    let mut unit = "B";
-    for next in ["kB", "MB", "GB", "TB"] {
-        if value < 999.5 {
-            break;
-        }
-        (value, unit) = (value / 1000.0, next);
-    }
-    if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,12 +174,5 @@ mod tests {
         assert_eq!(visible(b"a\x1b[31mb\r\x07\tc"), "a\\x1b[31mb\\x0d\\x07\tc");
         assert_eq!(visible("x\u{202e}y\u{9b}2J".as_bytes()), "x\\u{202e}y\\u{9b}2J");
         assert_eq!(visible(b"plain \xff"), "plain \u{fffd}");
-    }
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!((count(0).as_str(), count(999).as_str(), count(1_234_567).as_str()), ("0", "999", "1,234,567"));
-        assert_eq!((bytes(12).as_str(), bytes(3_400_000).as_str(), bytes(150_000_000).as_str()), ("12 B", "3.4 MB", "150 MB"));
-        assert_eq!((things(1, "line").as_str(), things(2000, "line").as_str()), ("1 line", "2,000 lines"));
     }
 }

@@ -1,6 +1,7 @@
 //! Recounts everything from the mirror, compares it with ledger and index, and names what differs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufReader};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -85,9 +86,7 @@ pub fn verify(
     });
     recounted?;
     report.compare_index(ledger, index, &rows)?;
-    report
-        .differences
-        .sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
+    report.differences.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     report.ok = report.differences.is_empty();
     Ok(report)
 }
@@ -104,7 +103,7 @@ fn recount(row: &GenerationRow, mirror: &Mirror, settings: &IngestSettings) -> i
 }
 
 impl VerifyReport {
-    fn differs(&mut self, place: &str, what: &str, ledger: impl ToString, found: impl ToString) {
+    fn differs(&mut self, place: &str, what: &str, ledger: impl fmt::Display, found: impl fmt::Display) {
         self.differences.push(Difference {
             place: place.to_owned(),
             what: what.to_owned(),
@@ -137,40 +136,20 @@ impl VerifyReport {
             self.differs(&place, "decoded bytes", stored.decoded_bytes, found.decoded_bytes);
         }
         if stored.lines != found.lines {
-            self.differs(
-                &place,
-                "lines",
-                format!("{:?}", stored.lines),
-                format!("{:?}", found.lines),
-            );
+            self.differs(&place, "lines", format!("{:?}", stored.lines), format!("{:?}", found.lines));
         }
         let events = |partial: &Partial| partial.counts.iter().map(|count| count.events).sum::<u64>();
         if stored.counts != found.counts {
             self.differs(&place, "counts", events(&stored), events(&found));
         }
         if stored.sightings != found.sightings {
-            self.differs(
-                &place,
-                "error groups",
-                stored.sightings.len(),
-                found.sightings.len(),
-            );
+            self.differs(&place, "error groups", stored.sightings.len(), found.sightings.len());
         }
         if stored.span_ms != found.span_ms {
-            self.differs(
-                &place,
-                "times",
-                format!("{:?}", stored.span_ms),
-                format!("{:?}", found.span_ms),
-            );
+            self.differs(&place, "times", format!("{:?}", stored.span_ms), format!("{:?}", found.span_ms));
         }
         if stored.damage != found.damage {
-            self.differs(
-                &place,
-                "damage",
-                format!("{:?}", stored.damage),
-                format!("{:?}", found.damage),
-            );
+            self.differs(&place, "damage", format!("{:?}", stored.damage), format!("{:?}", found.damage));
         }
         if stored.blocks != found.blocks {
             self.differs(&place, "blocks", stored.blocks, found.blocks);
@@ -207,12 +186,7 @@ impl VerifyReport {
             }
         }
         for (generation, documents) in held {
-            self.differs(
-                "index",
-                &format!("documents of generation {generation}"),
-                0,
-                documents,
-            );
+            self.differs("index", &format!("documents of generation {generation}"), 0, documents);
         }
         Ok(())
     }

@@ -69,9 +69,7 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
 /// Returns whether `line` holds `word` as a whole word, ignoring ASCII case.
 pub fn has_word(line: &[u8], word: &[u8]) -> bool {
     let mut held = false;
-    each_word(line, |start, end| {
-        held |= line[start..end].eq_ignore_ascii_case(word)
-    });
+    each_word(line, |start, end| held |= line[start..end].eq_ignore_ascii_case(word));
     held
 }
 
@@ -133,9 +131,7 @@ impl BlockWords {
 
     /// Returns the words.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.places
-            .iter()
-            .map(|&(from, to)| &self.bytes[from as usize..to as usize])
+        self.places.iter().map(|&(from, to)| &self.bytes[from as usize..to as usize])
     }
 
     /// Returns the number of words.
@@ -165,10 +161,7 @@ mod tests {
     fn words(line: &[u8]) -> Vec<String> {
         let mut block = BlockWords::default();
         block.add_line(line);
-        block
-            .iter()
-            .map(|word| String::from_utf8_lossy(word).into_owned())
-            .collect()
+        block.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::observer::Shown;
 use super::{CommandError, Global};
 use crate::clock;
 use crate::config::{self, Config};
@@ -17,7 +18,7 @@ use crate::model::UtcMs;
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
 use crate::publish::Target;
-use crate::run::{DigestPlan, RunSettings};
+use crate::run::{DigestPlan, Pipeline, RunSettings};
 use crate::state::{State, StateLock};
 use crate::store;
 use crate::sync::SyncSource;
@@ -54,13 +55,47 @@ impl Context {
 
     /// Takes the state's lock for a command.
     pub(super) fn lock(&self, state: &State, command: &str) -> Result<StateLock, CommandError> {
+        self.ui.detail(&format!("state in {}", state.dir().display()));
         let since = super::filter::show_time(clock::now_ms(None));
         Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
+    }
+
+    /// Prepares the stages of the pipeline.
+    pub(super) fn stages(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
+        Ok(Stages {
+            state: project.state.clone(),
+            settings: project.run_settings()?,
+            now_ms: self.now_ms(),
+            stop: stop_flag(),
+            shown: Shown::new(&self.ui),
+        })
+    }
+}
+
+/// The stages of the pipeline, told what to do and shown to the user.
+pub(super) struct Stages<'u> {
+    state: State,
+    pub(super) settings: RunSettings,
+    now_ms: UtcMs,
+    stop: Arc<AtomicBool>,
+    shown: Shown<'u>,
+}
+
+impl Stages<'_> {
+    /// Returns the pipeline.
+    pub(super) fn pipeline(&self) -> Pipeline<'_> {
+        Pipeline {
+            state: &self.state,
+            settings: &self.settings,
+            now_ms: self.now_ms,
+            stop: &self.stop,
+            observer: &self.shown,
+        }
     }
 }
 
 /// Returns a flag that SIGTERM and SIGINT set; the second signal ends the process at once.
-pub(super) fn stop_flag() -> Arc<AtomicBool> {
+fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         // Without the handlers a signal ends the process, which the next run makes good.
@@ -74,7 +109,10 @@ impl Project {
     /// Opens the ledger for writing.
     pub(super) fn ledger(&self) -> Result<Ledger, CommandError> {
         std::fs::create_dir_all(self.state.dir()).map_err(|error| {
-            Failure::failed(format!("cannot make the state directory `{}`: {error}", self.state.dir().display()))
+            Failure::failed(format!(
+                "cannot make the state directory `{}`: {error}",
+                self.state.dir().display()
+            ))
         })?;
         Ok(Ledger::open(&self.state.ledger())?)
     }
@@ -83,7 +121,8 @@ impl Project {
     pub(super) fn ledger_read_only(&self) -> Result<Ledger, CommandError> {
         let path = self.state.ledger();
         if !path.exists() {
-            let message = format!("nothing was ingested yet: there is no ledger in `{}`", self.state.dir().display());
+            let message =
+                format!("nothing was ingested yet: there is no ledger in `{}`", self.state.dir().display());
             return Err(Failure::failed(message).hint("run `gzette run` first").into());
         }
         Ok(Ledger::open_read_only(&path)?)
@@ -102,7 +141,11 @@ impl Project {
     /// Returns how the sources' lines are read.
     pub(super) fn ingest_settings(&self) -> IngestSettings {
         let sources = self.config.sources.iter().map(|source| {
-            let parse = ParseSettings { zone: source.zone.clone(), format: source.format, ..ParseSettings::default() };
+            let parse = ParseSettings {
+                zone: source.zone.clone(),
+                format: source.format,
+                ..ParseSettings::default()
+            };
             (source.name.clone(), ReadSettings { parse, ..ReadSettings::default() })
         });
         IngestSettings { sources: sources.collect(), other: ReadSettings::default() }

@@ -4,6 +4,7 @@ use super::CommandError;
 use super::context::Context;
 use super::filter::{Filter, show_time};
 use crate::error::{Exit, Failure};
+use crate::human;
 use crate::ledger::{Cell, CountFilter, Dimension};
 use crate::ui;
 
@@ -41,8 +42,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         return Ok(Exit::Fine);
     }
     for row in rows {
-        let cells: String = row.cells.iter().map(|cell| format!("  {:<20}", show(cell))).collect();
-        context.ui.result(&format!("{:>12}{cells}", ui::count(row.events)).trim_end().to_owned())?;
+        let cells: Vec<String> = row.cells.iter().map(|cell| format!("  {:<20}", show(cell))).collect();
+        let line = format!("{:>12}{}", human::count(row.events), cells.concat());
+        context.ui.result(line.trim_end())?;
     }
     Ok(Exit::Fine)
 }

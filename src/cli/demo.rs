@@ -8,13 +8,15 @@ use super::context::{Context, Project};
 use crate::config::Config;
 use crate::demo::write_objects;
 use crate::error::{Exit, Failure};
+use crate::human;
 use crate::state::State;
-use crate::ui;
 
 /// The arguments of `gzette demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Makes objects as FluentD would, a gzette.toml beside them, and runs the pipeline on both:\n\
-    nothing about it is special. Repeating it begins anew in the same folder.")]
+#[command(
+    after_help = "Makes objects as FluentD would, a gzette.toml beside them, and runs the pipeline on both:\n\
+    nothing about it is special. Repeating it begins anew in the same folder."
+)]
 pub(super) struct Args {
     /// The folder; made if it is not there, emptied of an earlier demo if it is
     #[arg(long, default_value = "gzette-demo")]
@@ -47,8 +49,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let dir = std::path::absolute(&args.dir)?;
     begin_anew(&dir)?;
     let summary = write_objects(&dir, context.now_ms(), args.seed)?;
-    let (objects, lines) = (ui::things(summary.objects, "object"), ui::things(summary.lines, "line"));
-    context.ui.stage("demo", &format!("{objects}, {lines}, {} in {}", ui::bytes(summary.bytes), summary.dir.display()));
+    let (objects, lines) = (human::plural(summary.objects, "object"), human::plural(summary.lines, "line"));
+    context.ui.stage(
+        "demo",
+        &format!("{objects}, {lines}, {} in {}", human::bytes(summary.bytes), summary.dir.display()),
+    );
     let config = Config::parse(CONFIG, &dir)?;
     let project = Project { state: State::new(config.state_dir.clone()), config };
     let exit = super::run::run_project(context, &project)?;
@@ -78,7 +83,8 @@ fn begin_anew(dir: &std::path::Path) -> Result<(), CommandError> {
 
 fn tell(context: &Context, dir: &std::path::Path, project: &Project) -> Result<(), CommandError> {
     let ui = &context.ui;
-    let mail = fs::read_dir(project.state.outbox()).ok().into_iter().flatten().flatten().map(|entry| entry.path());
+    let mail =
+        fs::read_dir(project.state.outbox()).ok().into_iter().flatten().flatten().map(|entry| entry.path());
     let mail = mail.filter(|path| path.extension().is_some_and(|end| end == "eml")).max();
     ui.result("")?;
     ui.result(&format!("dashboard  {}", project.config.site.dir.join("index.html").display()))?;

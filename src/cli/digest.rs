@@ -1,11 +1,9 @@
 //! `gzette digest`: the mail of what changed.
 
 use super::CommandError;
-use super::context::{Context, runtime, stop_flag};
-use super::observer::Shown;
+use super::context::{Context, runtime};
 use crate::digest;
 use crate::error::{Exit, Failure};
-use crate::run::Pipeline;
 
 /// The arguments of `gzette digest`.
 #[derive(Debug, clap::Args)]
@@ -19,28 +17,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let settings = project.run_settings()?;
-    let (shown, stop) = (Shown::new(&context.ui), stop_flag());
-    let pipeline = Pipeline {
-        state: &project.state,
-        settings: &settings,
-        now_ms: context.now_ms(),
-        stop: &stop,
-        observer: &shown,
-    };
+    let stages = context.stages(&project)?;
     if args.print {
-        let view = pipeline.view(&project.ledger_read_only()?).map_err(Failure::from)?;
-        let plan = settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
+        let view = stages.pipeline().view(&project.ledger_read_only()?).map_err(Failure::from)?;
+        let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
         let mail = digest::render(&view, &plan);
         context.ui.result(&format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
         return Ok(Exit::Fine);
     }
-    if settings.digests.is_empty() {
-        return Err(Failure::usage("there is no `[[digest]]`").hint("`gzette init` writes an example").into());
+    if stages.settings.digests.is_empty() {
+        return Err(Failure::usage("there is no `[[digest]]`")
+            .hint("`gzette init` writes an example")
+            .into());
     }
     let _lock = context.lock(&project.state, "digest")?;
     let mut ledger = project.ledger()?;
-    let view = pipeline.view(&ledger).map_err(Failure::from)?;
-    let is_complete = pipeline.deliver(&runtime()?, &mut ledger, &view);
+    let view = stages.pipeline().view(&ledger).map_err(Failure::from)?;
+    let is_complete = stages.pipeline().deliver(&runtime()?, &mut ledger, &view);
     Ok(if is_complete { Exit::Fine } else { Exit::Partly })
 }

@@ -84,7 +84,9 @@ pub(super) fn parse_time(text: &str) -> Result<UtcMs, String> {
         .ok()
         .and_then(|civil| civil.to_zoned_datetime(TimeZone::UTC).ok())
         .map(|zoned| zoned.timestamp().as_millisecond())
-        .ok_or_else(|| format!("`{text}` is no time such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z"))
+        .ok_or_else(|| {
+            format!("`{text}` is no time such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z")
+        })
 }
 
 /// Returns a time as people and machines read it: `2026-01-31T12:00:00.000Z`.

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Exit, Failure};
-use crate::ui::{Ui, Verbosity};
+use crate::ui::{OutputError, Ui, Verbosity};
 use context::Context;
 
 /// Logs in S3 to a dashboard, a mail of what changed and an offline search.
@@ -42,6 +42,7 @@ struct Cli {
 
 /// What every command understands.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Global {
     /// The configuration [default: gzette.toml in the working directory]
     #[arg(long, global = true, value_name = "FILE")]
@@ -58,7 +59,7 @@ struct Global {
     /// Say everything that was noticed
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Print without colours (as with NO_COLOR in the environment)
+    /// Print without colours, as with `NO_COLOR` set
     #[arg(long, global = true)]
     no_color: bool,
     /// Take this for the present time: 2026-01-31T12:00:00Z
@@ -171,6 +172,15 @@ enum CommandError {
 impl<E: Into<Failure>> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::Failure(error.into())
+    }
+}
+
+impl From<OutputError> for CommandError {
+    fn from(error: OutputError) -> Self {
+        match error.0.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ => Self::Failure(Failure::failed(error)),
+        }
     }
 }
 

@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use super::CommandError;
-use super::context::{Context, Project, runtime, stop_flag};
-use super::observer::Shown;
+use super::context::{Context, Project, runtime};
 use crate::error::{Exit, Failure};
+use crate::human;
 use crate::ledger::Ledger;
-use crate::run::{Pipeline, Summary};
-use crate::ui;
+use crate::run::Summary;
 
 /// The arguments of `gzette run`.
 #[derive(Debug, clap::Args)]
@@ -24,21 +23,15 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
 
 /// Runs the pipeline of a project; `gzette demo` comes here too.
 pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, CommandError> {
-    let settings = project.run_settings()?;
+    let stages = context.stages(project)?;
     recorded(context, project, "run", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
         let target = runtime.block_on(project.publish_target())?;
-        let shown = Shown::new(&context.ui);
-        let stop = stop_flag();
-        let pipeline = Pipeline {
-            state: &project.state,
-            settings: &settings,
-            now_ms: context.now_ms(),
-            stop: &stop,
-            observer: &shown,
-        };
-        Ok(pipeline.run(&runtime, ledger, &sources, target.as_ref(), summary).map_err(Failure::from)?)
+        Ok(stages
+            .pipeline()
+            .run(&runtime, ledger, &sources, target.as_ref(), summary)
+            .map_err(Failure::from)?)
     })
 }
 
@@ -76,16 +69,16 @@ fn show(context: &Context, summary: &Summary, json: &serde_json::Value) -> Resul
     let Summary { objects, requests, .. } = summary;
     let what = format!(
         "{} listed, {} new, {} damaged; {}, {}, {}; {} list, {} get, {} put; {} in {:.1} s",
-        ui::things(objects.listed, "object"),
-        ui::count(objects.new),
-        ui::count(objects.damaged),
-        ui::things(summary.lines.total, "line"),
-        ui::things(summary.errors, "error"),
-        ui::things(summary.groups_new, "new group"),
-        ui::count(requests.list),
-        ui::count(requests.get),
-        ui::count(requests.put),
-        ui::bytes(summary.bytes),
+        human::plural(objects.listed, "object"),
+        human::count(objects.new),
+        human::count(objects.damaged),
+        human::plural(summary.lines.total, "line"),
+        human::plural(summary.errors, "error"),
+        human::plural(summary.groups_new, "new group"),
+        human::count(requests.list),
+        human::count(requests.get),
+        human::count(requests.put),
+        human::bytes(summary.bytes),
         summary.seconds,
     );
     context.ui.stage(if summary.stopped { "stopped" } else { "done" }, &what);

@@ -8,9 +8,10 @@ use super::CommandError;
 use super::context::Context;
 use super::filter::{Filter, show_time};
 use crate::error::{Exit, Failure};
+use crate::human;
 use crate::query::Expr;
 use crate::search::{Hit, Library, Request, SearchReport, search};
-use crate::ui::{self, Ui, visible};
+use crate::ui::{OutputError, Ui, visible};
 
 /// On a terminal, no more than so many lines are shown unless asked for.
 const SCREEN_LINES: usize = 200;
@@ -83,7 +84,8 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         Expr::parse(&words(&args.text)?)
     };
     let expr = expr.map_err(|error| {
-        Failure::usage(error).hint("the shell takes one pair of quotes: write '\"two words\"', or use --fixed")
+        Failure::usage(error)
+            .hint("the shell takes one pair of quotes: write '\"two words\"', or use --fixed")
     })?;
     let on_screen = context.ui.is_terminal() && !args.count;
     let limit = args.limit.or(on_screen.then_some(SCREEN_LINES)).filter(|&limit| limit > 0);
@@ -106,7 +108,7 @@ fn words(args: &[OsString]) -> Result<String, Failure> {
         .ok_or_else(|| Failure::usage("the text to search for is no UTF-8").hint("--fixed takes any bytes"))
 }
 
-fn print(ui: &Ui, output: Output, hit: &Hit) -> std::io::Result<()> {
+fn print(ui: &Ui, output: Output, hit: &Hit) -> Result<(), OutputError> {
     match output {
         Output::Raw if ui.is_terminal() => ui.result(&visible(&hit.raw)),
         Output::Raw => ui.result_bytes(&hit.raw).and_then(|()| ui.result_bytes(b"\n")),
@@ -144,10 +146,10 @@ fn finish(
     ui.flush()?;
     let read = format!(
         "{} of {} read, {} of {}",
-        ui::count(report.objects_read),
-        ui::things(report.objects, "object"),
-        ui::count(report.blocks_read),
-        ui::things(report.blocks, "block"),
+        human::count(report.objects_read),
+        human::plural(report.objects, "object"),
+        human::count(report.blocks_read),
+        human::plural(report.blocks, "block"),
     );
     if ui.is_terminal() && !args.count {
         let shown = request.limit.map_or(report.hits, |limit| report.hits.min(limit as u64));
@@ -156,12 +158,12 @@ fn finish(
         } else {
             ""
         };
-        ui.stage("search", &format!("{more}{}; {read}", ui::things(shown, "line")));
+        ui.stage("search", &format!("{more}{}; {read}", human::plural(shown, "line")));
     } else {
         ui.detail(&read);
     }
     if report.duplicates > 0 {
-        let objects = ui::things(report.duplicates, "object");
+        let objects = human::plural(report.duplicates, "object");
         ui.detail(&format!("{objects} passed over: another holds the same records"));
     }
     for (place, reason) in &report.unreadable {

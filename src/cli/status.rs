@@ -1,30 +1,61 @@
 //! `gzette status`: what was read, and how complete it is.
 
 use super::CommandError;
-use super::context::Context;
+use super::context::{Context, Project};
 use super::filter::show_time;
 use crate::error::Exit;
+use crate::human::count;
 use crate::index::Index;
-use crate::ui;
+use crate::ledger::{Ledger, LedgerError, ObjectTotals, RunRow};
+use crate::model::LineCounts;
+use crate::ui::OutputError;
 
 /// The arguments of `gzette status`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, for a monitor:  gzette status --json")]
 pub(super) struct Args {}
 
+/// What is shown.
+struct Status {
+    objects: ObjectTotals,
+    lines: LineCounts,
+    newest_event: Option<String>,
+    last_run: Option<RunRow>,
+    batch: i64,
+    index_batch: Option<i64>,
+    requests: [(u64, &'static str); 3],
+}
+
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let ledger = project.ledger_read_only()?;
-    let objects = ledger.object_totals()?;
-    let lines = ledger.line_totals()?;
-    let newest_event = ledger.newest_event_ms()?.map(show_time);
-    let last_run = ledger.last_run()?;
-    let batch = ledger.last_batch()?;
-    let index_batch = project.index().as_ref().and_then(Index::payload).map(|payload| payload.batch);
-    let requests = |kind| ledger.summed_over_runs(&format!("/requests/{kind}"));
-    let (list, get, put) = (requests("list")?, requests("get")?, requests("put")?);
+    let status = Status::read(&project, &project.ledger_read_only()?)?;
     if context.global.json {
-        let last_run = last_run.map(|run| {
+        context.ui.result(&status.json().to_string())?;
+    } else {
+        status.show(|line| context.ui.result(line))?;
+    }
+    Ok(Exit::Fine)
+}
+
+impl Status {
+    fn read(project: &Project, ledger: &Ledger) -> Result<Self, CommandError> {
+        let requests = |kind| {
+            let sent = ledger.summed_over_runs(&format!("/requests/{kind}"))?;
+            Ok::<_, LedgerError>((sent, kind))
+        };
+        Ok(Self {
+            objects: ledger.object_totals()?,
+            lines: ledger.line_totals()?,
+            newest_event: ledger.newest_event_ms()?.map(show_time),
+            last_run: ledger.last_run()?,
+            batch: ledger.last_batch()?,
+            index_batch: project.index().as_ref().and_then(Index::payload).map(|payload| payload.batch),
+            requests: [requests("list")?, requests("get")?, requests("put")?],
+        })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let last_run = self.last_run.as_ref().map(|run| {
             serde_json::json!({
                 "command": run.command,
                 "started": show_time(run.started_ms),
@@ -33,50 +64,52 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
                 "summary": serde_json::from_str::<serde_json::Value>(&run.summary).unwrap_or_default(),
             })
         });
-        let status = serde_json::json!({
-            "objects": objects,
-            "lines": lines,
-            "newest_event": newest_event,
+        let requests: serde_json::Map<_, _> =
+            self.requests.iter().map(|&(sent, kind)| (kind.to_owned(), sent.into())).collect();
+        serde_json::json!({
+            "objects": self.objects,
+            "lines": self.lines,
+            "newest_event": self.newest_event,
             "last_run": last_run,
-            "batch": batch,
-            "index_batch": index_batch,
-            "requests": { "list": list, "get": get, "put": put },
-        });
-        context.ui.result(&status.to_string())?;
-        return Ok(Exit::Fine);
+            "batch": self.batch,
+            "index_batch": self.index_batch,
+            "requests": requests,
+        })
     }
-    let ui = &context.ui;
-    let line = |name: &str, what: String| ui.result(&format!("{name:<14}{what}"));
-    line(
-        "objects",
-        format!(
-            "{} listed, {} mirrored, {} damaged, {} missing, {} denied, {} duplicate",
-            ui::count(objects.listed),
-            ui::count(objects.mirrored),
-            ui::count(objects.damaged),
-            ui::count(objects.missing),
-            ui::count(objects.denied),
-            ui::count(objects.duplicate)
-        ),
-    )?;
-    line(
-        "lines",
-        format!(
-            "{} = {} events + {} continuation + {} unparsed",
-            ui::count(lines.total),
-            ui::count(lines.events),
-            ui::count(lines.continuation),
-            ui::count(lines.unparsed)
-        ),
-    )?;
-    line("newest event", newest_event.unwrap_or_else(|| "none".to_owned()))?;
-    let last = last_run.map_or("never".to_owned(), |run| {
-        let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
-        format!("{} ({}), {end}", show_time(run.started_ms), run.command)
-    });
-    line("last run", last)?;
-    let index = index_batch.map_or("none".to_owned(), |index_batch| index_batch.to_string());
-    line("batch", format!("{batch} in the ledger, {index} in the index"))?;
-    line("requests", format!("{} list, {} get, {} put", ui::count(list), ui::count(get), ui::count(put)))?;
-    Ok(Exit::Fine)
+
+    fn show(&self, print: impl Fn(&str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+        let Self { objects, lines, .. } = self;
+        let line = |name: &str, what: &str| print(&format!("{name:<14}{what}"));
+        line(
+            "objects",
+            &counted(
+                &[
+                    (objects.listed, "listed"),
+                    (objects.mirrored, "mirrored"),
+                    (objects.damaged, "damaged"),
+                    (objects.missing, "missing"),
+                    (objects.denied, "denied"),
+                    (objects.duplicate, "duplicate"),
+                ],
+                ", ",
+            ),
+        )?;
+        let parts =
+            [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
+        line("lines", &format!("{} = {}", count(lines.total), counted(&parts, " + ")))?;
+        line("newest event", self.newest_event.as_deref().unwrap_or("none"))?;
+        let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
+            let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
+            format!("{} ({}), {end}", show_time(run.started_ms), run.command)
+        });
+        line("last run", &last)?;
+        let index = self.index_batch.map_or("none".to_owned(), |batch| batch.to_string());
+        line("batch", &format!("{} in the ledger, {index} in the index", self.batch))?;
+        line("requests", &counted(&self.requests, ", "))
+    }
+}
+
+/// `3 listed, 2 mirrored`.
+fn counted(parts: &[(u64, &str)], between: &str) -> String {
+    parts.iter().map(|(number, name)| format!("{} {name}", count(*number))).collect::<Vec<_>>().join(between)
 }

@@ -3,13 +3,16 @@
 use super::CommandError;
 use super::context::Context;
 use crate::error::Exit;
+use crate::human;
 use crate::ui;
 use crate::verify::verify;
 
 /// The arguments of `gzette verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Reads every mirrored object again and compares lines, counts, groups, checksums and the index.\n\
-    Exit code 0: all agrees. 3: something differs, and each difference is named.")]
+#[command(
+    after_help = "Reads every mirrored object again and compares lines, counts, groups, checksums and the index.\n\
+    Exit code 0: all agrees. 3: something differs, and each difference is named."
+)]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -18,9 +21,10 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let ledger = project.ledger_read_only()?;
     let index = project.index();
     let bar = context.ui.progress("verify");
-    let report = verify(&ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
-        bar.set_message(format!("{} of {}", ui::count(done), ui::things(all, "object")));
-    })?;
+    let report =
+        verify(&ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
+            bar.set_message(format!("{} of {}", human::count(done), human::plural(all, "object")));
+        })?;
     bar.finish_and_clear();
     if context.global.json {
         context.ui.result(&serde_json::json!(report).to_string())?;
@@ -28,10 +32,10 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         let verdict = if report.ok { "all agrees" } else { "NOT ALL AGREES" };
         context.ui.result(&format!(
             "{verdict}: {}, {}, {} recounted; {} in the index",
-            ui::things(report.objects, "object"),
-            ui::things(report.lines.total, "line"),
-            ui::bytes(report.decoded_bytes),
-            ui::things(report.documents, "block"),
+            human::plural(report.objects, "object"),
+            human::plural(report.lines.total, "line"),
+            human::bytes(report.decoded_bytes),
+            human::plural(report.documents, "block"),
         ))?;
         for difference in &report.differences {
             let text = format!(

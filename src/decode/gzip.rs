@@ -158,15 +158,9 @@ impl<R: Read> Gzip<R> {
         // With no room left, one more byte is what tells a limit that is passed from one that is met.
         let mut spare = [0];
         let room = self.budget.room().min(out.len());
-        let target = if room == 0 {
-            &mut spare[..]
-        } else {
-            &mut out[..room]
-        };
+        let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };
         let before = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self
-            .inflate
-            .decompress(self.input.unread(), target, FlushDecompress::None);
+        let status = self.inflate.decompress(self.input.unread(), target, FlushDecompress::None);
         let made = (self.inflate.total_out() - before.1) as usize;
         self.input.consume((self.inflate.total_in() - before.0) as usize);
         if room == 0 && made > 0 {
@@ -203,11 +197,7 @@ impl<R: Read> Gzip<R> {
         let right_crc = u32::from_le_bytes([c0, c1, c2, c3]) == self.crc.sum();
         let right_length = u32::from_le_bytes([l0, l1, l2, l3]) == self.inflate.total_out() as u32;
         if !(right_crc && right_length) {
-            let reason = if right_crc {
-                "wrong length"
-            } else {
-                "wrong checksum"
-            };
+            let reason = if right_crc { "wrong length" } else { "wrong checksum" };
             self.log.add(self.input.offset(), self.members, reason, false);
             self.suspect_at = Some(self.member_at + FIXED_BYTES as u64);
             self.torn = !self.at_line_start;
@@ -298,11 +288,7 @@ impl Header {
         const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
         let Some(fixed) = bytes.first_chunk::<FIXED_BYTES>() else {
             let magic = &MAGIC[..bytes.len().min(3)];
-            return if bytes.starts_with(magic) {
-                Self::Cut
-            } else {
-                Self::None
-            };
+            return if bytes.starts_with(magic) { Self::Cut } else { Self::None };
         };
         let flags = fixed[3];
         if !fixed.starts_with(&MAGIC) || flags & 0xe0 != 0 {

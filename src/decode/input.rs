@@ -21,13 +21,7 @@ pub(super) struct Input<R> {
 
 impl<R> Input<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self {
-            reader,
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-            base: 0,
-        }
+        Self { reader, buffer: Vec::new(), start: 0, end: 0, base: 0 }
     }
 
     pub(super) fn get_ref(&self) -> &R {

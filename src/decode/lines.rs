@@ -147,12 +147,7 @@ impl<R: Read> Lines<R> {
             self.start = ending.map_or(self.end, |at| kept + at + 1);
             len_bytes += (self.start - kept) as u64;
             if bytes == 0 || ending.is_some() {
-                return Ok(Found {
-                    from: 0,
-                    to: kept,
-                    len_bytes,
-                    truncated: true,
-                });
+                return Ok(Found { from: 0, to: kept, len_bytes, truncated: true });
             }
         }
     }

@@ -142,10 +142,7 @@ impl<R: BufRead> Decoder<R> {
             return;
         };
         let outer = &peeked.get_ref().1.source().get_ref().1;
-        let budget = Budget {
-            limits: self.limits.clone(),
-            made: self.decoded_bytes,
-        };
+        let budget = Budget { limits: self.limits.clone(), made: self.decoded_bytes };
         let stored_bytes = outer.input().offset();
         if budget.too_dense(stored_bytes) {
             self.log.add(stored_bytes, outer.members(), TOO_DENSE, true);
@@ -207,11 +204,7 @@ impl<R: Read> Stage<R> {
         Ok(match Compression::of(input.unread()) {
             Some(Compression::Gzip) => Self::Gzip(Box::new(Gzip::new(input, budget))),
             Some(Compression::Zstd) => Self::Zstd(Box::new(Zstd::new(input, budget)?)),
-            None => Self::Plain(Box::new(Plain {
-                input,
-                budget,
-                log: DamageLog::default(),
-            })),
+            None => Self::Plain(Box::new(Plain { input, budget, log: DamageLog::default() })),
         })
     }
 
@@ -333,10 +326,7 @@ struct Budget {
 
 impl Budget {
     fn new(limits: &Limits) -> Self {
-        Self {
-            limits: limits.clone(),
-            made: 0,
-        }
+        Self { limits: limits.clone(), made: 0 }
     }
 
     /// Returns how many bytes may still be given.
@@ -363,11 +353,7 @@ impl DamageLog {
         self.stretches += u64::from(gave_nothing);
         if self.kept.len() < DAMAGES_KEPT {
             let reason = reason.into();
-            self.kept.push(Damage {
-                offset,
-                member,
-                reason,
-            });
+            self.kept.push(Damage { offset, member, reason });
         }
     }
 

@@ -24,10 +24,7 @@ fn gz(text: &[u8]) -> Vec<u8> {
 
 /// Returns a gzip file with a member a line.
 fn members(lines: &[&str]) -> Vec<u8> {
-    lines
-        .iter()
-        .flat_map(|line| gz(format!("{line}\n").as_bytes()))
-        .collect()
+    lines.iter().flat_map(|line| gz(format!("{line}\n").as_bytes())).collect()
 }
 
 fn decode_from(reader: impl BufRead, limits: &Limits) -> Outcome {
@@ -38,17 +35,11 @@ fn decode_from(reader: impl BufRead, limits: &Limits) -> Outcome {
         assert_eq!(line.offset, offset);
         assert_eq!(line.number, outcome.lines.len() as u64 + 1);
         offset += line.len_bytes;
-        outcome
-            .lines
-            .push(String::from_utf8_lossy(line.bytes).into_owned());
+        outcome.lines.push(String::from_utf8_lossy(line.bytes).into_owned());
     }
     let decoder = lines.into_inner();
     assert_eq!(decoder.decoded_bytes(), offset);
-    outcome.reasons = decoder
-        .damages()
-        .iter()
-        .map(|damage| damage.reason.clone())
-        .collect();
+    outcome.reasons = decoder.damages().iter().map(|damage| damage.reason.clone()).collect();
     outcome.stretches = decoder.stretches();
     outcome
 }
@@ -58,10 +49,7 @@ fn decode(stored: &[u8]) -> Outcome {
 }
 
 fn whole(lines: &[&str]) -> Outcome {
-    Outcome {
-        lines: lines.iter().map(|&line| line.to_owned()).collect(),
-        ..Outcome::default()
-    }
+    Outcome { lines: lines.iter().map(|&line| line.to_owned()).collect(), ..Outcome::default() }
 }
 
 /// A reader that gives at most so many bytes at a time, in turn.
@@ -75,10 +63,7 @@ impl Read for Drips<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let size = self.sizes[self.turn % self.sizes.len()].min(out.len());
         self.turn += 1;
-        self.rest
-            .take(size as u64)
-            .read(&mut out[..size])
-            .inspect(|&read| self.rest = &self.rest[read..])
+        self.rest.take(size as u64).read(&mut out[..size]).inspect(|&read| self.rest = &self.rest[read..])
     }
 }
 
@@ -125,10 +110,7 @@ fn a_wrong_checksum_keeps_the_member() {
     stored[second_ends - 8] ^= 1;
     let outcome = decode(&stored);
     assert_eq!(outcome.lines, ["one", "two", "three"]);
-    assert_eq!(
-        (&outcome.reasons[..], outcome.stretches),
-        (&["wrong checksum".to_owned()][..], 0)
-    );
+    assert_eq!((&outcome.reasons[..], outcome.stretches), (&["wrong checksum".to_owned()][..], 0));
     stored[second_ends - 8] ^= 1;
     stored[second_ends - 1] ^= 1;
     assert_eq!(decode(&stored).reasons, ["wrong length"]);
@@ -137,9 +119,7 @@ fn a_wrong_checksum_keeps_the_member() {
 /// Went wrong in a draft: a torn line ran into the first one behind the damage.
 #[test]
 fn a_torn_line_ends_at_the_damage() {
-    let mut broken = gz("a line of some length, so that it is worth compressing "
-        .repeat(40)
-        .as_bytes());
+    let mut broken = gz("a line of some length, so that it is worth compressing ".repeat(40).as_bytes());
     let middle = broken.len() / 2;
     broken.truncate(middle);
     let stored = [gz(b"one\n"), broken, gz(b"two\n")].concat();
@@ -151,9 +131,7 @@ fn a_torn_line_ends_at_the_damage() {
 
 #[test]
 fn a_member_behind_one_whose_end_is_lost_is_found() {
-    let lines: Vec<String> = (0..50)
-        .map(|number| format!("line {number} of the file"))
-        .collect();
+    let lines: Vec<String> = (0..50).map(|number| format!("line {number} of the file")).collect();
     let refs: Vec<&str> = lines.iter().map(String::as_str).collect();
     let stored = members(&refs);
     // Without its magic number an object is plain bytes.
@@ -168,33 +146,18 @@ fn a_member_behind_one_whose_end_is_lost_is_found() {
 
 #[test]
 fn a_file_cut_anywhere_gives_a_prefix() {
-    let lines = [
-        "first line",
-        "second line",
-        "",
-        "a fourth, longer line with more in it",
-    ];
+    let lines = ["first line", "second line", "", "a fourth, longer line with more in it"];
     let text = lines.join("\n") + "\n";
-    let boundaries: Vec<usize> = (0..=lines.len())
-        .map(|count| members(&lines[..count]).len())
-        .collect();
+    let boundaries: Vec<usize> = (0..=lines.len()).map(|count| members(&lines[..count]).len()).collect();
     let stored = members(&lines);
     for end in 0..stored.len() {
         let mut given = String::new();
         let mut decoder = Decoder::new(&stored[..end], &Limits::default());
         decoder.read_to_string(&mut given).unwrap();
         assert!(text.starts_with(&given), "cut at {end}: {given}");
-        assert_eq!(
-            decoder.damage().is_some(),
-            !boundaries.contains(&end),
-            "cut at {end}"
-        );
+        assert_eq!(decoder.damage().is_some(), !boundaries.contains(&end), "cut at {end}");
     }
-    for twice in [
-        gz(&stored),
-        ::zstd::encode_all(text.as_bytes(), 3).unwrap(),
-        gz(text.as_bytes()),
-    ] {
+    for twice in [gz(&stored), ::zstd::encode_all(text.as_bytes(), 3).unwrap(), gz(text.as_bytes())] {
         for end in 2..twice.len() {
             let mut given = String::new();
             let mut decoder = Decoder::new(&twice[..end], &Limits::default());
@@ -207,62 +170,38 @@ fn a_file_cut_anywhere_gives_a_prefix() {
 
 #[test]
 fn what_inflate_can_give_of_a_cut_member_is_given() {
-    let numbers: Vec<String> = (0..200)
-        .map(|number| format!("{number} {}", number * 7919))
-        .collect();
+    let numbers: Vec<String> = (0..200).map(|number| format!("{number} {}", number * 7919)).collect();
     let text = numbers.join(
         "
 ",
     );
     let stored = gz(text.as_bytes());
     let mut decoded = Vec::new();
-    Decoder::new(&stored[..stored.len() - 9], &Limits::default())
-        .read_to_end(&mut decoded)
-        .unwrap();
-    assert!(
-        decoded.len() > text.len() - 20,
-        "{} of {}",
-        decoded.len(),
-        text.len()
-    );
+    Decoder::new(&stored[..stored.len() - 9], &Limits::default()).read_to_end(&mut decoded).unwrap();
+    assert!(decoded.len() > text.len() - 20, "{} of {}", decoded.len(), text.len());
 }
 
 #[test]
 fn limits_end_reading_with_damage() {
     let text = "0123456789\n".repeat(30);
-    let limits = Limits {
-        max_decoded_bytes: 110,
-        ..Limits::default()
-    };
+    let limits = Limits { max_decoded_bytes: 110, ..Limits::default() };
     let zstd = ::zstd::encode_all(text.as_bytes(), 3).unwrap();
     for stored in [gz(text.as_bytes()), zstd, text.clone().into_bytes()] {
         let outcome = decode_from(&stored[..], &limits);
-        assert_eq!(
-            (outcome.lines.len(), &outcome.reasons[..]),
-            (10, &[TOO_LONG.to_owned()][..])
-        );
+        assert_eq!((outcome.lines.len(), &outcome.reasons[..]), (10, &[TOO_LONG.to_owned()][..]));
     }
     let met = gz("0123456789\n".repeat(10).as_bytes());
     assert_eq!(decode_from(&met[..], &limits).reasons.len(), 0);
 
-    let few = Limits {
-        max_members: 2,
-        ..Limits::default()
-    };
+    let few = Limits { max_members: 2, ..Limits::default() };
     let outcome = decode_from(&members(&["one", "two", "three"])[..], &few);
-    assert_eq!(
-        (outcome.lines.len(), &outcome.reasons[..]),
-        (2, &[TOO_MANY.to_owned()][..])
-    );
+    assert_eq!((outcome.lines.len(), &outcome.reasons[..]), (2, &[TOO_MANY.to_owned()][..]));
 }
 
 #[test]
 fn a_bomb_within_a_bomb_is_stopped() {
     let bomb = gz(&gz(&vec![b'\n'; 96 << 20]));
-    let limits = Limits {
-        max_ratio: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { max_ratio: 100, ..Limits::default() };
     let mut decoder = Decoder::new(&bomb[..], &limits);
     let given_bytes = io::copy(&mut decoder, &mut io::sink()).unwrap();
     assert!(given_bytes <= RATIO_FLOOR_BYTES + (1 << 20), "{given_bytes}");
@@ -316,12 +255,7 @@ fn a_line_over_the_limit_is_cut_and_counted() {
         }
         assert_eq!(
             seen,
-            [
-                (5, 0, 6, false),
-                (11, 6, 1001, true),
-                (11, 1007, 12, false),
-                (11, 1019, 1000, true)
-            ]
+            [(5, 0, 6, false), (11, 6, 1001, true), (11, 1007, 12, false), (11, 1019, 1000, true)]
         );
     }
 }

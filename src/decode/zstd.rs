@@ -110,11 +110,7 @@ impl<R: Read> Zstd<R> {
     fn decode(&mut self, out: &mut [u8]) -> Option<usize> {
         let mut spare = [0];
         let room = self.budget.room().min(out.len());
-        let target = if room == 0 {
-            &mut spare[..]
-        } else {
-            &mut out[..room]
-        };
+        let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };
         let unread = self.input.unread();
         let stored = &unread[..unread.len().min(self.hint)];
         let step = match self.decoder.run_on_buffers(stored, target) {

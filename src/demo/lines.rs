@@ -32,10 +32,7 @@ const INFO: [(&str, &str); 10] = [
         "com.acme.payments.ChargeWorker",
         "charge ~ authorised by provider=adyen reference=& amount=#.## EUR attempt=1 requestId=@",
     ),
-    (
-        "com.acme.catalog.PriceCache",
-        "refreshed # prices for site=# from pricing-engine in # ms (etag @)",
-    ),
+    ("com.acme.catalog.PriceCache", "refreshed # prices for site=# from pricing-engine in # ms (etag @)"),
     (
         "com.acme.inventory.StockSync",
         "stock level of sku=# at warehouse=# changed from # to # by event & requestId=@",
@@ -44,10 +41,7 @@ const INFO: [(&str, &str); 10] = [
         "com.acme.auth.SessionFilter",
         "session opened for user # from %: method=password factor=totp requestId=@",
     ),
-    (
-        "com.acme.mail.Dispatcher",
-        "mail ~ queued template=order-confirmation locale=de_DE size=# requestId=@",
-    ),
+    ("com.acme.mail.Dispatcher", "mail ~ queued template=order-confirmation locale=de_DE size=# requestId=@"),
     (
         "com.acme.batch.Exporter",
         "exported # rows to s3://acme-exports/daily/part-#.parquet checksum=@ in # ms",
@@ -75,10 +69,7 @@ const WARN: [(&str, &str); 4] = [
         "com.acme.inventory.StockSync",
         "event & for sku=# arrived out of order, expected version # requestId=@",
     ),
-    (
-        "com.acme.web.RateLimiter",
-        "client % exceeded # requests per minute, answered 429 requestId=@",
-    ),
+    ("com.acme.web.RateLimiter", "client % exceeded # requests per minute, answered 429 requestId=@"),
 ];
 
 const VENDOR_FRAMES: [&str; 24] = [
@@ -114,10 +105,7 @@ pub const ERRORS: [ErrorKind; 14] = [
         class: "com.acme.payments.ProviderClient",
         message: "Failed to charge order ~ after # ms, requestId=@",
         exceptions: &[
-            (
-                "com.acme.payments.ChargeException",
-                "payment provider timed out after # ms",
-            ),
+            ("com.acme.payments.ChargeException", "payment provider timed out after # ms"),
             ("java.net.SocketTimeoutException", "Read timed out"),
         ],
         frames: &[
@@ -151,10 +139,7 @@ pub const ERRORS: [ErrorKind; 14] = [
                 "ERROR: deadlock detected\\n  Detail: Process # waits for ShareLock on transaction #",
             ),
         ],
-        frames: &[
-            "com.acme.inventory.StockRepository.update",
-            "com.acme.inventory.StockSync.apply",
-        ],
+        frames: &["com.acme.inventory.StockRepository.update", "com.acme.inventory.StockSync.apply"],
     },
     ErrorKind {
         class: "com.acme.catalog.PricingClient",
@@ -163,10 +148,7 @@ pub const ERRORS: [ErrorKind; 14] = [
             "org.springframework.web.client.HttpServerErrorException$ServiceUnavailable",
             "503 Service Unavailable: \\\"pricing-engine\\\"",
         )],
-        frames: &[
-            "com.acme.catalog.PricingClient.lookup",
-            "com.acme.catalog.PriceCache.refresh",
-        ],
+        frames: &["com.acme.catalog.PricingClient.lookup", "com.acme.catalog.PriceCache.refresh"],
     },
     ErrorKind {
         class: "com.acme.orders.OrderRepository",
@@ -175,10 +157,7 @@ pub const ERRORS: [ErrorKind; 14] = [
             "jakarta.persistence.OptimisticLockException",
             "Row was updated or deleted by another transaction: [com.acme.orders.Order#~]",
         )],
-        frames: &[
-            "com.acme.orders.OrderRepository.save",
-            "com.acme.orders.OrderService.confirm",
-        ],
+        frames: &["com.acme.orders.OrderRepository.save", "com.acme.orders.OrderService.confirm"],
     },
     ErrorKind {
         class: "com.acme.auth.TokenFilter",
@@ -193,34 +172,22 @@ pub const ERRORS: [ErrorKind; 14] = [
             "com.fasterxml.jackson.core.JsonParseException",
             "Unexpected character (',' (code 44)): expected a value at [line: #, column: #]",
         )],
-        frames: &[
-            "com.acme.checkout.AddressMapper.read",
-            "com.acme.checkout.CheckoutController.submit",
-        ],
+        frames: &["com.acme.checkout.AddressMapper.read", "com.acme.checkout.CheckoutController.submit"],
     },
     ErrorKind {
         class: "com.acme.inventory.WarehouseClient",
         message: "Warehouse # is not reachable",
         exceptions: &[
-            (
-                "java.util.concurrent.CompletionException",
-                "java.net.ConnectException: Connection refused",
-            ),
+            ("java.util.concurrent.CompletionException", "java.net.ConnectException: Connection refused"),
             ("java.net.ConnectException", "Connection refused: %:8443"),
         ],
-        frames: &[
-            "com.acme.inventory.WarehouseClient.fetch",
-            "com.acme.inventory.StockSync.pull",
-        ],
+        frames: &["com.acme.inventory.WarehouseClient.fetch", "com.acme.inventory.StockSync.pull"],
     },
     ErrorKind {
         class: "com.acme.orders.InvoiceService",
         message: "Invoice ~ cannot be cancelled",
         exceptions: &[("java.lang.IllegalStateException", "invoice # is in state CLOSED")],
-        frames: &[
-            "com.acme.orders.InvoiceService.cancel",
-            "com.acme.orders.InvoiceController.delete",
-        ],
+        frames: &["com.acme.orders.InvoiceService.cancel", "com.acme.orders.InvoiceController.delete"],
     },
     ErrorKind {
         class: "com.acme.mail.Dispatcher",
@@ -235,19 +202,13 @@ pub const ERRORS: [ErrorKind; 14] = [
             "java.sql.SQLIntegrityConstraintViolationException",
             "ORA-00001: unique constraint (PAY.BOOKING_UK) violated",
         )],
-        frames: &[
-            "com.acme.payments.Ledger.book",
-            "com.acme.payments.ChargeWorker.process",
-        ],
+        frames: &["com.acme.payments.Ledger.book", "com.acme.payments.ChargeWorker.process"],
     },
     ErrorKind {
         class: "com.acme.catalog.ImageResizer",
         message: "Could not resize image #.png",
         exceptions: &[("java.lang.OutOfMemoryError", "Java heap space")],
-        frames: &[
-            "com.acme.catalog.ImageResizer.scale",
-            "com.acme.catalog.ImageJob.run",
-        ],
+        frames: &["com.acme.catalog.ImageResizer.scale", "com.acme.catalog.ImageJob.run"],
     },
     ErrorKind {
         class: "com.acme.checkout.VoucherService",
@@ -292,11 +253,7 @@ pub fn write_error(
         fill(out, random, message);
         for (line, frame) in kind.frames.iter().enumerate() {
             let file = frame.rsplit('.').nth(1).unwrap_or("Main");
-            let _ = write!(
-                out,
-                "\\n\\tat {frame}({file}.java:{})",
-                40 + 17 * line + 3 * place
-            );
+            let _ = write!(out, "\\n\\tat {frame}({file}.java:{})", 40 + 17 * line + 3 * place);
         }
         let share = trace_bytes * (place + 1) / kind.exceptions.len();
         let mut vendor = 0;
@@ -334,13 +291,13 @@ fn write_stamp(out: &mut String, time_ms: UtcMs) {
 /// digits, `&` a UUID, `%` an address.
 fn fill(out: &mut String, random: &mut Random, message: &str) {
     for character in message.chars() {
-        let bits = random.next();
+        let bits = random.bits();
         let _ = match character {
             '#' => write!(out, "{}", bits % 10_u64.pow(1 + (bits >> 60) as u32 % 4)),
             '~' => write!(out, "{}", 10_000_000 + bits % 90_000_000),
             '@' => write!(out, "{bits:016x}"),
             '&' => {
-                let more = random.next();
+                let more = random.bits();
                 write!(
                     out,
                     "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
@@ -351,13 +308,7 @@ fn fill(out: &mut String, random: &mut Random, message: &str) {
                     more & 0xffff_ffff_ffff
                 )
             }
-            '%' => write!(
-                out,
-                "10.{}.{}.{}",
-                bits >> 8 & 3,
-                bits >> 16 & 0xff,
-                bits >> 24 & 0xff
-            ),
+            '%' => write!(out, "10.{}.{}.{}", bits >> 8 & 3, bits >> 16 & 0xff, bits >> 24 & 0xff),
             other => {
                 out.push(other);
                 Ok(())

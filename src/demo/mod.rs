@@ -43,16 +43,8 @@ const APPS: [App; 3] = [
         lines_an_hour: 700,
         errors: &[(3, 60), (4, 35), (5, 90), (6, 40), (8, 18), (12, 25)],
     },
-    App {
-        name: "inventory-sync",
-        lines_an_hour: 350,
-        errors: &[(2, 45), (3, 25), (11, 6)],
-    },
-    App {
-        name: "payments-worker",
-        lines_an_hour: 500,
-        errors: &[(0, 50), (4, 15), (9, 30), (10, 12)],
-    },
+    App { name: "inventory-sync", lines_an_hour: 350, errors: &[(2, 45), (3, 25), (11, 6)] },
+    App { name: "payments-worker", lines_an_hour: 500, errors: &[(0, 50), (4, 15), (9, 30), (10, 12)] },
 ];
 
 const TIMEOUT: &ErrorKind = &ERRORS[0];
@@ -63,9 +55,8 @@ const HOSTILE: &ErrorKind = &ERRORS[13];
 /// How far the objects reach back.
 const DAYS: i64 = 8;
 /// How much of the day an hour sees, in percent, by UTC hour.
-const RHYTHM: [u64; 24] = [
-    12, 8, 6, 5, 6, 10, 22, 40, 62, 78, 88, 95, 100, 96, 92, 94, 90, 84, 76, 68, 55, 42, 28, 18,
-];
+const RHYTHM: [u64; 24] =
+    [12, 8, 6, 5, 6, 10, 22, 40, 62, 78, 88, 95, 100, 96, 92, 94, 90, 84, 76, 68, 55, 42, 28, 18];
 /// Saturday and Sunday see so many percent.
 const WEEKEND: u64 = 45;
 /// The length of most traces.
@@ -74,10 +65,7 @@ const TRACE_BYTES: u64 = 1800;
 /// Writes the objects under `dir/logs/{app}/yyyyMMdd/`, for a week that ends at `now_ms`.
 pub fn write_objects(dir: &Path, now_ms: UtcMs, seed: u64) -> io::Result<DemoSummary> {
     let root = dir.join("logs");
-    let mut summary = DemoSummary {
-        dir: root.clone(),
-        ..DemoSummary::default()
-    };
+    let mut summary = DemoSummary { dir: root.clone(), ..DemoSummary::default() };
     let first_hour = (now_ms - DAYS * DAY_MS).div_euclid(HOUR_MS);
     for app in &APPS {
         for hour in first_hour..=now_ms.div_euclid(HOUR_MS) {
@@ -98,10 +86,8 @@ fn write_hour(
     summary: &mut DemoSummary,
 ) -> io::Result<()> {
     let start_ms = hour * HOUR_MS;
-    let name_sum = app
-        .name
-        .bytes()
-        .fold(0, |sum: u64, byte| sum * 31 + u64::from(byte));
+    let name_sum =
+        app.name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut random = Random::new(seed ^ name_sum ^ (hour as u64) << 20);
     let mut events = Vec::new();
     let percent = busy_percent(hour);
@@ -112,10 +98,7 @@ fn write_hour(
         let expected = a_day * percent * 100 / RHYTHM.iter().sum::<u64>();
         let count = expected / 100 + u64::from(random.chance(expected % 100, 100));
         for _ in 0..count {
-            events.push((
-                start_ms + random.below(HOUR_MS as u64) as i64,
-                Some(&ERRORS[error]),
-            ));
+            events.push((start_ms + random.below(HOUR_MS as u64) as i64, Some(&ERRORS[error])));
         }
     }
     add_story(app, start_ms, now_ms, &mut random, &mut events);
@@ -136,12 +119,9 @@ fn add_story(
         let (from_ms, to_ms) = (from_ms.max(start_ms), to_ms.min(start_ms + HOUR_MS));
         if from_ms < to_ms {
             let share = count * (to_ms - from_ms) as u64 / HOUR_MS as u64;
-            events.extend((0..share).map(|_| {
-                (
-                    from_ms + random.below((to_ms - from_ms) as u64) as i64,
-                    Some(kind),
-                )
-            }));
+            events.extend(
+                (0..share).map(|_| (from_ms + random.below((to_ms - from_ms) as u64) as i64, Some(kind))),
+            );
         }
     };
     match app.name {
@@ -152,12 +132,7 @@ fn add_story(
         }
         _ => {
             // Silent for seven days, and back.
-            add(
-                now_ms - DAYS * DAY_MS,
-                now_ms - DAYS * DAY_MS + 9 * HOUR_MS,
-                8,
-                WAREHOUSE,
-            );
+            add(now_ms - DAYS * DAY_MS, now_ms - DAYS * DAY_MS + 9 * HOUR_MS, 8, WAREHOUSE);
             add(now_ms - 2 * HOUR_MS, now_ms, 14, WAREHOUSE);
         }
     }
@@ -166,11 +141,7 @@ fn add_story(
 fn busy_percent(hour: i64) -> u64 {
     let weekday = (hour.div_euclid(24) + 3).rem_euclid(7); // 1970-01-01 was a Thursday; Monday is 0
     let rhythm = RHYTHM[hour.rem_euclid(24) as usize];
-    if weekday >= 5 {
-        rhythm * WEEKEND / 100
-    } else {
-        rhythm
-    }
+    if weekday >= 5 { rhythm * WEEKEND / 100 } else { rhythm }
 }
 
 /// Writes an hour's events as one object of several gzip members, as FluentD appends them.
@@ -221,10 +192,7 @@ fn write_object(
     let time = jiff::Timestamp::from_millisecond(start_ms).map_err(io::Error::other)?;
     let folder = root.join(app).join(time.strftime("%Y%m%d").to_string());
     fs::create_dir_all(&folder)?;
-    fs::write(
-        folder.join(format!("{app}.{}_{number}.gz", time.strftime("%Y%m%d%H"))),
-        object,
-    )?;
+    fs::write(folder.join(format!("{app}.{}_{number}.gz", time.strftime("%Y%m%d%H"))), object)?;
     summary.objects += 1;
     summary.bytes += object.len() as u64;
     Ok(())
@@ -245,14 +213,7 @@ fn write_oddities(root: &Path, now_ms: UtcMs, seed: u64, summary: &mut DemoSumma
     };
 
     let late_ms = hour_ms - 3 * DAY_MS;
-    write_object(
-        root,
-        "inventory-sync",
-        late_ms,
-        7,
-        &some(&mut random, late_ms, 120)?,
-        summary,
-    )?;
+    write_object(root, "inventory-sync", late_ms, 7, &some(&mut random, late_ms, 120)?, summary)?;
 
     let twice_ms = hour_ms - 26 * HOUR_MS;
     let twice = some(&mut random, twice_ms, 90)?;
@@ -261,14 +222,7 @@ fn write_oddities(root: &Path, now_ms: UtcMs, seed: u64, summary: &mut DemoSumma
 
     let damaged_ms = hour_ms - 9 * HOUR_MS;
     let whole = some(&mut random, damaged_ms, 300)?;
-    write_object(
-        root,
-        "payments-worker",
-        damaged_ms,
-        3,
-        &whole[..whole.len() * 2 / 3],
-        summary,
-    )?;
+    write_object(root, "payments-worker", damaged_ms, 3, &whole[..whole.len() * 2 / 3], summary)?;
 
     let mut plain = Vec::new();
     let text = "Picked up JAVA_TOOL_OPTIONS: -XX:MaxRAMPercentage=75.0\n\
@@ -290,10 +244,7 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let first = write_objects(one.path(), now_ms, 7).unwrap();
         let second = write_objects(two.path(), now_ms, 7).unwrap();
-        assert_eq!(
-            (first.objects, first.lines, first.bytes),
-            (second.objects, second.lines, second.bytes)
-        );
+        assert_eq!((first.objects, first.lines, first.bytes), (second.objects, second.lines, second.bytes));
         assert!(first.objects > 500, "{first:?}");
     }
 }

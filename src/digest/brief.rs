@@ -46,14 +46,7 @@ const fn detail(
     sources: usize,
     problems: usize,
 ) -> Detail {
-    Detail {
-        items,
-        line_chars,
-        title_chars,
-        top,
-        sources,
-        problems,
-    }
+    Detail { items, line_chars, title_chars, top, sources, problems }
 }
 
 /// A mail's content.
@@ -151,17 +144,9 @@ impl Brief {
     pub(super) fn of(view: &View, settings: &DigestSettings, detail: &Detail) -> Self {
         let made = date_and_time(view.now_ms, &settings.zone);
         let zone = settings.zone.iana_name().unwrap_or("UTC");
-        let groups: Vec<&GroupView> = view
-            .attention
-            .iter()
-            .filter_map(|&at| view.groups.get(at))
-            .collect();
+        let groups: Vec<&GroupView> = view.attention.iter().filter_map(|&at| view.groups.get(at)).collect();
         let wanted = groups.len() + view.silent.len();
-        let teller = Teller {
-            now_ms: view.now_ms,
-            settings,
-            detail,
-        };
+        let teller = Teller { now_ms: view.now_ms, settings, detail };
         let items = teller.items(&groups, &view.silent);
         let (top, more_top) = teller.top(&view.groups);
         Self {
@@ -194,14 +179,10 @@ impl Teller<'_> {
     /// Returns groups in the view's order, then silent applications; where room is short, both get some.
     fn items(&self, groups: &[&GroupView], silent: &[SilentApp]) -> Vec<Item> {
         let room = self.detail.items;
-        let for_silent = silent
-            .len()
-            .min((room / 3).max(room.saturating_sub(groups.len())));
+        let for_silent = silent.len().min((room / 3).max(room.saturating_sub(groups.len())));
         let for_groups = room - for_silent;
         let groups = groups.iter().take(for_groups).map(|group| self.group(group));
-        groups
-            .chain(silent.iter().take(for_silent).map(|app| self.silent(app)))
-            .collect()
+        groups.chain(silent.iter().take(for_silent).map(|app| self.silent(app))).collect()
     }
 
     fn group(&self, group: &GroupView) -> Item {
@@ -255,11 +236,7 @@ impl Teller<'_> {
             .take(self.detail.top)
             .map(|group| Top {
                 count: number(group.day.now),
-                change: group
-                    .day
-                    .yesterday
-                    .map(|before| change(group.day.now, before))
-                    .unwrap_or_default(),
+                change: group.day.yesterday.map(|before| change(group.day.now, before)).unwrap_or_default(),
                 title: visible(&group.title, self.detail.title_chars.min(TOP_CHARS)),
                 apps: apps(group),
                 link: self.link(&format!("g/{}.html", group.id)),
@@ -275,16 +252,10 @@ impl Teller<'_> {
             Some(time_ms) => self.time_and_age(time_ms),
             None => "none was read yet".to_owned(),
         };
-        let mut rows = vec![
-            row("newest event", newest),
-            row("objects", objects(whole)),
-            row("lines", lines(whole)),
-        ];
+        let mut rows =
+            vec![row("newest event", newest), row("objects", objects(whole)), row("lines", lines(whole))];
         for source in whole.sources.iter().take(self.detail.sources) {
-            rows.push((
-                format!("source {}", visible(&source.name, NAME_CHARS)),
-                self.source(source),
-            ));
+            rows.push((format!("source {}", visible(&source.name, NAME_CHARS)), self.source(source)));
         }
         if let Some(more @ 1..) = whole.sources.len().checked_sub(self.detail.sources) {
             rows.push(row("sources", format!("{more} more, on the page of the ingest")));
@@ -294,10 +265,7 @@ impl Teller<'_> {
         }
         let shown = whole.problems.len().min(self.detail.problems) as u64;
         if whole.problem_count > shown {
-            rows.push(row(
-                "problems",
-                format!("{} more", count(whole.problem_count - shown)),
-            ));
+            rows.push(row("problems", format!("{} more", count(whole.problem_count - shown))));
         }
         rows.push(row("this run", requests(whole)));
         rows
@@ -311,10 +279,7 @@ impl Teller<'_> {
         let objects = plural(source.objects, "object", "objects");
         match source.failed_prefixes {
             0 => format!("{objects}, {listed}"),
-            failed => format!(
-                "{objects}, {listed}, {} failed",
-                plural(failed, "prefix", "prefixes")
-            ),
+            failed => format!("{objects}, {listed}, {} failed", plural(failed, "prefix", "prefixes")),
         }
     }
 
@@ -327,26 +292,16 @@ impl Teller<'_> {
     fn warning(&self, whole: &Completeness) -> Option<String> {
         let mut parts = Vec::new();
         if whole.objects_unread > 0 {
-            parts.push(format!(
-                "{} not to be had",
-                plural(whole.objects_unread, "object", "objects")
-            ));
+            parts.push(format!("{} not to be had", plural(whole.objects_unread, "object", "objects")));
         }
         if whole.objects_damaged > 0 {
-            parts.push(format!(
-                "{} damaged",
-                plural(whole.objects_damaged, "object", "objects")
-            ));
+            parts.push(format!("{} damaged", plural(whole.objects_damaged, "object", "objects")));
         }
         let failed: u64 = whole.sources.iter().map(|source| source.failed_prefixes).sum();
         if failed > 0 {
             parts.push(format!("{} not listed", plural(failed, "prefix", "prefixes")));
         }
-        let stale: Vec<String> = whole
-            .sources
-            .iter()
-            .filter_map(|source| self.stale(source))
-            .collect();
+        let stale: Vec<String> = whole.sources.iter().filter_map(|source| self.stale(source)).collect();
         parts.extend(stale.iter().take(3).cloned());
         if stale.len() > 3 {
             parts.push(format!("{} more sources with old listings", stale.len() - 3));
@@ -356,10 +311,7 @@ impl Teller<'_> {
 
     fn stale(&self, source: &SourceView) -> Option<String> {
         let name = visible(&source.name, NAME_CHARS);
-        match source
-            .listed_ms
-            .map(|time_ms| self.now_ms.saturating_sub(time_ms))
-        {
+        match source.listed_ms.map(|time_ms| self.now_ms.saturating_sub(time_ms)) {
             None => Some(format!("source {name} never listed")),
             Some(age_ms) if age_ms > STALE_LISTING_MS => {
                 Some(format!("source {name} last listed {} ago", span(age_ms)))
@@ -373,11 +325,7 @@ impl Teller<'_> {
     }
 
     fn link(&self, page: &str) -> Option<String> {
-        let base = self
-            .settings
-            .site_url
-            .as_deref()
-            .filter(|url| format::is_link(url))?;
+        let base = self.settings.site_url.as_deref().filter(|url| format::is_link(url))?;
         Some(format!("{}/{page}", base.trim_end_matches('/')))
     }
 }
@@ -397,12 +345,8 @@ fn counts(day: &Change) -> String {
 }
 
 fn apps(group: &GroupView) -> String {
-    let mut names: Vec<String> = group
-        .apps
-        .iter()
-        .take(APPS)
-        .map(|(name, _, _)| visible(name, NAME_CHARS))
-        .collect();
+    let mut names: Vec<String> =
+        group.apps.iter().take(APPS).map(|(name, _, _)| visible(name, NAME_CHARS)).collect();
     if let Some(more @ 1..) = group.apps.len().checked_sub(APPS) {
         names.push(format!("{more} more"));
     }
@@ -455,10 +399,8 @@ fn objects(whole: &Completeness) -> String {
 
 fn lines(whole: &Completeness) -> String {
     let lines = &whole.lines;
-    let mut parts = vec![
-        format!("{} read", count(lines.total)),
-        format!("{} not parsed", count(lines.unparsed)),
-    ];
+    let mut parts =
+        vec![format!("{} read", count(lines.total)), format!("{} not parsed", count(lines.unparsed))];
     let rest = [
         (lines.quarantined, "stretches unreadable"),
         (lines.truncated, "cut at the length limit"),

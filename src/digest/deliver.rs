@@ -162,9 +162,7 @@ fn settle(
 }
 
 fn words(refused: &[Refusal]) -> String {
-    let each: Vec<String> = refused
-        .iter()
-        .map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason))
-        .collect();
+    let each: Vec<String> =
+        refused.iter().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason)).collect();
     each.join("; ")
 }

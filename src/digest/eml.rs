@@ -31,14 +31,8 @@ pub fn eml(mail: &Mail, settings: &DigestSettings, now_ms: UtcMs, due: &Due) -> 
     let list_id = format!("<{}.gzette.{}>", slug(&settings.name), domain(settings));
     for (name, value) in [
         (HeaderName::new_from_ascii_str("List-Id"), list_id),
-        (
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        ),
-        (
-            HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"),
-            "All".to_owned(),
-        ),
+        (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()),
+        (HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All".to_owned()),
     ] {
         builder = builder.raw_header(HeaderValue::new(name, value));
     }

@@ -3,23 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub(super) use crate::human::{bytes, count};
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
 /// A count at which a ratio is said as `×4.1` and no longer in percent.
 const FACTOR_FROM: f64 = 2.0;
-
-/// Returns `1,204`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
 
 /// Returns a count that the view keeps as a float.
 pub(super) fn number(value: f64) -> String {
@@ -98,22 +86,6 @@ pub(super) fn span(length_ms: i64) -> String {
     }
 }
 
-/// Returns `1.2 MB`; powers of 1000.
-pub(super) fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = number as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit < UNITS.len() - 1 {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 || value >= 99.5 {
-        format!("{value:.0} {}", UNITS[unit])
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
-}
-
 /// Returns `1 object`, `3 objects`.
 pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
@@ -121,15 +93,11 @@ pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
 
 /// Returns whether `url` can stand in a mail as a link: no scheme but http(s), nothing to quote.
 pub(super) fn is_link(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         !rest.is_empty()
             && url.len() <= 500
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"\"'<>\\`{}|^#?".contains(&byte))
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>\\`{}|^#?".contains(&byte))
     })
 }
 

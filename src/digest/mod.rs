@@ -131,11 +131,7 @@ pub fn render(view: &View, settings: &DigestSettings) -> Mail {
     };
     let fits = |mail: &Mail| mail.text.len() + mail.html.len() <= PARTS_BYTES;
     let [.., least] = &DETAILS;
-    DETAILS
-        .iter()
-        .map(compose)
-        .find(fits)
-        .unwrap_or_else(|| compose(least))
+    DETAILS.iter().map(compose).find(fits).unwrap_or_else(|| compose(least))
 }
 
 fn subject(view: &View, settings: &DigestSettings) -> String {

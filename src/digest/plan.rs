@@ -69,9 +69,7 @@ struct Memory {
 /// an unreadable one counts as none.
 pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Option<Due> {
     let day = day_of(view.now_ms, settings);
-    let memory: Memory = memory
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let memory: Memory = memory.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let is_first = memory.day != day;
     let mut known = if is_first { BTreeSet::new() } else { memory.known };
     let now = attention(view);

@@ -12,11 +12,7 @@ use crate::store::Requests;
 const NOW: UtcMs = 1_795_510_800_000;
 
 fn change(now: f64, yesterday: f64, last_week: f64) -> Change {
-    Change {
-        now,
-        yesterday: Some(yesterday),
-        last_week: Some(last_week),
-    }
+    Change { now, yesterday: Some(yesterday), last_week: Some(last_week) }
 }
 
 fn group(bits: u64, state: GroupState, title: &str) -> GroupView {
@@ -28,10 +24,7 @@ fn group(bits: u64, state: GroupState, title: &str) -> GroupView {
         state,
         reason: "seen for the first time at 08:12".to_owned(),
         factor: None,
-        day: Change {
-            now: 7.0,
-            ..Change::default()
-        },
+        day: Change { now: 7.0, ..Change::default() },
         total: 7,
         first_ms: NOW - 48 * MINUTE_MS,
         last_ms: NOW - 8 * MINUTE_MS,
@@ -70,11 +63,7 @@ fn quiet() -> View {
             error_rate: change(0.0084, 0.0021, 0.0022),
             events: change(143_210.0, 139_020.0, 140_888.0),
             open_groups: change(23.0, 21.0, 20.0),
-            apps_hit: Change {
-                now: 6.0,
-                yesterday: Some(6.0),
-                last_week: None,
-            },
+            apps_hit: Change { now: 6.0, yesterday: Some(6.0), last_week: None },
             apps: 9,
             newest_event_ms: Some(NOW - MINUTE_MS),
             ..Figures::default()
@@ -111,12 +100,7 @@ fn completeness() -> Completeness {
             ..LineCounts::default()
         },
         newest_event_ms: Some(NOW - MINUTE_MS),
-        requests: Requests {
-            list: 45,
-            get: 12,
-            received_bytes: 1_234_567,
-            ..Requests::default()
-        },
+        requests: Requests { list: 45, get: 12, received_bytes: 1_234_567, ..Requests::default() },
         ..Completeness::default()
     }
 }
@@ -218,14 +202,7 @@ fn huge(letter: &str) -> View {
         })
         .collect();
     view.attention = (0..500).collect();
-    view.silent = vec![
-        SilentApp {
-            name: long.clone(),
-            since_ms: NOW - DAY_MS,
-            habit_ms: 1
-        };
-        500
-    ];
+    view.silent = vec![SilentApp { name: long.clone(), since_ms: NOW - DAY_MS, habit_ms: 1 }; 500];
     let source = SourceView {
         name: long.clone(),
         url: long.clone(),
@@ -234,12 +211,7 @@ fn huge(letter: &str) -> View {
         failed_prefixes: 1,
     };
     view.completeness.sources = vec![source; 100];
-    let problem = ObjectProblem {
-        place: long.clone(),
-        kind: long.clone(),
-        reason: long,
-        tried_ms: NOW,
-    };
+    let problem = ObjectProblem { place: long.clone(), kind: long.clone(), reason: long, tried_ms: NOW };
     view.completeness.problems = vec![problem; 100];
     view.completeness.problem_count = 100;
     view
@@ -258,12 +230,8 @@ fn the_text_part_reads_from_verdict_to_completeness() {
     let mail = render(&busy(), &settings());
     assert_eq!(mail.subject, "[gzette] payments-worker errors are spiking");
     insta::assert_snapshot!(mail.text);
-    let widest = mail
-        .text
-        .lines()
-        .filter(|line| !line.contains("https://"))
-        .map(|line| line.chars().count())
-        .max();
+    let widest =
+        mail.text.lines().filter(|line| !line.contains("https://")).map(|line| line.chars().count()).max();
     assert!(widest.unwrap() <= 78);
 }
 
@@ -274,19 +242,13 @@ fn the_html_part_is_one_column_of_escaped_tables() {
 
 #[test]
 fn a_quiet_day_is_a_short_mail() {
-    let without_site = DigestSettings {
-        site_url: None,
-        ..settings()
-    };
+    let without_site = DigestSettings { site_url: None, ..settings() };
     insta::assert_snapshot!(render(&quiet(), &without_site).text);
 }
 
 #[test]
 fn a_group_without_a_page_names_the_command_that_shows_it() {
-    let without_site = DigestSettings {
-        site_url: None,
-        ..settings()
-    };
+    let without_site = DigestSettings { site_url: None, ..settings() };
     let mail = render(&busy(), &without_site);
     assert!(mail.text.contains("gzette group show aaaaaaaaaaab"));
     assert!(mail.html.contains("gzette group show aaaaaaaaaaab"));
@@ -305,10 +267,7 @@ fn an_old_or_failed_listing_is_said_at_the_top() {
 
 #[test]
 fn times_are_those_of_the_zone() {
-    let berlin = DigestSettings {
-        zone: TimeZone::get("Europe/Berlin").unwrap(),
-        ..settings()
-    };
+    let berlin = DigestSettings { zone: TimeZone::get("Europe/Berlin").unwrap(), ..settings() };
     let text = render(&busy(), &berlin).text;
     assert!(text.contains("last at 09:52 (8 min ago)"));
     assert!(text.contains("Tue 24 Nov 2026 10:00; times in Europe/Berlin."));
@@ -336,10 +295,7 @@ fn nothing_of_a_log_becomes_a_header_or_markup_or_moves_the_text() {
         assert!(!text.contains(odd), "{text:?}");
     }
     assert!(!mail.subject.contains('\n'));
-    assert!(
-        mail.subject.contains("Bcc: evil@example.org"),
-        "shown, not obeyed"
-    );
+    assert!(mail.subject.contains("Bcc: evil@example.org"), "shown, not obeyed");
     assert!(mail.text.contains("‹U+202E›gpj.exe‹ESC›[2J‹NUL›"));
     assert!(!mail.html.contains("<script"));
     assert!(mail.html.contains("&lt;script&gt;"));
@@ -357,10 +313,7 @@ fn a_mail_stays_small_whatever_the_logs_held() {
         let size = written(&mail).len();
         assert!(size < 90_000, "{letter:?}: {size} bytes");
         assert!(mail.html.len() + mail.text.len() <= PARTS_BYTES, "{letter:?}");
-        assert!(
-            mail.text.contains("SILENT") && mail.text.contains("NEW"),
-            "both kinds get room"
-        );
+        assert!(mail.text.contains("SILENT") && mail.text.contains("NEW"), "both kinds get room");
     }
 }
 
@@ -377,60 +330,31 @@ fn the_first_run_of_a_day_mails_and_later_ones_only_what_is_fresh() {
     let spike = plan(&busy(), &settings, Some(&first.memory)).unwrap();
     assert_eq!(spike.replies_to, Some(first.message_id));
     assert!(spike.message_id.starts_with("<gzette.ops-team.20261124."));
-    assert_eq!(
-        plan(&busy(), &settings, Some(&spike.memory)),
-        None,
-        "nothing is fresh"
-    );
+    assert_eq!(plan(&busy(), &settings, Some(&spike.memory)), None, "nothing is fresh");
 
     let mut fewer = busy();
     fewer.attention.pop();
-    assert_eq!(
-        plan(&fewer, &settings, Some(&spike.memory)),
-        None,
-        "less is no news"
-    );
+    assert_eq!(plan(&fewer, &settings, Some(&spike.memory)), None, "less is no news");
 
     let mut turned = busy();
     turned.groups[1].state = GroupState::Spiking;
     let turned = plan(&turned, &settings, Some(&spike.memory)).unwrap();
     assert_ne!(turned.message_id, spike.message_id);
-    assert_eq!(
-        plan(&busy(), &settings, Some(&turned.memory)),
-        None,
-        "what was mailed today stays mailed"
-    );
+    assert_eq!(plan(&busy(), &settings, Some(&turned.memory)), None, "what was mailed today stays mailed");
 }
 
 #[test]
 fn a_day_begins_at_its_hour_in_its_zone() {
-    let berlin = DigestSettings {
-        zone: TimeZone::get("Europe/Berlin").unwrap(),
-        ..settings()
-    };
-    let at = |hour: i64| View {
-        now_ms: NOW + (hour - 10) * HOUR_MS,
-        ..quiet()
-    };
+    let berlin = DigestSettings { zone: TimeZone::get("Europe/Berlin").unwrap(), ..settings() };
+    let at = |hour: i64| View { now_ms: NOW + (hour - 10) * HOUR_MS, ..quiet() };
     let before = plan(&at(7), &berlin, None).unwrap();
-    assert!(
-        before.message_id.contains(".20261123@"),
-        "07:00 is still yesterday"
-    );
-    assert!(
-        plan(&at(8), &berlin, Some(&before.memory))
-            .unwrap()
-            .message_id
-            .contains(".20261124@")
-    );
+    assert!(before.message_id.contains(".20261123@"), "07:00 is still yesterday");
+    assert!(plan(&at(8), &berlin, Some(&before.memory)).unwrap().message_id.contains(".20261124@"));
 }
 
 #[test]
 fn always_mails_with_every_run_and_once_for_a_run_repeated() {
-    let always = DigestSettings {
-        when: When::Always,
-        ..settings()
-    };
+    let always = DigestSettings { when: When::Always, ..settings() };
     let first = plan(&quiet(), &always, None).unwrap();
     let mut later = quiet();
     later.now_ms += 1;
@@ -441,10 +365,7 @@ fn always_mails_with_every_run_and_once_for_a_run_repeated() {
 
 #[test]
 fn an_unreadable_memory_counts_as_none() {
-    assert_eq!(
-        plan(&quiet(), &settings(), Some("{")),
-        plan(&quiet(), &settings(), None)
-    );
+    assert_eq!(plan(&quiet(), &settings(), Some("{")), plan(&quiet(), &settings(), None));
 }
 
 #[test]
@@ -458,25 +379,9 @@ fn settings_are_checked_before_anything_is_sent() {
     assert!(wrong(|settings| settings.from.clear()).contains("no mail address"));
     assert!(wrong(|settings| settings.to = vec!["x".to_owned()]).contains("`x`"));
     assert!(wrong(|settings| settings.to.clear()).contains("names no recipient"));
-    for url in [
-        "javascript:alert(1)",
-        "https://",
-        "https://a b",
-        "https://a\"b",
-        "example.com",
-    ] {
-        let settings = DigestSettings {
-            site_url: Some(url.to_owned()),
-            ..settings()
-        };
-        assert!(
-            settings
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("allowed: `https://...`"),
-            "{url}"
-        );
+    for url in ["javascript:alert(1)", "https://", "https://a b", "https://a\"b", "example.com"] {
+        let settings = DigestSettings { site_url: Some(url.to_owned()), ..settings() };
+        assert!(settings.check().unwrap_err().to_string().contains("allowed: `https://...`"), "{url}");
     }
 }
 
@@ -496,10 +401,7 @@ fn numbers_read_as_people_write_them() {
         format::time_and_age(NOW + 3 * HOUR_MS, NOW, &TimeZone::UTC),
         "12:00 (3 h ahead of the clock)"
     );
-    assert_eq!(
-        format::time(NOW - DAY_MS, NOW, &TimeZone::UTC),
-        "Mon 23 Nov 09:00"
-    );
+    assert_eq!(format::time(NOW - DAY_MS, NOW, &TimeZone::UTC), "Mon 23 Nov 09:00");
     assert_eq!(format::time(0, NOW, &TimeZone::UTC), "1 Jan 1970 00:00");
 }
 
@@ -511,13 +413,7 @@ fn long_words_are_cut_and_links_are_not() {
         out
     };
     assert_eq!(wrapped("aa bb cc dd"), "> aa bb cc\n  dd\n");
-    assert_eq!(
-        wrapped("aaaaaaaaaaaaaaaaaaa b"),
-        "> aaaaaaaa\n  aaaaaaaa\n  aaa b\n"
-    );
-    assert_eq!(
-        wrapped("x https://example.com/long"),
-        "> x\n  https://example.com/long\n"
-    );
+    assert_eq!(wrapped("aaaaaaaaaaaaaaaaaaa b"), "> aaaaaaaa\n  aaaaaaaa\n  aaa b\n");
+    assert_eq!(wrapped("x https://example.com/long"), "> x\n  https://example.com/long\n");
     assert_eq!(wrapped(""), ">\n");
 }

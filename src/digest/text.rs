@@ -14,10 +14,7 @@ const LABEL: usize = 16;
 pub(super) fn render(brief: &Brief) -> String {
     let mut out = String::new();
     wrap(&mut out, &brief.headline, "", "", WIDTH);
-    for text in [Some(&brief.detail), brief.warning.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    for text in [Some(&brief.detail), brief.warning.as_ref()].into_iter().flatten() {
         if !text.is_empty() && *text != brief.headline {
             out.push('\n');
             wrap(&mut out, text, "", "", WIDTH);
@@ -59,10 +56,7 @@ fn entry(out: &mut String, item: &Item) {
     let indent = " ".repeat(BADGE);
     let badge = format!("{:BADGE$}", item.badge.word());
     wrap(out, &item.title, &badge, &indent, WIDTH);
-    for text in [Some(&item.reason), item.counts.as_ref(), Some(&item.seen)]
-        .into_iter()
-        .flatten()
-    {
+    for text in [Some(&item.reason), item.counts.as_ref(), Some(&item.seen)].into_iter().flatten() {
         wrap(out, text, &indent, &indent, WIDTH);
     }
     if let Some(line) = &item.line {
@@ -99,11 +93,8 @@ fn top(out: &mut String, brief: &Brief) {
     let indent = " ".repeat(counts + changes + 4);
     for top in &brief.top {
         let first = format!("{:>counts$}  {:>changes$}  ", top.count, top.change);
-        let text = if top.apps.is_empty() {
-            top.title.clone()
-        } else {
-            format!("{} ({})", top.title, top.apps)
-        };
+        let text =
+            if top.apps.is_empty() { top.title.clone() } else { format!("{} ({})", top.title, top.apps) };
         wrap(out, &text, &first, &indent, WIDTH);
     }
     if brief.more_top > 0 {

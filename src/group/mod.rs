@@ -43,45 +43,28 @@ pub fn group(message: &str, trace: Option<&str>) -> Grouped {
     if exceptions.iter().all(|exception| exception.frames.is_empty()) {
         let kinds: Vec<_> = exceptions.iter().map(|exception| exception.kind).collect();
         let shown = format!("{}: {said}", kinds.join("\n"));
-        return grouped(
-            GroupKind::Exception,
-            &[kinds.as_slice(), &[said.as_str()]].concat(),
-            &title,
-            shown,
-        );
+        return grouped(GroupKind::Exception, &[kinds.as_slice(), &[said.as_str()]].concat(), &title, shown);
     }
     by_frames(&title, exceptions)
 }
 
 fn by_message(message: &str) -> Grouped {
     let template = template(first_line(message));
-    grouped(
-        GroupKind::Message,
-        &[template.as_str()],
-        &template,
-        template.clone(),
-    )
+    grouped(GroupKind::Message, &[template.as_str()], &template, template.clone())
 }
 
 /// The first line that says something.
 fn first_line(message: &str) -> &str {
-    message
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or(message)
+    message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message)
 }
 
 fn by_frames(title: &str, exceptions: Vec<Exception<'_>>) -> Grouped {
-    let any_in_app = exceptions
-        .iter()
-        .any(|exception| exception.frames.iter().any(|frame| trace::is_in_app(frame)));
+    let any_in_app =
+        exceptions.iter().any(|exception| exception.frames.iter().any(|frame| trace::is_in_app(frame)));
     let mut parts = Vec::new();
     for exception in exceptions {
         parts.push(exception.kind.to_owned());
-        let frames = exception
-            .frames
-            .into_iter()
-            .filter(|frame| !any_in_app || trace::is_in_app(frame));
+        let frames = exception.frames.into_iter().filter(|frame| !any_in_app || trace::is_in_app(frame));
         let frames = trace::without_recursion(frames.collect());
         parts.extend(frames.into_iter().map(|frame| format!("  at {frame}")));
     }
@@ -91,12 +74,7 @@ fn by_frames(title: &str, exceptions: Vec<Exception<'_>>) -> Grouped {
 }
 
 fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Grouped {
-    Grouped {
-        id: id(kind, parts),
-        kind,
-        title: visible(title),
-        template,
-    }
+    Grouped { id: id(kind, parts), kind, title: visible(title), template }
 }
 
 /// The first 60 bits of BLAKE3 over version, kind and the parts, each with its length before it.
@@ -118,12 +96,6 @@ fn visible(title: &str) -> String {
     title
         .chars()
         .take(TITLE_CHARS)
-        .map(|character| {
-            if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
+        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
         .collect()
 }

@@ -27,11 +27,7 @@ pub fn template(message: &str) -> String {
     mask_names(&mut tokens);
     trim_plurals(&mut tokens);
     let tokens = collapse_lists(&collapse_brackets(tokens));
-    if has_letters(&tokens) {
-        join(&tokens)
-    } else {
-        mask_digits(trimmed)
-    }
+    if has_letters(&tokens) { join(&tokens) } else { mask_digits(trimmed) }
 }
 
 /// Removes ANSI control sequences: `ESC [ digits and semicolons, a letter`.
@@ -42,11 +38,8 @@ fn without_colours(message: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(message.len());
     let mut rest = message;
     while let Some(&first) = rest.first() {
-        let parameters = rest
-            .iter()
-            .skip(2)
-            .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
-            .count();
+        let parameters =
+            rest.iter().skip(2).take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
         let is_sequence =
             rest.starts_with(b"\x1b[") && rest.get(2 + parameters).is_some_and(u8::is_ascii_alphabetic);
         if is_sequence {
@@ -60,14 +53,8 @@ fn without_colours(message: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 }
 
 fn trim(text: &[u8]) -> &[u8] {
-    let start = text
-        .iter()
-        .position(|&byte| !is_space(byte))
-        .unwrap_or(text.len());
-    let end = text
-        .iter()
-        .rposition(|&byte| !is_space(byte))
-        .map_or(start, |last| last + 1);
+    let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|&byte| !is_space(byte)).map_or(start, |last| last + 1);
     &text[start..end]
 }
 
@@ -129,13 +116,14 @@ fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let close = closing(open)?;
     let is_quote = open.is(close);
     let mut depth = 1;
-    for place in at + 1..tokens.len().min(at + REACH) {
-        if tokens[place].is(close) {
+    let reach = tokens.len().min(at + REACH);
+    for (place, token) in tokens.iter().enumerate().take(reach).skip(at + 1) {
+        if token.is(close) {
             if is_quote || depth == 1 {
                 return Some(place);
             }
             depth -= 1;
-        } else if tokens[place] == open {
+        } else if *token == open {
             depth += 1;
         }
     }
@@ -168,11 +156,7 @@ fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) ->
     if tells(out[out.len() - 3]) {
         return at;
     }
-    let value = if tokens.get(at + 1).is_some() && tokens[at] == Token::Space {
-        at + 1
-    } else {
-        at
-    };
+    let value = if tokens.get(at + 1).is_some() && tokens[at] == Token::Space { at + 1 } else { at };
     let Some(&first) = tokens.get(value) else {
         return at;
     };
@@ -180,9 +164,7 @@ fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) ->
         matching(tokens, value)
     } else {
         let is_literal = |text: &[u8]| {
-            [&b"true"[..], b"false", b"null"]
-                .iter()
-                .any(|word| text.eq_ignore_ascii_case(word))
+            [&b"true"[..], b"false", b"null"].iter().any(|word| text.eq_ignore_ascii_case(word))
         };
         first.text().is_some_and(is_literal).then_some(value)
     };
@@ -217,9 +199,7 @@ fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> u
     let Some(&first) = tokens.get(value) else {
         return at;
     };
-    let is_empty = [b",", b";", b")", b"]", b"}", b"="]
-        .iter()
-        .any(|&mark| first.is(mark));
+    let is_empty = [b",", b";", b")", b"]", b"}", b"="].iter().any(|&mark| first.is(mark));
     if is_empty || tells(key) {
         return at;
     }
@@ -236,27 +216,17 @@ fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> u
 fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut Tokens<'m>) -> usize {
     let ends = |token: Token<'_>| {
         token == Token::Space
-            || token
-                .text()
-                .is_some_and(|text| text.len() == 1 && b",;)]}\"'=({[<>|".contains(&text[0]))
+            || token.text().is_some_and(|text| text.len() == 1 && b",;)]}\"'=({[<>|".contains(&text[0]))
     };
-    let end = (value..tokens.len())
-        .find(|&place| ends(tokens[place]))
-        .unwrap_or(tokens.len());
-    let is_stop = |token: Token<'_>| {
-        [&b"."[..], b":", b"!", b"?", b"..."]
-            .iter()
-            .any(|mark| token.is(mark))
-    };
+    let end = (value..tokens.len()).find(|&place| ends(tokens[place])).unwrap_or(tokens.len());
+    let is_stop = |token: Token<'_>| [&b"."[..], b":", b"!", b"?", b"..."].iter().any(|mark| token.is(mark));
     let last = (value..end).rev().find(|&place| !is_stop(tokens[place]));
     let Some(stop) = last.map(|last| last + 1) else {
         return at;
     };
     out.push(Token::Variable);
     let opens = stop == end
-        && tokens
-            .get(end)
-            .is_some_and(|next| [b"(", b"{", b"[", b"<"].iter().any(|&mark| next.is(mark)));
+        && tokens.get(end).is_some_and(|next| [b"(", b"{", b"[", b"<"].iter().any(|&mark| next.is(mark)));
     if opens && let Some(close) = matching(tokens, end) {
         return close + 1;
     }
@@ -277,10 +247,7 @@ fn drop_comparators_and_units<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
             continue;
         }
         let unit = token.text().map(|text| {
-            let len = text
-                .iter()
-                .rposition(|&byte| byte != b'.')
-                .map_or(0, |last| last + 1);
+            let len = text.iter().rposition(|&byte| byte != b'.').map_or(0, |last| last + 1);
             text.split_at(len)
         });
         match unit {
@@ -349,9 +316,7 @@ fn trim_plurals(tokens: &mut Tokens<'_>) {
             && let [.., before, b's'] = word
             && word.len() >= 4
             && !b"su".contains(before)
-            && word
-                .iter()
-                .all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
+            && word.iter().all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
         {
             tokens[at] = Token::Text(&word[..word.len() - 1]);
         }
@@ -414,13 +379,8 @@ fn collapse_lists<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
     while at < tokens.len() {
         out.push(tokens[at]);
         if tokens[at] == Token::Variable {
-            let end = (at..tokens.len())
-                .find(|&place| !is_listed(tokens[place]))
-                .unwrap_or(tokens.len());
-            at = (at..end)
-                .rev()
-                .find(|&place| tokens[place] == Token::Variable)
-                .unwrap_or(at);
+            let end = (at..tokens.len()).find(|&place| !is_listed(tokens[place])).unwrap_or(tokens.len());
+            at = (at..end).rev().find(|&place| tokens[place] == Token::Variable).unwrap_or(at);
         }
         at += 1;
     }
@@ -430,10 +390,7 @@ fn collapse_lists<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
 fn has_letters(tokens: &[Token<'_>]) -> bool {
     let is_letter =
         |byte: &u8| byte.is_ascii_alphabetic() || is_alphanumeric(*byte) && !byte.is_ascii_digit();
-    tokens
-        .iter()
-        .filter_map(|token| token.text())
-        .any(|text| text.iter().any(is_letter))
+    tokens.iter().filter_map(|token| token.text()).any(|text| text.iter().any(is_letter))
 }
 
 fn join(tokens: &[Token<'_>]) -> String {

@@ -27,8 +27,7 @@ impl<'m> Token<'m> {
 
     /// Whether it is text with a letter or digit in it.
     pub(super) fn is_word(self) -> bool {
-        self.text()
-            .is_some_and(|text| text.iter().any(|&byte| is_alphanumeric(byte)))
+        self.text().is_some_and(|text| text.iter().any(|&byte| is_alphanumeric(byte)))
     }
 }
 
@@ -77,10 +76,7 @@ pub(super) fn tokens(message: &[u8]) -> Vec<Token<'_>> {
 
 /// The end of the run of bytes that `belongs`.
 fn end_of(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
-    bytes[start..]
-        .iter()
-        .position(|&byte| !belongs(byte))
-        .map_or(bytes.len(), |len| start + len)
+    bytes[start..].iter().position(|&byte| !belongs(byte)).map_or(bytes.len(), |len| start + len)
 }
 
 /// Reads an absolute path at `at`; returns its end.
@@ -88,9 +84,7 @@ fn path_at<'m>(message: &'m [u8], at: usize, out: &mut Vec<Token<'m>>) -> Option
     if message[at] != b'/' {
         return None;
     }
-    let end = end_of(message, at, |byte| {
-        !is_space(byte) && !b"\"'<>,;()[]{}|`".contains(&byte)
-    });
+    let end = end_of(message, at, |byte| !is_space(byte) && !b"\"'<>,;()[]{}|`".contains(&byte));
     let (path, stop) = split_stop(&message[at..end]);
     if path.len() < 2 {
         return None;
@@ -108,10 +102,7 @@ fn push_text<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
 
 /// Splits the marks at the end of a sentence off.
 fn split_stop(text: &[u8]) -> (&[u8], &[u8]) {
-    let len = text
-        .iter()
-        .rposition(|byte| !b".:!?".contains(byte))
-        .map_or(0, |last| last + 1);
+    let len = text.iter().rposition(|byte| !b".:!?".contains(byte)).map_or(0, |last| last + 1);
     text.split_at(len)
 }
 
@@ -121,18 +112,14 @@ fn atom_end(message: &[u8], start: usize) -> usize {
     while end < message.len() && !is_space(message[end]) {
         let apostrophe = message[end] == b'\''
             && end > start
-            && message
-                .get(end + 1)
-                .is_some_and(|&next| next.is_ascii_lowercase() || next >= 0x80);
+            && message.get(end + 1).is_some_and(|&next| next.is_ascii_lowercase() || next >= 0x80);
         if is_structure(message[end]) && !apostrophe {
             break;
         }
         end += 1;
     }
     if memchr::memmem::find(&message[start..end], b"://").is_some() {
-        let url = end_of(message, start, |byte| {
-            !is_space(byte) && !b"\"'<>|`,;)]}".contains(&byte)
-        });
+        let url = end_of(message, start, |byte| !is_space(byte) && !b"\"'<>|`,;)]}".contains(&byte));
         return url.max(end);
     }
     end
@@ -149,10 +136,7 @@ fn atom<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
     let inner = if lead.is_empty() && is_relative_path(core) {
         core
     } else {
-        let len = inner
-            .iter()
-            .rposition(|&byte| byte != b'#')
-            .map_or(0, |last| last + 1);
+        let len = inner.iter().rposition(|&byte| byte != b'#').map_or(0, |last| last + 1);
         if len == 0 { b"#" } else { &inner[..len] }
     };
     let before = out.len();
@@ -166,22 +150,14 @@ fn atom<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
 /// The length of the marks before a word, as in `#42`, `--verbose` or `$HOME`; 0 for a relative path.
 fn lead_len(core: &[u8]) -> usize {
     let len = end_of(core, 0, |byte| b"#@$~*+!?&^-.".contains(&byte));
-    let goes_on = core
-        .get(len)
-        .is_some_and(|&byte| is_word_byte(byte) || byte == b'/' || byte == b'\\');
-    if goes_on && !is_relative_path(core) {
-        len
-    } else {
-        0
-    }
+    let goes_on = core.get(len).is_some_and(|&byte| is_word_byte(byte) || byte == b'/' || byte == b'\\');
+    if goes_on && !is_relative_path(core) { len } else { 0 }
 }
 
 /// `./x`, `../x` or `~/x`.
 fn is_relative_path(text: &[u8]) -> bool {
-    let rest = text
-        .strip_prefix(b"..")
-        .or_else(|| text.strip_prefix(b"."))
-        .or_else(|| text.strip_prefix(b"~"));
+    let rest =
+        text.strip_prefix(b"..").or_else(|| text.strip_prefix(b".")).or_else(|| text.strip_prefix(b"~"));
     matches!(rest, Some([b'/', next, ..]) if is_word_byte(*next))
 }
 
@@ -219,11 +195,7 @@ fn word<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
         return word_with_digits(text, out, depth);
     }
     let varies = text.len() >= 8 && text.iter().all(u8::is_ascii_hexdigit) || is_host(text);
-    out.push(if varies {
-        Token::Variable
-    } else {
-        Token::Text(text)
-    });
+    out.push(if varies { Token::Variable } else { Token::Text(text) });
 }
 
 fn word_with_digits<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
@@ -264,9 +236,7 @@ fn is_url(text: &[u8]) -> bool {
         return false;
     };
     text[0].is_ascii_alphabetic()
-        && text[..at]
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte))
+        && text[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte))
 }
 
 fn is_email(text: &[u8]) -> bool {
@@ -290,8 +260,7 @@ fn is_colon_hex(text: &[u8]) -> bool {
 }
 
 fn has_letters(text: &[u8], in_a_row: usize) -> bool {
-    text.windows(in_a_row)
-        .any(|window| window.iter().all(u8::is_ascii_alphabetic))
+    text.windows(in_a_row).any(|window| window.iter().all(u8::is_ascii_alphabetic))
 }
 
 fn is_key_start(byte: u8) -> bool {
@@ -314,8 +283,7 @@ fn split_key(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn has_between_words(text: &[u8], separator: u8) -> bool {
-    text.windows(3)
-        .any(|window| window[1] == separator && is_word_byte(window[0]) && is_word_byte(window[2]))
+    text.windows(3).any(|window| window[1] == separator && is_word_byte(window[0]) && is_word_byte(window[2]))
 }
 
 /// `ORA-00001`, `TNS-12541`, `SQL0911N`, `E12345`: codes that name an error.
@@ -325,10 +293,8 @@ fn is_error_code(text: &[u8]) -> bool {
         return digits(number, 5);
     }
     if let Some(rest) = text.strip_prefix(b"SQL") {
-        let number = rest
-            .strip_suffix(b"N")
-            .or_else(|| rest.strip_suffix(b"W"))
-            .or_else(|| rest.strip_suffix(b"C"));
+        let number =
+            rest.strip_suffix(b"N").or_else(|| rest.strip_suffix(b"W")).or_else(|| rest.strip_suffix(b"C"));
         let number = number.unwrap_or(rest);
         return digits(number, 4) || digits(number, 5);
     }
@@ -355,7 +321,5 @@ fn is_host(text: &[u8]) -> bool {
     last.len() < text.len()
         && is_top_level_domain(last)
         && text.split(|&byte| byte == b'.').all(|label| !label.is_empty())
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(byte))
+        && text.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(byte))
 }

@@ -83,10 +83,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
             if found.is_empty() {
                 found.push(header.take().unwrap_or_default());
             }
-            if let Some(last) = found
-                .last_mut()
-                .filter(|_| !in_suppressed && frames <= MAX_FRAMES)
-            {
+            if let Some(last) = found.last_mut().filter(|_| !in_suppressed && frames <= MAX_FRAMES) {
                 last.frames.push(normalised(frame));
             }
         } else if let Some(cause) = trimmed.strip_prefix("Caused by: ") {
@@ -94,10 +91,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
             in_suppressed = in_suppressed && trimmed.len() < line.len();
             if !in_suppressed && found.len() < MAX_EXCEPTIONS {
                 found.extend(found.is_empty().then(|| header.take()).flatten());
-                found.push(exception(cause).unwrap_or(Exception {
-                    message: cause,
-                    ..Exception::default()
-                }));
+                found.push(exception(cause).unwrap_or(Exception { message: cause, ..Exception::default() }));
             }
         } else if trimmed.starts_with("Suppressed: ") {
             in_suppressed = true;
@@ -115,13 +109,8 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
 
 /// A type without frames counts when it begins the text or a line of it and is named like an exception.
 fn is_thrown(text: &str, header: &Exception<'_>) -> bool {
-    let named = ["Exception", "Error", "Throwable", "Failure"]
-        .iter()
-        .any(|end| header.kind.ends_with(end));
-    named
-        && text
-            .lines()
-            .any(|line| line.trim_start().starts_with(header.kind))
+    let named = ["Exception", "Error", "Throwable", "Failure"].iter().any(|end| header.kind.ends_with(end));
+    named && text.lines().any(|line| line.trim_start().starts_with(header.kind))
 }
 
 /// Reads `[Exception in thread "x" ]package.Type[: message]`.
@@ -129,20 +118,14 @@ fn exception(line: &str) -> Option<Exception<'_>> {
     let line = line
         .strip_prefix("Exception in thread \"")
         .map_or(line, |rest| rest.split_once("\" ").map_or(rest, |(_, rest)| rest));
-    let end = line
-        .find(|character: char| !is_name(character))
-        .unwrap_or(line.len());
+    let end = line.find(|character: char| !is_name(character)).unwrap_or(line.len());
     let (kind, rest) = line.split_at(end);
     let simple = kind.rsplit(['.', '$']).next().unwrap_or_default();
     let is_type = kind.contains('.')
         && simple.starts_with(|first: char| first.is_uppercase())
         && !kind.starts_with('.')
         && (rest.is_empty() || rest.starts_with(':'));
-    is_type.then(|| Exception {
-        kind,
-        message: rest.trim_start_matches([':', ' ']),
-        frames: Vec::new(),
-    })
+    is_type.then(|| Exception { kind, message: rest.trim_start_matches([':', ' ']), frames: Vec::new() })
 }
 
 fn is_name(character: char) -> bool {
@@ -171,14 +154,7 @@ fn normalised(name: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let generated = [
-            "$$Lambda",
-            "$$EnhancerBy",
-            "$$FastClassBy",
-            "$$SpringCGLIB",
-            "$Proxy",
-            "$anonfun",
-        ];
+        let generated = ["$$Lambda", "$$EnhancerBy", "$$FastClassBy", "$$SpringCGLIB", "$Proxy", "$anonfun"];
         if let Some(marker) = generated.iter().find(|marker| rest.starts_with(*marker)) {
             out.push_str(marker);
             let tail = &rest[marker.len()..];
@@ -190,14 +166,8 @@ fn normalised(name: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     let accessor = ["GeneratedMethodAccessor", "GeneratedConstructorAccessor"];
-    if let Some((at, marker)) = accessor
-        .iter()
-        .find_map(|marker| Some((out.find(marker)?, marker)))
-    {
-        let digits = out[at + marker.len()..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+    if let Some((at, marker)) = accessor.iter().find_map(|marker| Some((out.find(marker)?, marker))) {
+        let digits = out[at + marker.len()..].bytes().take_while(u8::is_ascii_digit).count();
         out.replace_range(at + marker.len()..at + marker.len() + digits, "");
     }
     Cow::Owned(out)

@@ -2,10 +2,7 @@
 
 /// Returns whether `list` (lower case, separated by spaces) holds `word`, ignoring ASCII case.
 fn holds(list: &str, word: &[u8]) -> bool {
-    word.len() <= 16
-        && list
-            .split(' ')
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+    word.len() <= 16 && list.split(' ').any(|known| known.as_bytes().eq_ignore_ascii_case(word))
 }
 
 pub(super) fn is_month(word: &[u8]) -> bool {
@@ -18,10 +15,7 @@ pub(super) fn is_month(word: &[u8]) -> bool {
 
 pub(super) fn is_day(word: &[u8]) -> bool {
     (3..=9).contains(&word.len())
-        && holds(
-            "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday",
-            word,
-        )
+        && holds("mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday", word)
 }
 
 /// Units of measure, time zones and halves of the day; they say nothing behind a variable.

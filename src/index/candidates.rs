@@ -54,10 +54,7 @@ impl Index {
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
         // A read that failed half-way may have left blocks behind which its repetition wrote again.
         blocks.dedup_by_key(|block| (block.generation, block.first_line));
-        Ok(Candidates {
-            blocks,
-            of: searcher.num_docs(),
-        })
+        Ok(Candidates { blocks, of: searcher.num_docs() })
     }
 }
 
@@ -78,9 +75,7 @@ impl Segment<'_> {
         };
         let columns = Columns::open(self.reader)?;
         let alive = self.reader.alive_bitset();
-        let alive = docs
-            .into_iter()
-            .filter(|&doc| alive.is_none_or(|alive| alive.is_alive(doc)));
+        let alive = docs.into_iter().filter(|&doc| alive.is_none_or(|alive| alive.is_alive(doc)));
         blocks.extend(alive.map(|doc| columns.block(doc)).filter(|block| {
             block.levels & wanted.levels != 0
                 && wanted.window.meets(block.first_ms, block.last_ms)
@@ -154,17 +149,13 @@ impl Segment<'_> {
     }
 
     fn add_postings(&self, word: &[u8], docs: &mut Vec<u32>) -> Result<()> {
-        let io = |source| IndexError::Io {
-            path: self.index.dir.clone(),
-            source,
-        };
+        let io = |source| IndexError::Io { path: self.index.dir.clone(), source };
         let inverted = self.reader.inverted_index(self.index.fields.words)?;
         let Some(term) = inverted.terms().get(word).map_err(io)? else {
             return Ok(());
         };
-        let mut postings = inverted
-            .read_postings_from_terminfo(&term, IndexRecordOption::Basic)
-            .map_err(io)?;
+        let mut postings =
+            inverted.read_postings_from_terminfo(&term, IndexRecordOption::Basic).map_err(io)?;
         docs.reserve(postings.doc_freq() as usize);
         while postings.doc() != TERMINATED {
             docs.push(postings.doc());
@@ -222,17 +213,8 @@ impl Columns {
     }
 
     fn block(&self, doc: u32) -> BlockAddress {
-        let [
-            generation,
-            first_line,
-            lines,
-            offset,
-            length,
-            first_ms,
-            last_ms,
-            carry_ms,
-            levels,
-        ] = self.columns.each_ref().map(|column| column.get_val(doc));
+        let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels] =
+            self.columns.each_ref().map(|column| column.get_val(doc));
         BlockAddress {
             generation: GenerationId(generation),
             first_line: first_line as u64,

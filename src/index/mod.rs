@@ -83,19 +83,12 @@ impl Index {
     pub fn open(dir: &Path) -> Option<Self> {
         let (schema, fields) = schema::schema();
         let inner = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
-        (inner.schema() == schema).then(|| Self {
-            inner,
-            fields,
-            dir: dir.to_owned(),
-        })
+        (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })
     }
 
     /// Creates an empty index in `dir`, replacing what is there.
     pub fn create(dir: &Path) -> Result<Self> {
-        let io = |source| IndexError::Io {
-            path: dir.to_owned(),
-            source,
-        };
+        let io = |source| IndexError::Io { path: dir.to_owned(), source };
         if dir.exists() {
             std::fs::remove_dir_all(dir).map_err(io)?;
         }
@@ -103,11 +96,7 @@ impl Index {
         let (schema, fields) = schema::schema();
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
         let inner = tantivy::Index::create(directory, schema, IndexSettings::default())?;
-        Ok(Self {
-            inner,
-            fields,
-            dir: dir.to_owned(),
-        })
+        Ok(Self { inner, fields, dir: dir.to_owned() })
     }
 
     /// Returns a random id for this index.
@@ -140,19 +129,13 @@ impl Index {
     }
 
     fn searcher(&self) -> Result<tantivy::Searcher> {
-        let builder = self
-            .inner
-            .reader_builder()
-            .reload_policy(tantivy::ReloadPolicy::Manual);
+        let builder = self.inner.reader_builder().reload_policy(tantivy::ReloadPolicy::Manual);
         let reader: tantivy::IndexReader = builder.try_into()?;
         Ok(reader.searcher())
     }
 
     fn sync_dir(&self) -> Result<()> {
-        let io = |source| IndexError::Io {
-            path: self.dir.clone(),
-            source,
-        };
+        let io = |source| IndexError::Io { path: self.dir.clone(), source };
         File::open(&self.dir).map_err(io)?.sync_all().map_err(io)
     }
 }

@@ -63,11 +63,7 @@ impl BlockDocument {
             address.carry_ms,
             i64::from(address.levels) | i64::from(address.carry_level as u8) << 8,
         ];
-        Self {
-            fields,
-            numbers,
-            words,
-        }
+        Self { fields, numbers, words }
     }
 
     fn flags(&self) -> impl Iterator<Item = &[u8]> {

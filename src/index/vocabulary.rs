@@ -43,10 +43,7 @@ impl Part<'_> {
 /// Makes the files of segments that have none and removes those of segments that are gone.
 pub(super) fn refresh(index: &Index) -> Result<()> {
     let dir = folder(index);
-    let io = |source| IndexError::Io {
-        path: dir.clone(),
-        source,
-    };
+    let io = |source| IndexError::Io { path: dir.clone(), source };
     fs::create_dir_all(&dir).map_err(io)?;
     let searcher = index.searcher()?;
     let mut wanted = BTreeSet::new();
@@ -93,10 +90,7 @@ fn file(dir: &Path, reader: &SegmentReader) -> PathBuf {
 }
 
 fn write(index: &Index, reader: &SegmentReader, path: &Path) -> Result<()> {
-    let io = |source| IndexError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| IndexError::Io { path: path.to_owned(), source };
     let temporary = path.with_extension("tmp");
     let mut out = std::io::BufWriter::new(fs::File::create(&temporary).map_err(io)?);
     let mut frame = vec![b'\n'];
@@ -110,9 +104,7 @@ fn write(index: &Index, reader: &SegmentReader, path: &Path) -> Result<()> {
             frame.truncate(1);
         }
     }
-    write_frame(&mut out, &frame)
-        .and_then(|()| out.flush())
-        .map_err(io)?;
+    write_frame(&mut out, &frame).and_then(|()| out.flush()).map_err(io)?;
     fs::rename(&temporary, path).map_err(io)
 }
 
@@ -173,10 +165,7 @@ fn walk(
     limit: usize,
     found: &mut Vec<Vec<u8>>,
 ) -> Result<bool> {
-    let io = |source| IndexError::Io {
-        path: index.dir.clone(),
-        source,
-    };
+    let io = |source| IndexError::Io { path: index.dir.clone(), source };
     let terms = reader.inverted_index(index.fields.words)?;
     let mut stream = terms.terms().stream().map_err(io)?;
     let mut word = Vec::new();
@@ -204,10 +193,7 @@ mod tests {
         let finder = memmem::Finder::new(&part.needle()).into_owned();
         let mut found = Vec::new();
         assert!(scan_frame(frame.as_bytes(), &finder, 100, &mut found));
-        found
-            .into_iter()
-            .map(|word| String::from_utf8(word).unwrap())
-            .collect()
+        found.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }
 
     #[test]
@@ -215,10 +201,7 @@ mod tests {
         let words = ["abc", "abcd", "bcd", "xabc", "zz"];
         assert_eq!(scanned(&words, Part::Prefix(b"abc")), ["abc", "abcd"]);
         assert_eq!(scanned(&words, Part::Suffix(b"bc")), ["abc", "xabc"]);
-        assert_eq!(
-            scanned(&words, Part::Inner(b"bc")),
-            ["abc", "abcd", "bcd", "xabc"]
-        );
+        assert_eq!(scanned(&words, Part::Inner(b"bc")), ["abc", "abcd", "bcd", "xabc"]);
         assert_eq!(scanned(&words, Part::Inner(b"z")), ["zz"]);
         assert!(scanned(&words, Part::Inner(b"q")).is_empty());
     }
@@ -235,11 +218,7 @@ mod tests {
         assert_eq!(found, [b"alpha".to_vec(), b"beta".to_vec(), b"gamma".to_vec()]);
         assert_eq!(scan(&file, &finder, 2, &mut Vec::new()), Some(false));
         for cut in (1..file.len()).filter(|&cut| cut != first_frame) {
-            assert_eq!(
-                scan(&file[..cut], &finder, 100, &mut Vec::new()),
-                None,
-                "cut at {cut}"
-            );
+            assert_eq!(scan(&file[..cut], &finder, 100, &mut Vec::new()), None, "cut at {cut}");
         }
     }
 }

@@ -42,29 +42,19 @@ impl Index {
 
     /// Returns a builder of segments for one worker thread.
     pub fn segment_builder<'s>(&'s self, finished: &'s Segments) -> SegmentBuilder<'s> {
-        SegmentBuilder {
-            index: self,
-            finished,
-            open: None,
-        }
+        SegmentBuilder { index: self, finished, open: None }
     }
 }
 
 impl IndexWriter<'_> {
     /// Removes the documents of a generation with the next commit.
     pub fn delete_generation(&self, generation: crate::model::GenerationId) {
-        self.inner
-            .delete_term(Term::from_field_i64(self.index.fields.generation, generation.0));
+        self.inner.delete_term(Term::from_field_i64(self.index.fields.generation, generation.0));
     }
 
     /// Takes in the finished segments and what was deleted, durably, as the state after `payload.batch`.
     pub fn commit(&mut self, finished: &Segments, payload: &Payload) -> Result<()> {
-        for meta in finished
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .drain(..)
-        {
+        for meta in finished.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).drain(..) {
             self.inner.add_segment(meta)?;
         }
         self.commit_payload(payload)?;
@@ -119,13 +109,12 @@ impl SegmentBuilder<'_> {
     /// Adds a block.
     pub fn add(&mut self, address: &BlockAddress, batch: i64, words: BlockWords) -> Result<()> {
         let fields: Fields = self.index.fields;
-        let (_, writer) = match &mut self.open {
-            Some(open) => open,
-            None => {
-                let segment = self.index.inner.new_segment();
-                let writer = SegmentWriter::for_segment(SEGMENT_BYTES, segment.clone())?;
-                self.open.insert((segment, writer))
-            }
+        let (_, writer) = if let Some(open) = &mut self.open {
+            open
+        } else {
+            let segment = self.index.inner.new_segment();
+            let writer = SegmentWriter::for_segment(SEGMENT_BYTES, segment.clone())?;
+            self.open.insert((segment, writer))
         };
         let document = BlockDocument::new(fields, address, batch, words);
         writer.add_document(AddOperation { opstamp: 0, document })?;
@@ -144,11 +133,7 @@ impl SegmentBuilder<'_> {
         writer.finalize()?;
         let meta = segment.with_max_doc(documents).meta().clone();
         meta.untrack_temp_docstore();
-        self.finished
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(meta);
+        self.finished.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(meta);
         Ok(())
     }
 }

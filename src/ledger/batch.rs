@@ -87,9 +87,8 @@ pub fn object_place(source_url: &str, key: &str) -> String {
 impl Ledger {
     /// Returns the generations that hold events of a group.
     pub fn generations_with_group(&self, group: GroupId) -> Result<HashSet<GenerationId>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT generation_id FROM sighting WHERE group_id = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT generation_id FROM sighting WHERE group_id = ?1")?;
         let rows = statement.query_map([group.bits() as i64], |row| row.get(0).map(GenerationId))?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
@@ -119,9 +118,7 @@ impl Ledger {
 
     /// Returns the number of the last batch; 0 before the first.
     pub fn last_batch(&self) -> Result<i64> {
-        Ok(self
-            .connection
-            .query_row("SELECT coalesce(max(id), 0) FROM batch", [], |row| row.get(0))?)
+        Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM batch", [], |row| row.get(0))?)
     }
 
     /// Commits a batch whole or not at all.
@@ -136,10 +133,7 @@ impl Ledger {
             "INSERT INTO batch (committed_ms, objects) VALUES (?1, ?2)",
             params![now_ms, items.len() as i64],
         )?;
-        let mut committed = Committed {
-            batch: transaction.last_insert_rowid(),
-            ..Committed::default()
-        };
+        let mut committed = Committed { batch: transaction.last_insert_rowid(), ..Committed::default() };
         let mut checksums = BTreeSet::new();
         for item in items {
             if let Some((replaced, checksum)) = remove_generation(&transaction, item)? {
@@ -190,9 +184,7 @@ impl Ledger {
     pub fn stored_partial(&self, generation: GenerationId) -> Result<Option<Partial>> {
         let partial = self
             .connection
-            .query_row("SELECT * FROM generation WHERE id = ?1", [generation.0], |row| {
-                Ok(stored_totals(row))
-            })
+            .query_row("SELECT * FROM generation WHERE id = ?1", [generation.0], |row| Ok(stored_totals(row)))
             .optional()?;
         let Some(mut partial) = partial.transpose()? else {
             return Ok(None);
@@ -204,18 +196,14 @@ impl Ledger {
 
     /// Returns a small fact by its name.
     pub fn fact(&self, name: &str) -> Result<Option<String>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
+        let mut statement = self.connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
     }
 
     /// Sets a small fact.
     pub fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
-        self.connection.execute(
-            "INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)",
-            [name, value],
-        )?;
+        self.connection
+            .execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [name, value])?;
         Ok(())
     }
 }
@@ -314,12 +302,7 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
     )?;
     let mut new_groups = 0;
     for sighting in &item.partial.sightings {
-        let Grouped {
-            id,
-            kind,
-            title,
-            template,
-        } = &sighting.group;
+        let Grouped { id, kind, title, template } = &sighting.group;
         let id = id.bits() as i64;
         new_groups +=
             group_statement.execute(params![id, crate::group::VERSION, kind.name(), title, template])? as u64;
@@ -395,9 +378,7 @@ fn stored_totals(row: &Row<'_>) -> Result<Partial> {
             undated: number("undated")?,
         },
         decoded_bytes: number("decoded_bytes")?,
-        checksum: checksum.try_into().map_err(|_| LedgerError::Unreadable {
-            what: "generation.checksum",
-        })?,
+        checksum: checksum.try_into().map_err(|_| LedgerError::Unreadable { what: "generation.checksum" })?,
         damage: damage.transpose()?,
         span_ms: row.get::<_, Option<i64>>("first_ms")?.zip(row.get("last_ms")?),
         counts: Vec::new(),
@@ -446,14 +427,7 @@ fn stored_sightings(connection: &Connection, generation: GenerationId) -> Result
             template: row.get(3)?,
         };
         let events = row.get::<_, i64>(4)? as u64;
-        Ok(sample(row, 5).and_then(|first| {
-            Ok(Sighting {
-                group,
-                events,
-                first,
-                last: sample(row, 8)?,
-            })
-        }))
+        Ok(sample(row, 5).and_then(|first| Ok(Sighting { group, events, first, last: sample(row, 8)? })))
     })?;
     rows.map(|row| row?).collect()
 }

@@ -53,7 +53,9 @@ impl Dimension {
             (Self::Level, Value::Integer(level)) => Cell::Level(Level::from_number(level as u8)),
             (Self::Hour, Value::Integer(hour)) => Cell::Time(hour * crate::model::HOUR_MS),
             (Self::Day, Value::Integer(day)) => Cell::Time(day * crate::model::DAY_MS),
-            (Self::Group, Value::Integer(group)) if group != 0 => Cell::Group(GroupId::from_bits(group as u64)),
+            (Self::Group, Value::Integer(group)) if group != 0 => {
+                Cell::Group(GroupId::from_bits(group as u64))
+            }
             _ => Cell::None,
         }
     }
@@ -99,13 +101,17 @@ pub struct CountRow {
 impl Ledger {
     /// Returns the counts of the events that pass the filter, sorted by their cells.
     pub fn count(&self, by: &[Dimension], filter: &CountFilter) -> Result<Vec<CountRow>> {
-        let columns: String = by.iter().map(|dimension| format!("{}, ", dimension.sql())).collect();
+        let mut columns: Vec<&str> = by.iter().map(|dimension| dimension.sql()).collect();
+        columns.push("coalesce(sum(count.events), 0)");
+        let columns = columns.join(", ");
         let group_by: Vec<String> = (1..=by.len()).map(|place| place.to_string()).collect();
-        let grouping = if by.is_empty() { String::new() } else { format!("GROUP BY {}", group_by.join(", ")) };
+        let grouping =
+            if by.is_empty() { String::new() } else { format!("GROUP BY {}", group_by.join(", ")) };
         let apps: Vec<String> = (0..filter.apps.len()).map(|place| format!("?{}", place + 5)).collect();
-        let in_apps = if apps.is_empty() { String::new() } else { format!("AND app.name IN ({})", apps.join(", ")) };
+        let in_apps =
+            if apps.is_empty() { String::new() } else { format!("AND app.name IN ({})", apps.join(", ")) };
         let sql = format!(
-            "SELECT {columns} coalesce(sum(count.events), 0) FROM count
+            "SELECT {columns} FROM count
              JOIN generation ON generation.id = count.generation_id JOIN app ON app.id = generation.app_id
              WHERE generation.duplicate_of IS NULL AND count.slot >= ?1 AND count.slot < ?2
                 AND (?3 >> count.level) & 1 AND (?4 IS NULL OR count.group_id = ?4) {in_apps} {grouping}"

@@ -22,9 +22,5 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
 pub(super) fn check(connection: &Connection) -> Result<i64> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;
-    if found > known {
-        Err(LedgerError::TooNew { found, known })
-    } else {
-        Ok(found)
-    }
+    if found > known { Err(LedgerError::TooNew { found, known }) } else { Ok(found) }
 }

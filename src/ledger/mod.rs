@@ -7,15 +7,17 @@ mod migrations;
 mod objects;
 mod read;
 mod status;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use objects::{GetRecord, ListingRecord, PendingObject};
 
-pub use counts::{Cell, CountFilter, CountRow, Dimension};
-pub use read::{
-    AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
-};
-pub use status::{ObjectTotals, RunRow};
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
+pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
+pub use status::{ObjectTotals, RunRow};
 mod outbox;
 
 pub use outbox::{GivenUp, NewMail, PendingMail};

@@ -62,12 +62,9 @@ impl Ledger {
         let name = format!("first_listed_ms:{source_id}");
         let sql = "INSERT INTO fact (name, value) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET value = value RETURNING value";
-        let value: String = self
-            .connection
-            .query_row(sql, params![name, now_ms.to_string()], |row| row.get(0))?;
-        value.parse().map_err(|_| LedgerError::Unreadable {
-            what: "fact.first_listed_ms",
-        })
+        let value: String =
+            self.connection.query_row(sql, params![name, now_ms.to_string()], |row| row.get(0))?;
+        value.parse().map_err(|_| LedgerError::Unreadable { what: "fact.first_listed_ms" })
     }
 
     /// Returns what is known of every prefix of a source.
@@ -178,11 +175,7 @@ impl Ledger {
     pub fn pending_objects(&self, source_id: i64) -> Result<Vec<PendingObject>> {
         let mut statement = self.connection.prepare_cached(PENDING)?;
         let objects = statement.query_map([source_id], |row| {
-            Ok(PendingObject {
-                id: row.get(0)?,
-                state: row.get(1)?,
-                attempts: row.get(2)?,
-            })
+            Ok(PendingObject { id: row.get(0)?, state: row.get(1)?, attempts: row.get(2)? })
         })?;
         Ok(objects.collect::<rusqlite::Result<_>>()?)
     }
@@ -233,9 +226,7 @@ impl Ledger {
 
     /// Returns how many objects are in each state, of all sources.
     pub fn object_counts(&self) -> Result<Vec<(ObjectState, u64)>> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT state, count(*) FROM object GROUP BY state")?;
+        let mut statement = self.connection.prepare("SELECT state, count(*) FROM object GROUP BY state")?;
         let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
         let mut counts = counts.collect::<rusqlite::Result<Vec<_>>>()?;
         counts.sort_unstable();
@@ -302,19 +293,13 @@ fn move_object(transaction: &Transaction<'_>, source_id: i64, placed: &PlacedObj
     let app_id = app_id(transaction, &placed.app)?;
     let day = placed.day.map(|day| day.to_string());
     let sql = "UPDATE object SET app_id = ?3, day = ?4 WHERE source_id = ?1 AND key = ?2";
-    transaction
-        .prepare_cached(sql)?
-        .execute(params![source_id, placed.object.key, app_id, day])?;
+    transaction.prepare_cached(sql)?.execute(params![source_id, placed.object.key, app_id, day])?;
     Ok(())
 }
 
 fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
     let find = "SELECT id FROM app WHERE name = ?1";
-    if let Some(id) = transaction
-        .prepare_cached(find)?
-        .query_row([app], |row| row.get(0))
-        .optional()?
-    {
+    if let Some(id) = transaction.prepare_cached(find)?.query_row([app], |row| row.get(0)).optional()? {
         return Ok(id);
     }
     transaction.execute("INSERT INTO app (name) VALUES (?1)", [app])?;
@@ -333,11 +318,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
         // Surrogates are no characters; the one after them is.
-        let next = if last == '\u{D7FF}' {
-            Some('\u{E000}')
-        } else {
-            char::from_u32(last as u32 + 1)
-        };
+        let next = if last == '\u{D7FF}' { Some('\u{E000}') } else { char::from_u32(last as u32 + 1) };
         if let Some(next) = next {
             text.push(next);
             return Some(text);
@@ -363,38 +344,21 @@ mod tests {
     use super::*;
 
     fn placed(key: &str, etag: &str) -> PlacedObject {
-        let object = ListedObject {
-            key: key.to_owned(),
-            etag: etag.to_owned(),
-            size_bytes: 1,
-            modified_ms: 0,
-        };
-        PlacedObject {
-            object,
-            app: "web".to_owned(),
-            day: None,
-        }
+        let object =
+            ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 1, modified_ms: 0 };
+        PlacedObject { object, app: "web".to_owned(), day: None }
     }
 
     fn ledger_with(keys: &[&str]) -> (Ledger, i64) {
         let mut ledger = Ledger::in_memory().unwrap();
         let source_id = ledger.source_id("prod", "s3://b/p").unwrap();
-        let diff = Diff {
-            new: keys.iter().map(|key| placed(key, "e1")).collect(),
-            ..Diff::default()
-        };
+        let diff = Diff { new: keys.iter().map(|key| placed(key, "e1")).collect(), ..Diff::default() };
         record(&mut ledger, source_id, "", &diff);
         (ledger, source_id)
     }
 
     fn record(ledger: &mut Ledger, source_id: i64, prefix: &str, diff: &Diff) {
-        let listing = ListingRecord {
-            prefix,
-            now_ms: 9,
-            entries: 1,
-            diff,
-            found: &["x/".to_owned()],
-        };
+        let listing = ListingRecord { prefix, now_ms: 9, entries: 1, diff, found: &["x/".to_owned()] };
         ledger.record_listing(source_id, &listing).unwrap();
     }
 
@@ -404,23 +368,10 @@ mod tests {
 
     #[test]
     fn known_objects_are_those_a_listing_would_give() {
-        let all = [
-            "a",
-            "a/",
-            "a/b/c",
-            "a/b/d",
-            "a/b0",
-            "a/\u{10FFFF}x",
-            "a/x",
-            "a0",
-            "b",
-        ];
+        let all = ["a", "a/", "a/b/c", "a/b/d", "a/b0", "a/\u{10FFFF}x", "a/x", "a0", "b"];
         let (ledger, source_id) = ledger_with(&all);
         let under = |prefix, delimited| ledger.known_objects(source_id, prefix, delimited).unwrap();
-        assert_eq!(
-            keys(&under("a/", false)),
-            ["a/", "a/b/c", "a/b/d", "a/b0", "a/x", "a/\u{10FFFF}x"]
-        );
+        assert_eq!(keys(&under("a/", false)), ["a/", "a/b/c", "a/b/d", "a/b0", "a/x", "a/\u{10FFFF}x"]);
         assert_eq!(keys(&under("a/", true)), ["a/", "a/b0", "a/x", "a/\u{10FFFF}x"]);
         assert_eq!(keys(&under("", true)), ["a", "a0", "b"]);
         assert_eq!(under("", false).len(), all.len());
@@ -437,27 +388,14 @@ mod tests {
             state,
             reason,
         };
-        ledger
-            .record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))])
-            .unwrap();
+        ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))]).unwrap();
         assert_eq!(ledger.pending_objects(source_id).unwrap()[0].attempts, 1);
-        let diff = Diff {
-            changed: vec![placed("k", "e2")],
-            ..Diff::default()
-        };
+        let diff = Diff { changed: vec![placed("k", "e2")], ..Diff::default() };
         record(&mut ledger, source_id, "", &diff);
-        ledger
-            .record_gets(&[got("e1", ObjectState::Mirrored, None)])
-            .unwrap();
-        let pending = PendingObject {
-            id,
-            state: ObjectState::Listed,
-            attempts: 0,
-        };
+        ledger.record_gets(&[got("e1", ObjectState::Mirrored, None)]).unwrap();
+        let pending = PendingObject { id, state: ObjectState::Listed, attempts: 0 };
         assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
-        ledger
-            .record_gets(&[got("e2", ObjectState::Mirrored, None)])
-            .unwrap();
+        ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)]).unwrap();
         assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Mirrored, 1)]);
         assert!(ledger.get_again("prod", "k").unwrap() && !ledger.get_again("prod", "k").unwrap());
         assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
@@ -491,26 +429,10 @@ mod tests {
     fn what_is_gone_is_kept_as_deleted_and_may_come_back() {
         let (mut ledger, source_id) = ledger_with(&["k"]);
         let known = ledger.known_objects(source_id, "", false).unwrap();
-        record(
-            &mut ledger,
-            source_id,
-            "",
-            &Diff {
-                gone: vec![known[0].id],
-                ..Diff::default()
-            },
-        );
+        record(&mut ledger, source_id, "", &Diff { gone: vec![known[0].id], ..Diff::default() });
         assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Deleted, 1)]);
         assert!(ledger.pending_objects(source_id).unwrap().is_empty());
-        record(
-            &mut ledger,
-            source_id,
-            "",
-            &Diff {
-                new: vec![placed("k", "e1")],
-                ..Diff::default()
-            },
-        );
+        record(&mut ledger, source_id, "", &Diff { new: vec![placed("k", "e1")], ..Diff::default() });
         assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Listed, 1)]);
     }
 
@@ -525,10 +447,8 @@ mod tests {
     #[test]
     fn a_prefix_is_read_without_the_keys_after_it() {
         let (ledger, source_id) = ledger_with(&["k"]);
-        let mut statement = ledger
-            .connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {KNOWN_IN_RANGE}"))
-            .unwrap();
+        let mut statement =
+            ledger.connection.prepare(&format!("EXPLAIN QUERY PLAN {KNOWN_IN_RANGE}")).unwrap();
         let range = named_params! { ":source": source_id, ":from": "a/", ":to": end_of("a/"), ":limit": -1 };
         let plan: String = statement.query_row(range, |row| row.get(3)).unwrap();
         assert!(plan.ends_with("(source_id=? AND key>? AND key<?)"), "{plan}");

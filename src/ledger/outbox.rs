@@ -85,11 +85,9 @@ impl Ledger {
     pub fn digest_memory(&self, digest: &str) -> Result<Option<String>> {
         let value = self
             .connection
-            .query_row(
-                "SELECT value FROM fact WHERE name = ?1",
-                params![memory_name(digest)],
-                |row| row.get(0),
-            )
+            .query_row("SELECT value FROM fact WHERE name = ?1", params![memory_name(digest)], |row| {
+                row.get(0)
+            })
             .optional()?;
         Ok(value)
     }
@@ -180,13 +178,7 @@ mod tests {
     use super::*;
 
     fn mail(message_id: &str, created_ms: UtcMs) -> NewMail<'_> {
-        NewMail {
-            digest: "ops",
-            message_id,
-            eml: b"From: a@b",
-            created_ms,
-            memory: message_id,
-        }
+        NewMail { digest: "ops", message_id, eml: b"From: a@b", created_ms, memory: message_id }
     }
 
     #[test]
@@ -197,12 +189,8 @@ mod tests {
         assert!(ledger.enqueue_mail(&mail("<2@x>", 20)).unwrap());
         assert!(!ledger.enqueue_mail(&mail("<1@x>", 30)).unwrap());
         assert_eq!(ledger.digest_memory("ops").unwrap().as_deref(), Some("<2@x>"));
-        let ids: Vec<_> = ledger
-            .pending_mails("ops", 5)
-            .unwrap()
-            .into_iter()
-            .map(|mail| mail.message_id)
-            .collect();
+        let ids: Vec<_> =
+            ledger.pending_mails("ops", 5).unwrap().into_iter().map(|mail| mail.message_id).collect();
         assert_eq!(ids, ["<1@x>", "<2@x>"]);
         assert!(ledger.pending_mails("other", 5).unwrap().is_empty());
     }
@@ -214,30 +202,20 @@ mod tests {
         ledger.enqueue_mail(&mail("<2@x>", 20)).unwrap();
         let id = ledger.pending_mails("ops", 2).unwrap()[0].id;
         ledger.begin_sending(id).unwrap();
-        ledger
-            .mark_mail_failed(id, "no route", &["a@x".to_owned(), "b@x".to_owned()])
-            .unwrap();
+        ledger.mark_mail_failed(id, "no route", &["a@x".to_owned(), "b@x".to_owned()]).unwrap();
         let first = &ledger.pending_mails("ops", 2).unwrap()[0];
-        assert_eq!(
-            (first.attempts, first.taken_by.join(" ")),
-            (1, "a@x b@x".to_owned())
-        );
+        assert_eq!((first.attempts, first.taken_by.join(" ")), (1, "a@x b@x".to_owned()));
         ledger.begin_sending(id).unwrap();
 
         let pending = ledger.pending_mails("ops", 2).unwrap();
         assert_eq!(pending.len(), 1, "the first is given up");
         let given_up = ledger.given_up_mails(2).unwrap();
-        assert_eq!(
-            (given_up[0].attempts, given_up[0].failure.as_str()),
-            (2, "the try was broken off")
-        );
+        assert_eq!((given_up[0].attempts, given_up[0].failure.as_str()), (2, "the try was broken off"));
         assert_eq!(ledger.retry_given_up_mails("ops", 2).unwrap(), 1);
         assert!(ledger.given_up_mails(2).unwrap().is_empty());
 
         ledger.mark_mail_sent(id, 99, None).unwrap();
-        ledger
-            .mark_mail_sent(pending[0].id, 99, Some("c@x: no such user"))
-            .unwrap();
+        ledger.mark_mail_sent(pending[0].id, 99, Some("c@x: no such user")).unwrap();
         assert!(ledger.pending_mails("ops", 2).unwrap().is_empty());
     }
 

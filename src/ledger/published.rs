@@ -14,9 +14,8 @@ impl Ledger {
     /// Returns the files at `target` by path; `None` where a write was begun and never confirmed, so that
     /// nobody knows which bytes are there.
     pub fn published(&self, target: &str) -> Result<BTreeMap<String, Option<PublishedChecksum>>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT path, checksum FROM published WHERE target = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT path, checksum FROM published WHERE target = ?1")?;
         let mut rows = statement.query([target])?;
         let mut files = BTreeMap::new();
         while let Some(row) = rows.next()? {
@@ -40,10 +39,8 @@ impl Ledger {
         files: &[(&str, PublishedChecksum)],
         now_ms: UtcMs,
     ) -> Result<()> {
-        let files: Vec<(&str, &[u8])> = files
-            .iter()
-            .map(|(path, checksum)| (*path, checksum.as_slice()))
-            .collect();
+        let files: Vec<(&str, &[u8])> =
+            files.iter().map(|(path, checksum)| (*path, checksum.as_slice())).collect();
         self.write_published(target, &files, now_ms)
     }
 
@@ -75,9 +72,7 @@ fn known(checksum: &[u8]) -> Result<Option<PublishedChecksum>> {
     if checksum.is_empty() {
         return Ok(None);
     }
-    let unreadable = |_| LedgerError::Unreadable {
-        what: "published.checksum",
-    };
+    let unreadable = |_| LedgerError::Unreadable { what: "published.checksum" };
     checksum.try_into().map(Some).map_err(unreadable)
 }
 

@@ -159,9 +159,8 @@ impl Ledger {
 
     /// Returns what people are shown of a group; `None` when there is no such group.
     pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT kind, title, template FROM error_group WHERE id = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT kind, title, template FROM error_group WHERE id = ?1")?;
         let group = statement.query_row([id.bits() as i64], |row| {
             let kind: String = row.get(0)?;
             Ok(Grouped {
@@ -195,7 +194,7 @@ impl Ledger {
     /// Returns a sighting with its raw lines; `None` when the group was not seen in that generation.
     pub fn sighting(&self, generation: GenerationId, group: GroupId) -> Result<Option<StoredSighting>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT first_ms, first_line, first_raw, last_ms, last_line, last_raw, source.name, source.url,
+            "SELECT sighting.first_ms, first_line, first_raw, sighting.last_ms, last_line, last_raw, source.name, source.url,
                 object.key, app.name
              FROM sighting JOIN generation ON generation.id = sighting.generation_id
              JOIN object ON object.id = generation.object_id JOIN source ON source.id = object.source_id
@@ -203,9 +202,7 @@ impl Ledger {
              WHERE generation_id = ?1 AND group_id = ?2",
         )?;
         let found = statement
-            .query_row(params![generation.0, group.bits() as i64], |row| {
-                Ok(stored_sighting(row))
-            })
+            .query_row(params![generation.0, group.bits() as i64], |row| Ok(stored_sighting(row)))
             .optional()?;
         found.transpose()
     }
@@ -261,9 +258,7 @@ impl Ledger {
     pub fn byte_totals(&self) -> Result<(u64, u64)> {
         let sql = "SELECT coalesce(sum(decoded_bytes), 0), coalesce(sum(size_bytes), 0) FROM generation
             WHERE duplicate_of IS NULL";
-        Ok(self
-            .connection
-            .query_row(sql, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
+        Ok(self.connection.query_row(sql, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
     }
 }
 

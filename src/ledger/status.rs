@@ -50,7 +50,8 @@ impl Ledger {
             let sql = "SELECT count(*) FROM object WHERE state = ?1";
             self.connection.query_row(sql, [state], |row| row.get::<_, i64>(0)).map(|count| count as u64)
         };
-        let number = |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
+        let number =
+            |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
         Ok(ObjectTotals {
             listed: number("SELECT count(*) FROM object")?,
             mirrored: state("mirrored")?,
@@ -90,7 +91,8 @@ impl Ledger {
 
     /// Returns the newest run.
     pub fn last_run(&self) -> Result<Option<RunRow>> {
-        let sql = "SELECT command, started_ms, finished_ms, exit_code, summary FROM run ORDER BY id DESC LIMIT 1";
+        let sql =
+            "SELECT command, started_ms, finished_ms, exit_code, summary FROM run ORDER BY id DESC LIMIT 1";
         let row = self.connection.query_row(sql, [], |row| {
             Ok(RunRow {
                 command: row.get(0)?,
@@ -105,7 +107,8 @@ impl Ledger {
 
     /// Notes that a command begins; returns its row.
     pub fn start_run(&mut self, command: &str, now_ms: UtcMs) -> Result<i64> {
-        self.connection.execute("INSERT INTO run (command, started_ms) VALUES (?1, ?2)", params![command, now_ms])?;
+        self.connection
+            .execute("INSERT INTO run (command, started_ms) VALUES (?1, ?2)", params![command, now_ms])?;
         Ok(self.connection.last_insert_rowid())
     }
 

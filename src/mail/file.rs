@@ -56,13 +56,7 @@ fn file_name(letter: &Letter<'_>) -> String {
         .trim_matches(['<', '>'])
         .bytes()
         .take(SLUG_BYTES)
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || byte == b'.' {
-                byte as char
-            } else {
-                '-'
-            }
-        })
+        .map(|byte| if byte.is_ascii_alphanumeric() || byte == b'.' { byte as char } else { '-' })
         .collect();
     format!("{stamp}-{slug}.eml")
 }

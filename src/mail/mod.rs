@@ -90,11 +90,7 @@ pub struct MailError {
 impl MailError {
     /// Returns an error whose reason is made one line of visible characters.
     pub fn new(kind: MailErrorKind, place: &str, reason: &str) -> Self {
-        Self {
-            kind,
-            place: visible(place, ADDRESS_BYTES),
-            reason: visible(reason, REASON_CHARS),
-        }
+        Self { kind, place: visible(place, ADDRESS_BYTES), reason: visible(reason, REASON_CHARS) }
     }
 }
 
@@ -180,11 +176,7 @@ pub(crate) fn visible(text: &str, max_chars: usize) -> String {
             gap = true;
             continue;
         }
-        let shown = if is_hidden(character) {
-            spelled_out(character)
-        } else {
-            character.to_string()
-        };
+        let shown = if is_hidden(character) { spelled_out(character) } else { character.to_string() };
         let wanted = shown.chars().count() + usize::from(gap);
         if wanted > chars_left {
             out.push('…');

@@ -33,13 +33,10 @@ impl SesTransport {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let limits = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_LIMIT)
-            .operation_timeout(ANSWER_LIMIT)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(limits);
+        let limits =
+            TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_timeout(ANSWER_LIMIT).build();
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(limits);
         if let Some(region) = &options.region {
             loader = loader.region(aws_config::Region::new(region.clone()));
         }
@@ -59,13 +56,9 @@ impl SesTransport {
             None => "ses".to_owned(),
         };
         // The outbox tries again, with a count; the SDK doing so as well would only make copies.
-        let config = aws_sdk_sesv2::config::Builder::from(&shared)
-            .retry_config(RetryConfig::disabled())
-            .build();
-        Self {
-            client: Client::from_conf(config),
-            place,
-        }
+        let config =
+            aws_sdk_sesv2::config::Builder::from(&shared).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), place }
     }
 
     async fn submit(&self, letter: Letter<'_>) -> Result<(), MailError> {
@@ -73,9 +66,7 @@ impl SesTransport {
             .data(Blob::new(letter.eml))
             .build()
             .map_err(|error| self.error(MailErrorKind::Config, &error.to_string()))?;
-        let destination = Destination::builder()
-            .set_to_addresses(Some(letter.to.to_vec()))
-            .build();
+        let destination = Destination::builder().set_to_addresses(Some(letter.to.to_vec())).build();
         self.client
             .send_email()
             .from_email_address(letter.from)

@@ -66,10 +66,7 @@ impl SmtpSetting {
     /// Returns whether the server is this machine.
     pub fn is_local(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
-            || self
-                .host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -177,17 +174,15 @@ fn tls_of(query: &str, wrapped: bool, port: Option<u16>) -> Result<SmtpTls, Mail
             ("tls", "tls") => SmtpTls::Tls,
             ("tls", "none") => SmtpTls::None,
             ("tls", _) => {
-                return Err(wrong(&format!(
-                    "`tls={value}` is unknown; allowed: `starttls`, `tls`, `none`"
-                )));
+                return Err(wrong(&format!("`tls={value}` is unknown; allowed: `starttls`, `tls`, `none`")));
             }
             _ => return Err(wrong(&format!("the option `{name}` is unknown; allowed: `tls`"))),
         });
     }
     match asked {
-        Some(SmtpTls::Starttls | SmtpTls::None) if wrapped => Err(wrong(
-            "`smtps://` is TLS from the start; for anything else write `smtp://`",
-        )),
+        Some(SmtpTls::Starttls | SmtpTls::None) if wrapped => {
+            Err(wrong("`smtps://` is TLS from the start; for anything else write `smtp://`"))
+        }
         Some(tls) => Ok(tls),
         None if wrapped || port == Some(PORT_TLS) => Ok(SmtpTls::Tls),
         None => Ok(SmtpTls::Starttls),

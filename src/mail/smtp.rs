@@ -84,9 +84,7 @@ impl SmtpTransport {
                     allowed: `smtps://` for TLS from the start, `tls=none` for none";
                 return Err(self.error(MailErrorKind::Config, reason));
             }
-            connection
-                .starttls(parameters, &hello)
-                .map_err(|error| self.explain(Stage::Connect, &error))?;
+            connection.starttls(parameters, &hello).map_err(|error| self.explain(Stage::Connect, &error))?;
         }
         if let Some(credentials) = &self.credentials {
             connection
@@ -104,9 +102,7 @@ impl SmtpTransport {
         eml: &[u8],
     ) -> Result<Receipt, MailError> {
         let explain = |error: LettreError| self.explain(Stage::Mail, &error);
-        connection
-            .command(Mail::new(Some(from), vec![]))
-            .map_err(explain)?;
+        connection.command(Mail::new(Some(from), vec![])).map_err(explain)?;
         let asked = to.len();
         let mut refused = Vec::new();
         for recipient in to {
@@ -157,11 +153,7 @@ impl Transport for SmtpTransport {
     fn send<'a>(&'a self, letter: Letter<'a>) -> MailFuture<'a> {
         Box::pin(async move {
             let from = address(letter.from)?;
-            let to = letter
-                .to
-                .iter()
-                .map(|to| address(to))
-                .collect::<Result<Vec<_>, _>>()?;
+            let to = letter.to.iter().map(|to| address(to)).collect::<Result<Vec<_>, _>>()?;
             if to.is_empty() {
                 return Err(self.error(MailErrorKind::Config, "there is no recipient"));
             }
@@ -243,10 +235,8 @@ fn is_timeout(error: &LettreError) -> bool {
 }
 
 fn refusals(refused: &[Refusal]) -> String {
-    let each: Vec<String> = refused
-        .iter()
-        .map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason))
-        .collect();
+    let each: Vec<String> =
+        refused.iter().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason)).collect();
     format!("every recipient was refused: {}", each.join("; "))
 }
 

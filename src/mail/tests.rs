@@ -32,10 +32,7 @@ fn ports_and_tls_follow_the_scheme_unless_told_otherwise() {
         assert_eq!((setting.port, setting.tls), (port, tls), "{text}");
         assert_eq!(setting.host, "mail.example.com", "{text}");
     }
-    assert_eq!(
-        "file".parse::<TransportSetting>().unwrap(),
-        TransportSetting::File
-    );
+    assert_eq!("file".parse::<TransportSetting>().unwrap(), TransportSetting::File);
     assert_eq!("".parse::<TransportSetting>().unwrap(), TransportSetting::File);
     assert_eq!("ses".parse::<TransportSetting>().unwrap(), TransportSetting::Ses);
 }
@@ -89,10 +86,7 @@ fn a_password_is_in_no_message() {
 
 #[test]
 fn a_password_does_not_cross_the_network_in_the_clear() {
-    let options = MailOptions {
-        smtp_password: Some("secret".to_owned()),
-        ..MailOptions::default()
-    };
+    let options = MailOptions { smtp_password: Some("secret".to_owned()), ..MailOptions::default() };
     let open = |text: &str| SmtpTransport::new(&smtp(text), &options);
     let refused = open("smtp://ops@mail.example.com?tls=none").err().unwrap();
     assert_eq!(refused.kind, MailErrorKind::Config);
@@ -104,20 +98,11 @@ fn a_password_does_not_cross_the_network_in_the_clear() {
 
 #[test]
 fn addresses_are_checked_before_they_become_headers() {
-    assert_eq!(
-        mailbox(" Ops Team <ops@example.com>").unwrap().email.to_string(),
-        "ops@example.com"
-    );
+    assert_eq!(mailbox(" Ops Team <ops@example.com>").unwrap().email.to_string(), "ops@example.com");
     assert!(mailbox("ops@example.com").unwrap().name.is_none());
-    for text in [
-        "ops",
-        "ops@",
-        "a@b\r\nBcc: c@d",
-        "x <a@b>\nX: y",
-        "ops@exämple.com",
-        "\u{202e}x <a@b.c>",
-        "",
-    ] {
+    for text in
+        ["ops", "ops@", "a@b\r\nBcc: c@d", "x <a@b>\nX: y", "ops@exämple.com", "\u{202e}x <a@b.c>", ""]
+    {
         assert_eq!(mailbox(text).unwrap_err().kind, MailErrorKind::Config, "{text:?}");
     }
 }

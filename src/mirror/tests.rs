@@ -43,29 +43,19 @@ const HOSTILE: [&str; 24] = [
 
 fn paths_of(keys: impl IntoIterator<Item = String>) -> Vec<PathBuf> {
     let mirror = Mirror::new("/m".into());
-    keys.into_iter()
-        .map(|key| mirror.path("s", &key, GenerationId(1)))
-        .collect()
+    keys.into_iter().map(|key| mirror.path("s", &key, GenerationId(1))).collect()
 }
 
 fn assert_safe(path: &Path) {
     let relative = path.strip_prefix("/m").unwrap();
     for component in relative.components() {
-        let Component::Normal(name) = component else {
-            panic!("{path:?} holds {component:?}")
-        };
-        assert!(
-            name.len() <= 255 && !name.to_str().unwrap().starts_with('.'),
-            "{path:?}"
-        );
+        let Component::Normal(name) = component else { panic!("{path:?} holds {component:?}") };
+        assert!(name.len() <= 255 && !name.to_str().unwrap().starts_with('.'), "{path:?}");
     }
     assert!(relative.components().count() <= 1 + MAX_SEGMENTS, "{path:?}");
     assert!(relative.as_os_str().len() < 1300, "{path:?}");
     // What `components` folds away (doubled slashes, `.`) must not be there in the first place.
-    assert_eq!(
-        relative.components().collect::<PathBuf>().as_os_str(),
-        relative.as_os_str()
-    );
+    assert_eq!(relative.components().collect::<PathBuf>().as_os_str(), relative.as_os_str());
 }
 
 #[test]
@@ -97,10 +87,7 @@ fn the_longest_keys_are_bounded() {
 #[test]
 fn a_plain_key_stays_readable() {
     let path = Mirror::new("m".into()).path("prod", "logs/web/20260301/pod-1_10.gz", GenerationId(0xabc));
-    assert_eq!(
-        path,
-        Path::new("m/prod/logs/web/20260301/pod-1_10.gz~0000000000000abc")
-    );
+    assert_eq!(path, Path::new("m/prod/logs/web/20260301/pod-1_10.gz~0000000000000abc"));
 }
 
 #[test]
@@ -110,15 +97,8 @@ fn every_hostile_key_holds_its_own_bytes() {
         mirror.write("s", key, GenerationId(7), key.as_bytes()).unwrap();
     }
     for key in HOSTILE {
-        assert_eq!(
-            &mirror.map("s", key, GenerationId(7)).unwrap()[..],
-            key.as_bytes(),
-            "{key:?}"
-        );
-        assert_eq!(
-            mirror.len("s", key, GenerationId(7)).unwrap(),
-            Some(key.len() as u64)
-        );
+        assert_eq!(&mirror.map("s", key, GenerationId(7)).unwrap()[..], key.as_bytes(), "{key:?}");
+        assert_eq!(mirror.len("s", key, GenerationId(7)).unwrap(), Some(key.len() as u64));
     }
     assert_eq!(fs::read_dir(mirror.dir.join(TEMPORARY)).unwrap().count(), 0);
 }

@@ -30,15 +30,8 @@ pub enum Level {
 
 impl Level {
     /// All levels, least first.
-    pub const ALL: [Self; 7] = [
-        Self::Unknown,
-        Self::Trace,
-        Self::Debug,
-        Self::Info,
-        Self::Warn,
-        Self::Error,
-        Self::Fatal,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Unknown, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
     /// Returns the level of a ledger row or an index bit; [`Level::Unknown`] when out of range.
     pub fn from_number(number: u8) -> Self {
@@ -85,21 +78,14 @@ impl Level {
                 ("finest", Self::Trace),
                 ("dpanic", Self::Fatal),
             ],
-            7 => &[
-                ("warning", Self::Warn),
-                ("verbose", Self::Trace),
-                ("unknown", Self::Unknown),
-            ],
+            7 => &[("warning", Self::Warn), ("verbose", Self::Trace), ("unknown", Self::Unknown)],
             8 => &[("critical", Self::Fatal)],
             9 => &[("emergency", Self::Fatal)],
             11 => &[("information", Self::Info)],
             13 => &[("informational", Self::Info)],
             _ => &[],
         };
-        words
-            .iter()
-            .find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|&(_, level)| level)
+        words.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())).map(|&(_, level)| level)
     }
 
     /// Returns the name in lower case.
@@ -149,11 +135,7 @@ impl<'a> Field<'a> {
 
     /// Returns the text: escapes resolved, invalid UTF-8 and lone surrogates replaced by U+FFFD.
     pub fn text(&self) -> Cow<'a, str> {
-        if self.escaped {
-            Cow::Owned(unescape(self.raw))
-        } else {
-            String::from_utf8_lossy(self.raw)
-        }
+        if self.escaped { Cow::Owned(unescape(self.raw)) } else { String::from_utf8_lossy(self.raw) }
     }
 
     /// Returns whether there are no bytes.
@@ -225,17 +207,12 @@ fn unescape_unicode(rest: &[u8]) -> (Option<char>, usize) {
         let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
         return (char::from_u32(code), 12);
     }
-    (
-        Some(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)),
-        6,
-    )
+    (Some(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)), 6)
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at + 4)?;
-    digits
-        .iter()
-        .try_fold(0, |value, &byte| Some(value * 16 + (byte as char).to_digit(16)?))
+    digits.iter().try_fold(0, |value, &byte| Some(value * 16 + (byte as char).to_digit(16)?))
 }
 
 #[cfg(test)]
@@ -263,14 +240,7 @@ mod tests {
 
     #[test]
     fn escapes_are_resolved_as_json_defines_them() {
-        let text = |raw: &str| {
-            Field {
-                raw: raw.as_bytes(),
-                escaped: true,
-            }
-            .text()
-            .into_owned()
-        };
+        let text = |raw: &str| Field { raw: raw.as_bytes(), escaped: true }.text().into_owned();
         assert_eq!(text(r#"a\n\tat \"x\" \\ \/"#), "a\n\tat \"x\" \\ /");
         assert_eq!(text(r"\u00e9 \ud83d\ude00"), "é 😀");
         assert_eq!(text(r"\ud83d! \q \u12"), "\u{fffd}! \\q \\u12");

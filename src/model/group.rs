@@ -25,10 +25,8 @@ impl GroupId {
 
 impl fmt::Display for GroupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = (0..12)
-            .rev()
-            .map(|place| LETTERS[(self.0 >> (5 * place)) as usize & 31] as char)
-            .collect();
+        let text: String =
+            (0..12).rev().map(|place| LETTERS[(self.0 >> (5 * place)) as usize & 31] as char).collect();
         f.pad(&text)
     }
 }
@@ -43,9 +41,7 @@ impl FromStr for GroupId {
         }
         text.bytes()
             .try_fold(0, |bits, byte| {
-                let digit = LETTERS
-                    .iter()
-                    .position(|&letter| letter == byte.to_ascii_lowercase())?;
+                let digit = LETTERS.iter().position(|&letter| letter == byte.to_ascii_lowercase())?;
                 Some(bits << 5 | digit as u64)
             })
             .map(Self)
@@ -68,9 +64,7 @@ pub enum GroupKind {
 impl GroupKind {
     /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Message, Self::Trace, Self::Exception]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Self::Message, Self::Trace, Self::Exception].into_iter().find(|kind| kind.name() == name)
     }
 
     /// Returns the name used in the ledger and in JSON.

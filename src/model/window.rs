@@ -41,10 +41,7 @@ pub struct Window {
 
 impl Window {
     /// The window that holds every time.
-    pub const ALL: Self = Self {
-        start_ms: i64::MIN,
-        end_ms: i64::MAX,
-    };
+    pub const ALL: Self = Self { start_ms: i64::MIN, end_ms: i64::MAX };
 
     /// Returns whether `time_ms` is inside.
     pub fn holds(&self, time_ms: UtcMs) -> bool {

@@ -56,23 +56,11 @@ pub(super) struct Fields<'a> {
 
 /// Reads `line`; `None` when it is no JSON object. With `cut`, one that breaks off is read as far as it goes.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fields<'a>> {
-    let mut walk = Walk {
-        line,
-        at: 0,
-        cut,
-        ended: false,
-    };
+    let mut walk = Walk { line, at: 0, cut, ended: false };
     let mut slots = [Slot::EMPTY; ROLES];
     walk.object(names, &mut slots)?;
     let [time, level, logger, thread, message, trace] = slots.map(|slot| slot.value);
-    Some(Fields {
-        time,
-        level,
-        logger,
-        thread,
-        message,
-        trace,
-    })
+    Some(Fields { time, level, logger, thread, message, trace })
 }
 
 const ROLES: usize = 6;
@@ -84,10 +72,7 @@ struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    const EMPTY: Self = Slot {
-        value: None,
-        rank: u8::MAX,
-    };
+    const EMPTY: Self = Slot { value: None, rank: u8::MAX };
 }
 
 /// [`FieldNames`] by the length of the name.
@@ -108,14 +93,7 @@ struct Name {
 
 impl Names {
     pub(super) fn new(fields: &FieldNames) -> Self {
-        let FieldNames {
-            time,
-            level,
-            logger,
-            thread,
-            message,
-            trace,
-        } = fields;
+        let FieldNames { time, level, logger, thread, message, trace } = fields;
         let mut names: Vec<Name> = Vec::new();
         for (role, list) in (0..).zip([time, level, logger, thread, message, trace]) {
             names.extend((0..u8::MAX).zip(list).map(|(rank, text)| Name {
@@ -188,20 +166,13 @@ impl<'a> Walk<'a> {
         if self.ended {
             return None;
         }
-        let name = if key.escaped {
-            names.find(key.text().as_bytes())
-        } else {
-            names.find(key.raw)
-        };
+        let name = if key.escaped { names.find(key.text().as_bytes()) } else { names.find(key.raw) };
         self.expect(b':')?;
         let value = self.value()?;
         if let (Some(name), Value::Plain(value)) = (name, value) {
             let slot = &mut slots[usize::from(name.role)];
             if name.rank <= slot.rank {
-                *slot = Slot {
-                    value: Some(value),
-                    rank: name.rank,
-                };
+                *slot = Slot { value: Some(value), rank: name.rank };
             }
         }
         Some(())
@@ -249,11 +220,7 @@ impl<'a> Walk<'a> {
         self.at = self.line.len();
         let mut raw = &self.line[start..];
         if let Some(last) = memchr::memrchr(b'\\', raw) {
-            let backslashes = raw[..=last]
-                .iter()
-                .rev()
-                .take_while(|&&byte| byte == b'\\')
-                .count();
+            let backslashes = raw[..=last].iter().rev().take_while(|&&byte| byte == b'\\').count();
             let needs = if raw.get(last + 1) == Some(&b'u') { 6 } else { 2 };
             if backslashes % 2 == 1 && raw.len() < last + needs {
                 raw = &raw[..last];

@@ -83,11 +83,7 @@ pub struct ParseSettings {
 
 impl Default for ParseSettings {
     fn default() -> Self {
-        Self {
-            zone: TimeZone::UTC,
-            format: None,
-            fields: FieldNames::default(),
-        }
+        Self { zone: TimeZone::UTC, format: None, fields: FieldNames::default() }
     }
 }
 
@@ -167,11 +163,7 @@ impl Parser {
             return Parsed::Continuation;
         }
         self.seen[format as usize] += 1;
-        self.open = Some(Open {
-            level: event.level,
-            format,
-            unmarked: 0,
-        });
+        self.open = Some(Open { level: event.level, format, unmarked: 0 });
         Parsed::Event(event)
     }
 
@@ -181,9 +173,7 @@ impl Parser {
             return Some((first, event));
         }
         let others = Format::ALL.into_iter().filter(|&format| format != first);
-        others
-            .into_iter()
-            .find_map(|format| Some((format, self.event_of(format, line, cut)?)))
+        others.into_iter().find_map(|format| Some((format, self.event_of(format, line, cut)?)))
     }
 
     fn event_of<'a>(&mut self, format: Format, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
@@ -257,11 +247,7 @@ impl Parser {
             return Parsed::Unparsed;
         };
         if text::continues(line) {
-            open.unmarked = if open.format == Format::Text {
-                UNMARKED_LINES
-            } else {
-                0
-            };
+            open.unmarked = if open.format == Format::Text { UNMARKED_LINES } else { 0 };
             return Parsed::Continuation;
         }
         if open.unmarked > 0 && !line.starts_with(b"{") {

@@ -30,10 +30,9 @@ pub fn read_sample(raw: &[u8], settings: &ParseSettings) -> SampleText {
     let mut parser = Parser::new(settings, None);
     let mut sample = match parser.parse_cut(first) {
         Parsed::Event(event) => of_event(&event),
-        Parsed::Continuation | Parsed::Unparsed => SampleText {
-            text: String::from_utf8_lossy(strip(first)).into_owned(),
-            ..SampleText::default()
-        },
+        Parsed::Continuation | Parsed::Unparsed => {
+            SampleText { text: String::from_utf8_lossy(strip(first)).into_owned(), ..SampleText::default() }
+        }
     };
     for line in lines {
         sample.text.push('\n');

@@ -75,10 +75,7 @@ fn a_text_line_that_a_collector_wrapped_gives_what_the_json_does_not() {
 
 #[test]
 fn the_first_name_of_the_list_and_the_last_of_duplicates_count() {
-    assert_eq!(
-        read(r#"{"msg":"b","message":"a","log":"c","level":"info"}"#)[4],
-        "a"
-    );
+    assert_eq!(read(r#"{"msg":"b","message":"a","log":"c","level":"info"}"#)[4], "a");
     assert_eq!(read(r#"{"message":"a","message":"b"}"#)[4], "b");
     assert_eq!(read(r#"{"message":"a","msg":"b","\u006dessage":"c"}"#)[4], "c");
     assert_eq!(read(r#"{"message":null,"msg":"b"}"#)[4], "b");
@@ -87,17 +84,8 @@ fn the_first_name_of_the_list_and_the_last_of_duplicates_count() {
 #[test]
 fn a_field_of_its_own_holds_the_trace() {
     let line = r#"{"level":"error","message":"bad","stack_trace":"java.lang.X: y\n\tat a.B.c(B.java:1)"}"#;
-    assert_eq!(
-        event(line).trace.unwrap().text(),
-        "java.lang.X: y\n\tat a.B.c(B.java:1)"
-    );
-    assert_eq!(
-        event(r#"{"level":"error","error.stack_trace":"t"}"#)
-            .trace
-            .unwrap()
-            .text(),
-        "t"
-    );
+    assert_eq!(event(line).trace.unwrap().text(), "java.lang.X: y\n\tat a.B.c(B.java:1)");
+    assert_eq!(event(r#"{"level":"error","error.stack_trace":"t"}"#).trace.unwrap().text(), "t");
 }
 
 #[test]
@@ -120,11 +108,7 @@ fn levels_are_words_or_numbers() {
         ("{}", Level::Unknown),
         (r#""loud""#, Level::Unknown),
     ] {
-        assert_eq!(
-            event(&format!(r#"{{"level":{level},"msg":"m"}}"#)).level,
-            expected,
-            "{level}"
-        );
+        assert_eq!(event(&format!(r#"{{"level":{level},"msg":"m"}}"#)).level, expected, "{level}");
     }
 }
 
@@ -148,10 +132,7 @@ fn broken_json_is_unparsed() {
         assert_eq!(parser().parse(line.as_bytes()), Parsed::Unparsed, "{line}");
     }
     for line in ["{}", r#" { "a" : [ { } ] , "b":-1.5e3 } "#, r#"{"a":"\\"}"#] {
-        assert!(
-            matches!(parser().parse(line.as_bytes()), Parsed::Event(_)),
-            "{line}"
-        );
+        assert!(matches!(parser().parse(line.as_bytes()), Parsed::Event(_)), "{line}");
     }
 }
 
@@ -167,21 +148,13 @@ fn a_cut_line_counts_as_far_as_it_goes() {
             assert_eq!((cut.time_ms, cut.level), (whole.time_ms, whole.level));
             assert!(is_prefix(&cut.message.text(), whole.message), "cut at {end}");
         }
-        assert_eq!(
-            parser().parse(&SEED.as_bytes()[..end]),
-            Parsed::Unparsed,
-            "cut at {end}"
-        );
+        assert_eq!(parser().parse(&SEED.as_bytes()[..end]), Parsed::Unparsed, "cut at {end}");
     }
 }
 
 #[test]
 fn byte_order_marks_carriage_returns_and_nuls_are_no_part_of_a_line() {
-    for line in [
-        "\u{feff}{\"msg\":\"a\"}\r",
-        "\0\0{\"msg\":\"a\"}",
-        "{\"msg\":\"a\"}\0\r",
-    ] {
+    for line in ["\u{feff}{\"msg\":\"a\"}\r", "\0\0{\"msg\":\"a\"}", "{\"msg\":\"a\"}\0\r"] {
         assert_eq!(read(line)[4], "a", "{line:?}");
     }
 }
@@ -192,10 +165,7 @@ fn out_file_lines() {
         read("2023-10-30T06:10:37+01:00\tapp.orders\t{\"level\":\"error\",\"message\":\"bad\"}"),
         ["2023-10-30T05:10:37Z", "error", "", "", "bad"]
     );
-    assert_eq!(
-        read("2023-10-30T06:10:37+01:00\tt\t{\"time\":0,\"msg\":\"x\"}")[0],
-        "1970-01-01T00:00:00Z"
-    );
+    assert_eq!(read("2023-10-30T06:10:37+01:00\tt\t{\"time\":0,\"msg\":\"x\"}")[0], "1970-01-01T00:00:00Z");
 }
 
 const TIME: &str = "2023-10-30T06:10:37.143Z";
@@ -204,18 +174,9 @@ const FOO: &str = "com.acme.Foo";
 
 /// Lines, and their time, level, logger, thread and message.
 const LAYOUTS: &[(&str, [&str; 5])] = &[
-    (
-        "2023/10/30 06:10:37 error opening x",
-        [SECOND, "error", "", "", "error opening x"],
-    ),
-    (
-        "2023/10/30 06:10:37 Config loaded",
-        [SECOND, "unknown", "", "", "Config loaded"],
-    ),
-    (
-        "2023-10-30 06:10:37,143 info | main | com.acme.Foo: it broke",
-        [TIME, "info", FOO, "main", "it broke"],
-    ),
+    ("2023/10/30 06:10:37 error opening x", [SECOND, "error", "", "", "error opening x"]),
+    ("2023/10/30 06:10:37 Config loaded", [SECOND, "unknown", "", "", "Config loaded"]),
+    ("2023-10-30 06:10:37,143 info | main | com.acme.Foo: it broke", [TIME, "info", FOO, "main", "it broke"]),
     (
         "2023-10-30 06:10:37,143 ERROR [main] com.acme.Foo - it broke",
         [TIME, "error", FOO, "main", "it broke"],
@@ -236,50 +197,20 @@ const LAYOUTS: &[(&str, [&str; 5])] = &[
         "2023-10-30 06:10:37,143 INFO [main] com.acme.Foo: Created token for job 7",
         [TIME, "info", FOO, "main", "Created token for job 7"],
     ),
-    (
-        "2023-10-30 06:10:37,143 - com.acme.Foo - ERROR - it broke",
-        [TIME, "error", FOO, "", "it broke"],
-    ),
-    (
-        "06:10:37.143 [main] ERROR com.acme.Foo - it broke",
-        [TIME, "error", FOO, "main", "it broke"],
-    ),
+    ("2023-10-30 06:10:37,143 - com.acme.Foo - ERROR - it broke", [TIME, "error", FOO, "", "it broke"]),
+    ("06:10:37.143 [main] ERROR com.acme.Foo - it broke", [TIME, "error", FOO, "main", "it broke"]),
     (
         "[2023-10-30 06:10:37,143] ERROR [Broker 1] it broke (kafka.server)",
         [TIME, "error", "", "Broker 1", "it broke (kafka.server)"],
     ),
-    (
-        "[2023-10-30T06:10:37.143Z] [error] it broke",
-        [TIME, "error", "", "", "it broke"],
-    ),
-    (
-        "[ERROR] 2023-10-30 06:10:37,143 it broke",
-        [TIME, "error", "", "", "it broke"],
-    ),
-    (
-        "ERROR 2023-10-30 06:10:37,143 it broke",
-        [TIME, "error", "", "", "it broke"],
-    ),
-    (
-        "2023/10/30 06:10:37 [error] 31#31: *1 it broke",
-        [SECOND, "error", "", "", "31#31: *1 it broke"],
-    ),
-    (
-        "2023/10/30 06:10:37 it broke",
-        [SECOND, "unknown", "", "", "it broke"],
-    ),
-    (
-        "2023-10-30 06:10:37.143 UTC [77] ERROR:  it broke",
-        [TIME, "error", "", "", "it broke"],
-    ),
-    (
-        "Oct 30 06:10:37 host sshd[77]: it broke",
-        [SECOND, "unknown", "", "", "host sshd[77]: it broke"],
-    ),
-    (
-        "<11>Oct 30 06:10:37 host app: it broke",
-        [SECOND, "error", "", "", "host app: it broke"],
-    ),
+    ("[2023-10-30T06:10:37.143Z] [error] it broke", [TIME, "error", "", "", "it broke"]),
+    ("[ERROR] 2023-10-30 06:10:37,143 it broke", [TIME, "error", "", "", "it broke"]),
+    ("ERROR 2023-10-30 06:10:37,143 it broke", [TIME, "error", "", "", "it broke"]),
+    ("2023/10/30 06:10:37 [error] 31#31: *1 it broke", [SECOND, "error", "", "", "31#31: *1 it broke"]),
+    ("2023/10/30 06:10:37 it broke", [SECOND, "unknown", "", "", "it broke"]),
+    ("2023-10-30 06:10:37.143 UTC [77] ERROR:  it broke", [TIME, "error", "", "", "it broke"]),
+    ("Oct 30 06:10:37 host sshd[77]: it broke", [SECOND, "unknown", "", "", "host sshd[77]: it broke"]),
+    ("<11>Oct 30 06:10:37 host app: it broke", [SECOND, "error", "", "", "host app: it broke"]),
     (
         "<10>1 2023-10-30T06:10:37.143Z host app 77 - - it broke",
         [TIME, "fatal", "", "", "host app 77 - - it broke"],
@@ -289,15 +220,9 @@ const LAYOUTS: &[(&str, [&str; 5])] = &[
         [SECOND, "unknown", "", "", "\"GET / HTTP/1.1\" 500 12"],
     ),
     ("ERROR it broke", ["", "error", "", "", "it broke"]),
-    (
-        "[main] ERROR com.acme.Foo - it broke",
-        ["", "error", FOO, "main", "it broke"],
-    ),
+    ("[main] ERROR com.acme.Foo - it broke", ["", "error", FOO, "main", "it broke"]),
     ("error: it broke", ["", "error", "", "", "it broke"]),
-    (
-        "2023-10-30 06:10:37,143 ERROR -5 is no amount",
-        [TIME, "error", "", "", "-5 is no amount"],
-    ),
+    ("2023-10-30 06:10:37,143 ERROR -5 is no amount", [TIME, "error", "", "", "-5 is no amount"]),
     (
         "2023-10-30 06:10:37,143 failed to send error report",
         [TIME, "unknown", "", "", "failed to send error report"],
@@ -314,15 +239,9 @@ fn text_lines_of_common_layouts() {
 
 #[test]
 fn text_without_a_time_or_level_is_unparsed() {
-    for line in [
-        "hello",
-        "error handling is hard",
-        "12345",
-        "<nothing>",
-        "[x",
-        "\u{fffd}",
-        "10.0.0.1 - - [x] y",
-    ] {
+    for line in
+        ["hello", "error handling is hard", "12345", "<nothing>", "[x", "\u{fffd}", "10.0.0.1 - - [x] y"]
+    {
         assert_eq!(parser().parse(line.as_bytes()), Parsed::Unparsed, "{line}");
     }
 }
@@ -365,10 +284,7 @@ fn traces_split_over_lines_are_joined() {
         ]),
         "ecccce"
     );
-    assert_eq!(
-        kinds(&["\tat a.B.c(B.java:1)", head, "stray", "\tat a.B.c(B.java:1)"]),
-        "ueuu"
-    );
+    assert_eq!(kinds(&["\tat a.B.c(B.java:1)", head, "stray", "\tat a.B.c(B.java:1)"]), "ueuu");
     assert_eq!(kinds(&[SEED, "\tat a.B.c(B.java:1)", "stray", SEED]), "ecue");
 }
 
@@ -404,13 +320,7 @@ fn field_names_can_be_chosen() {
         ],
         ..FieldNames::default()
     };
-    let mut parser = Parser::new(
-        &ParseSettings {
-            fields,
-            ..ParseSettings::default()
-        },
-        None,
-    );
+    let mut parser = Parser::new(&ParseSettings { fields, ..ParseSettings::default() }, None);
     for line in [
         r#"{"msg":"no","what happened":"yes"}"#,
         r#"{"a rather long name of a field, longer than most":"yes"}"#,
@@ -439,10 +349,7 @@ fn a_sample_reads_back_as_text() {
         }
     );
     let cut = read_sample(&SEED.as_bytes()[..200], &settings);
-    assert_eq!(
-        (cut.level, cut.text.starts_with("Failed to book")),
-        (Level::Error, true)
-    );
+    assert_eq!((cut.level, cut.text.starts_with("Failed to book")), (Level::Error, true));
     assert_eq!(read_sample(b"no format\xff", &settings).text, "no format\u{fffd}");
 }
 
@@ -517,11 +424,7 @@ fn gaps_shift_forward_and_folds_take_the_earlier() {
         ("2023-10-29 03:00:00", "2023-10-29T02:00:00Z"),
         ("9999-12-31 12:00:00", "9999-12-30T22:00:00Z"),
     ] {
-        assert_eq!(
-            time_in(text, "Europe/Berlin").as_deref(),
-            Some(expected),
-            "{text}"
-        );
+        assert_eq!(time_in(text, "Europe/Berlin").as_deref(), Some(expected), "{text}");
     }
 }
 
@@ -532,14 +435,8 @@ fn a_syslog_stamp_after_its_day_is_of_the_year_before() {
     let read = |text: &[u8], clock: &mut Clock| {
         time::scan_syslog(text, january, clock).map(|(time_ms, _)| show(time_ms))
     };
-    assert_eq!(
-        read(b"Dec 31 23:59:59 x", &mut clock).unwrap(),
-        "2023-12-31T23:59:59Z"
-    );
-    assert_eq!(
-        read(b"Jan  2 00:00:00", &mut clock).unwrap(),
-        "2024-01-02T00:00:00Z"
-    );
+    assert_eq!(read(b"Dec 31 23:59:59 x", &mut clock).unwrap(), "2023-12-31T23:59:59Z");
+    assert_eq!(read(b"Jan  2 00:00:00", &mut clock).unwrap(), "2024-01-02T00:00:00Z");
 }
 
 proptest! {

@@ -48,24 +48,14 @@ impl<'a> Head<'a> {
         let Some(rest) = line.strip_prefix(b"<") else {
             return 0;
         };
-        let digits = rest
-            .iter()
-            .take(3)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 || rest.get(digits) != Some(&b'>') {
             return 0;
         }
-        let value = rest[..digits]
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        let value = rest[..digits].iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
         self.level = syslog_level((value & 7) as u8);
         let end = digits + 2;
-        if line[end..].starts_with(b"1 ") {
-            end + 2
-        } else {
-            end
-        }
+        if line[end..].starts_with(b"1 ") { end + 2 } else { end }
     }
 
     /// Finds the time at `at`, behind a bracket, behind a level, or where an access log has it; returns where it
@@ -227,18 +217,11 @@ fn word(line: &[u8], at: usize) -> Word<'_> {
         [text @ .., b':'] => (text, true),
         _ => (text, false),
     };
-    Word {
-        text,
-        bracketed: false,
-        colon,
-        end: at + length,
-    }
+    Word { text, bracketed: false, colon, end: at + length }
 }
 
 /// The levels that a word in lower case is, where a level is expected.
-const COMMON: [&[u8]; 7] = [
-    b"error", b"warn", b"warning", b"info", b"debug", b"trace", b"fatal",
-];
+const COMMON: [&[u8]; 7] = [b"error", b"warn", b"warning", b"info", b"debug", b"trace", b"fatal"];
 
 /// Returns the level that a word spells. In lower or mixed case only where a sign marks it, or one of the common
 /// words where a level is `expected`: prose may start with `error`, `fine` or `config`.
@@ -270,8 +253,7 @@ fn unwrapped(word: Word<'_>) -> &[u8] {
 
 /// Returns whether a word may name a logger: dotted or `::` parts, or a name in one piece.
 fn is_logger(text: &[u8]) -> bool {
-    text.first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    text.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
         && text.len() <= HEAD_BYTES / 2
         && text.iter().all(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-' | b':' | b'/')
@@ -280,10 +262,7 @@ fn is_logger(text: &[u8]) -> bool {
 
 /// Returns the bytes of an opening bracket or quote in front of a time.
 fn opening(text: &[u8]) -> usize {
-    text.iter()
-        .take(4)
-        .take_while(|byte| matches!(byte, b'[' | b'(' | b' ' | b'"'))
-        .count()
+    text.iter().take(4).take_while(|byte| matches!(byte, b'[' | b'(' | b' ' | b'"')).count()
 }
 
 /// Returns the bytes of white space and signs between the words of a head.
@@ -298,9 +277,8 @@ fn separators(text: &[u8]) -> usize {
             .count();
         // `-5 left` and `"quoted"` are text.
         let last = rest.get((spaces + signs).wrapping_sub(1));
-        let attached = rest
-            .get(spaces + signs)
-            .is_some_and(|byte| !byte.is_ascii_whitespace() && *byte != b'[');
+        let attached =
+            rest.get(spaces + signs).is_some_and(|byte| !byte.is_ascii_whitespace() && *byte != b'[');
         let is_text = spaces > 0 && signs > 0 && attached && matches!(last, Some(b'-' | b'"'));
         if signs == 0 || is_text {
             return at + spaces;
@@ -349,16 +327,9 @@ pub(super) fn is_trace_line(message: &Field<'_>) -> bool {
         _ => None,
     };
     match indented {
-        Some(rest) => [
-            &b"at "[..],
-            b"... ",
-            b"Caused by: ",
-            b"Suppressed: ",
-            b"File \"",
-            b"File \\\"",
-        ]
-        .iter()
-        .any(|mark| rest.starts_with(mark)),
+        Some(rest) => [&b"at "[..], b"... ", b"Caused by: ", b"Suppressed: ", b"File \"", b"File \\\""]
+            .iter()
+            .any(|mark| rest.starts_with(mark)),
         None => has_trace_mark(raw) && !raw.starts_with(b"at "),
     }
 }
@@ -394,21 +365,12 @@ fn has_trace_mark(line: &[u8]) -> bool {
 /// Returns whether a line starts with the name of an exception class: `java.io.IOException: closed`,
 /// `ValueError: bad`, `System.NullReferenceException`.
 fn is_exception_line(line: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 6] = [
-        b"Exception",
-        b"Error",
-        b"Throwable",
-        b"Failure",
-        b"Warning",
-        b"Interrupt",
-    ];
+    const ENDINGS: [&[u8]; 6] = [b"Exception", b"Error", b"Throwable", b"Failure", b"Warning", b"Interrupt"];
     let head = &line[..line.len().min(HEAD_BYTES)];
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
     let length = head.iter().take_while(|byte| is_name(byte)).count();
     let (name, rest) = head.split_at(length);
     name.first().is_some_and(u8::is_ascii_alphabetic)
         && matches!(rest, [] | [b':', b' ', ..] | [b':'])
-        && ENDINGS
-            .iter()
-            .any(|ending| name.ends_with(ending) && name.len() > ending.len())
+        && ENDINGS.iter().any(|ending| name.ends_with(ending) && name.len() > ending.len())
 }

@@ -26,11 +26,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(zone: &TimeZone) -> Self {
-        Self {
-            zone: zone.clone(),
-            is_utc: *zone == TimeZone::UTC,
-            last: None,
-        }
+        Self { zone: zone.clone(), is_utc: *zone == TimeZone::UTC, last: None }
     }
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
@@ -131,24 +127,17 @@ fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(
 fn date(text: &[u8]) -> Option<(i64, usize)> {
     match text.get(..11)? {
         [y @ .., b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ' | b'_']
-        | [y @ .., b'/', m1, m2, b'/', d1, d2, b' ' | b'T'] => Some((
-            valid_days(i64::from(number(y)?), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?,
-            11,
-        )),
+        | [y @ .., b'/', m1, m2, b'/', d1, d2, b' ' | b'T'] => {
+            Some((valid_days(i64::from(number(y)?), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?, 11))
+        }
         [d1, d2, b'/', month @ .., b'/', _, _, _, _] => {
             let year = number(text.get(7..11)?)?;
             (text.get(11) == Some(&b':')).then_some(())?;
-            Some((
-                valid_days(i64::from(year), month_name(month)?, number(&[*d1, *d2])?)?,
-                12,
-            ))
+            Some((valid_days(i64::from(year), month_name(month)?, number(&[*d1, *d2])?)?, 12))
         }
         [y1, y2, y3, y4, m1, m2, d1, d2, b'T', ..] => {
             let year = number(&[*y1, *y2, *y3, *y4])?;
-            Some((
-                valid_days(i64::from(year), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?,
-                9,
-            ))
+            Some((valid_days(i64::from(year), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?, 9))
         }
         _ => None,
     }
@@ -158,11 +147,7 @@ fn date(text: &[u8]) -> Option<(i64, usize)> {
 fn time_of_day(text: &[u8], at: usize) -> Option<(i64, usize)> {
     clock_time(text, at).or_else(|| {
         let digits = text.get(at..at + 6)?;
-        let parts = [
-            number(&digits[..2])?,
-            number(&digits[2..4])?,
-            number(&digits[4..])?,
-        ];
+        let parts = [number(&digits[..2])?, number(&digits[2..4])?, number(&digits[4..])?];
         in_day(parts, text, at + 6)
     })
 }
@@ -171,11 +156,7 @@ fn clock_time(text: &[u8], at: usize) -> Option<(i64, usize)> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = *text.get(at..at + 8)? else {
         return None;
     };
-    in_day(
-        [number(&[h1, h2])?, number(&[m1, m2])?, number(&[s1, s2])?],
-        text,
-        at + 8,
-    )
+    in_day([number(&[h1, h2])?, number(&[m1, m2])?, number(&[s1, s2])?], text, at + 8)
 }
 
 fn in_day([hour, minute, second]: [u32; 3], text: &[u8], end: usize) -> Option<(i64, usize)> {
@@ -196,11 +177,7 @@ fn fraction(text: &[u8]) -> (i64, usize) {
     if !matches!(text.first(), Some(b'.' | b',')) {
         return (0, 0);
     }
-    let digits = text[1..]
-        .iter()
-        .take(9)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = text[1..].iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 {
         return (0, 0);
     }
@@ -251,25 +228,17 @@ fn epoch(text: &[u8]) -> Option<UtcMs> {
     if let [b'1' | b'2', ..] = text
         && digits == 14
         && text.len() == 14
-        && let Some(days) = valid_days(
-            i64::from(number(&text[..4])?),
-            number(&text[4..6])?,
-            number(&text[6..8])?,
-        )
+        && let Some(days) =
+            valid_days(i64::from(number(&text[..4])?), number(&text[4..6])?, number(&text[6..8])?)
         && let Some((day_ms, 14)) = time_of_day(text, 8)
     {
         return Some(days * DAY_MS + day_ms);
     }
-    let whole = text[..digits].iter().try_fold(0_i64, |sum, &digit| {
-        sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-    })?;
-    let rest = &text[digits..];
-    let fraction_end = rest
+    let whole = text[..digits]
         .iter()
-        .skip(1)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count()
-        + 1;
+        .try_fold(0_i64, |sum, &digit| sum.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
+    let rest = &text[digits..];
+    let fraction_end = rest.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count() + 1;
     match rest {
         [] => {}
         [b'.', ..] if fraction_end == rest.len() => {}
@@ -285,9 +254,7 @@ fn epoch(text: &[u8]) -> Option<UtcMs> {
 
 /// Reads a number with an exponent, as some JSON writers print seconds: `1.698646237143E9`.
 fn float_epoch(text: &[u8]) -> Option<UtcMs> {
-    let plain = text
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    let plain = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     if !plain || text.len() > 40 {
         return None;
     }
@@ -304,15 +271,12 @@ fn float_epoch(text: &[u8]) -> Option<UtcMs> {
 
 /// Reads a few digits; `None` when one is none.
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |sum, &byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
-    })
+    digits.iter().try_fold(0, |sum, &byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
 
 fn month_name(name: &[u8]) -> Option<u32> {
-    const NAMES: [&[u8; 3]; 12] = [
-        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
-    ];
+    const NAMES: [&[u8; 3]; 12] =
+        [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
     let at = NAMES.iter().position(|known| name.eq_ignore_ascii_case(*known))?;
     Some(at as u32 + 1)
 }

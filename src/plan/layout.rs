@@ -135,11 +135,7 @@ impl Layout {
         let names_files =
             !text.ends_with('/') && folders.last().is_some_and(|last| last.0.contains(&Piece::Any));
         let file = if names_files { folders.pop() } else { None };
-        Ok(Self {
-            text: text.to_owned(),
-            folders,
-            file,
-        })
+        Ok(Self { text: text.to_owned(), folders, file })
     }
 
     /// Returns whether folders tell days apart; without, every run lists the whole source.
@@ -168,11 +164,7 @@ impl Layout {
                 None => fits = false,
             }
         }
-        Placement {
-            app: found.app,
-            day: found.date.day(),
-            fits,
-        }
+        Placement { app: found.app, day: found.date.day(), fits }
     }
 
     /// Returns what a prefix (relative, empty or ending in `/`) is to the template.
@@ -189,22 +181,14 @@ impl Layout {
                 None => return Level::Outside,
             }
         }
-        Level::Folder {
-            is_leaf: names.len() == self.folders.len(),
-            days: found.date.span(),
-        }
+        Level::Folder { is_leaf: names.len() == self.folders.len(), days: found.date.span() }
     }
 
     /// Returns the prefix with the literal segments that follow it: they need no listing to be known.
     pub fn descend(&self, prefix: &str) -> String {
         let depth = prefix.split_terminator('/').count();
         let mut deep = prefix.to_owned();
-        for pattern in self
-            .folders
-            .iter()
-            .skip(depth)
-            .take_while(|pattern| pattern.is_literal())
-        {
+        for pattern in self.folders.iter().skip(depth).take_while(|pattern| pattern.is_literal()) {
             deep.push_str(pattern.head());
             deep.push('/');
         }
@@ -216,11 +200,7 @@ impl Layout {
         if !self.place(key).fits {
             return None;
         }
-        let bytes = key
-            .split_inclusive('/')
-            .take(self.folders.len())
-            .map(str::len)
-            .sum();
+        let bytes = key.split_inclusive('/').take(self.folders.len()).map(str::len).sum();
         key.get(..bytes)
     }
 }
@@ -421,10 +401,7 @@ fn segments(text: &str) -> Result<Vec<Segment>, LayoutError> {
 }
 
 fn brace(text: &str, at: usize) -> LayoutError {
-    LayoutError::Brace {
-        layout: text.to_owned(),
-        at,
-    }
+    LayoutError::Brace { layout: text.to_owned(), at }
 }
 
 /// Adds what stands between two braces.
@@ -440,10 +417,7 @@ fn placeholder(
         ("date", _) => date(text, PLAIN_DATE, segment, done)?,
         (_, Some(format)) => date(text, format, segment, done)?,
         _ => {
-            return Err(LayoutError::Unknown {
-                layout: text.to_owned(),
-                name: name.to_owned(),
-            });
+            return Err(LayoutError::Unknown { layout: text.to_owned(), name: name.to_owned() });
         }
     }
     Ok(())
@@ -484,19 +458,11 @@ fn check_segments(text: &str, segments: &[Segment]) -> Result<(), LayoutError> {
     let layout = || text.to_owned();
     for (number, Segment(pieces)) in (1..).zip(segments) {
         if pieces.is_empty() {
-            return Err(LayoutError::EmptySegment {
-                layout: layout(),
-                segment: number,
-            });
+            return Err(LayoutError::EmptySegment { layout: layout(), segment: number });
         }
-        let touches = pieces
-            .windows(2)
-            .any(|pair| pair[0].is_open() && pair[1].is_open());
+        let touches = pieces.windows(2).any(|pair| pair[0].is_open() && pair[1].is_open());
         if touches || pieces.iter().filter(|piece| **piece == Piece::Any).count() > 1 {
-            return Err(LayoutError::Ambiguous {
-                layout: layout(),
-                segment: number,
-            });
+            return Err(LayoutError::Ambiguous { layout: layout(), segment: number });
         }
     }
     let pieces = || segments.iter().flat_map(|segment| &segment.0);

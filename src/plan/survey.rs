@@ -46,10 +46,7 @@ pub struct Reach {
 impl Reach {
     /// Returns the days listed on every run: to tomorrow, for clocks and zones that are ahead.
     pub fn look_back(&self) -> (Day, Day) {
-        (
-            before(self.today, self.look_back_days),
-            self.today.tomorrow().unwrap_or(Day::MAX),
-        )
+        (before(self.today, self.look_back_days), self.today.tomorrow().unwrap_or(Day::MAX))
     }
 
     /// Returns the first day that belongs to the source.
@@ -137,10 +134,7 @@ enum Stage {
 impl<'a> Survey<'a> {
     /// Starts a survey of the source below `prefix` (empty or ending in `/`).
     pub fn new(layout: &'a Layout, prefix: &str, reach: &'a Reach, known: Vec<KnownListing>) -> Self {
-        let known = known
-            .into_iter()
-            .map(|listing| (listing.prefix.clone(), listing))
-            .collect();
+        let known = known.into_iter().map(|listing| (listing.prefix.clone(), listing)).collect();
         Self {
             layout,
             reach,
@@ -195,12 +189,8 @@ impl<'a> Survey<'a> {
             }
             Stage::Known => {
                 let held = |listing: &&KnownListing| listing.entries != Some(0);
-                let mut held: Vec<String> = self
-                    .known
-                    .values()
-                    .filter(held)
-                    .map(|listing| listing.prefix.clone())
-                    .collect();
+                let mut held: Vec<String> =
+                    self.known.values().filter(held).map(|listing| listing.prefix.clone()).collect();
                 held.sort();
                 for prefix in held {
                     self.consider(&prefix);
@@ -237,10 +227,7 @@ impl<'a> Survey<'a> {
                 self.put_now(prefix, !is_leaf, why);
                 true
             }
-            Level::Folder {
-                is_leaf,
-                days: Some(days),
-            } => self.consider_days(prefix, is_leaf, days),
+            Level::Folder { is_leaf, days: Some(days) } => self.consider_days(prefix, is_leaf, days),
         }
     }
 
@@ -260,11 +247,7 @@ impl<'a> Survey<'a> {
     }
 
     fn put_now(&mut self, prefix: &str, delimited: bool, why: Why) {
-        self.ready.push(ListTask {
-            prefix: prefix.to_owned(),
-            delimited,
-            why,
-        });
+        self.ready.push(ListTask { prefix: prefix.to_owned(), delimited, why });
     }
 
     /// Lists at once what never was, and leaves the rest to its turn.
@@ -285,8 +268,7 @@ impl<'a> Survey<'a> {
             .zip(&self.older)
             .filter_map(|(rank, (prefix, delimited))| {
                 let known = self.known.get(prefix)?;
-                self.is_due(known, rank * DAY_MS / count)
-                    .then_some((known.tried_ms, prefix, *delimited))
+                self.is_due(known, rank * DAY_MS / count).then_some((known.tried_ms, prefix, *delimited))
             })
             .collect();
         due.sort_unstable();
@@ -314,6 +296,5 @@ fn is_rested(tried_ms: UtcMs, rest_ms: i64, now_ms: UtcMs) -> bool {
 }
 
 fn before(day: Day, days: u32) -> Day {
-    day.checked_sub(jiff::Span::new().days(i64::from(days.min(100_000))))
-        .unwrap_or(Day::MIN)
+    day.checked_sub(jiff::Span::new().days(i64::from(days.min(100_000)))).unwrap_or(Day::MIN)
 }

@@ -14,11 +14,7 @@ fn placed(text: &str, key: &str) -> String {
     let layout = layout(text);
     let place = layout.place(key);
     let day = place.day.map_or("-".to_owned(), |day| day.to_string());
-    format!(
-        "{} {day}{}",
-        place.app.unwrap_or("-"),
-        if place.fits { "" } else { " (does not fit)" }
-    )
+    format!("{} {day}{}", place.app.unwrap_or("-"), if place.fits { "" } else { " (does not fit)" })
 }
 
 #[test]
@@ -36,11 +32,7 @@ fn keys_are_placed() {
         (usual, "other/web/20260301/x.gz", "- - (does not fit)"),
         ("{app}/{date}", "web/20260301/x.gz", "web 2026-03-01"),
         ("{app}/{date:%Y/%m/%d}/", "web/2026/03/01/x.gz", "web 2026-03-01"),
-        (
-            "{app}/{date:%Y/%m/%d/%H}/",
-            "web/2026/03/01/23/x.gz",
-            "web 2026-03-01",
-        ),
+        ("{app}/{date:%Y/%m/%d/%H}/", "web/2026/03/01/23/x.gz", "web 2026-03-01"),
         ("{app}/{date:%F}/", "web/2026-03-01/x.gz", "web 2026-03-01"),
         ("{app}/{date:%Y-%j}/", "web/2026-060/x.gz", "web 2026-03-01"),
         (
@@ -51,17 +43,9 @@ fn keys_are_placed() {
         ("{date}/{app}/", "20260301/web/x.gz", "web 2026-03-01"),
         ("{date}/{app}/", "20260301/x.gz", "- 2026-03-01 (does not fit)"),
         ("{app}-{date}/", "my-app-20260301/x.gz", "my-app 2026-03-01"),
-        (
-            "{*}/{app}/{date}/{*}/",
-            "eu/web/20260301/h1/x.gz",
-            "web 2026-03-01",
-        ),
+        ("{*}/{app}/{date}/{*}/", "eu/web/20260301/h1/x.gz", "web 2026-03-01"),
         ("{app}/{date}_{*}.gz", "web/20260301_12.gz", "web 2026-03-01"),
-        (
-            "{app}/{date}_{*}.gz",
-            "web/sub/20260301_12.gz",
-            "web - (does not fit)",
-        ),
+        ("{app}/{date}_{*}.gz", "web/sub/20260301_12.gz", "web - (does not fit)"),
         ("{app}.{date}.{*}", "web.api.20260301.x.gz", "web.api 2026-03-01"),
         ("{app}/", "web/x.gz", "web -"),
         ("{date}/", "20260301/x.gz", "- 2026-03-01"),
@@ -86,10 +70,7 @@ fn wrong_layouts_say_what_is_wrong() {
         "/{app}/",
         "{app}//",
     ];
-    let said: Vec<String> = wrong
-        .iter()
-        .map(|text| Layout::parse(text).unwrap_err().to_string())
-        .collect();
+    let said: Vec<String> = wrong.iter().map(|text| Layout::parse(text).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"), @"
     layout `{app`: a brace at byte 0 has no partner
     layout `app}`: a brace at byte 3 has no partner
@@ -110,39 +91,21 @@ fn wrong_layouts_say_what_is_wrong() {
 fn literal_text_is_no_stray() {
     let layout = layout("logs/prod-{app}/{date}/gz/");
     assert_eq!(layout.descend(""), "logs/");
-    assert_eq!(
-        layout.descend("logs/prod-a/20260301/"),
-        "logs/prod-a/20260301/gz/"
-    );
+    assert_eq!(layout.descend("logs/prod-a/20260301/"), "logs/prod-a/20260301/gz/");
     assert_eq!(layout.level("logs/dev-a/"), Level::Outside);
     assert_eq!(layout.level("logs/prod-a/archive/"), Level::Stray);
     assert_eq!(layout.level("logs/prod-a/20260301/gz/deeper/"), Level::Outside);
-    assert_eq!(
-        layout.level("logs/prod-a/"),
-        Level::Folder {
-            is_leaf: false,
-            days: None
-        }
-    );
-    assert_eq!(
-        layout.leaf_of("logs/prod-a/20260301/gz/x/y.gz"),
-        Some("logs/prod-a/20260301/gz/")
-    );
+    assert_eq!(layout.level("logs/prod-a/"), Level::Folder { is_leaf: false, days: None });
+    assert_eq!(layout.leaf_of("logs/prod-a/20260301/gz/x/y.gz"), Some("logs/prod-a/20260301/gz/"));
     assert_eq!(layout.leaf_of("logs/prod-a/20260301/x.gz"), None);
 }
 
 #[test]
 fn a_part_of_a_date_spans_its_days() {
     let layout = layout("{date:%Y/%m/%d}/");
-    let days = |first, last| Level::Folder {
-        is_leaf: false,
-        days: Some((first, last)),
-    };
+    let days = |first, last| Level::Folder { is_leaf: false, days: Some((first, last)) };
     assert_eq!(layout.level("2024/"), days(date(2024, 1, 1), date(2024, 12, 31)));
-    assert_eq!(
-        layout.level("2024/02/"),
-        days(date(2024, 2, 1), date(2024, 2, 29))
-    );
+    assert_eq!(layout.level("2024/02/"), days(date(2024, 2, 1), date(2024, 2, 29)));
 }
 
 proptest! {
@@ -207,10 +170,7 @@ impl World {
                 let entries = if task.delimited {
                     children.len() as u64
                 } else {
-                    self.prefixes
-                        .iter()
-                        .filter(|prefix| prefix.starts_with(&task.prefix))
-                        .count() as u64
+                    self.prefixes.iter().filter(|prefix| prefix.starts_with(&task.prefix)).count() as u64
                 };
                 if task.delimited {
                     survey.found(&children);
@@ -265,11 +225,7 @@ fn the_first_run_goes_back_as_far_as_told() {
     let mut world = World::new("{app}/{date}/", days(3, 60));
     let first = world.run();
     assert_eq!(
-        (
-            why(&first, Why::Discover),
-            why(&first, Why::LookBack),
-            why(&first, Why::New)
-        ),
+        (why(&first, Why::Discover), why(&first, Why::LookBack), why(&first, Why::New)),
         (4, 3 * 5, 3 * 26)
     );
     let mut world = World::new("{app}/{date}/", days(3, 60));
@@ -287,23 +243,13 @@ fn older_days_are_listed_once_a_day_and_evenly() {
         // Up to the midnight that moves the look-back; the moments of the last ten minutes are left out.
         for _ in 1..144 {
             let tasks = world.later(10 * MINUTE_MS).run();
-            assert_eq!(
-                why(&tasks, Why::Discover) + why(&tasks, Why::LookBack),
-                1 + apps + 5 * apps
-            );
-            assert!(
-                why(&tasks, Why::InTurn) <= older.div_ceil(144) + 1,
-                "{apps} {count}"
-            );
+            assert_eq!(why(&tasks, Why::Discover) + why(&tasks, Why::LookBack), 1 + apps + 5 * apps);
+            assert!(why(&tasks, Why::InTurn) <= older.div_ceil(144) + 1, "{apps} {count}");
             for task in tasks.into_iter().filter(|task| task.why == Why::InTurn) {
                 *listed.entry(task.prefix).or_insert(0) += 1;
             }
         }
-        assert!(
-            listed.len() >= older - older.div_ceil(144),
-            "{apps} {count}: {} of {older}",
-            listed.len()
-        );
+        assert!(listed.len() >= older - older.div_ceil(144), "{apps} {count}: {} of {older}", listed.len());
         assert!(listed.values().all(|times| *times == 1), "{apps} {count}");
     }
 }
@@ -320,17 +266,10 @@ fn no_older_day_waits_for_more_than_a_day() {
         world.later(10 * MINUTE_MS).run();
         let (now_ms, floor) = (world.reach.now_ms, world.reach.floor());
         for known in &world.known {
-            let Level::Folder {
-                days: Some((_, last)),
-                ..
-            } = world.layout.level(&known.prefix)
-            else {
+            let Level::Folder { days: Some((_, last)), .. } = world.layout.level(&known.prefix) else {
                 continue;
             };
-            assert!(
-                last < floor || now_ms - known.tried_ms <= DAY_MS + 10 * MINUTE_MS,
-                "{known:?}"
-            );
+            assert!(last < floor || now_ms - known.tried_ms <= DAY_MS + 10 * MINUTE_MS, "{known:?}");
         }
     }
 }
@@ -347,40 +286,22 @@ fn a_nightly_run_lists_everything_in_range() {
 fn a_dated_tree_is_only_descended_where_days_can_be() {
     let mut world = World::new(
         "{app}/{date:%Y/%m/%d}/",
-        [
-            "2024/12/31",
-            "2026/01/30",
-            "2026/02/01",
-            "2026/02/27",
-            "2026/03/01",
-        ]
-        .map(|day| format!("web/{day}/")),
+        ["2024/12/31", "2026/01/30", "2026/02/01", "2026/02/27", "2026/03/01"]
+            .map(|day| format!("web/{day}/")),
     );
     world.run();
     let tasks = world.later(MINUTE_MS).run();
-    let mut prefixes: Vec<&str> = tasks
-        .iter()
-        .filter(|task| task.why != Why::InTurn)
-        .map(|task| task.prefix.as_str())
-        .collect();
+    let mut prefixes: Vec<&str> =
+        tasks.iter().filter(|task| task.why != Why::InTurn).map(|task| task.prefix.as_str()).collect();
     prefixes.sort_unstable();
     assert_eq!(
         prefixes,
-        [
-            "",
-            "web/",
-            "web/2026/",
-            "web/2026/02/",
-            "web/2026/02/27/",
-            "web/2026/03/",
-            "web/2026/03/01/"
-        ]
+        ["", "web/", "web/2026/", "web/2026/02/", "web/2026/02/27/", "web/2026/03/", "web/2026/03/01/"]
     );
     // A day that appears late in a month that is not looked at on every run is found within a day.
     world.prefixes.push("web/2026/01/31/".to_owned());
-    let found = (0..145)
-        .flat_map(|_| world.later(10 * MINUTE_MS).run())
-        .any(|task| task.prefix == "web/2026/01/31/");
+    let found =
+        (0..145).flat_map(|_| world.later(10 * MINUTE_MS).run()).any(|task| task.prefix == "web/2026/01/31/");
     assert!(found);
 }
 
@@ -396,10 +317,7 @@ fn a_vanished_day_is_listed_until_it_is_seen_empty() {
 
 #[test]
 fn strays_and_the_future_are_listed_once_a_day() {
-    let mut world = World::new(
-        "{app}/{date}/",
-        ["web/archive/", "web/20990101/"].map(str::to_owned),
-    );
+    let mut world = World::new("{app}/{date}/", ["web/archive/", "web/20990101/"].map(str::to_owned));
     assert_eq!(why(&world.run(), Why::New), 2);
     let again: Vec<ListTask> = (0..144).flat_map(|_| world.later(10 * MINUTE_MS).run()).collect();
     assert_eq!(why(&again, Why::InTurn), 2);
@@ -417,11 +335,7 @@ fn a_layout_without_folders_of_days_lists_all_on_every_run() {
 fn a_failed_backfill_day_rests_an_hour() {
     let mut world = World::new("{app}/{date}/", days(1, 10));
     world.run();
-    let failed = world
-        .known
-        .iter_mut()
-        .find(|listing| listing.prefix == "app0/20260220/")
-        .unwrap();
+    let failed = world.known.iter_mut().find(|listing| listing.prefix == "app0/20260220/").unwrap();
     (failed.listed_ms, failed.entries, failed.failed) = (None, None, true);
     let lists = |tasks: Vec<ListTask>| why(&tasks, Why::New);
     assert_eq!(lists(world.later(59 * MINUTE_MS).run()), 0);
@@ -435,21 +349,11 @@ fn a_wrong_clock_does_not_stop_the_turns() {
     world.reach.backfill_days = 0;
     world.later(-400 * DAY_MS).run();
     assert_eq!(why(&world.later(HOUR_MS).run(), Why::LookBack), 5);
-    assert!(
-        world
-            .known
-            .iter()
-            .all(|known| known.tried_ms <= world.reach.now_ms + HOUR_MS)
-    );
+    assert!(world.known.iter().all(|known| known.tried_ms <= world.reach.now_ms + HOUR_MS));
 }
 
 fn entry(key: &str, etag: &str) -> ListedObject {
-    ListedObject {
-        key: key.to_owned(),
-        etag: etag.to_owned(),
-        size_bytes: 3,
-        modified_ms: 0,
-    }
+    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 3, modified_ms: 0 }
 }
 
 #[test]
@@ -491,29 +395,14 @@ fn a_listing_is_compared_with_what_is_known() {
 #[test]
 fn nothing_is_left_out_for_its_name() {
     let layout = layout("{app}/{date}/");
-    let mut listed = [
-        "p/readme",
-        "p/web/notes.gz",
-        "p/web/20260301/x",
-        "p/web/20200101/x",
-    ]
-    .map(|key| entry(key, "e"))
-    .to_vec();
-    listed.push(ListedObject {
-        size_bytes: 0,
-        ..entry("p/web/", "e")
-    });
+    let mut listed = ["p/readme", "p/web/notes.gz", "p/web/20260301/x", "p/web/20200101/x"]
+        .map(|key| entry(key, "e"))
+        .to_vec();
+    listed.push(ListedObject { size_bytes: 0, ..entry("p/web/", "e") });
     let arranged = arrange(listed, &layout, "p/", "prod", date(2026, 1, 1));
-    let apps: Vec<&str> = arranged
-        .objects
-        .iter()
-        .map(|placed| placed.app.as_str())
-        .collect();
+    let apps: Vec<&str> = arranged.objects.iter().map(|placed| placed.app.as_str()).collect();
     assert_eq!(apps, [UNPLACED_APP, "web", "web"]);
-    assert_eq!(
-        (arranged.unplaced, arranged.folder_markers, arranged.too_old),
-        (2, 1, 1)
-    );
+    assert_eq!((arranged.unplaced, arranged.folder_markers, arranged.too_old), (2, 1, 1));
     assert_eq!(arranged.first_unplaced.as_deref(), Some("p/readme"));
 }
 
@@ -522,13 +411,7 @@ fn failures_are_tried_often_then_daily() {
     let tries = |state, attempts| {
         (0..144)
             .filter(|run| {
-                is_to_try(
-                    7,
-                    state,
-                    attempts,
-                    Some(run * 10 * MINUTE_MS),
-                    (run + 1) * 10 * MINUTE_MS,
-                )
+                is_to_try(7, state, attempts, Some(run * 10 * MINUTE_MS), (run + 1) * 10 * MINUTE_MS)
             })
             .count()
     };

@@ -19,7 +19,7 @@ pub enum Expr {
     /// The line has this word, ignoring ASCII case.
     Word(Vec<u8>),
     /// The line has these bytes.
-    Substring(memmem::Finder<'static>),
+    Substring(Box<memmem::Finder<'static>>),
     /// All hold.
     And(Vec<Expr>),
     /// One holds.
@@ -46,11 +46,7 @@ impl Expr {
     /// Returns the expression that holds where the bytes of every needle stand in the line, as
     /// `grep -F` would find each.
     pub fn fixed<'n>(needles: impl IntoIterator<Item = &'n [u8]>) -> Result<Self, QueryError> {
-        needles
-            .into_iter()
-            .map(Self::substring)
-            .collect::<Result<_, _>>()
-            .map(Self::and)
+        needles.into_iter().map(Self::substring).collect::<Result<_, _>>().map(Self::and)
     }
 
     /// Reads an expression: words and `"exact substrings"`, all of which must be in the line. A word with
@@ -59,11 +55,7 @@ impl Expr {
         let mut terms = Vec::new();
         let mut rest = text.trim_start();
         while !rest.is_empty() {
-            let (term, tail) = if rest.starts_with('"') {
-                quoted(rest)?
-            } else {
-                bare(rest)?
-            };
+            let (term, tail) = if rest.starts_with('"') { quoted(rest)? } else { bare(rest)? };
             terms.push(term);
             rest = tail.trim_start();
         }
@@ -85,7 +77,7 @@ impl Expr {
         if needle.is_empty() {
             return Ok(Self::Everything);
         }
-        Ok(Self::Substring(memmem::Finder::new(needle).into_owned()))
+        Ok(Self::Substring(Box::new(memmem::Finder::new(needle).into_owned())))
     }
 
     /// Returns whether the expression holds for the line.
@@ -104,10 +96,9 @@ impl Expr {
     pub fn required_bytes(&self) -> Option<&memmem::Finder<'static>> {
         match self {
             Self::Substring(finder) => Some(finder),
-            Self::And(terms) => terms
-                .iter()
-                .filter_map(Self::required_bytes)
-                .max_by_key(|finder| finder.needle().len()),
+            Self::And(terms) => {
+                terms.iter().filter_map(Self::required_bytes).max_by_key(|finder| finder.needle().len())
+            }
             Self::Everything | Self::Word(_) | Self::Or(_) | Self::Not(_) => None,
         }
     }
@@ -132,14 +123,12 @@ fn quoted(rest: &str) -> Result<(Expr, &str), QueryError> {
         match character {
             '"' => return Ok((Expr::substring(needle.as_bytes())?, &rest[at + 1..])),
             '\\' if rest[at + 1..].starts_with(['"', '\\']) => {
-                needle.extend(chars.next().map(|(_, next)| next))
+                needle.extend(chars.next().map(|(_, next)| next));
             }
             other => needle.push(other),
         }
     }
-    Err(QueryError::OpenQuote {
-        rest: rest.chars().take(40).collect(),
-    })
+    Err(QueryError::OpenQuote { rest: rest.chars().take(40).collect() })
 }
 
 fn bare(rest: &str) -> Result<(Expr, &str), QueryError> {

@@ -57,20 +57,12 @@ impl Need {
         }
         flat.sort();
         flat.dedup();
-        if flat.len() == 1 {
-            flat.remove(0)
-        } else {
-            Self::Any(flat)
-        }
+        if flat.len() == 1 { flat.remove(0) } else { Self::Any(flat) }
     }
 
     /// Returns what a whole word requires.
     pub fn word(word: &[u8]) -> Self {
-        if word.len() > MAX_WORD_BYTES {
-            Self::LongWord
-        } else {
-            Self::Word(word.to_ascii_lowercase())
-        }
+        if word.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::Word(word.to_ascii_lowercase()) }
     }
 
     /// Returns what the bytes `needle` require, wherever in a line they stand.
@@ -93,18 +85,10 @@ fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
         readings.push((1, false));
     }
     // Inside the four digits, or at the `u` before them; a needle shorter than the rest of the escape lies in it.
-    let hex = needle
-        .iter()
-        .take(4)
-        .take_while(|byte| byte.is_ascii_hexdigit())
-        .count();
+    let hex = needle.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
     readings.extend((1..=hex).map(|digits| (digits, true)));
     if needle.first() == Some(&b'u') {
-        let hex = needle[1..]
-            .iter()
-            .take(4)
-            .take_while(|byte| byte.is_ascii_hexdigit())
-            .count();
+        let hex = needle[1..].iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
         if hex == 4 || hex + 1 == needle.len() {
             readings.push((hex + 1, true));
         }

@@ -1,8 +1,20 @@
 //! The view that pages and mails are rendered from: every number a person sees, worked out once from
 //! the ledger and `now`. Rendering (`site`, `digest`) reads the view and nothing else.
 
+mod apps;
+mod build;
+mod completeness;
+mod facts;
+mod figures;
+mod groups;
+mod pile;
+mod samples;
+#[cfg(test)]
+mod tests;
+mod verdict;
 mod view;
 
+pub use build::{ReportError, ReportSettings, build};
 pub use view::{
     AppView, Bucket, Change, Completeness, Figures, GroupState, GroupView, Heat, ObjectProblem, SampleView,
     Series, SilentApp, SourceView, Verdict, View,

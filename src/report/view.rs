@@ -1,6 +1,7 @@
 //! The types of the view. Plain values; texts from logs are raw here and escaped by whoever renders.
 
 use crate::model::{AppName, GroupId, GroupKind, Level, LineCounts, UtcMs};
+pub use crate::stats::GroupState;
 
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
@@ -72,21 +73,6 @@ pub struct Figures {
     pub apps: usize,
     /// The newest event of all.
     pub newest_event_ms: Option<UtcMs>,
-}
-
-/// The state of a group (DESIGN: "Numbers").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GroupState {
-    /// Over its baseline in the current hour.
-    Spiking,
-    /// First seen in the window.
-    New,
-    /// Silent for `quiet_days`, and back.
-    Regressed,
-    /// Seen in the window, as usual.
-    Ongoing,
-    /// Not seen in the window.
-    Quiet,
 }
 
 /// One error group.

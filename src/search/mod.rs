@@ -133,15 +133,10 @@ pub fn search(
         }
         Some(limit) => {
             tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
-            let mut newest = Newest {
-                limit,
-                hits: BTreeMap::new(),
-            };
+            let mut newest = Newest { limit, hits: BTreeMap::new() };
             run(library, request, &tasks, &mut report, &mut |next, hits| {
                 newest.add(hits);
-                newest
-                    .is_settled(tasks.get(next))
-                    .map_or(ControlFlow::Continue(()), ControlFlow::Break)
+                newest.is_settled(tasks.get(next)).map_or(ControlFlow::Continue(()), ControlFlow::Break)
             });
             let _ = newest.hits.into_values().try_for_each(found);
         }
@@ -169,9 +164,7 @@ fn plan(
     let mut rows = BTreeMap::new();
     for row in library.ledger.generations()? {
         let wanted = (request.apps.is_empty() || request.apps.contains(&row.object.app))
-            && sighted
-                .as_ref()
-                .is_none_or(|sighted| sighted.contains(&row.object.generation));
+            && sighted.as_ref().is_none_or(|sighted| sighted.contains(&row.object.generation));
         if wanted && row.duplicate {
             report.duplicates += 1;
         } else if wanted {
@@ -180,23 +173,13 @@ fn plan(
     }
     report.objects = rows.len() as u64;
     let mut tasks = Vec::new();
-    let indexed_batch = library
-        .index
-        .and_then(Index::payload)
-        .map_or(0, |payload| payload.batch);
+    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
-        let generations: HashSet<_> = rows
-            .values()
-            .filter(|row| row.batch <= indexed_batch)
-            .map(|row| row.object.generation)
-            .collect();
+        let generations: HashSet<_> =
+            rows.values().filter(|row| row.batch <= indexed_batch).map(|row| row.object.generation).collect();
         let need = request.expr.need();
-        let wanted = Wanted {
-            need: &need,
-            generations: &generations,
-            window: request.window,
-            levels: request.levels,
-        };
+        let wanted =
+            Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
         let candidates = index.candidates(&wanted)?;
         report.blocks = candidates.of;
         report.blocks_read = candidates.blocks.len() as u64;
@@ -241,11 +224,7 @@ impl Newest {
 
     /// Whether no object from `next` on can hold a newer line than those kept.
     fn is_settled(&self, next: Option<&Task>) -> Option<()> {
-        let oldest = self
-            .hits
-            .keys()
-            .next()
-            .filter(|_| self.hits.len() == self.limit)?;
+        let oldest = self.hits.keys().next().filter(|_| self.hits.len() == self.limit)?;
         next.is_none_or(|task| task.last_ms < oldest.0).then_some(())
     }
 }
@@ -270,14 +249,8 @@ fn run(
     report: &mut SearchReport,
     consume: Consume<'_>,
 ) {
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(tasks.len());
-    let turn = Mutex::new(Turn {
-        next: 0,
-        report: std::mem::take(report),
-        consume,
-    });
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len());
+    let turn = Mutex::new(Turn { next: 0, report: std::mem::take(report), consume });
     let runner = Runner {
         library_mirror: library.mirror,
         settings: library.settings,
@@ -294,11 +267,7 @@ fn run(
         }
         runner.work();
     });
-    *report = runner
-        .turn
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .report;
+    *report = runner.turn.into_inner().unwrap_or_else(PoisonError::into_inner).report;
 }
 
 struct Runner<'r> {
@@ -323,9 +292,7 @@ impl<'r> Runner<'r> {
             let mut turn = self.my_turn(number);
             turn.report.objects_read += 1;
             turn.report.hits += counted;
-            turn.report
-                .unreadable
-                .extend(failure.map(|reason| (task.row.place(), reason)));
+            turn.report.unreadable.extend(failure.map(|reason| (task.row.place(), reason)));
             self.hand_over(&mut turn, number + 1, hits);
             turn.next += 1;
             drop(turn);
@@ -344,18 +311,12 @@ impl<'r> Runner<'r> {
             }
             !self.stop.load(Ordering::Relaxed)
         });
-        (
-            scan.hits,
-            scan.counted,
-            result.err().map(|error| error.to_string()),
-        )
+        (scan.hits, scan.counted, result.err().map(|error| error.to_string()))
     }
 
     fn my_turn(&self, number: usize) -> MutexGuard<'_, Turn<'r>> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.turned
-            .wait_while(turn, |turn| turn.next != number)
-            .unwrap_or_else(PoisonError::into_inner)
+        self.turned.wait_while(turn, |turn| turn.next != number).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hand_over(&self, turn: &mut Turn<'_>, next: usize, hits: Vec<Hit>) {

@@ -40,13 +40,7 @@ impl Range {
 
     /// The whole object.
     pub(super) fn whole() -> Self {
-        Self {
-            offset: 0,
-            length: u64::MAX,
-            first_line: 1,
-            carry_ms: 0,
-            carry_level: Level::Unknown,
-        }
+        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms: 0, carry_level: Level::Unknown }
     }
 }
 
@@ -106,10 +100,7 @@ impl<'s> Scan<'s> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         let mut at = 0;
         for range in ranges {
-            io::copy(
-                &mut (&mut decoder).take(range.offset.saturating_sub(at)),
-                &mut io::sink(),
-            )?;
+            io::copy(&mut (&mut decoder).take(range.offset.saturating_sub(at)), &mut io::sink())?;
             at = range.offset.saturating_add(range.length);
             (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
             let mut stretch = (&mut decoder).take(range.length);
@@ -163,9 +154,7 @@ impl<'s> Scan<'s> {
         let mut end = piece.len();
         while end > 0 {
             let start = memchr::memrchr(b'\n', &piece[..end - 1]).map_or(0, |newline| newline + 1);
-            let line = piece[start..end]
-                .strip_suffix(b"\n")
-                .unwrap_or(&piece[start..end]);
+            let line = piece[start..end].strip_suffix(b"\n").unwrap_or(&piece[start..end]);
             if let Parsed::Event(event) = self.parser.parse(line) {
                 self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                 self.carry_level = event.level;
@@ -222,10 +211,7 @@ impl<'s> Scan<'s> {
                     if event.level.is_error() {
                         self.event = Some(OpenEvent {
                             message: event.message.text().into_owned(),
-                            trace: event
-                                .trace
-                                .map(|trace| trace.text().into_owned())
-                                .unwrap_or_default(),
+                            trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
                             lines: vec![self.hit(raw, line.number)],
                         });
                     }
@@ -308,9 +294,7 @@ fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
 /// only the lines that hold them are looked at.
 fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) {
     let Some(finder) = expr.required_bytes() else {
-        return lines(piece, first)
-            .filter(|line| expr.matches(&piece[line.start..line.end]))
-            .for_each(found);
+        return lines(piece, first).filter(|line| expr.matches(&piece[line.start..line.end])).for_each(found);
     };
     let (mut from, mut number) = (0, first);
     while let Some(at) = finder.find(&piece[from..]).map(|at| from + at) {

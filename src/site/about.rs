@@ -46,10 +46,7 @@ fn counts() -> Vec<(&'static str, Markup)> {
             "Error",
             html! { "An event of level ERROR or above: ERROR, SEVERE, FATAL, CRITICAL, ALERT, EMERGENCY, PANIC." },
         ),
-        (
-            "Error rate",
-            html! { "Errors among the events of all levels in the same 24 hours." },
-        ),
+        ("Error rate", html! { "Errors among the events of all levels in the same 24 hours." }),
         (
             "Group",
             html! { "Errors with one cause, as far as their text shows it: the exceptions and own frames of the stack trace, \
@@ -74,10 +71,7 @@ fn states() -> Vec<(&'static str, Markup)> {
         ("New", html! { "Seen for the first time in the last 24 hours." }),
         ("Regressed", html! { "Back after days of silence." }),
         ("Ongoing", html! { "Seen in the last 24 hours, as usual." }),
-        (
-            "Quiet",
-            html! { "Seen in the last 14 days, but not in the last 24 hours." },
-        ),
+        ("Quiet", html! { "Seen in the last 14 days, but not in the last 24 hours." }),
         (
             "Silent",
             html! { "Said of an application: no lines at all for longer than its longest gap in 14 days. \
@@ -96,10 +90,7 @@ fn comparing() -> Vec<(&'static str, Markup)> {
             "vs. last week",
             html! { "The same 24 hours seven days earlier, so that weekdays are compared with weekdays." },
         ),
-        (
-            "No earlier data",
-            html! { "The ledger does not reach back that far." },
-        ),
+        ("No earlier data", html! { "The ledger does not reach back that far." }),
         (
             "When it happens",
             html! { "Errors of 28 days by weekday and hour, UTC. Shades follow the square root of the count, \

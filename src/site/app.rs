@@ -18,10 +18,7 @@ pub(super) fn page(site: &Site<'_>, app: &AppView) -> Page {
     let name = text::name(&app.name);
     let path = site.app_page(&app.name).unwrap_or_default().to_owned();
     Page {
-        title: format!(
-            "{name} ({})",
-            path.trim_start_matches("a/").trim_end_matches(".html")
-        ),
+        title: format!("{name} ({})", path.trim_start_matches("a/").trim_end_matches(".html")),
         description: format!("Errors of the application {name}"),
         tab: Tab::None,
         body: html! {
@@ -49,11 +46,8 @@ fn silence(site: &Site<'_>, app: &AppView) -> Markup {
 }
 
 fn figures(site: &Site<'_>, app: &AppView) -> Markup {
-    let rate = if app.events.now > 0.0 {
-        format::share(app.errors.now / app.events.now)
-    } else {
-        "–".to_owned()
-    };
+    let rate =
+        if app.events.now > 0.0 { format::share(app.errors.now / app.events.now) } else { "–".to_owned() };
     parts::figures(&[
         Figure {
             label: "Errors, last 24 h",
@@ -96,10 +90,7 @@ fn figures(site: &Site<'_>, app: &AppView) -> Markup {
 fn trend(site: &Site<'_>, app: &AppView) -> Markup {
     let all: u64 = app.trend.iter().map(|bucket| bucket.events).sum();
     let chart = Chart {
-        label: format!(
-            "Errors of this application in the last 7 days: {}",
-            format::counted(all, "error")
-        ),
+        label: format!("Errors of this application in the last 7 days: {}", format::counted(all, "error")),
         noun: "error",
         series: vec![Series {
             name: "Errors".to_owned(),

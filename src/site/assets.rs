@@ -16,11 +16,7 @@ pub(super) struct Assets {
 impl Assets {
     /// Returns the names of what is embedded.
     pub(super) fn new() -> Self {
-        Self {
-            css: named("site", "css", CSS),
-            js: named("site", "js", JS),
-            icon: named("icon", "svg", ICON),
-        }
+        Self { css: named("site", "css", CSS), js: named("site", "js", JS), icon: named("icon", "svg", ICON) }
     }
 
     /// Returns the files.

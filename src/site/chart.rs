@@ -75,12 +75,7 @@ impl Chart {
 
     fn grid(&self, step_ms: i64) -> Grid {
         let step_ms = step_ms.max(self.bucket_ms);
-        let starts = || {
-            self.series
-                .iter()
-                .flat_map(|series| &series.buckets)
-                .map(|bucket| bucket.start_ms)
-        };
+        let starts = || self.series.iter().flat_map(|series| &series.buckets).map(|bucket| bucket.start_ms);
         let start_ms = starts().min().unwrap_or(0).div_euclid(step_ms) * step_ms;
         let place = |at: UtcMs| (at.saturating_sub(start_ms) / step_ms).min(MAX_BARS - 1) as usize;
         let bars = starts().max().map_or(0, |last| place(last) + 1);
@@ -90,19 +85,9 @@ impl Chart {
                 columns[place(bucket.start_ms)][layer] += bucket.events;
             }
         }
-        let peak = columns
-            .iter()
-            .map(|column| column.iter().sum())
-            .max()
-            .unwrap_or(0);
+        let peak = columns.iter().map(|column| column.iter().sum()).max().unwrap_or(0);
         let rung = rung(peak);
-        Grid {
-            start_ms,
-            step_ms,
-            columns,
-            top: peak.div_ceil(rung).max(1) * rung,
-            rung,
-        }
+        Grid { start_ms, step_ms, columns, top: peak.div_ceil(rung).max(1) * rung, rung }
     }
 
     fn plot(&self, grid: &Grid, max_labels: i64) -> Markup {
@@ -218,8 +203,7 @@ impl Grid {
     }
 
     fn end_ms(&self) -> UtcMs {
-        self.start_ms
-            .saturating_add(self.step_ms * self.columns.len() as i64)
+        self.start_ms.saturating_add(self.step_ms * self.columns.len() as i64)
     }
 
     /// Returns where a time is, 0 to 1; `None` outside.
@@ -251,14 +235,7 @@ fn stack_path(grid: &Grid, layer: usize, base: &mut [u64], unit: f64, gap: i32) 
         let (low, high) = (y(base[bar]), y(base[bar] + events));
         // A bar that rounds to nothing would hide an event.
         let tall = (high - low).max(if base[bar] == 0 { 6 } else { 1 });
-        let _ = write!(
-            path,
-            "M{} {}h{}v-{tall}h-{}z",
-            bar * 10,
-            1000 - low,
-            10 - gap,
-            10 - gap
-        );
+        let _ = write!(path, "M{} {}h{}v-{tall}h-{}z", bar * 10, 1000 - low, 10 - gap, 10 - gap);
         base[bar] += events;
     }
     path
@@ -266,21 +243,10 @@ fn stack_path(grid: &Grid, layer: usize, base: &mut [u64], unit: f64, gap: i32) 
 
 /// Labels below the plot and their ticks: the finest of the usual steps with at most `max_labels` labels.
 fn labels(grid: &Grid, max_labels: i64, height: u32) -> Markup {
-    const STEPS: [i64; 8] = [
-        HOUR_MS,
-        3 * HOUR_MS,
-        6 * HOUR_MS,
-        12 * HOUR_MS,
-        DAY_MS,
-        2 * DAY_MS,
-        4 * DAY_MS,
-        7 * DAY_MS,
-    ];
+    const STEPS: [i64; 8] =
+        [HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS, DAY_MS, 2 * DAY_MS, 4 * DAY_MS, 7 * DAY_MS];
     let whole = grid.end_ms() - grid.start_ms;
-    let step = STEPS
-        .into_iter()
-        .find(|step| whole / step <= max_labels)
-        .unwrap_or(whole.max(1));
+    let step = STEPS.into_iter().find(|step| whole / step <= max_labels).unwrap_or(whole.max(1));
     let first = grid.start_ms.div_euclid(step) * step;
     let shown = |at: i64| {
         if step >= DAY_MS || at.rem_euclid(DAY_MS) == 0 {
@@ -313,12 +279,7 @@ pub(super) fn sparkline(hours: &[u64], now_ms: UtcMs, noun: &str) -> Markup {
     let mut label = format!("{} in the last {} hours", format::counted(all, noun), hours.len());
     if let Some(place) = hours.iter().position(|&events| events == peak && peak > 0) {
         let at = now_ms.div_euclid(HOUR_MS) * HOUR_MS - (hours.len() - 1 - place) as i64 * HOUR_MS;
-        let _ = write!(
-            label,
-            ", most at {} ({})",
-            format::text(at, Show::Clock),
-            format::count(peak)
-        );
+        let _ = write!(label, ", most at {} ({})", format::text(at, Show::Clock), format::count(peak));
     }
     let mut path = String::new();
     for (place, &events) in hours.iter().enumerate().filter(|(_, events)| **events > 0) {
@@ -336,11 +297,7 @@ pub(super) fn sparkline(hours: &[u64], now_ms: UtcMs, noun: &str) -> Markup {
 
 /// A single bar of `value` against `peak`.
 pub(super) fn bar(value: u64, peak: u64, class: &str) -> Markup {
-    let width = if value == 0 {
-        0.0
-    } else {
-        (value as f64 / peak.max(1) as f64).clamp(0.006, 1.0)
-    };
+    let width = if value == 0 { 0.0 } else { (value as f64 / peak.max(1) as f64).clamp(0.006, 1.0) };
     html! {
         svg.bar aria-hidden="true" height="12" {
             rect.rail width="100%" height="12" rx="3" {}
@@ -470,10 +427,7 @@ mod tests {
             class: format!("s{place}"),
             buckets: (0_i64..)
                 .zip(*counts)
-                .map(|(hour, &events)| Bucket {
-                    start_ms: hour * HOUR_MS,
-                    events,
-                })
+                .map(|(hour, &events)| Bucket { start_ms: hour * HOUR_MS, events })
                 .collect(),
         });
         Chart {
@@ -529,10 +483,7 @@ mod tests {
 
     #[test]
     fn axes_have_round_numbers() {
-        assert_eq!(
-            [0, 5, 6, 231, 4427, u64::MAX / 2].map(rung)[..5],
-            [1, 1, 2, 50, 1000]
-        );
+        assert_eq!([0, 5, 6, 231, 4427, u64::MAX / 2].map(rung)[..5], [1, 1, 2, 50, 1000]);
         assert_eq!([0, 950, 1200, 2_000_000].map(short), ["0", "950", "1.2k", "2M"]);
         assert_eq!([0.0, 0.5, 1.0 / 3.0].map(percent), ["0%", "50%", "33.33%"]);
     }

@@ -54,10 +54,7 @@ fn head(site: &Site<'_>, group: &GroupView, title: &str) -> Markup {
 }
 
 fn figures(site: &Site<'_>, group: &GroupView) -> Markup {
-    let lead = group
-        .apps
-        .first()
-        .map(|(name, ..)| text::line(&text::name(name), 40));
+    let lead = group.apps.first().map(|(name, ..)| text::line(&text::name(name), 40));
     parts::figures(&[
         Figure {
             label: "Errors, last 24 h",
@@ -97,10 +94,7 @@ fn figures(site: &Site<'_>, group: &GroupView) -> Markup {
 fn trend(site: &Site<'_>, group: &GroupView) -> Markup {
     let all: u64 = group.trend.iter().map(|bucket| bucket.events).sum();
     let chart = Chart {
-        label: format!(
-            "Errors of this group in the last 14 days: {}",
-            format::counted(all, "error")
-        ),
+        label: format!("Errors of this group in the last 14 days: {}", format::counted(all, "error")),
         noun: "error",
         series: vec![Series {
             name: "Errors".to_owned(),
@@ -121,24 +115,13 @@ fn day(site: &Site<'_>, group: &GroupView) -> Markup {
     let all: u64 = group.hours.iter().sum();
     let last_ms = site.view.now_ms.div_euclid(HOUR_MS) * HOUR_MS;
     let hours = group.hours.iter().rev().zip(0_i64..);
-    let mut buckets: Vec<Bucket> = hours
-        .map(|(&events, back)| Bucket {
-            start_ms: last_ms - back * HOUR_MS,
-            events,
-        })
-        .collect();
+    let mut buckets: Vec<Bucket> =
+        hours.map(|(&events, back)| Bucket { start_ms: last_ms - back * HOUR_MS, events }).collect();
     buckets.reverse();
     let chart = Chart {
-        label: format!(
-            "Errors of this group in the last 24 hours: {}",
-            format::counted(all, "error")
-        ),
+        label: format!("Errors of this group in the last 24 hours: {}", format::counted(all, "error")),
         noun: "error",
-        series: vec![Series {
-            name: "Errors".to_owned(),
-            class: "s0".to_owned(),
-            buckets,
-        }],
+        series: vec![Series { name: "Errors".to_owned(), class: "s0".to_owned(), buckets }],
         bucket_ms: HOUR_MS,
         now_ms: site.view.now_ms,
         mark: None,
@@ -212,9 +195,7 @@ fn one_sample(site: &Site<'_>, sample: &SampleView, place: usize) -> Markup {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn key(group: &GroupView) -> Markup {

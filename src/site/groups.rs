@@ -16,11 +16,7 @@ const PAGE_TEXT_BYTES: usize = 40_000;
 pub(super) fn pages(site: &Site<'_>) -> Vec<Page> {
     let chunks = chunks(site);
     let last = chunks.len();
-    chunks
-        .iter()
-        .enumerate()
-        .map(|(place, chunk)| page(site, chunk, place + 1, last))
-        .collect()
+    chunks.iter().enumerate().map(|(place, chunk)| page(site, chunk, place + 1, last)).collect()
 }
 
 fn chunks(site: &Site<'_>) -> Vec<Vec<usize>> {
@@ -46,20 +42,12 @@ fn chunks(site: &Site<'_>) -> Vec<Vec<usize>> {
 }
 
 fn path(number: usize) -> String {
-    if number == 1 {
-        "groups.html".to_owned()
-    } else {
-        format!("groups-{number}.html")
-    }
+    if number == 1 { "groups.html".to_owned() } else { format!("groups-{number}.html") }
 }
 
 fn page(site: &Site<'_>, places: &[usize], number: usize, last: usize) -> Page {
     let all = site.view.groups.len();
-    let part = if last > 1 {
-        format!(", page {number} of {last}")
-    } else {
-        String::new()
-    };
+    let part = if last > 1 { format!(", page {number} of {last}") } else { String::new() };
     Page {
         path: path(number),
         title: format!("Groups{part}"),

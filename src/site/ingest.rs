@@ -42,19 +42,13 @@ fn figures(site: &Site<'_>) -> Markup {
             label: "Objects listed",
             value: html! { (format::count(all.objects_listed)) },
             side: html! {},
-            notes: note(format!(
-                "in {}",
-                format::counted(all.sources.len() as u64, "source")
-            )),
+            notes: note(format!("in {}", format::counted(all.sources.len() as u64, "source"))),
         },
         Figure {
             label: "Objects read",
             value: html! { (format::count(all.objects_mirrored)) },
             side: html! {},
-            notes: note(format!(
-                "{} delivered twice, counted once",
-                format::count(all.objects_duplicate)
-            )),
+            notes: note(format!("{} delivered twice, counted once", format::count(all.objects_duplicate))),
         },
         Figure {
             label: "Not read whole",
@@ -141,16 +135,9 @@ fn days(site: &Site<'_>) -> Markup {
     let days = &site.view.completeness.days;
     let all: u64 = days.iter().map(|day| day.events).sum();
     let chart = Chart {
-        label: format!(
-            "Events of the last 14 days by day: {} in all",
-            format::counted(all, "event")
-        ),
+        label: format!("Events of the last 14 days by day: {} in all", format::counted(all, "event")),
         noun: "event",
-        series: vec![Series {
-            name: "Events".to_owned(),
-            class: "s0".to_owned(),
-            buckets: days.clone(),
-        }],
+        series: vec![Series { name: "Events".to_owned(), class: "s0".to_owned(), buckets: days.clone() }],
         bucket_ms: DAY_MS,
         now_ms: site.view.now_ms,
         mark: None,

@@ -106,19 +106,9 @@ impl<'a> Site<'a> {
             view,
             settings,
             assets: Assets::new(),
-            app_pages: names()
-                .map(|name| (name, format!("a/{}.html", text::file_stem(name))))
-                .collect(),
-            colours: names()
-                .enumerate()
-                .map(|(place, name)| (name, place.min(chart::COLOURS)))
-                .collect(),
-            group_pages: view
-                .groups
-                .iter()
-                .take(settings.max_groups)
-                .map(|group| group.id)
-                .collect(),
+            app_pages: names().map(|name| (name, format!("a/{}.html", text::file_stem(name)))).collect(),
+            colours: names().enumerate().map(|(place, name)| (name, place.min(chart::COLOURS))).collect(),
+            group_pages: view.groups.iter().take(settings.max_groups).map(|group| group.id).collect(),
         }
     }
 

@@ -93,11 +93,7 @@ fn figures(site: &Site<'_>) -> Markup {
 fn newest(site: &Site<'_>) -> Figure {
     let all = &site.view.completeness;
     let sources = format::counted(all.sources.len() as u64, "source");
-    let failed = all
-        .sources
-        .iter()
-        .filter(|source| source.failed_prefixes > 0)
-        .count();
+    let failed = all.sources.iter().filter(|source| source.failed_prefixes > 0).count();
     let lacking = all.objects_unread + all.objects_damaged;
     let newest = site.view.figures.newest_event_ms;
     let listed = html! {
@@ -159,11 +155,7 @@ fn silent(site: &Site<'_>) -> Markup {
 
 fn over_time(site: &Site<'_>) -> Markup {
     let series = stacks(site);
-    let all: u64 = series
-        .iter()
-        .flat_map(|series| &series.buckets)
-        .map(|bucket| bucket.events)
-        .sum();
+    let all: u64 = series.iter().flat_map(|series| &series.buckets).map(|bucket| bucket.events).sum();
     if all == 0 {
         return html! { p.empty { "No errors in the last 7 days." } };
     }
@@ -203,11 +195,7 @@ fn when(site: &Site<'_>) -> Markup {
 fn stacks(site: &Site<'_>) -> Vec<chart::Series> {
     let all = &site.view.errors;
     // One too many is shown as itself, in the colour of the rest.
-    let own = if all.len() <= chart::COLOURS + 1 {
-        all.len()
-    } else {
-        chart::COLOURS
-    };
+    let own = if all.len() <= chart::COLOURS + 1 { all.len() } else { chart::COLOURS };
     let mut out: Vec<chart::Series> = all[..own]
         .iter()
         .map(|series| chart::Series {
@@ -224,10 +212,7 @@ fn stacks(site: &Site<'_>) -> Vec<chart::Series> {
         out.push(chart::Series {
             name: format!("{} others", all.len() - own),
             class: format!("s{}", chart::COLOURS),
-            buckets: sums
-                .into_iter()
-                .map(|(start_ms, events)| Bucket { start_ms, events })
-                .collect(),
+            buckets: sums.into_iter().map(|(start_ms, events)| Bucket { start_ms, events }).collect(),
         });
     }
     out
@@ -239,11 +224,7 @@ fn apps(site: &Site<'_>) -> Markup {
         .iter()
         .take(APP_ROWS)
         .map(|app| {
-            (
-                parts::app_link(site, "", &app.name),
-                app.errors.now.round() as u64,
-                site.colour(&app.name),
-            )
+            (parts::app_link(site, "", &app.name), app.errors.now.round() as u64, site.colour(&app.name))
         })
         .collect();
     html! {
@@ -260,10 +241,8 @@ fn apps(site: &Site<'_>) -> Markup {
 }
 
 fn top(site: &Site<'_>) -> Markup {
-    let mut places: Vec<usize> = site
-        .shown_groups()
-        .filter(|&place| site.view.groups[place].day.now > 0.0)
-        .collect();
+    let mut places: Vec<usize> =
+        site.shown_groups().filter(|&place| site.view.groups[place].day.now > 0.0).collect();
     places.sort_by_key(|&place| Reverse(site.view.groups[place].day.now.round() as u64));
     places.truncate(TOP_ROWS);
     html! {

@@ -146,18 +146,10 @@ pub(super) fn completeness(site: &Site<'_>) -> String {
     );
     let lacking = all.objects_unread + all.objects_damaged;
     if lacking > 0 {
-        let _ = write!(
-            out,
-            " {} could not be read whole.",
-            format::counted(lacking, "object")
-        );
+        let _ = write!(out, " {} could not be read whole.", format::counted(lacking, "object"));
     }
     if let Some(newest_ms) = all.newest_event_ms {
-        let _ = write!(
-            out,
-            " Newest event {} UTC.",
-            format::text(newest_ms, Show::Minute)
-        );
+        let _ = write!(out, " Newest event {} UTC.", format::text(newest_ms, Show::Minute));
     }
     out
 }
@@ -190,9 +182,6 @@ pub(super) fn card(id: &str, heading: &str, body: &Markup) -> Markup {
 mod tests {
     #[test]
     fn a_script_cannot_be_ended_from_within() {
-        assert_eq!(
-            super::script_safe("\"</script>&\u{2028}\""),
-            r#""\u003c/script\u003e\u0026\u2028""#
-        );
+        assert_eq!(super::script_safe("\"</script>&\u{2028}\""), r#""\u003c/script\u003e\u0026\u2028""#);
     }
 }

@@ -190,12 +190,9 @@ pub(super) fn group_table(site: &Site<'_>, root: &str, places: &[usize], list: G
 }
 
 fn group_row(site: &Site<'_>, root: &str, group: &GroupView, list: GroupList<'_>) -> Markup {
-    let of_app = list
-        .app
-        .and_then(|name| group.apps.iter().find(|(app, ..)| app == name));
-    let (day, total) = of_app.map_or((group.day.now.round() as u64, group.total), |(_, day, total)| {
-        (*day, *total)
-    });
+    let of_app = list.app.and_then(|name| group.apps.iter().find(|(app, ..)| app == name));
+    let (day, total) =
+        of_app.map_or((group.day.now.round() as u64, group.total), |(_, day, total)| (*day, *total));
     let difference = group.day.now - group.day.yesterday.unwrap_or(0.0);
     let value = |value: i64| list.id.map(|_| value);
     html! {
@@ -256,27 +253,11 @@ pub(super) fn more(left_out: usize, noun: &str) -> Markup {
 pub(super) fn line_accounting(lines: &LineCounts) -> Markup {
     let rows = [
         ("Events", lines.events, "lines that start an event"),
-        (
-            "Continuation",
-            lines.continuation,
-            "lines of a stack trace or text that belong to the event above",
-        ),
-        (
-            "Unparsed",
-            lines.unparsed,
-            "lines of no known format; found by search all the same",
-        ),
-        (
-            "Quarantined",
-            lines.quarantined,
-            "stretches of bytes that could not be read",
-        ),
+        ("Continuation", lines.continuation, "lines of a stack trace or text that belong to the event above"),
+        ("Unparsed", lines.unparsed, "lines of no known format; found by search all the same"),
+        ("Quarantined", lines.quarantined, "stretches of bytes that could not be read"),
         ("Truncated", lines.truncated, "lines cut at the length limit"),
-        (
-            "Undated",
-            lines.undated,
-            "events that took the time of a neighbour or their key",
-        ),
+        ("Undated", lines.undated, "events that took the time of a neighbour or their key"),
     ];
     html! {
         table.facts {

@@ -125,14 +125,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_shown() {
-        assert_eq!(
-            line("a\x1b[31mb\nc\x7f\u{85}", 99),
-            "a‹ESC›[31mb‹LF›c‹DEL›‹U+0085›"
-        );
-        assert_eq!(
-            line("user\u{202e}cod.exe\u{ffff}", 99),
-            "user‹U+202E›cod.exe‹U+FFFF›"
-        );
+        assert_eq!(line("a\x1b[31mb\nc\x7f\u{85}", 99), "a‹ESC›[31mb‹LF›c‹DEL›‹U+0085›");
+        assert_eq!(line("user\u{202e}cod.exe\u{ffff}", 99), "user‹U+202E›cod.exe‹U+FFFF›");
         assert_eq!(block("a\r\n\tb\rc", 99), "a\n\tb‹CR›c");
     }
 
@@ -147,28 +141,12 @@ mod tests {
     #[test]
     fn file_stems_are_plain_and_tell_names_apart() {
         assert_eq!(file_stem("checkout-api"), "checkout-api");
-        let hostile = [
-            "",
-            "..",
-            "a/b",
-            "A",
-            "a b",
-            "con",
-            "com1",
-            "é",
-            "../../etc",
-            "a\0b",
-            "Ab",
-            "aB",
-        ];
+        let hostile = ["", "..", "a/b", "A", "a b", "con", "com1", "é", "../../etc", "a\0b", "Ab", "aB"];
         let stems: std::collections::BTreeSet<String> = hostile.map(file_stem).into();
         assert_eq!(stems.len(), hostile.len());
         for stem in stems {
             assert!(stem.contains('_') && stem.len() <= 60, "{stem}");
-            assert!(
-                stem.chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
-            );
+            assert!(stem.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c)));
         }
         assert!(file_stem(&"x".repeat(900)).len() < 60);
     }

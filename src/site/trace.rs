@@ -126,9 +126,7 @@ fn one_line(kind: Kind, line: &str) -> Markup {
 
 /// Cuts the lines where a fold begins or ends.
 fn runs<'a, 'b>(lines: &'b [(Kind, &'a str)]) -> Vec<&'b [(Kind, &'a str)]> {
-    let by_kind: Vec<_> = lines
-        .chunk_by(|a, b| (a.0 == Kind::Vendor) == (b.0 == Kind::Vendor))
-        .collect();
+    let by_kind: Vec<_> = lines.chunk_by(|a, b| (a.0 == Kind::Vendor) == (b.0 == Kind::Vendor)).collect();
     let mut out: Vec<&[(Kind, &str)]> = Vec::new();
     let mut start = 0;
     let mut at = 0;
@@ -176,11 +174,7 @@ fn kind_of(line: &str) -> Kind {
     }
     if let Some(rest) = trimmed.strip_prefix("File \"") {
         let path = rest.split('"').next().unwrap_or_default();
-        return if is_vendor_path(path) || path.starts_with('<') {
-            Kind::Vendor
-        } else {
-            Kind::Own
-        };
+        return if is_vendor_path(path) || path.starts_with('<') { Kind::Vendor } else { Kind::Own };
     }
     let Some(frame) = trimmed.strip_prefix("at ") else {
         return Kind::Text;
@@ -240,21 +234,14 @@ Caused by: java.io.IOException: closed
                     _ => {}
                 }
             }
-            out.replace("&lt;", "<")
-                .replace("&gt;", ">")
-                .replace("3 frames of libraries", "")
+            out.replace("&lt;", "<").replace("&gt;", ">").replace("3 frames of libraries", "")
         };
         assert_eq!(stripped(&render(JAVA).into_string()).trim_end(), JAVA);
     }
 
     #[test]
     fn frames_of_other_languages_are_told_apart() {
-        let kinds = |text: &str| {
-            classify(text)
-                .into_iter()
-                .map(|(kind, _)| kind)
-                .collect::<Vec<_>>()
-        };
+        let kinds = |text: &str| classify(text).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
         let python = "Traceback:\n  File \"/app/pay.py\", line 3, in run\n    charge()\n  File \"/usr/lib/python3/json.py\", line 1, in x\n    y\nKeyError";
         assert_eq!(kinds(python), [Text, Own, Own, Vendor, Vendor, Text]);
         let node = "Error: x\n    at pay (/app/pay.js:3:1)\n    at node:internal/process:9:5\n    at f (/app/node_modules/express/r.js:1:1)";

@@ -46,11 +46,7 @@ pub fn write(dir: &Path, files: &[File]) -> io::Result<Written> {
     }
     let removed = remove_stale(dir, before.difference(&wanted))?;
     write_manifest(dir, &wanted)?;
-    Ok(Written {
-        changed: changed.len(),
-        unchanged: files.len() - changed.len(),
-        removed,
-    })
+    Ok(Written { changed: changed.len(), unchanged: files.len() - changed.len(), removed })
 }
 
 fn changed<'a>(dir: &Path, files: &'a [File], ours: &BTreeSet<String>) -> io::Result<Vec<&'a File>> {
@@ -103,11 +99,7 @@ fn read_manifest(dir: &Path) -> io::Result<BTreeSet<String>> {
     let path = dir.join(MANIFEST);
     match fs::read_to_string(&path) {
         // A line that leads out of the folder is not from us.
-        Ok(text) => Ok(text
-            .lines()
-            .filter(|line| is_plain(line))
-            .map(str::to_owned)
-            .collect()),
+        Ok(text) => Ok(text.lines().filter(|line| is_plain(line)).map(str::to_owned).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(about(&path, &error)),
     }
@@ -127,9 +119,7 @@ fn is_plain(path: &str) -> bool {
     path.split('/').all(|part| {
         !part.is_empty()
             && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     })
 }
 

@@ -13,18 +13,19 @@ pub const HISTORY_HOURS: usize = 7 * 24;
 const YOUNG_FACTOR: f64 = 10.0;
 
 /// Returns the hourly limit of a group that is older than a week: the larger of the spike term and the
-/// burst term over its `hours` of the last week, oldest first, the last one ending before slot `end`,
-/// where the judged hour begins. 0 without events.
+/// burst term over the `hours` of its baseline, oldest first, the last one ending before slot `end`; the
+/// judged hour begins with slot `judged`. 0 without events.
 ///
 /// - spike: `avg_w + min(max((avg + 5σ) / avg, 5), 8) · avg`, `avg_w` weighted by weekday;
 /// - burst: `max · min(max(2, 5·e^(−0.65·cv)), 5)`, `cv = σ / avg`.
-pub fn hourly_limit(hours: &[u64], end: i64) -> f64 {
+pub fn hourly_limit(hours: &[u64], end: i64, judged: i64) -> f64 {
     let average = mean(hours);
     if average <= 0.0 {
         return 0.0;
     }
     let deviation = deviation(hours, average);
-    let spike = weighted_mean(hours, end) + ((average + 5.0 * deviation) / average).clamp(5.0, 8.0) * average;
+    let spike =
+        weighted_mean(hours, end, judged) + ((average + 5.0 * deviation) / average).clamp(5.0, 8.0) * average;
     let burst = largest(hours) * (5.0 * (-0.65 * deviation / average).exp()).clamp(2.0, 5.0);
     spike.max(burst)
 }
@@ -46,15 +47,11 @@ pub(super) fn mean(hours: &[u64]) -> f64 {
     sum / hours.len().max(1) as f64
 }
 
-fn weighted_mean(hours: &[u64], end: i64) -> f64 {
-    let today = weekday_of_slot(end);
+fn weighted_mean(hours: &[u64], end: i64, judged: i64) -> f64 {
+    let today = weekday_of_slot(judged);
     let (mut sum, mut weights) = (0.0, 0.0);
     for (back, &events) in (1..).zip(hours.iter().rev()) {
-        let weight = if weekday_of_slot(end - back * HOUR_SLOTS) == today {
-            2.0
-        } else {
-            1.0
-        };
+        let weight = if weekday_of_slot(end - back * HOUR_SLOTS) == today { 2.0 } else { 1.0 };
         sum += weight * events as f64;
         weights += weight;
     }
@@ -62,10 +59,7 @@ fn weighted_mean(hours: &[u64], end: i64) -> f64 {
 }
 
 fn deviation(hours: &[u64], average: f64) -> f64 {
-    let squares: f64 = hours
-        .iter()
-        .map(|&events| (events as f64 - average).powi(2))
-        .sum();
+    let squares: f64 = hours.iter().map(|&events| (events as f64 - average).powi(2)).sum();
     (squares / (hours.len().max(2) - 1) as f64).sqrt()
 }
 

@@ -7,12 +7,10 @@ mod silence;
 mod state;
 #[cfg(test)]
 mod tests;
-mod text;
 mod windows;
 
 pub use baseline::{HISTORY_HOURS, hourly_limit, weekday_of_slot, young_limit};
 pub use series::Series;
 pub use silence::{Presence, Silence, silence};
 pub use state::{GroupHistory, GroupState, Judgement, MIN_SPIKE_EVENTS, judge};
-pub use text::{count, duration, plural};
 pub use windows::{DAY_SLOTS, HOUR_SLOTS, MAX_LAG_SLOTS, WEEK_SLOTS, Windows, slots_starting_in};

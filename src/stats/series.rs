@@ -36,9 +36,7 @@ impl Series {
 
     /// Returns the events inside `slots`.
     pub fn sum(&self, slots: Range<i64>) -> u64 {
-        self.within(slots)
-            .iter()
-            .fold(0, |sum, &(_, events)| sum.saturating_add(events))
+        self.within(slots).iter().fold(0, |sum, &(_, events)| sum.saturating_add(events))
     }
 
     /// Returns the events of `number` stretches of `width` slots each, oldest first; the last one ends

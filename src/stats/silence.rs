@@ -46,9 +46,7 @@ pub struct Silence {
 /// (at least 30 minutes) and the time its objects usually take to come.
 pub fn silence(presence: &Presence<'_>) -> Option<Silence> {
     let newest_slot = presence.newest_ms.div_euclid(SLOT_MS);
-    let history = presence
-        .events
-        .within(newest_slot - HABIT_DAYS * DAY_SLOTS..newest_slot + 1);
+    let history = presence.events.within(newest_slot - HABIT_DAYS * DAY_SLOTS..newest_slot + 1);
     let length_slots = history.last()?.0 - history.first()?.0;
     if history.len() < MIN_ACTIVE_SLOTS || length_slots < MIN_HISTORY_SLOTS {
         return None;
@@ -62,11 +60,7 @@ pub fn silence(presence: &Presence<'_>) -> Option<Silence> {
 }
 
 fn longest_gap(history: &[(i64, u64)]) -> i64 {
-    history
-        .windows(2)
-        .map(|pair| pair[1].0 - pair[0].0)
-        .max()
-        .unwrap_or(0)
+    history.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or(0)
 }
 
 /// Returns the median; 0 when most objects were copied long after they were written.
@@ -74,9 +68,5 @@ fn usual_delivery(delivery_ms: &[i64]) -> i64 {
     let mut sorted = delivery_ms.to_vec();
     sorted.sort_unstable();
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
-    if (0..=MAX_DELIVERY_MS).contains(&median) {
-        median
-    } else {
-        0
-    }
+    if (0..=MAX_DELIVERY_MS).contains(&median) { median } else { 0 }
 }

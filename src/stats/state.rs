@@ -2,14 +2,17 @@
 
 use super::baseline::{HISTORY_HOURS, hourly_limit, largest, mean, young_limit};
 use super::series::Series;
-use super::text::{count, duration};
 use super::windows::{DAY_SLOTS, HOUR_SLOTS, WEEK_SLOTS, Windows};
+use crate::human::{count, duration};
 use crate::model::{DAY_MS, SLOT_MS, UtcMs};
 
 /// Fewer events in an hour are never a spike, whatever the baseline: two after none is no news.
 pub const MIN_SPIKE_EVENTS: u64 = 10;
 /// What began less than so many hours before the judged hour has no baseline: its first rush is part of being new.
 const MIN_BASELINE_HOURS: i64 = 6;
+/// The baseline leaves out so many hours before the judged one, where it has them to spare: a spike would
+/// otherwise lift its own limit within the hour and be called usual while it goes on.
+const SPIKE_HOURS: i64 = 24;
 
 /// The state of a group (DESIGN: "Numbers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -38,8 +41,8 @@ pub struct GroupHistory<'a> {
     pub hour_end: i64,
     /// The first slot that the ledger has history for.
     pub reach: Option<i64>,
-    /// Events of any level in the group's applications: without any, an absence of errors says nothing.
-    pub app_events: &'a Series,
+    /// Events of any level in each of the group's applications: without any, an absence of errors says nothing.
+    pub app_events: &'a [&'a Series],
     /// After so many days without an event, a group that is back has regressed.
     pub quiet_days: u32,
     /// Now.
@@ -63,10 +66,8 @@ pub fn judge(history: &GroupHistory<'_>, windows: &Windows) -> Judgement {
     let Some(return_slot) = history.events.first_in(day.clone()) else {
         return quiet(history);
     };
-    let last_before = history
-        .events
-        .last_in(i64::MIN..day.start)
-        .or(history.earlier.map(|earlier| earlier.1));
+    let last_before =
+        history.events.last_in(i64::MIN..day.start).or(history.earlier.map(|earlier| earlier.1));
     let comeback = last_before.and_then(|last| comeback(history, last, return_slot));
     let since = comeback.map_or_else(|| history.first_slot(), |_| Some(return_slot));
     if let Some(spike) = since.and_then(|since| spike(history, windows, since)) {
@@ -77,11 +78,7 @@ pub fn judge(history: &GroupHistory<'_>, windows: &Windows) -> Judgement {
         (None, _) => first_seen(history, windows, return_slot, events),
         (_, Some(silence_ms)) => judgement(
             GroupState::Regressed,
-            format!(
-                "back after {} without an event; {} since then",
-                duration(silence_ms),
-                count(events)
-            ),
+            format!("back after {} without an event; {} since then", duration(silence_ms), count(events)),
         ),
         _ => ongoing(history, windows, events),
     }
@@ -98,10 +95,12 @@ impl GroupHistory<'_> {
 fn comeback(history: &GroupHistory<'_>, last_before: i64, return_slot: i64) -> Option<i64> {
     let silence_ms = (return_slot - last_before) * SLOT_MS;
     let long = silence_ms >= i64::from(history.quiet_days) * DAY_MS;
-    (long && history.app_events.sum(last_before + 1..return_slot) > 0).then_some(silence_ms)
+    let app_logged =
+        || history.app_events.iter().any(|events| events.first_in(last_before + 1..return_slot).is_some());
+    (long && app_logged()).then_some(silence_ms)
 }
 
-/// Judges the hour that ends at `hour_end` against the hours since slot `since`, of the last week.
+/// Judges the hour that ends at `hour_end` against a week before it; the group began, or came back, with slot `since`.
 fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Judgement> {
     let hour_start = history.hour_end - HOUR_SLOTS;
     let events = history.events.sum(hour_start..history.hour_end);
@@ -109,17 +108,16 @@ fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Ju
     if events < MIN_SPIKE_EVENTS || age < MIN_BASELINE_HOURS * HOUR_SLOTS {
         return None;
     }
-    let hours = history.events.stretches(hour_start, HOUR_SLOTS, HISTORY_HOURS);
+    let left_out = (age - MIN_BASELINE_HOURS * HOUR_SLOTS).min(SPIKE_HOURS * HOUR_SLOTS) / HOUR_SLOTS;
+    let baseline_end = hour_start - left_out * HOUR_SLOTS;
+    let hours = history.events.stretches(baseline_end, HOUR_SLOTS, HISTORY_HOURS);
     let (limit, habit) = if age >= WEEK_SLOTS {
         (
-            hourly_limit(&hours, hour_start),
+            hourly_limit(&hours, baseline_end, hour_start),
             format!("its usual hour has {}", rounded(mean(&hours))),
         )
     } else {
-        (
-            young_limit(&hours),
-            format!("its largest hour so far had {}", count(largest(&hours) as u64)),
-        )
+        (young_limit(&hours), format!("its largest hour before had {}", count(largest(&hours) as u64)))
     };
     // At least one below the floor, so that a spike is always over its limit.
     let limit = limit.max((MIN_SPIKE_EVENTS - 1) as f64);
@@ -136,21 +134,12 @@ fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Ju
 }
 
 fn first_seen(history: &GroupHistory<'_>, windows: &Windows, first: i64, events: u64) -> Judgement {
-    let has_history = history
-        .reach
-        .is_some_and(|reach| reach <= windows.day().start - DAY_SLOTS);
-    if !has_history {
-        let reason = format!(
-            "{} in the last 24 hours; first run: no history yet",
-            count(events)
-        );
+    if !windows.can_tell_new(history.reach) {
+        let reason = format!("{} in the last 24 hours; first run: no history yet", count(events));
         return judgement(GroupState::Ongoing, reason);
     }
     let ago = duration(history.now_ms - first * SLOT_MS);
-    judgement(
-        GroupState::New,
-        format!("first seen {ago} ago; {} since then", count(events)),
-    )
+    judgement(GroupState::New, format!("first seen {ago} ago; {} since then", count(events)))
 }
 
 fn ongoing(history: &GroupHistory<'_>, windows: &Windows, events: u64) -> Judgement {
@@ -158,11 +147,7 @@ fn ongoing(history: &GroupHistory<'_>, windows: &Windows, events: u64) -> Judgem
     let before = yesterday.map(|events| format!(", {} the day before", count(events)));
     judgement(
         GroupState::Ongoing,
-        format!(
-            "{} in the last 24 hours{}",
-            count(events),
-            before.unwrap_or_default()
-        ),
+        format!("{} in the last 24 hours{}", count(events), before.unwrap_or_default()),
     )
 }
 
@@ -176,11 +161,7 @@ fn quiet(history: &GroupHistory<'_>) -> Judgement {
 }
 
 fn judgement(state: GroupState, reason: String) -> Judgement {
-    Judgement {
-        state,
-        reason,
-        factor: None,
-    }
+    Judgement { state, reason, factor: None }
 }
 
 /// `the last hour`, or `the hour to 11:40 UTC` where later events have not come yet.
@@ -189,17 +170,9 @@ fn hour_name(hour_end: i64, windows: &Windows) -> String {
         return "the last hour".to_owned();
     }
     let of_day = hour_end.rem_euclid(DAY_SLOTS);
-    format!(
-        "the hour to {:02}:{}0 UTC",
-        of_day / HOUR_SLOTS,
-        of_day % HOUR_SLOTS
-    )
+    format!("the hour to {:02}:{}0 UTC", of_day / HOUR_SLOTS, of_day % HOUR_SLOTS)
 }
 
 fn rounded(number: f64) -> String {
-    if number >= 10.0 {
-        count(number.round() as u64)
-    } else {
-        format!("{number:.1}")
-    }
+    if number >= 10.0 { count(number.round() as u64) } else { format!("{number:.1}") }
 }

@@ -51,6 +51,12 @@ impl Windows {
         self.end - DAY_SLOTS..self.end
     }
 
+    /// Returns whether a ledger that begins with slot `reach` goes back far enough, a day before the last
+    /// 24 hours, for what it has not seen earlier to be called new.
+    pub fn can_tell_new(&self, reach: Option<i64>) -> bool {
+        reach.is_some_and(|reach| reach <= self.day().start - DAY_SLOTS)
+    }
+
     /// Returns what the last 24 hours are compared with: the same stretch `days` earlier, which ends as far
     /// before its end as the delivered events of today do.
     pub fn day_before(&self, days: i64) -> Range<i64> {
@@ -72,9 +78,7 @@ impl Windows {
     ) -> (T, Option<T>, Option<T>) {
         let earlier = |days| {
             let window = self.day_before(days);
-            reach
-                .filter(|&reach| reach <= window.start)
-                .map(|_| measure(window))
+            reach.filter(|&reach| reach <= window.start).map(|_| measure(window))
         };
         (measure(self.day()), earlier(1), earlier(7))
     }

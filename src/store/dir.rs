@@ -47,9 +47,7 @@ impl DirStore {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let counter = Counter::default();
-        Self {
-            folder: Arc::new(Folder { root, counter }),
-        }
+        Self { folder: Arc::new(Folder { root, counter }) }
     }
 
     /// Does blocking work away from the tasks that wait for the network.
@@ -96,11 +94,7 @@ impl ObjectStore for DirStore {
     }
 
     fn describe(&self, key: &str) -> String {
-        self.folder
-            .root
-            .join(key.trim_start_matches('/'))
-            .display()
-            .to_string()
+        self.folder.root.join(key.trim_start_matches('/')).display().to_string()
     }
 }
 
@@ -108,25 +102,14 @@ impl Folder {
     fn list(&self, prefix: &str, delimited: bool) -> Result<Listing, Refusal> {
         self.counter.list();
         let root = self.real_root()?;
-        let (folder, _) = prefix
-            .rsplit_once('/')
-            .map_or(("", prefix), |(folder, rest)| (folder, rest));
-        let mut walk = Walk {
-            root: &root,
-            prefix,
-            delimited,
-            listing: Listing::default(),
-        };
+        let (folder, _) = prefix.rsplit_once('/').map_or(("", prefix), |(folder, rest)| (folder, rest));
+        let mut walk = Walk { root: &root, prefix, delimited, listing: Listing::default() };
         let begin = if folder.is_empty() && !prefix.starts_with('/') {
             Some(root.clone())
         } else {
             path_of(folder).map(|below| root.join(below))
         };
-        let base = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("{folder}/")
-        };
+        let base = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         match begin.map(|path| within(&root, &path).map(|real| (real == path, real))) {
             Some(Ok((true, path))) if path.is_dir() => walk.folder(&path, &base)?,
             // No key can begin so, none does, or the folder is a link to one that is listed elsewhere.
@@ -142,12 +125,7 @@ impl Folder {
     fn get(&self, object: &ListedObject) -> Result<Vec<u8>, Refusal> {
         self.counter.get();
         let path = self.existing(&object.key)?;
-        let changed = || {
-            (
-                StoreErrorKind::Changed,
-                "the file has changed since it was listed".to_owned(),
-            )
-        };
+        let changed = || (StoreErrorKind::Changed, "the file has changed since it was listed".to_owned());
         let mut file = File::open(&path).map_err(disk)?;
         let before = file.metadata().map_err(disk)?;
         if !before.is_file() {
@@ -157,18 +135,11 @@ impl Folder {
             return Err(changed());
         }
         if before.len() != object.size_bytes {
-            let reason = format!(
-                "the file has {} bytes, not the listed {}",
-                before.len(),
-                object.size_bytes
-            );
+            let reason = format!("the file has {} bytes, not the listed {}", before.len(), object.size_bytes);
             return Err((StoreErrorKind::Odd, reason));
         }
         let mut body = Vec::with_capacity(before.len() as usize);
-        (&mut file)
-            .take(before.len() + 1)
-            .read_to_end(&mut body)
-            .map_err(disk)?;
+        (&mut file).take(before.len() + 1).read_to_end(&mut body).map_err(disk)?;
         self.counter.received(body.len());
         let after = file.metadata().map_err(disk)?;
         if etag_of(&after) != object.etag || body.len() as u64 != object.size_bytes {
@@ -196,9 +167,7 @@ impl Folder {
         file.write_all(body).map_err(disk)?;
         file.as_file().sync_all().map_err(disk)?;
         file.persist(&target).map_err(|error| local(&error.error))?;
-        File::open(&parent)
-            .and_then(|parent| parent.sync_all())
-            .map_err(disk)?;
+        File::open(&parent).and_then(|parent| parent.sync_all()).map_err(disk)?;
         self.counter.sent(body.len());
         Ok(())
     }
@@ -207,9 +176,7 @@ impl Folder {
         self.counter.put();
         let below = path_of(key).ok_or_else(no_key)?;
         let root = self.real_root()?;
-        let parent = below
-            .parent()
-            .map_or_else(|| root.clone(), |parent| root.join(parent));
+        let parent = below.parent().map_or_else(|| root.clone(), |parent| root.join(parent));
         let outcome = within(&root, &parent).and_then(|parent| {
             let name = below.file_name().ok_or_else(no_key)?;
             fs::remove_file(parent.join(name)).map_err(disk)
@@ -225,11 +192,7 @@ impl Folder {
             io::ErrorKind::NotFound => (StoreErrorKind::NoBucket, "no such folder".to_owned()),
             _ => local(&error),
         })?;
-        if root.is_dir() {
-            Ok(root)
-        } else {
-            Err((StoreErrorKind::NoBucket, "no folder".to_owned()))
-        }
+        if root.is_dir() { Ok(root) } else { Err((StoreErrorKind::NoBucket, "no folder".to_owned())) }
     }
 
     /// Returns the real path of the file of `key`, which is inside the folder.
@@ -363,11 +326,7 @@ fn key_of(name: &OsStr) -> String {
 }
 
 fn push_stray(key: &mut String, bytes: &[u8]) {
-    key.extend(
-        bytes
-            .iter()
-            .filter_map(|&byte| char::from_u32(STRAY_BYTES + u32::from(byte))),
-    );
+    key.extend(bytes.iter().filter_map(|&byte| char::from_u32(STRAY_BYTES + u32::from(byte))));
 }
 
 /// Returns the file name of a key: what [`key_of`] made it from.

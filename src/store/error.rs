@@ -46,12 +46,7 @@ impl StoreError {
     /// Returns a failure whose place and reason are safe to print: control characters are written as
     /// escapes in the place and as spaces in the reason, which is cut when it is long.
     pub fn new(kind: StoreErrorKind, what: &'static str, place: &str, reason: &str) -> Self {
-        Self {
-            kind,
-            what,
-            place: printable(place),
-            reason: one_line(reason),
-        }
+        Self { kind, what, place: printable(place), reason: one_line(reason) }
     }
 }
 
@@ -96,10 +91,7 @@ mod tests {
         let reason = format!("bad\r\n\u{1b}[31m  {}", "é".repeat(5000));
         let error = StoreError::new(StoreErrorKind::Odd, "get", "s3://b/a\nb", &reason);
         let text = error.to_string();
-        assert!(
-            text.starts_with(r"get `s3://b/a\nb`: bad [31m éé") && text.ends_with('…'),
-            "{text}"
-        );
+        assert!(text.starts_with(r"get `s3://b/a\nb`: bad [31m éé") && text.ends_with('…'), "{text}");
         assert!(error.reason.len() < MAX_REASON_BYTES + 8);
         assert!(!text.contains(char::is_control));
     }

@@ -17,19 +17,12 @@ pub(super) struct Failure {
 impl Failure {
     /// Returns a failure that stays one.
     pub(super) fn lasting(kind: StoreErrorKind, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            reason: reason.into(),
-            again: false,
-        }
+        Self { kind, reason: reason.into(), again: false }
     }
 
     /// Returns a failure that another attempt may not meet.
     pub(super) fn passing(kind: StoreErrorKind, reason: impl Into<String>) -> Self {
-        Self {
-            again: true,
-            ..Self::lasting(kind, reason)
-        }
+        Self { again: true, ..Self::lasting(kind, reason) }
     }
 
     /// Returns the error to hand on.
@@ -163,12 +156,7 @@ mod tests {
             (200, None, Kind::Odd, false),
         ];
         for (status, code, kind, again) in cases {
-            let refusal = Refusal {
-                status,
-                code,
-                about_object: true,
-                ..Refusal::default()
-            };
+            let refusal = Refusal { status, code, about_object: true, ..Refusal::default() };
             let failure = failure_of(&refusal);
             assert_eq!((failure.kind, failure.again), (kind, again), "{status} {code:?}");
         }

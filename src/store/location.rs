@@ -29,10 +29,7 @@ pub fn parse_url(text: &str) -> Location {
     if !prefix.is_empty() && !prefix.ends_with('/') {
         prefix.push('/');
     }
-    Location::S3 {
-        bucket: bucket.to_owned(),
-        prefix,
-    }
+    Location::S3 { bucket: bucket.to_owned(), prefix }
 }
 
 /// Returns the store of a place and what its keys begin with there. Nothing is sent yet.

@@ -55,10 +55,7 @@ impl MemoryStore {
                 None => objects.push(stored.listed_as(key)),
             }
         }
-        Listing {
-            objects,
-            prefixes: prefixes.into_iter().collect(),
-        }
+        Listing { objects, prefixes: prefixes.into_iter().collect() }
     }
 
     fn get_now(&self, object: &ListedObject) -> Result<Vec<u8>, StoreError> {

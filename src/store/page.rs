@@ -47,20 +47,13 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(super) fn new(prefix: &'a str, delimited: bool) -> Self {
-        Self {
-            prefix,
-            delimited,
-            tokens: HashSet::new(),
-            listing: Listing::default(),
-        }
+        Self { prefix, delimited, tokens: HashSet::new(), listing: Listing::default() }
     }
 
     /// Takes a page in and returns the token of the next one, or why the page is odd.
     pub(super) fn add(&mut self, page: Page) -> Result<Option<String>, String> {
         check_count(&page)?;
-        let truncated = page
-            .truncated
-            .ok_or("the page does not say whether it is the last")?;
+        let truncated = page.truncated.ok_or("the page does not say whether it is the last")?;
         for entry in page.entries {
             let object = self.object_of(entry, page.url_encoded)?;
             self.listing.objects.push(object);
@@ -70,11 +63,7 @@ impl<'a> Pages<'a> {
             self.check_common(&prefix)?;
             self.listing.prefixes.push(prefix);
         }
-        if truncated {
-            self.next_of(page.next_token).map(Some)
-        } else {
-            Ok(None)
-        }
+        if truncated { self.next_of(page.next_token).map(Some) } else { Ok(None) }
     }
 
     /// Returns the whole listing in byte order, or why it is odd.
@@ -94,9 +83,7 @@ impl<'a> Pages<'a> {
         let key = self.below_prefix(entry.key, url_encoded)?;
         let lacking = |what: &str| format!("`{key}` is listed without {what}");
         let etag = entry.etag.map(|etag| unquoted(&etag).to_owned());
-        let etag = etag
-            .filter(|etag| !etag.is_empty())
-            .ok_or_else(|| lacking("an etag"))?;
+        let etag = etag.filter(|etag| !etag.is_empty()).ok_or_else(|| lacking("an etag"))?;
         let size_bytes = entry.size_bytes.and_then(|size| u64::try_from(size).ok());
         Ok(ListedObject {
             etag,
@@ -151,29 +138,21 @@ fn check_count(page: &Page) -> Result<(), String> {
 }
 
 /// Returns the first of the sorted names that stands there twice.
-fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut last = None;
-    for name in names {
-        if last.replace(name) == Some(name) {
-            return Some(name);
-        }
-    }
-    None
+    names.find(|&name| last.replace(name) == Some(name))
 }
 
 /// Decodes a key of `encoding-type=url`: form encoding, where `+` is a space.
 fn decoded(name: &str) -> Result<String, String> {
     let spaced = name.replace('+', " ");
     let text = percent_decode_str(&spaced).decode_utf8();
-    text.map(std::borrow::Cow::into_owned)
-        .map_err(|_| format!("the listed key `{name}` is no UTF-8"))
+    text.map(std::borrow::Cow::into_owned).map_err(|_| format!("the listed key `{name}` is no UTF-8"))
 }
 
 /// Returns an etag without its quotes.
 pub(super) fn unquoted(etag: &str) -> &str {
-    etag.strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(etag)
+    etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(etag)
 }
 
 #[cfg(test)]
@@ -208,10 +187,7 @@ mod tests {
 
     #[test]
     fn keys_come_decoded_and_in_byte_order() {
-        let encoded = Page {
-            url_encoded: true,
-            ..page(&["a/z%0A%2525", "a/b+c%2Bd"])
-        };
+        let encoded = Page { url_encoded: true, ..page(&["a/z%0A%2525", "a/b+c%2Bd"]) };
         let listing = listed([encoded]).unwrap();
         let keys: Vec<_> = listing.objects.iter().map(|object| object.key.as_str()).collect();
         assert_eq!(keys, ["a/b c+d", "a/z\n%25"]);
@@ -236,46 +212,22 @@ mod tests {
             change(&mut odd.entries[0]);
             vec![odd]
         };
-        let common = |prefix: &str| Page {
-            key_count: None,
-            prefixes: vec![Some(prefix.to_owned())],
-            ..page(&[])
-        };
-        let encoded = |key: &str| Page {
-            url_encoded: true,
-            ..page(&[key])
-        };
+        let common =
+            |prefix: &str| Page { key_count: None, prefixes: vec![Some(prefix.to_owned())], ..page(&[]) };
+        let encoded = |key: &str| Page { url_encoded: true, ..page(&[key]) };
         let cases: Vec<(Vec<Page>, &str)> = vec![
-            (
-                vec![Page {
-                    key_count: Some(2),
-                    ..page(&["a/1"])
-                }],
-                "says it has 2 keys, but 1 came",
-            ),
-            (
-                vec![Page {
-                    truncated: None,
-                    ..page(&["a/1"])
-                }],
-                "whether it is the last",
-            ),
+            (vec![Page { key_count: Some(2), ..page(&["a/1"]) }], "says it has 2 keys, but 1 came"),
+            (vec![Page { truncated: None, ..page(&["a/1"]) }], "whether it is the last"),
             (vec![more(None)], "no continuation token"),
             (vec![more(Some(""))], "no continuation token"),
-            (
-                vec![more(Some("t")), more(Some("u")), more(Some("t"))],
-                "came twice",
-            ),
+            (vec![more(Some("t")), more(Some("u")), more(Some("t"))], "came twice"),
             (vec![page(&["b/1"])], "outside the prefix"),
             (vec![page(&["a/1"]), page(&["a/1"])], "`a/1` is listed twice"),
             (vec![common("a/x/"), common("a/x/")], "`a/x/` is listed twice"),
             (vec![common("a/")], "not below"),
             (vec![common("a/x")], "not below"),
             (vec![encoded("a/%FF")], "no UTF-8"),
-            (
-                without(|entry| entry.etag = Some("\"\"".to_owned())),
-                "without an etag",
-            ),
+            (without(|entry| entry.etag = Some("\"\"".to_owned())), "without an etag"),
             (without(|entry| entry.size_bytes = Some(-1)), "without a size"),
             (without(|entry| entry.modified_ms = None), "without a time"),
             (without(|entry| entry.key = None), "no key"),
@@ -289,11 +241,7 @@ mod tests {
     #[test]
     fn a_prefix_nobody_asked_for_is_odd() {
         let mut pages = Pages::new("a/", false);
-        let page = Page {
-            key_count: Some(1),
-            prefixes: vec![Some("a/x/".to_owned())],
-            ..page(&[])
-        };
+        let page = Page { key_count: Some(1), prefixes: vec![Some("a/x/".to_owned())], ..page(&[]) };
         assert!(pages.add(page).unwrap_err().contains("none was asked for"));
     }
 }

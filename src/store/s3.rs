@@ -75,9 +75,7 @@ pub struct S3Credentials {
 
 impl fmt::Debug for S3Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Credentials")
-            .field("access_key", &self.access_key)
-            .finish_non_exhaustive()
+        f.debug_struct("S3Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
     }
 }
 
@@ -128,9 +126,7 @@ impl S3Store {
     pub async fn connect(bucket: &str, options: &S3Options) -> Self {
         let shared = load_config(options).await;
         let endpoint_url = options.endpoint_url.as_deref().or_else(|| shared.endpoint_url());
-        let path_style = options
-            .path_style
-            .unwrap_or_else(|| endpoint_url.is_some_and(needs_path_style));
+        let path_style = options.path_style.unwrap_or_else(|| endpoint_url.is_some_and(needs_path_style));
         let counter = Arc::new(Counter::default());
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(path_style)
@@ -165,11 +161,8 @@ impl S3Store {
         let mut pages = Pages::new(prefix, delimited);
         let mut token = None;
         loop {
-            let page = self
-                .persist("list", &place, || {
-                    self.list_once(prefix, delimited, token.as_deref())
-                })
-                .await?;
+            let page =
+                self.persist("list", &place, || self.list_once(prefix, delimited, token.as_deref())).await?;
             token = pages.add(page).map_err(odd)?;
             if token.is_none() {
                 return pages.finish().map_err(odd);
@@ -229,11 +222,7 @@ impl S3Store {
         if body.len() as u64 == size_bytes {
             Ok((body, hex(&md5.finalize())))
         } else {
-            let more = if body.len() as u64 > size_bytes {
-                "or more "
-            } else {
-                ""
-            };
+            let more = if body.len() as u64 > size_bytes { "or more " } else { "" };
             let reason = format!("{} {more}bytes came, but {size_bytes} were listed", body.len());
             Err(Failure::passing(StoreErrorKind::Odd, reason))
         }
@@ -256,7 +245,7 @@ impl S3Store {
             .body(ByteStream::new(body))
             .send();
         let limit = self.limits.answer + Duration::from_secs(size_bytes / SLOWEST_UPLOAD);
-        answered(request, limit, false).await.map(drop)
+        Box::pin(answered(request, limit, false)).await.map(drop)
     }
 
     async fn delete_once(&self, key: &str) -> Result<(), Failure> {
@@ -277,9 +266,7 @@ impl S3Store {
         let all = Box::pin(self.persist_without_limit(place, attempt));
         let outcome = timeout(self.limits.total, all).await;
         let late = |_| Err(no_answer(self.limits.total, "not complete"));
-        outcome
-            .unwrap_or_else(late)
-            .map_err(|failure| failure.at(what, place))
+        outcome.unwrap_or_else(late).map_err(|failure| failure.at(what, place))
     }
 
     async fn persist_without_limit<T, F, Fut>(&self, place: &str, mut attempt: F) -> Result<T, Failure>
@@ -319,8 +306,7 @@ impl ObjectStore for S3Store {
         Box::pin(async move {
             let place = self.describe(key);
             let body = SdkBody::from(body);
-            self.persist("put", &place, || self.put_once(key, &body, options))
-                .await
+            self.persist("put", &place, || self.put_once(key, &body, options)).await
         })
     }
 
@@ -379,9 +365,7 @@ impl Intercept for WholePage {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let listing = config
-            .load::<Metadata>()
-            .is_some_and(|metadata| metadata.name() == "ListObjectsV2");
+        let listing = config.load::<Metadata>().is_some_and(|metadata| metadata.name() == "ListObjectsV2");
         let answer = context.response();
         let body = answer.body().bytes().unwrap_or_default().trim_ascii_end();
         if listing && context.output_or_error().is_ok() && !body.ends_with(b"ListBucketResult>") {
@@ -422,10 +406,7 @@ async fn load_config(options: &S3Options) -> SdkConfig {
     if shared.region().is_some() {
         return shared;
     }
-    shared
-        .into_builder()
-        .region(Region::from_static(DEFAULT_REGION))
-        .build()
+    shared.into_builder().region(Region::from_static(DEFAULT_REGION)).build()
 }
 
 /// Returns a client on rustls with ring, the one TLS stack of this program, through the proxy that the
@@ -444,9 +425,7 @@ fn http_client() -> SharedHttpClient {
 /// Returns whether the host of an endpoint cannot carry a bucket's name in front: `localhost`, the name
 /// of a container, an IP address.
 fn needs_path_style(endpoint_url: &str) -> bool {
-    let rest = endpoint_url
-        .split_once("://")
-        .map_or(endpoint_url, |(_, rest)| rest);
+    let rest = endpoint_url.split_once("://").map_or(endpoint_url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     if authority.starts_with('[') {
         return true;
@@ -456,11 +435,7 @@ fn needs_path_style(endpoint_url: &str) -> bool {
 }
 
 fn quoted(etag: &str) -> String {
-    if etag.starts_with("W/") {
-        etag.to_owned()
-    } else {
-        format!("\"{etag}\"")
-    }
+    if etag.starts_with("W/") { etag.to_owned() } else { format!("\"{etag}\"") }
 }
 
 fn page_of(answer: ListObjectsV2Output) -> Page {
@@ -469,12 +444,7 @@ fn page_of(answer: ListObjectsV2Output) -> Page {
         truncated: answer.is_truncated,
         next_token: answer.next_continuation_token,
         url_encoded: answer.encoding_type == Some(EncodingType::Url),
-        entries: answer
-            .contents
-            .unwrap_or_default()
-            .into_iter()
-            .map(entry_of)
-            .collect(),
+        entries: answer.contents.unwrap_or_default().into_iter().map(entry_of).collect(),
         prefixes: answer
             .common_prefixes
             .unwrap_or_default()
@@ -561,10 +531,8 @@ fn refused<E: ProvideErrorMetadata>(
     about_object: bool,
 ) -> Failure {
     let body = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
-    let region = answer
-        .headers()
-        .get("x-amz-bucket-region")
-        .or_else(|| between(&body, "<Region>", "</Region>"));
+    let region =
+        answer.headers().get("x-amz-bucket-region").or_else(|| between(&body, "<Region>", "</Region>"));
     failure_of(&Refusal {
         status: answer.status().as_u16(),
         code: error.code(),
@@ -582,11 +550,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 /// A checksum that the server sent with the body is compared by the SDK while the body is read.
 fn body_failure(error: &(dyn StdError + 'static)) -> Failure {
     let cause = root_cause(error);
-    let kind = if cause.contains("checksum") {
-        StoreErrorKind::Odd
-    } else {
-        StoreErrorKind::Network
-    };
+    let kind = if cause.contains("checksum") { StoreErrorKind::Odd } else { StoreErrorKind::Network };
     Failure::passing(kind, format!("the body was cut: {cause}"))
 }
 
@@ -630,10 +594,7 @@ mod tests {
             secret_key: "hidden".to_owned(),
             session_token: Some("hidden too".to_owned()),
         };
-        let options = S3Options {
-            credentials: Some(keys),
-            ..S3Options::default()
-        };
+        let options = S3Options { credentials: Some(keys), ..S3Options::default() };
         let shown = format!("{options:?}");
         assert!(shown.contains("AK") && !shown.contains("hidden"), "{shown}");
     }

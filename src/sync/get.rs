@@ -63,11 +63,7 @@ impl Run<'_> {
         place: &Place<'_>,
         ids: Vec<i64>,
     ) -> Result<Vec<Doubt>, SyncError> {
-        let mut gets = Gets {
-            total: ids.len() as u64,
-            waiting: ids.into(),
-            ..Gets::default()
-        };
+        let mut gets = Gets { total: ids.len() as u64, waiting: ids.into(), ..Gets::default() };
         loop {
             self.start_gets(place, &mut gets)?;
             let Some(done) = gets.running.join_next().await else {
@@ -103,8 +99,7 @@ impl Run<'_> {
             if let Some((id, object)) = gets.next.take() {
                 gets.bytes_in_flight = gets.bytes_in_flight.saturating_add(size_bytes);
                 let (store, mirror) = (place.source.store.clone(), self.mirror.clone());
-                gets.running
-                    .spawn(get(store, mirror, place.name().to_owned(), id, object));
+                gets.running.spawn(get(store, mirror, place.name().to_owned(), id, object));
             }
         }
         Ok(())
@@ -134,11 +129,7 @@ impl Run<'_> {
 
     /// Counts one outcome. Returns what the ledger is to say of the object, if anything.
     fn judge(&mut self, place: &Place<'_>, gets: &mut Gets, done: Done) -> io::Result<Option<GetRecord>> {
-        let Done {
-            id: object_id,
-            object,
-            outcome,
-        } = done;
+        let Done { id: object_id, object, outcome } = done;
         let (state, reason) = match outcome {
             Outcome::Got => {
                 self.report.got += 1;
@@ -160,13 +151,7 @@ impl Run<'_> {
             }
             Outcome::Disk(error) => return Err(error),
         };
-        Ok(Some(GetRecord {
-            object_id,
-            etag: object.etag,
-            size_bytes: object.size_bytes,
-            state,
-            reason,
-        }))
+        Ok(Some(GetRecord { object_id, etag: object.etag, size_bytes: object.size_bytes, state, reason }))
     }
 
     /// Tells of a refused object, or leaves that to the second look at its prefix.
@@ -179,12 +164,7 @@ impl Run<'_> {
     ) {
         let is_stale = matches!(kind, StoreErrorKind::Missing | StoreErrorKind::Changed);
         if let Some(prefix) = place.leaf_of(key).filter(|_| is_stale) {
-            gets.doubts.push(Doubt {
-                id,
-                key: key.to_owned(),
-                reason: reason.to_owned(),
-                prefix,
-            });
+            gets.doubts.push(Doubt { id, key: key.to_owned(), reason: reason.to_owned(), prefix });
         } else {
             self.report.failed += 1;
             self.add_problem(place, key, ProblemKind::Object, reason.to_owned());
@@ -204,29 +184,17 @@ async fn get(
     // A file gets its name only when it is whole, and the name says which version it is.
     match mirror.len(&source, &object.key, generation) {
         Ok(Some(bytes)) if bytes == object.size_bytes => {
-            return Done {
-                id,
-                object,
-                outcome: Outcome::Adopted,
-            };
+            return Done { id, object, outcome: Outcome::Adopted };
         }
         Err(error) => {
-            return Done {
-                id,
-                object,
-                outcome: Outcome::Disk(error),
-            };
+            return Done { id, object, outcome: Outcome::Disk(error) };
         }
         Ok(_) => {}
     }
     let bytes = match store.get(&object).await {
         Ok(bytes) => bytes,
         Err(error) => {
-            return Done {
-                id,
-                object,
-                outcome: Outcome::Refused(error),
-            };
+            return Done { id, object, outcome: Outcome::Refused(error) };
         }
     };
     let key = object.key.clone();

@@ -47,13 +47,8 @@ impl Run<'_> {
         place: &Place<'_>,
         prefixes: &Prefixes,
     ) -> Result<(), SyncError> {
-        let again = |prefix: &String| ListTask {
-            prefix: prefix.clone(),
-            delimited: false,
-            why: Why::Again,
-        };
-        self.list_tasks(place, prefixes.iter().map(again).collect(), None, false)
-            .await
+        let again = |prefix: &String| ListTask { prefix: prefix.clone(), delimited: false, why: Why::Again };
+        self.list_tasks(place, prefixes.iter().map(again).collect(), None, false).await
     }
 
     /// Lists a few at a time and records each as it comes.
@@ -92,34 +87,16 @@ impl Run<'_> {
         let entries = (listing.objects.len() + listing.prefixes.len()) as u64;
         let objects = listing.objects.len() as u64;
         let floor = place.reach.floor();
-        let arranged = arrange(
-            listing.objects,
-            &place.source.layout,
-            &place.prefix,
-            place.name(),
-            floor,
-        );
+        let arranged = arrange(listing.objects, &place.source.layout, &place.prefix, place.name(), floor);
         self.count_arranged(place, &arranged, task.why);
-        let known = self
-            .ledger
-            .known_objects(place.id, &task.prefix, task.delimited)?;
+        let known = self.ledger.known_objects(place.id, &task.prefix, task.delimited)?;
         // What is before the backfill is left out of the listing, hence of the comparison too.
-        let known: Vec<_> = known
-            .into_iter()
-            .filter(|object| object.day.is_none_or(|day| day >= floor))
-            .collect();
+        let known: Vec<_> =
+            known.into_iter().filter(|object| object.day.is_none_or(|day| day >= floor)).collect();
         let diff = diff(arranged.objects, &known);
-        let found = survey
-            .map(|survey| survey.found(&listing.prefixes))
-            .unwrap_or_default();
+        let found = survey.map(|survey| survey.found(&listing.prefixes)).unwrap_or_default();
         let now_ms = self.options.now_ms;
-        let record = ListingRecord {
-            prefix: &task.prefix,
-            now_ms,
-            entries,
-            diff: &diff,
-            found: &found,
-        };
+        let record = ListingRecord { prefix: &task.prefix, now_ms, entries, diff: &diff, found: &found };
         self.ledger.record_listing(place.id, &record)?;
         self.report.new += diff.new.len() as u64;
         self.report.changed += diff.changed.len() as u64;
@@ -128,8 +105,7 @@ impl Run<'_> {
         if task.why != Why::Again {
             self.report.listed += objects - arranged.folder_markers;
         }
-        self.progress
-            .listed(place.name(), self.report.prefix_count(), self.report.listed);
+        self.progress.listed(place.name(), self.report.prefix_count(), self.report.listed);
         Ok(())
     }
 
@@ -156,8 +132,7 @@ impl Run<'_> {
         error: StoreError,
         is_first: bool,
     ) -> Result<(), SyncError> {
-        self.ledger
-            .record_failed_listing(place.id, &task.prefix, self.options.now_ms, &error.reason)?;
+        self.ledger.record_failed_listing(place.id, &task.prefix, self.options.now_ms, &error.reason)?;
         self.report.prefixes_failed += 1;
         if ends_source(error.kind) || (is_first && error.kind == StoreErrorKind::Network) {
             self.report.fail_source(place.name(), error);
@@ -169,12 +144,7 @@ impl Run<'_> {
 
     pub(super) fn add_problem(&mut self, place: &Place<'_>, key: &str, kind: ProblemKind, reason: String) {
         let about = place.source.store.describe(key);
-        self.report.add_problem(Problem {
-            source: place.name().to_owned(),
-            place: about,
-            kind,
-            reason,
-        });
+        self.report.add_problem(Problem { source: place.name().to_owned(), place: about, kind, reason });
     }
 }
 
@@ -191,14 +161,8 @@ fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Sen
 /// Refuses an answer that is not about what was asked: believed, it would delete and hide.
 fn check(listing: Listing, task: &ListTask, place: impl Fn() -> String) -> Result<Listing, StoreError> {
     let prefix = task.prefix.as_str();
-    let is_inside = listing
-        .objects
-        .iter()
-        .all(|object| object.key.starts_with(prefix))
-        && listing
-            .prefixes
-            .iter()
-            .all(|below| below.len() > prefix.len() && below.starts_with(prefix));
+    let is_inside = listing.objects.iter().all(|object| object.key.starts_with(prefix))
+        && listing.prefixes.iter().all(|below| below.len() > prefix.len() && below.starts_with(prefix));
     if is_inside {
         return Ok(listing);
     }

@@ -68,12 +68,7 @@ pub struct SyncOptions {
 impl SyncOptions {
     /// Returns the defaults: 16 objects and 256 MiB at a time, no deadline.
     pub fn new(now_ms: UtcMs) -> Self {
-        Self {
-            now_ms,
-            parallel_gets: 16,
-            max_bytes_in_flight: 256 << 20,
-            deadline: Deadline::Never,
-        }
+        Self { now_ms, parallel_gets: 16, max_bytes_in_flight: 256 << 20, deadline: Deadline::Never }
     }
 }
 
@@ -139,13 +134,7 @@ pub async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     mirror.clean().map_err(SyncError::Mirror)?;
-    let mut run = Run {
-        ledger,
-        mirror,
-        options,
-        progress,
-        report: SyncReport::default(),
-    };
+    let mut run = Run { ledger, mirror, options, progress, report: SyncReport::default() };
     let mut listed = Vec::new();
     for source in sources {
         let place = Place::new(source, run.ledger, options.now_ms)?;
@@ -177,19 +166,11 @@ impl Run<'_> {
             let prefixes = doubts.iter().map(|doubt| doubt.prefix.clone()).collect();
             self.list_again(place, &prefixes).await?;
             let fresh = self.ledger.pending_objects(place.id)?;
-            let fresh = fresh
-                .iter()
-                .filter(|object| object.attempts == 0)
-                .map(|object| object.id)
-                .collect();
+            let fresh = fresh.iter().filter(|object| object.attempts == 0).map(|object| object.id).collect();
             doubts.extend(self.get_objects(place, fresh).await?);
         }
-        let pending: HashSet<i64> = self
-            .ledger
-            .pending_objects(place.id)?
-            .iter()
-            .map(|object| object.id)
-            .collect();
+        let pending: HashSet<i64> =
+            self.ledger.pending_objects(place.id)?.iter().map(|object| object.id).collect();
         self.report.waiting += pending.len() as u64;
         let mut told = HashSet::new();
         for doubt in doubts {
@@ -224,10 +205,7 @@ impl<'a> Place<'a> {
             prefix.push('/');
         }
         let root = format!("{prefix}{}", source.layout.descend(""));
-        let root = ledger
-            .listings(id)?
-            .into_iter()
-            .find(|listing| listing.prefix == root);
+        let root = ledger.listings(id)?.into_iter().find(|listing| listing.prefix == root);
         let reach = Reach {
             today: day_of(now_ms, &source.zone),
             look_back_days: source.look_back_days,
@@ -236,12 +214,7 @@ impl<'a> Place<'a> {
             now_ms,
             last_run_ms: root.map(|root| root.tried_ms),
         };
-        Ok(Self {
-            source,
-            id,
-            prefix,
-            reach,
-        })
+        Ok(Self { source, id, prefix, reach })
     }
 
     fn name(&self) -> &'a str {
@@ -268,14 +241,10 @@ struct Doubt {
 type Prefixes = BTreeSet<String>;
 
 fn day_of(time_ms: UtcMs, zone: &TimeZone) -> Day {
-    zone.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default())
-        .date()
+    zone.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default()).date()
 }
 
 /// Whether nothing of the source can be expected to work.
 fn ends_source(kind: StoreErrorKind) -> bool {
-    matches!(
-        kind,
-        StoreErrorKind::NoBucket | StoreErrorKind::Credentials | StoreErrorKind::Config
-    )
+    matches!(kind, StoreErrorKind::NoBucket | StoreErrorKind::Credentials | StoreErrorKind::Config)
 }

@@ -111,10 +111,7 @@ impl SyncReport {
     /// Notes the error that ends a source; the first is the one that counts.
     pub(super) fn fail_source(&mut self, source: &str, error: StoreError) {
         if !self.has_failed(source) {
-            self.source_errors.push(SourceError {
-                source: source.to_owned(),
-                error,
-            });
+            self.source_errors.push(SourceError { source: source.to_owned(), error });
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Objects as programs write them: by flate2, by `gzip`, appended to, cut and broken; read to lines and events.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, outside of the test functions"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside of the test functions")]
 
 use std::fs;
 use std::io::{BufReader, Write};
@@ -97,19 +94,9 @@ fn every_fixture_is_read_in_its_format() {
         ("python.log", Format::Text, counts(2, 4, 0), 1),
         ("mixed.log", Format::Text, counts(3, 1, 1), 2),
     ] {
-        let expected = Read {
-            counts: lines,
-            errors,
-            damaged: false,
-            format: Some(format),
-        };
+        let expected = Read { counts: lines, errors, damaged: false, format: Some(format) };
         let text = fixture(name);
-        for stored in [
-            text.clone(),
-            gz(&text),
-            by_gzip(&text, &["-9"]),
-            by_gzip(&gz(&text), &["-1"]),
-        ] {
+        for stored in [text.clone(), gz(&text), by_gzip(&text, &["-9"]), by_gzip(&gz(&text), &["-1"])] {
             assert_eq!(read(&stored), expected, "{name}");
         }
     }
@@ -126,30 +113,14 @@ fn appended_gzip_files_are_one_object() {
 #[test]
 fn a_member_a_line_reads_like_one_member() {
     let text: String = (0..20_000)
-        .map(|number| {
-            [
-                "{\"level\":\"error\",\"msg\":\"order ",
-                &number.to_string(),
-                "\"}\n",
-            ]
-            .concat()
-        })
+        .map(|number| ["{\"level\":\"error\",\"msg\":\"order ", &number.to_string(), "\"}\n"].concat())
         .collect();
-    let members: Vec<u8> = text
-        .split_inclusive('\n')
-        .flat_map(|line| gz(line.as_bytes()))
-        .collect();
+    let members: Vec<u8> = text.split_inclusive('\n').flat_map(|line| gz(line.as_bytes())).collect();
     let found = read(&members);
     assert_eq!(found, read(&gz(text.as_bytes())));
     assert_eq!(
         (found.counts, found.errors),
-        (
-            LineCounts {
-                undated: 20_000,
-                ..counts(20_000, 0, 0)
-            },
-            20_000
-        )
+        (LineCounts { undated: 20_000, ..counts(20_000, 0, 0) }, 20_000)
     );
 }
 
@@ -163,10 +134,7 @@ fn what_stands_before_and_behind_a_broken_member_is_kept() {
     let found = read(&stored);
     assert!(found.damaged);
     assert!(found.counts.events >= 12, "{:?}", found.counts);
-    assert_eq!(
-        found.counts.total,
-        found.counts.events + found.counts.continuation + found.counts.unparsed
-    );
+    assert_eq!(found.counts.total, found.counts.events + found.counts.continuation + found.counts.unparsed);
 }
 
 #[test]
@@ -183,15 +151,10 @@ fn an_upload_cut_short_keeps_what_came() {
 /// `zcat` is the measure: the same bytes for what it accepts.
 #[test]
 fn small_reads_give_what_gzip_gives() {
-    let text = [fixture("orders.json.log"), fixture("log4j.log")]
-        .concat()
-        .repeat(40);
+    let text = [fixture("orders.json.log"), fixture("log4j.log")].concat().repeat(40);
     let stored = [by_gzip(&text, &["-6"]), by_gzip(&text, &["-1"])].concat();
     for capacity in [1, 13, 4096] {
-        let mut decoder = Decoder::new(
-            BufReader::with_capacity(capacity, &stored[..]),
-            &Limits::default(),
-        );
+        let mut decoder = Decoder::new(BufReader::with_capacity(capacity, &stored[..]), &Limits::default());
         let mut given = Vec::new();
         std::io::copy(&mut decoder, &mut given).unwrap();
         assert!(given == text.repeat(2), "reads of {capacity}");

@@ -27,11 +27,8 @@ const HOSTILE: &str =
     "x\r\nBcc: evil@example.org\r\n\r\n.\r\nQUIT\r\n<img src=//evil.example>\u{202e}\u{1b}[2J é 😀";
 
 fn view(now_ms: UtcMs, titles: &[&str]) -> View {
-    let groups: Vec<GroupView> = titles
-        .iter()
-        .zip(1..)
-        .map(|(title, bits)| group(bits, title, now_ms))
-        .collect();
+    let groups: Vec<GroupView> =
+        titles.iter().zip(1..).map(|(title, bits)| group(bits, title, now_ms)).collect();
     View {
         now_ms,
         verdict: Verdict {
@@ -70,10 +67,7 @@ fn group(bits: u64, title: &str, now_ms: UtcMs) -> GroupView {
         state: GroupState::New,
         reason: "seen for the first time today".to_owned(),
         factor: None,
-        day: Change {
-            now: 4.0,
-            ..Change::default()
-        },
+        day: Change { now: 4.0, ..Change::default() },
         total: 4,
         first_ms: now_ms - HOUR_MS,
         last_ms: now_ms,
@@ -122,31 +116,20 @@ impl Desk {
     async fn run(&mut self, titles: &[&str]) -> Delivery {
         self.now_ms += 10 * MINUTE_MS;
         let view = view(self.now_ms, titles);
-        deliver(&mut self.ledger, &view, &self.settings, self.transport.as_ref())
-            .await
-            .unwrap()
+        deliver(&mut self.ledger, &view, &self.settings, self.transport.as_ref()).await.unwrap()
     }
 
     /// A run in which nothing is rendered.
     async fn resend(&mut self) -> Delivery {
         self.now_ms += 10 * MINUTE_MS;
-        send_pending(
-            &mut self.ledger,
-            &self.settings,
-            self.transport.as_ref(),
-            self.now_ms,
-        )
-        .await
-        .unwrap()
+        send_pending(&mut self.ledger, &self.settings, self.transport.as_ref(), self.now_ms).await.unwrap()
     }
 }
 
 fn header<'a>(eml: &'a [u8], name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(eml).unwrap();
     let headers = text.split_once("\r\n\r\n").unwrap().0;
-    headers
-        .split("\r\n")
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    headers.split("\r\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 fn options_for(server: &SmtpServer) -> MailOptions {
@@ -170,10 +153,7 @@ async fn a_mail_reaches_every_recipient_once() {
     assert_eq!(mails[0].from, "gzette@example.com");
     assert_eq!(mails[0].to, ["ops@example.com", "lead@example.com"]);
     assert!(!mails[0].encrypted);
-    assert_eq!(
-        header(&mails[0].eml, "Message-ID"),
-        Some("<gzette.ops.20261124@example.com>")
-    );
+    assert_eq!(header(&mails[0].eml, "Message-ID"), Some("<gzette.ops.20261124@example.com>"));
     assert_eq!(header(&mails[0].eml, "In-Reply-To"), None);
 }
 
@@ -188,14 +168,8 @@ async fn the_same_state_is_mailed_once_a_day_and_news_in_the_same_thread() {
     assert_eq!(desk.run(&["disk full", "no route"]).await.sent, 1);
     let mails = server.mails();
     assert_eq!(mails.len(), 2);
-    assert_eq!(
-        header(&mails[1].eml, "In-Reply-To"),
-        header(&mails[0].eml, "Message-ID")
-    );
-    assert_eq!(
-        header(&mails[1].eml, "References"),
-        header(&mails[0].eml, "Message-ID")
-    );
+    assert_eq!(header(&mails[1].eml, "In-Reply-To"), header(&mails[0].eml, "Message-ID"));
+    assert_eq!(header(&mails[1].eml, "References"), header(&mails[0].eml, "Message-ID"));
 
     desk.now_ms += 24 * HOUR_MS;
     assert_eq!(desk.run(&[]).await.due.as_deref(), Some("[gzette] All quiet"));
@@ -206,17 +180,11 @@ async fn the_same_state_is_mailed_once_a_day_and_news_in_the_same_thread() {
 
 #[tokio::test]
 async fn starttls_and_tls_encrypt_and_both_mechanisms_sign_in() {
-    for (security, query, scheme) in [
-        (Security::Starttls, "", "smtp"),
-        (Security::Tls, "", "smtps"),
-        (Security::Tls, "?tls=tls", "smtp"),
-    ] {
+    for (security, query, scheme) in
+        [(Security::Starttls, "", "smtp"), (Security::Tls, "", "smtps"), (Security::Tls, "?tls=tls", "smtp")]
+    {
         for mechanism in [AuthMechanism::Plain, AuthMechanism::Login] {
-            let server = SmtpServer::start(Script {
-                security,
-                auth: Some(mechanism),
-                ..Script::default()
-            });
+            let server = SmtpServer::start(Script { security, auth: Some(mechanism), ..Script::default() });
             let url = format!("{scheme}://{USER}@localhost:{}{query}", server.port);
             let mut desk = Desk::at(&url, &options_for(&server)).await;
             let delivery = desk.run(&["disk full"]).await;
@@ -237,10 +205,7 @@ async fn a_password_in_the_url_is_decoded() {
         ..Script::default()
     });
     let url = format!("smtp://{USER}:p%40ss%3Aword%2F%C3%BC@localhost:{}", server.port);
-    let options = MailOptions {
-        smtp_password: None,
-        ..options_for(&server)
-    };
+    let options = MailOptions { smtp_password: None, ..options_for(&server) };
     assert_eq!(Desk::at(&url, &options).await.run(&[]).await.sent, 1);
 }
 
@@ -252,20 +217,14 @@ async fn a_wrong_password_is_said_and_the_mail_waits() {
         ..Script::default()
     });
     let url = format!("smtp://{USER}@localhost:{}", server.port);
-    let options = MailOptions {
-        smtp_password: Some("wrong".to_owned()),
-        ..options_for(&server)
-    };
+    let options = MailOptions { smtp_password: Some("wrong".to_owned()), ..options_for(&server) };
     let mut desk = Desk::at(&url, &options).await;
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.pending), (0, 1));
     assert_eq!(delivery.failures[0].kind, MailErrorKind::Auth);
     assert_eq!(
         delivery.failures[0].to_string(),
-        format!(
-            "mail by `smtp://localhost:{}`: 535 Invalid credentials",
-            server.port
-        )
+        format!("mail by `smtp://localhost:{}`: 535 Invalid credentials", server.port)
     );
 
     let right = url.parse().unwrap();
@@ -278,28 +237,15 @@ async fn a_wrong_password_is_said_and_the_mail_waits() {
 async fn a_server_without_tls_or_with_an_unknown_certificate_gets_nothing() {
     let plain = SmtpServer::start(Script::default());
     let url = format!("smtp://{USER}@localhost:{}", plain.port);
-    let failure = Desk::at(&url, &options_for(&plain))
-        .await
-        .run(&["x"])
-        .await
-        .failures
-        .remove(0);
+    let failure = Desk::at(&url, &options_for(&plain)).await.run(&["x"]).await.failures.remove(0);
     assert_eq!(failure.kind, MailErrorKind::Config);
     assert!(failure.reason.contains("offers no STARTTLS"), "{failure}");
     assert_eq!(plain.mails(), []);
 
     for (security, scheme) in [(Security::Starttls, "smtp"), (Security::Tls, "smtps")] {
-        let server = SmtpServer::start(Script {
-            security,
-            ..Script::default()
-        });
+        let server = SmtpServer::start(Script { security, ..Script::default() });
         let url = format!("{scheme}://localhost:{}", server.port);
-        let failure = Desk::at(&url, &MailOptions::default())
-            .await
-            .run(&["x"])
-            .await
-            .failures
-            .remove(0);
+        let failure = Desk::at(&url, &MailOptions::default()).await.run(&["x"]).await.failures.remove(0);
         assert_eq!(failure.kind, MailErrorKind::Config, "{failure}");
         assert!(failure.reason.contains("certificate is not trusted"), "{failure}");
         assert_eq!(server.mails(), []);
@@ -311,10 +257,7 @@ async fn a_ca_file_must_hold_a_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let open = || {
-        let options = MailOptions {
-            ca_file: Some(path.clone()),
-            ..MailOptions::default()
-        };
+        let options = MailOptions { ca_file: Some(path.clone()), ..MailOptions::default() };
         let setting = "smtps://localhost".parse().unwrap();
         async move { mail::open(&setting, &options).await.err().unwrap().to_string() }
     };
@@ -350,9 +293,7 @@ async fn a_recipient_to_try_later_is_tried_without_those_who_have_the_mail() {
     assert!(delivery.refused[0].again);
 
     let willing = SmtpServer::start(Script::default());
-    let setting = format!("smtp://localhost:{}?tls=none", willing.port)
-        .parse()
-        .unwrap();
+    let setting = format!("smtp://localhost:{}?tls=none", willing.port).parse().unwrap();
     desk.transport = mail::open(&setting, &MailOptions::default()).await.unwrap();
     assert_eq!(desk.resend().await.sent, 1);
     assert_eq!(server.mails()[0].to, ["ops@example.com"]);
@@ -362,22 +303,12 @@ async fn a_recipient_to_try_later_is_tried_without_those_who_have_the_mail() {
 
 #[tokio::test]
 async fn a_mail_that_everyone_refuses_is_given_up_after_its_tries_and_said_so() {
-    let refuse = vec![
-        ("lead@example.com", 550, "no"),
-        ("ops@example.com", 550, "not here"),
-    ];
-    let server = SmtpServer::start(Script {
-        refuse,
-        ..Script::default()
-    });
+    let refuse = vec![("lead@example.com", 550, "no"), ("ops@example.com", 550, "not here")];
+    let server = SmtpServer::start(Script { refuse, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
     let first = desk.run(&["disk full"]).await;
     assert_eq!(first.failures[0].kind, MailErrorKind::Refused);
-    assert!(
-        first.failures[0]
-            .reason
-            .contains("ops@example.com: 550 not here; lead@example.com: 550 no")
-    );
+    assert!(first.failures[0].reason.contains("ops@example.com: 550 not here; lead@example.com: 550 no"));
     for _ in 2..MAX_ATTEMPTS {
         assert_eq!(desk.resend().await.pending, 1);
     }
@@ -395,19 +326,12 @@ async fn a_mail_that_everyone_refuses_is_given_up_after_its_tries_and_said_so() 
 
 #[tokio::test]
 async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() {
-    let server = SmtpServer::start(Script {
-        drops: 1,
-        ..Script::default()
-    });
+    let server = SmtpServer::start(Script { drops: 1, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.pending), (0, 1));
     assert_eq!(delivery.failures[0].kind, MailErrorKind::Network);
-    assert!(
-        delivery.failures[0].reason.contains("broke off"),
-        "{}",
-        delivery.failures[0]
-    );
+    assert!(delivery.failures[0].reason.contains("broke off"), "{}", delivery.failures[0]);
     assert_eq!(desk.run(&["disk full"]).await.sent, 1);
     assert_eq!(desk.run(&["disk full"]).await.sent, 0);
     assert_eq!(server.mails().len(), 1);
@@ -415,11 +339,7 @@ async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() 
 
 #[tokio::test]
 async fn a_copy_of_a_mail_that_was_taken_without_an_answer_has_the_same_message_id() {
-    let server = SmtpServer::start(Script {
-        drops: 1,
-        takes_before_dropping: true,
-        ..Script::default()
-    });
+    let server = SmtpServer::start(Script { drops: 1, takes_before_dropping: true, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
     assert_eq!(desk.run(&["disk full"]).await.pending, 1);
     assert_eq!(desk.resend().await.sent, 1);
@@ -451,26 +371,18 @@ async fn several_waiting_mails_go_in_order_and_one_dead_server_is_asked_once_a_r
     assert_eq!((second.pending, second.failures.len()), (2, 1));
 
     let server = SmtpServer::start(Script::default());
-    let setting = format!("smtp://localhost:{}?tls=none", server.port)
-        .parse()
-        .unwrap();
+    let setting = format!("smtp://localhost:{}?tls=none", server.port).parse().unwrap();
     desk.transport = mail::open(&setting, &MailOptions::default()).await.unwrap();
     assert_eq!(desk.resend().await.sent, 2);
-    let ids: Vec<_> = server
-        .mails()
-        .iter()
-        .map(|mail| header(&mail.eml, "Message-ID").unwrap().to_owned())
-        .collect();
+    let ids: Vec<_> =
+        server.mails().iter().map(|mail| header(&mail.eml, "Message-ID").unwrap().to_owned()).collect();
     assert_eq!(ids[0], "<gzette.ops.20261124@example.com>");
     assert!(ids[1].starts_with("<gzette.ops.20261124."));
 }
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up_in_time() {
-    let server = SmtpServer::start(Script {
-        silent: true,
-        ..Script::default()
-    });
+    let server = SmtpServer::start(Script { silent: true, ..Script::default() });
     let TransportSetting::Smtp(setting) = format!("smtp://localhost:{}", server.port).parse().unwrap() else {
         panic!("no smtp");
     };
@@ -478,10 +390,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
     let mut desk = Desk::plain(&server).await;
     desk.transport = Box::new(transport.with_command_limit(Duration::from_millis(50)));
     let failure = desk.run(&["x"]).await.failures.remove(0);
-    assert_eq!(
-        (failure.kind, failure.reason.as_str()),
-        (MailErrorKind::Network, "no answer in time")
-    );
+    assert_eq!((failure.kind, failure.reason.as_str()), (MailErrorKind::Network, "no answer in time"));
 }
 
 #[tokio::test]
@@ -493,17 +402,9 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
     desk.ledger = Ledger::open(&path).unwrap();
     desk.run(&["disk full"]).await;
     // As a crash between sending and marking leaves it.
-    let mut desk = Desk {
-        ledger: Ledger::open(&path).unwrap(),
-        ..desk
-    };
+    let mut desk = Desk { ledger: Ledger::open(&path).unwrap(), ..desk };
     let view = view(desk.now_ms + HOUR_MS, &["disk full", "no route"]);
-    let due = plan(
-        &view,
-        &desk.settings,
-        desk.ledger.digest_memory("ops").unwrap().as_deref(),
-    )
-    .unwrap();
+    let due = plan(&view, &desk.settings, desk.ledger.digest_memory("ops").unwrap().as_deref()).unwrap();
     let bytes = eml(&render(&view, &desk.settings), &desk.settings, view.now_ms, &due).unwrap();
     let new = gzette::ledger::NewMail {
         digest: "ops",
@@ -520,10 +421,7 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
     desk.ledger = Ledger::open(&path).unwrap();
     desk.now_ms = view.now_ms;
     assert_eq!(desk.run(&["disk full", "no route"]).await.sent, 1);
-    assert_eq!(
-        header(&server.mails()[1].eml, "Message-ID"),
-        Some(due.message_id.as_str())
-    );
+    assert_eq!(header(&server.mails()[1].eml, "Message-ID"), Some(due.message_id.as_str()));
 }
 
 #[tokio::test]
@@ -531,22 +429,13 @@ async fn a_hostile_log_is_content_and_nothing_else() {
     let server = SmtpServer::start(Script::default());
     let mut desk = Desk::plain(&server).await;
     desk.settings.subject_prefix = format!("[{HOSTILE}]");
-    assert_eq!(
-        desk.run(&[HOSTILE, "\r\n.\r\nMAIL FROM:<evil@example.org>\r\n"])
-            .await
-            .sent,
-        1
-    );
+    assert_eq!(desk.run(&[HOSTILE, "\r\n.\r\nMAIL FROM:<evil@example.org>\r\n"]).await.sent, 1);
     let mails = server.mails();
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].to, ["ops@example.com", "lead@example.com"]);
     let parsed = parse_with_python(&mails[0].eml);
-    let names: Vec<&str> = parsed["headers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|pair| pair[0].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> =
+        parsed["headers"].as_array().unwrap().iter().map(|pair| pair[0].as_str().unwrap()).collect();
     assert_eq!(
         names,
         [
@@ -571,10 +460,7 @@ async fn a_hostile_log_is_content_and_nothing_else() {
 async fn a_file_opens_in_any_mail_program() {
     let folder = tempfile::tempdir().unwrap();
     let outbox_dir = folder.path().join("outbox");
-    let options = MailOptions {
-        outbox_dir: outbox_dir.clone(),
-        ..MailOptions::default()
-    };
+    let options = MailOptions { outbox_dir: outbox_dir.clone(), ..MailOptions::default() };
     let mut desk = Desk::at("file", &options).await;
     desk.settings.from = "Späher <gzette@example.com>".to_owned();
     assert_eq!(desk.run(&["Überlauf in der Zahlung 😀"]).await.sent, 1);
@@ -589,11 +475,7 @@ async fn a_file_opens_in_any_mail_program() {
     let parsed = parse_with_python(&bytes);
     let header = |name: &str| {
         let headers = parsed["headers"].as_array().unwrap();
-        headers
-            .iter()
-            .find(|pair| pair[0] == name)
-            .map(|pair| pair[1].as_str().unwrap().to_owned())
-            .unwrap()
+        headers.iter().find(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap().to_owned()).unwrap()
     };
     assert_eq!(header("Subject"), "[gzette] Überlauf in der Zahlung 😀");
     assert_eq!(header("From"), "Späher <gzette@example.com>");
@@ -603,16 +485,8 @@ async fn a_file_opens_in_any_mail_program() {
     assert_eq!(header("Auto-Submitted"), "auto-generated");
     assert_eq!(parsed["type"], "multipart/alternative");
     let part = |at: usize| &parsed["parts"][at];
-    assert_eq!(
-        (part(0)["type"].as_str(), part(1)["type"].as_str()),
-        (Some("text/plain"), Some("text/html"))
-    );
-    assert!(
-        part(0)["text"]
-            .as_str()
-            .unwrap()
-            .starts_with("Überlauf in der Zahlung 😀\n")
-    );
+    assert_eq!((part(0)["type"].as_str(), part(1)["type"].as_str()), (Some("text/plain"), Some("text/html")));
+    assert!(part(0)["text"].as_str().unwrap().starts_with("Überlauf in der Zahlung 😀\n"));
     assert!(part(1)["text"].as_str().unwrap().ends_with("</html>"));
     assert_eq!(parsed["defects"], serde_json::json!([]));
 }
@@ -622,16 +496,8 @@ async fn a_folder_that_cannot_be_written_is_said_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let outbox_dir = folder.path().join("taken");
     fs::write(&outbox_dir, "a file").unwrap();
-    let options = MailOptions {
-        outbox_dir,
-        ..MailOptions::default()
-    };
-    let failure = Desk::at("file", &options)
-        .await
-        .run(&["x"])
-        .await
-        .failures
-        .remove(0);
+    let options = MailOptions { outbox_dir, ..MailOptions::default() };
+    let failure = Desk::at("file", &options).await.run(&["x"]).await.failures.remove(0);
     assert_eq!(failure.kind, MailErrorKind::Local);
     assert!(failure.place.ends_with("/taken"), "{failure}");
 }
@@ -643,19 +509,9 @@ async fn ses_takes_the_same_bytes_and_says_why_it_does_not() {
     let mut desk = Desk::at("ses", &options).await;
     let refused = desk.run(&["disk full"]).await.failures.remove(0);
     assert_eq!(refused.kind, MailErrorKind::Refused, "{refused}");
-    assert!(
-        refused
-            .to_string()
-            .starts_with("mail by `ses eu-central-1`: MessageRejected"),
-        "{refused}"
-    );
+    assert!(refused.to_string().starts_with("mail by `ses eu-central-1`: MessageRejected"), "{refused}");
 
-    let written = desk
-        .ledger
-        .pending_mails("ops", MAX_ATTEMPTS)
-        .unwrap()
-        .remove(0)
-        .eml;
+    let written = desk.ledger.pending_mails("ops", MAX_ATTEMPTS).unwrap().remove(0).eml;
     verify_sender(endpoint, "gzette@example.com");
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.failures), (1, vec![]));
@@ -664,24 +520,14 @@ async fn ses_takes_the_same_bytes_and_says_why_it_does_not() {
     assert_eq!(taken[0]["source"], "gzette@example.com");
     assert_eq!(taken[0]["raw_data"].as_str().unwrap().as_bytes(), written);
     let to = &taken[0]["destinations"];
-    assert_eq!(
-        (&to[0], &to[1]),
-        (&"ops@example.com".into(), &"lead@example.com".into())
-    );
+    assert_eq!((&to[0], &to[1]), (&"ops@example.com".into(), &"lead@example.com".into()));
 }
 
 #[tokio::test]
 async fn an_endpoint_of_ses_that_is_not_there_is_a_matter_of_the_network() {
-    let options = MailOptions {
-        endpoint_url: Some(format!("http://127.0.0.1:{}", closed_port())),
-        ..ses_options("")
-    };
-    let failure = Desk::at("ses", &options)
-        .await
-        .run(&["x"])
-        .await
-        .failures
-        .remove(0);
+    let options =
+        MailOptions { endpoint_url: Some(format!("http://127.0.0.1:{}", closed_port())), ..ses_options("") };
+    let failure = Desk::at("ses", &options).await.run(&["x"]).await.failures.remove(0);
     assert_eq!(failure.kind, MailErrorKind::Network, "{failure}");
     assert!(!failure.reason.contains('\n'));
 }
@@ -729,12 +575,8 @@ fn parse_with_python(eml: &[u8]) -> serde_json::Value {
 
 /// Runs Python with `input` and returns its output.
 fn python(program: impl AsRef<OsStr>, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());

@@ -86,10 +86,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     path
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests find their tools by the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests find their tools by the environment")]
 fn env_var(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -136,11 +133,7 @@ fn start_with_tries(program: &str, command_for: CommandFor, ready_path: &str) ->
 }
 
 fn start(program: &Path, command_for: CommandFor, ready_path: &str) -> Result<Server, String> {
-    let folder = tempfile::Builder::new()
-        .prefix("gzette-server-")
-        .tempdir()
-        .unwrap()
-        .keep();
+    let folder = tempfile::Builder::new().prefix("gzette-server-").tempdir().unwrap().keep();
     let [port] = free_ports();
     let command = command_for(program, &folder, port);
     let mut wrapper = Command::new(tool("python3"))
@@ -163,10 +156,7 @@ fn start(program: &Path, command_for: CommandFor, ready_path: &str) -> Result<Se
         }
         thread::sleep(Duration::from_millis(50));
     }
-    Ok(Server {
-        endpoint: format!("http://{address}"),
-        _wrapper: wrapper,
-    })
+    Ok(Server { endpoint: format!("http://{address}"), _wrapper: wrapper })
 }
 
 /// Returns a thread that ends when the server does.
@@ -185,10 +175,7 @@ fn answers(address: SocketAddr, path: &str) -> bool {
 fn status_of(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     Ok(String::from_utf8_lossy(&head).into_owned())

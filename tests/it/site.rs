@@ -2,10 +2,7 @@
 //! opinion of it all.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(
-    clippy::case_sensitive_file_extension_comparisons,
-    reason = "the site's own names are lower case"
-)]
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the site's own names are lower case")]
 
 mod fixture;
 
@@ -24,27 +21,20 @@ use fixture::{APPS, NOW, empty_view, view};
 fn site_of(view: &View) -> BTreeMap<String, String> {
     let files = render(view, &SiteSettings::default());
     let count = files.len();
-    let site: BTreeMap<String, String> = files
-        .into_iter()
-        .map(|file| (file.path, String::from_utf8(file.bytes).unwrap()))
-        .collect();
+    let site: BTreeMap<String, String> =
+        files.into_iter().map(|file| (file.path, String::from_utf8(file.bytes).unwrap())).collect();
     assert_eq!(site.len(), count, "two files have one path");
     site
 }
 
 fn pages(site: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    site.iter()
-        .filter(|(path, _)| path.ends_with(".html"))
-        .map(|(path, page)| (path.as_str(), page.as_str()))
+    site.iter().filter(|(path, _)| path.ends_with(".html")).map(|(path, page)| (path.as_str(), page.as_str()))
 }
 
 /// Returns the values of `name="..."` in a page.
 fn values<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
     let open = format!(" {name}=\"");
-    page.split(&open)
-        .skip(1)
-        .map(|rest| rest.split('"').next().unwrap())
-        .collect()
+    page.split(&open).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
 }
 
 #[test]
@@ -64,10 +54,7 @@ fn pages_of_groups_without_news_keep_their_bytes_from_run_to_run() {
     later.completeness.objects_mirrored += 5;
     later.completeness.lines.total += 1000;
     let (before, after) = (site_of(&view()), site_of(&later));
-    let changed: BTreeSet<&String> = before
-        .keys()
-        .filter(|path| before[*path] != after[*path])
-        .collect();
+    let changed: BTreeSet<&String> = before.keys().filter(|path| before[*path] != after[*path]).collect();
     assert!(changed.iter().any(|path| *path == "status.js"));
     assert!(changed.iter().all(|path| !path.contains('/')), "{changed:?}");
 }
@@ -84,9 +71,7 @@ fn every_link_leads_to_a_file_of_the_site() {
                     continue;
                 }
                 assert!(!link.contains(':') && !link.starts_with('/'), "{path}: {link}");
-                let target = link
-                    .strip_prefix("../")
-                    .map_or_else(|| folder.join(link), PathBuf::from);
+                let target = link.strip_prefix("../").map_or_else(|| folder.join(link), PathBuf::from);
                 assert!(site.contains_key(target.to_str().unwrap()), "{path}: {link}");
             }
         }
@@ -114,22 +99,13 @@ fn hostile_text_is_never_alive() {
         for tag in tags(page) {
             let mut parts = tag.split_whitespace();
             let name = parts.next().unwrap().trim_start_matches('/');
-            assert!(
-                TAGS.contains(&format!(" {name} ")) || name == "!DOCTYPE",
-                "{path}: <{tag}>"
-            );
-            assert!(
-                parts.all(|part| !part.starts_with("on") && part != "style="),
-                "{path}: <{tag}>"
-            );
+            assert!(TAGS.contains(&format!(" {name} ")) || name == "!DOCTYPE", "{path}: <{tag}>");
+            assert!(parts.all(|part| !part.starts_with("on") && part != "style="), "{path}: <{tag}>");
             assert!(
                 name != "script" || ["script src=", "/script"].contains(&tag.as_str()),
                 "{path}: <{tag}>"
             );
-            assert!(
-                name != "img" || tag == "img src= alt= width= height=",
-                "{path}: <{tag}>"
-            );
+            assert!(name != "img" || tag == "img src= alt= width= height=", "{path}: <{tag}>");
         }
         let raw = |c: char| {
             (c.is_control() && c != '\n' && c != '\t')
@@ -150,9 +126,7 @@ fn hostile_names_get_plain_paths_of_their_own() {
     assert_eq!(apps.len(), APPS.len());
     for path in site.keys() {
         assert!(
-            path.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
-                && !path.contains(".."),
+            path.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c)) && !path.contains(".."),
             "{path}"
         );
     }
@@ -161,10 +135,7 @@ fn hostile_names_get_plain_paths_of_their_own() {
 #[test]
 fn pages_have_a_strict_policy_and_nothing_inline() {
     for (path, page) in pages(&site_of(&view())) {
-        assert!(
-            page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"),
-            "{path}"
-        );
+        assert!(page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"), "{path}");
         assert!(
             !page.contains("unsafe") && !page.contains("<style") && values(page, "style").is_empty(),
             "{path}"
@@ -200,9 +171,7 @@ fn compressed(bytes: &[u8]) -> usize {
 fn noise(chars: usize, seed: &mut u64) -> String {
     (0..chars)
         .map(|_| {
-            *seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             char::from_u32(0x4e00 + (*seed >> 40) as u32 % 20_000).unwrap()
         })
         .collect()
@@ -213,22 +182,14 @@ fn worst_view() -> View {
     let mut view = view();
     let mut seed = 1;
     let model = view.groups[3].clone();
-    view.groups
-        .extend((0..700).map(|place| worst_group(&model, place, &mut seed)));
+    view.groups.extend((0..700).map(|place| worst_group(&model, place, &mut seed)));
     view.attention = (37..737).collect();
     view.apps[0].groups = (0..737).collect();
     for problem in &mut view.completeness.problems {
         problem.reason = noise(9000, &mut seed);
         problem.place = noise(4000, &mut seed);
     }
-    let problems = view
-        .completeness
-        .problems
-        .iter()
-        .cycle()
-        .take(400)
-        .cloned()
-        .collect();
+    let problems = view.completeness.problems.iter().cycle().take(400).cloned().collect();
     view.completeness.problems = problems;
     let model = view.apps[2].clone();
     view.apps.extend((0..300).map(|_| {
@@ -263,15 +224,8 @@ fn worst_group(model: &GroupView, place: u64, seed: &mut u64) -> GroupView {
 fn pages_stay_light_whatever_the_logs_hold() {
     let view = worst_view();
     let shared: usize = site_assets(&view);
-    for file in render(&view, &SiteSettings::default())
-        .iter()
-        .filter(|file| file.path.ends_with(".html"))
-    {
-        let limit = if file.path == "index.html" {
-            150_000
-        } else {
-            100_000
-        };
+    for file in render(&view, &SiteSettings::default()).iter().filter(|file| file.path.ends_with(".html")) {
+        let limit = if file.path == "index.html" { 150_000 } else { 100_000 };
         let weight = compressed(&file.bytes) + shared;
         assert!(weight <= limit, "{} weighs {weight} bytes compressed", file.path);
     }
@@ -297,10 +251,7 @@ fn the_script_is_small() {
 
 #[test]
 fn groups_beyond_the_limit_are_counted_not_linked() {
-    let settings = SiteSettings {
-        max_groups: 5,
-        ..SiteSettings::default()
-    };
+    let settings = SiteSettings { max_groups: 5, ..SiteSettings::default() };
     let files = render(&view(), &settings);
     assert_eq!(files.iter().filter(|file| file.path.starts_with("g/")).count(), 5);
     let page = |path: &str| {
@@ -310,10 +261,7 @@ fn groups_beyond_the_limit_are_counted_not_linked() {
     let known: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     for file in files.iter().filter(|file| file.path.starts_with("a/")) {
         for link in values(std::str::from_utf8(&file.bytes).unwrap(), "href") {
-            assert!(
-                link.starts_with('#') || known.contains(link.trim_start_matches("../")),
-                "{link}"
-            );
+            assert!(link.starts_with('#') || known.contains(link.trim_start_matches("../")), "{link}");
         }
     }
 }
@@ -333,53 +281,20 @@ fn files(of: &[(&str, &str)]) -> Vec<File> {
 fn writing_touches_only_what_changed_and_removes_only_its_own() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-    let first = write(
-        dir.path(),
-        &files(&[("g/a.html", "1"), ("g/b.html", "1"), ("index.html", "1")]),
-    )
-    .unwrap();
-    assert_eq!(
-        first,
-        Written {
-            changed: 3,
-            unchanged: 0,
-            removed: 0
-        }
-    );
+    let first =
+        write(dir.path(), &files(&[("g/a.html", "1"), ("g/b.html", "1"), ("index.html", "1")])).unwrap();
+    assert_eq!(first, Written { changed: 3, unchanged: 0, removed: 0 });
 
-    let untouched = fs::metadata(dir.path().join("g/a.html"))
-        .unwrap()
-        .modified()
-        .unwrap();
+    let untouched = fs::metadata(dir.path().join("g/a.html")).unwrap().modified().unwrap();
     let second = write(dir.path(), &files(&[("g/a.html", "1"), ("index.html", "2")])).unwrap();
-    assert_eq!(
-        second,
-        Written {
-            changed: 1,
-            unchanged: 1,
-            removed: 1
-        }
-    );
-    assert_eq!(
-        fs::metadata(dir.path().join("g/a.html"))
-            .unwrap()
-            .modified()
-            .unwrap(),
-        untouched
-    );
+    assert_eq!(second, Written { changed: 1, unchanged: 1, removed: 1 });
+    assert_eq!(fs::metadata(dir.path().join("g/a.html")).unwrap().modified().unwrap(), untouched);
     assert!(!dir.path().join("g/b.html").exists());
     assert_eq!(fs::read_to_string(dir.path().join("index.html")).unwrap(), "2");
     assert_eq!(fs::read_to_string(dir.path().join("notes.txt")).unwrap(), "mine");
 
     let third = write(dir.path(), &files(&[("g/a.html", "1"), ("index.html", "2")])).unwrap();
-    assert_eq!(
-        third,
-        Written {
-            changed: 0,
-            unchanged: 2,
-            removed: 0
-        }
-    );
+    assert_eq!(third, Written { changed: 0, unchanged: 2, removed: 0 });
 }
 
 #[test]
@@ -388,10 +303,7 @@ fn a_foreign_page_is_left_alone_before_anything_is_written() {
     fs::write(dir.path().join("index.html"), "my home page").unwrap();
     let error = write(dir.path(), &files(&[("g/a.html", "1"), ("index.html", "2")])).unwrap_err();
     assert!(error.to_string().contains("was not made by gzette"), "{error}");
-    assert_eq!(
-        fs::read_to_string(dir.path().join("index.html")).unwrap(),
-        "my home page"
-    );
+    assert_eq!(fs::read_to_string(dir.path().join("index.html")).unwrap(), "my home page");
     assert!(!dir.path().join("g").exists());
 }
 
@@ -402,11 +314,7 @@ fn a_manifest_cannot_lead_out_of_the_folder() {
     fs::write(&outside, "keep").unwrap();
     let site = dir.path().join("site");
     fs::create_dir(&site).unwrap();
-    fs::write(
-        site.join(".gzette-site"),
-        format!("../outside.html\n{}\n", outside.display()),
-    )
-    .unwrap();
+    fs::write(site.join(".gzette-site"), format!("../outside.html\n{}\n", outside.display())).unwrap();
     let written = write(&site, &files(&[("index.html", "1")])).unwrap();
     assert_eq!(written.removed, 0);
     assert!(outside.exists());
@@ -418,40 +326,16 @@ fn a_write_that_was_cut_short_is_finished_by_the_next() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &files(&[("g/a.html", "1"), ("index.html", "1")])).unwrap();
     // As after a crash between the first manifest and the last: a page is there that only the union names.
-    fs::write(
-        dir.path().join(".gzette-site"),
-        "g/a.html\ng/new.html\nindex.html\n",
-    )
-    .unwrap();
+    fs::write(dir.path().join(".gzette-site"), "g/a.html\ng/new.html\nindex.html\n").unwrap();
     fs::write(dir.path().join("g/new.html"), "half the work").unwrap();
     let written = write(dir.path(), &files(&[("g/a.html", "1"), ("index.html", "1")])).unwrap();
-    assert_eq!(
-        written,
-        Written {
-            changed: 0,
-            unchanged: 2,
-            removed: 1
-        }
-    );
+    assert_eq!(written, Written { changed: 0, unchanged: 2, removed: 1 });
     assert!(!dir.path().join("g/new.html").exists());
-}
-
-/// Where `tests/run` puts the checker and what it needs.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the place of the test tools comes from the environment"
-)]
-fn tools() -> PathBuf {
-    let tools = std::env::var_os("GZETTE_TEST_TOOLS").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/gzette-tests"),
-        PathBuf::from,
-    );
-    tools.join("site")
 }
 
 /// Writes a site for the browser; what the checks leave behind is beside it.
 fn site_for_browser(name: &str, view: &View) -> (PathBuf, PathBuf) {
-    let tools = tools();
+    let tools = crate::servers::tools_dir().join("site");
     assert!(
         tools.join("node_modules/playwright-core").exists(),
         "`{}` has no browser tools; run `tests/run`, which installs them",
@@ -463,11 +347,7 @@ fn site_for_browser(name: &str, view: &View) -> (PathBuf, PathBuf) {
 }
 
 fn run_node(script: &Path, arguments: &[&str]) {
-    let output = Command::new("node")
-        .arg(script)
-        .args(arguments)
-        .output()
-        .expect("node runs");
+    let output = Command::new("node").arg(script).args(arguments).output().expect("node runs");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}", said.join("\n"));
 }
@@ -475,12 +355,7 @@ fn run_node(script: &Path, arguments: &[&str]) {
 fn check(name: &str, view: &View, options: &[&str]) {
     let (tools, dir) = site_for_browser(name, view);
     let (site, out) = (dir.join("site"), dir.join("check"));
-    let mut arguments = vec![
-        site.to_str().unwrap(),
-        "--out",
-        out.to_str().unwrap(),
-        "--no-full",
-    ];
+    let mut arguments = vec![site.to_str().unwrap(), "--out", out.to_str().unwrap(), "--no-full"];
     arguments.extend(options);
     run_node(&tools.join("check_site.mjs"), &arguments);
 }
@@ -489,18 +364,8 @@ fn check(name: &str, view: &View, options: &[&str]) {
 fn a_browser_finds_no_fault() {
     let view = view();
     // The pages that hold the worst texts, and what is linked first of each kind.
-    let hostile: Vec<String> = [22, 24, 28]
-        .map(|place| format!("g/{}.html", view.groups[place].id))
-        .into();
-    let mut options = vec![
-        "--file",
-        "--insecure",
-        "--nojs",
-        "--validate",
-        "--fast",
-        "--budget-kb",
-        "146",
-    ];
+    let hostile: Vec<String> = [22, 24, 28].map(|place| format!("g/{}.html", view.groups[place].id)).into();
+    let mut options = vec!["--file", "--insecure", "--nojs", "--validate", "--fast", "--budget-kb", "146"];
     options.extend(["--max", "16", "--start", "index.html"]);
     options.extend(hostile.iter().flat_map(|path| ["--start", path.as_str()]));
     check("browser", &view, &options);
@@ -517,8 +382,5 @@ fn a_browser_finds_no_fault_in_an_empty_site() {
 fn the_script_does_its_part_from_a_folder() {
     let (tools, dir) = site_for_browser("browser-script", &view());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site/check_script.mjs");
-    run_node(
-        &script,
-        &[tools.to_str().unwrap(), dir.join("site").to_str().unwrap()],
-    );
+    run_node(&script, &[tools.to_str().unwrap(), dir.join("site").to_str().unwrap()]);
 }

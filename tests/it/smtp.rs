@@ -90,12 +90,7 @@ impl SmtpServer {
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
         });
-        Self {
-            port,
-            shared,
-            acceptor: Some(acceptor),
-            folder,
-        }
+        Self { port, shared, acceptor: Some(acceptor), folder }
     }
 
     /// Returns the authority that signed the server's certificate, as a PEM file.
@@ -137,10 +132,7 @@ fn certificates() -> (Arc<ServerConfig>, String) {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .unwrap();
     (Arc::new(config), ca.pem())
 }

@@ -37,12 +37,7 @@ struct Subject {
 
 #[tokio::test]
 async fn memory_passes_the_suite() {
-    passes(&Subject {
-        store: Arc::new(MemoryStore::new()),
-        pages: 1,
-        refuses: &[],
-    })
-    .await;
+    passes(&Subject { store: Arc::new(MemoryStore::new()), pages: 1, refuses: &[] }).await;
 }
 
 #[tokio::test]
@@ -68,12 +63,8 @@ async fn seaweedfs_passes_the_suite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn moto_passes_the_suite() {
-    passes(&Subject {
-        store: Arc::new(bucket_on(moto()).await),
-        pages: 2,
-        refuses: &["odd/line\nbreak"],
-    })
-    .await;
+    passes(&Subject { store: Arc::new(bucket_on(moto()).await), pages: 2, refuses: &["odd/line\nbreak"] })
+        .await;
 }
 
 async fn passes(subject: &Subject) {
@@ -114,12 +105,7 @@ async fn nothing_is_a_complete_listing(store: &Arc<dyn ObjectStore>) {
 }
 
 async fn a_delimiter_lists_one_level(store: &Arc<dyn ObjectStore>) {
-    for key in [
-        "level/app-b/20240101/x",
-        "level/app-a/20240101/x",
-        "level/app-a/y",
-        "level/top",
-    ] {
+    for key in ["level/app-b/20240101/x", "level/app-a/20240101/x", "level/app-a/y", "level/top"] {
         put(store, key, b"x").await;
     }
     let listing = store.list("level/", true).await.unwrap();
@@ -130,10 +116,7 @@ async fn a_delimiter_lists_one_level(store: &Arc<dyn ObjectStore>) {
     let inner = store.list("level/app-a/", true).await.unwrap();
     assert_eq!(
         (inner.prefixes.as_slice(), keys(&inner)),
-        (
-            ["level/app-a/20240101/".to_owned()].as_slice(),
-            vec!["level/app-a/y"]
-        )
+        (["level/app-a/20240101/".to_owned()].as_slice(), vec!["level/app-a/y"])
     );
 }
 
@@ -156,10 +139,7 @@ async fn odd_keys_survive(subject: &Subject) {
         "odd/=;,@:$!()",
         "odd/\u{f7ff}private",
     ];
-    let stored: Vec<&str> = all
-        .into_iter()
-        .filter(|key| !subject.refuses.contains(key))
-        .collect();
+    let stored: Vec<&str> = all.into_iter().filter(|key| !subject.refuses.contains(key)).collect();
     for key in &stored {
         put(&subject.store, key, key.as_bytes()).await;
     }
@@ -171,10 +151,7 @@ async fn odd_keys_survive(subject: &Subject) {
         assert_eq!(body, object.key.as_bytes(), "{:?}", object.key);
         subject.store.delete(&object.key).await.unwrap();
     }
-    assert_eq!(
-        subject.store.list("odd/", false).await.unwrap(),
-        Listing::default()
-    );
+    assert_eq!(subject.store.list("odd/", false).await.unwrap(), Listing::default());
 }
 
 async fn encoded_bytes_come_back_as_they_are(store: &Arc<dyn ObjectStore>) {
@@ -193,15 +170,9 @@ async fn encoded_bytes_come_back_as_they_are(store: &Arc<dyn ObjectStore>) {
 async fn what_changed_is_not_read(store: &Arc<dyn ObjectStore>) {
     put(store, "change/one", b"before").await;
     let listed = only(&store.list("change/", false).await.unwrap());
-    let larger = ListedObject {
-        size_bytes: 7,
-        ..listed.clone()
-    };
+    let larger = ListedObject { size_bytes: 7, ..listed.clone() };
     assert_eq!(kind_of(store.get(&larger).await), StoreErrorKind::Odd);
-    let smaller = ListedObject {
-        size_bytes: 5,
-        ..listed.clone()
-    };
+    let smaller = ListedObject { size_bytes: 5, ..listed.clone() };
     assert_eq!(kind_of(store.get(&smaller).await), StoreErrorKind::Odd);
 
     put(store, "change/one", b"after!").await;
@@ -245,14 +216,7 @@ async fn requests_are_counted(store: &Arc<dyn ObjectStore>) {
     store.get(&listing.objects[0]).await.unwrap();
     store.delete("count/a").await.unwrap();
     let after = store.requests();
-    assert_eq!(
-        (
-            after.list - before.list,
-            after.get - before.get,
-            after.put - before.put
-        ),
-        (1, 2, 2)
-    );
+    assert_eq!((after.list - before.list, after.get - before.get, after.put - before.put), (1, 2, 2));
     assert_eq!(after.received_bytes - before.received_bytes, 10);
     assert_eq!(after.sent_bytes - before.sent_bytes, 5);
 }
@@ -285,10 +249,7 @@ async fn wrong_credentials_are_told_from_a_missing_permission() {
 #[tokio::test]
 async fn an_endpoint_that_nobody_listens_at_is_a_network_error() {
     let [port] = free_ports();
-    let options = S3Options {
-        endpoint_url: Some(format!("http://127.0.0.1:{port}")),
-        ..quick_options()
-    };
+    let options = S3Options { endpoint_url: Some(format!("http://127.0.0.1:{port}")), ..quick_options() };
     let store = S3Store::connect("any", &options).await;
     let error = store.list("", false).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Network, "{error}");
@@ -298,19 +259,10 @@ async fn an_endpoint_that_nobody_listens_at_is_a_network_error() {
 #[tokio::test]
 async fn an_s3_address_opens_at_its_prefix() {
     let server = moto();
-    let location = Location::S3 {
-        bucket: "opened".to_owned(),
-        prefix: "site/".to_owned(),
-    };
+    let location = Location::S3 { bucket: "opened".to_owned(), prefix: "site/".to_owned() };
     let (store, prefix) = open(&location, &options_for(server)).await.unwrap();
-    assert_eq!(
-        (prefix.as_str(), store.describe("site/a")),
-        ("site/", "s3://opened/site/a".to_owned())
-    );
-    let nameless = Location::S3 {
-        bucket: String::new(),
-        prefix: String::new(),
-    };
+    assert_eq!((prefix.as_str(), store.describe("site/a")), ("site/", "s3://opened/site/a".to_owned()));
+    let nameless = Location::S3 { bucket: String::new(), prefix: String::new() };
     let error = open(&nameless, &options_for(server)).await.err().unwrap();
     assert_eq!(error.kind, StoreErrorKind::Config, "{error}");
 }
@@ -320,10 +272,7 @@ async fn a_folder_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::new(dir.path().join("none"));
     assert_eq!(kind_of(store.list("", false).await), StoreErrorKind::NoBucket);
-    assert_eq!(
-        kind_of(store.get(&object("a", "b", 1)).await),
-        StoreErrorKind::NoBucket
-    );
+    assert_eq!(kind_of(store.get(&object("a", "b", 1)).await), StoreErrorKind::NoBucket);
 }
 
 #[tokio::test]
@@ -342,10 +291,7 @@ async fn links_are_never_followed_out_of_a_folder_and_never_lost() {
 
     let store = DirStore::new(root);
     let listing = store.list("", false).await.unwrap();
-    assert_eq!(
-        keys(&listing),
-        ["app/log", "app/out", "app/same", "dangling", "outer"]
-    );
+    assert_eq!(keys(&listing), ["app/log", "app/out", "app/same", "dangling", "outer"]);
     let mut outcomes = Vec::new();
     for object in &listing.objects {
         outcomes.push(store.get(object).await.map_err(|error| error.kind));
@@ -362,14 +308,8 @@ async fn links_are_never_followed_out_of_a_folder_and_never_lost() {
     );
     let secret = object("outer/secret", "e", 6);
     assert_eq!(kind_of(store.get(&secret).await), StoreErrorKind::Denied);
-    assert_eq!(
-        kind_of(put_into(&store, "outer/new").await),
-        StoreErrorKind::Denied
-    );
-    assert_eq!(
-        kind_of(store.delete("outer/secret").await),
-        StoreErrorKind::Denied
-    );
+    assert_eq!(kind_of(put_into(&store, "outer/new").await), StoreErrorKind::Denied);
+    assert_eq!(kind_of(store.delete("outer/secret").await), StoreErrorKind::Denied);
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
@@ -380,39 +320,13 @@ async fn a_folder_refuses_keys_that_lead_elsewhere() {
     fs::create_dir(&root).unwrap();
     fs::write(parent.path().join("beside"), "x").unwrap();
     let store = DirStore::new(&root);
-    for key in [
-        "../beside",
-        "/etc/hostname",
-        "a/../../beside",
-        "",
-        "a//b",
-        "a/./b",
-        "a/",
-        "..",
-        "a\0b",
-    ] {
-        assert_eq!(
-            kind_of(put_into(&store, key).await),
-            StoreErrorKind::Config,
-            "{key:?}"
-        );
-        assert_eq!(
-            kind_of(store.delete(key).await),
-            StoreErrorKind::Config,
-            "{key:?}"
-        );
-        assert_eq!(
-            kind_of(store.get(&object(key, "e", 1)).await),
-            StoreErrorKind::Missing,
-            "{key:?}"
-        );
+    for key in ["../beside", "/etc/hostname", "a/../../beside", "", "a//b", "a/./b", "a/", "..", "a\0b"] {
+        assert_eq!(kind_of(put_into(&store, key).await), StoreErrorKind::Config, "{key:?}");
+        assert_eq!(kind_of(store.delete(key).await), StoreErrorKind::Config, "{key:?}");
+        assert_eq!(kind_of(store.get(&object(key, "e", 1)).await), StoreErrorKind::Missing, "{key:?}");
     }
     for prefix in ["../", "/", "/etc/", "a/../../"] {
-        assert_eq!(
-            store.list(prefix, false).await.unwrap(),
-            Listing::default(),
-            "{prefix:?}"
-        );
+        assert_eq!(store.list(prefix, false).await.unwrap(), Listing::default(), "{prefix:?}");
     }
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2);
 }
@@ -425,10 +339,7 @@ async fn file_names_that_are_no_utf_8_have_keys() {
     fs::write(name("latin-\u{f7e9}.log".as_bytes()), "two").unwrap();
     let store = DirStore::new(dir.path());
     let listing = store.list("", false).await.unwrap();
-    assert_eq!(
-        keys(&listing),
-        ["latin-\u{f7e9}.log", "latin-\u{f7ef}\u{f79f}\u{f7a9}.log"]
-    );
+    assert_eq!(keys(&listing), ["latin-\u{f7e9}.log", "latin-\u{f7ef}\u{f79f}\u{f7a9}.log"]);
     assert_eq!(store.get(&listing.objects[0]).await.unwrap(), b"one");
     assert_eq!(store.get(&listing.objects[1]).await.unwrap(), b"two");
 }
@@ -447,29 +358,14 @@ async fn a_cut_write_is_not_listed_and_etags_never_look_like_an_md5() {
 async fn odd_pages_are_errors_and_never_an_end() {
     let cases = [
         (
-            vec![page(
-                "<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>",
-                "a",
-            )],
+            vec![page("<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>", "a")],
             "says it has 2 keys, but 1 came",
         ),
-        (
-            vec![page("<KeyCount>1</KeyCount>", "a")],
-            "whether it is the last",
-        ),
-        (
-            vec![page("<IsTruncated>true</IsTruncated>", "a")],
-            "no continuation token",
-        ),
+        (vec![page("<KeyCount>1</KeyCount>", "a")], "whether it is the last"),
+        (vec![page("<IsTruncated>true</IsTruncated>", "a")], "no continuation token"),
         (vec![more("t", "a"), more("t", "b")], "came twice"),
-        (
-            vec![more("t", "a"), page("<IsTruncated>false</IsTruncated>", "a")],
-            "listed twice",
-        ),
-        (
-            vec![ok("<html><body>Please log in</body></html>", "text/html")],
-            "invalid XML root",
-        ),
+        (vec![more("t", "a"), page("<IsTruncated>false</IsTruncated>", "a")], "listed twice"),
+        (vec![ok("<html><body>Please log in</body></html>", "text/html")], "invalid XML root"),
         (vec![xml("")], "no root element"),
     ];
     for (answers, expected) in cases {
@@ -483,18 +379,8 @@ async fn odd_pages_are_errors_and_never_an_end() {
 
 #[tokio::test]
 async fn refusals_that_pass_are_tried_again_and_counted() {
-    let busy = || {
-        Answer::whole(
-            "503 Slow Down",
-            "application/xml",
-            b"<Error><Code>SlowDown</Code></Error>",
-        )
-    };
-    let faulty = Faulty::start(vec![
-        busy(),
-        busy(),
-        page("<IsTruncated>false</IsTruncated>", "a"),
-    ]);
+    let busy = || Answer::whole("503 Slow Down", "application/xml", b"<Error><Code>SlowDown</Code></Error>");
+    let faulty = Faulty::start(vec![busy(), busy(), page("<IsTruncated>false</IsTruncated>", "a")]);
     let store = faulty.store().await;
     assert_eq!(keys(&store.list("", false).await.unwrap()), ["a"]);
     assert_eq!(store.requests().list, 3);
@@ -517,26 +403,14 @@ async fn a_body_that_was_cut_is_read_again() {
     let body = store.get(&object("a", "opaque", 5)).await.unwrap();
     assert_eq!((body.as_slice(), store.requests().get), (b"hello".as_slice(), 3));
     assert_eq!(store.requests().received_bytes, 2 + 3 + 5);
-    assert!(
-        faulty
-            .requests()
-            .iter()
-            .all(|head| head.contains("if-match: \"opaque\""))
-    );
+    assert!(faulty.requests().iter().all(|head| head.contains("if-match: \"opaque\"")));
 }
 
 #[tokio::test]
 async fn a_server_that_goes_quiet_is_left() {
     let silent = Answer::whole("200 OK", "text/plain", b"hello").cut_after(2, End::Hold);
-    let headless = Answer {
-        bytes: Vec::new(),
-        end: End::Hold,
-    };
-    let faulty = Faulty::start(vec![
-        silent,
-        headless,
-        Answer::whole("200 OK", "text/plain", b"hello"),
-    ]);
+    let headless = Answer { bytes: Vec::new(), end: End::Hold };
+    let faulty = Faulty::start(vec![silent, headless, Answer::whole("200 OK", "text/plain", b"hello")]);
     let options = S3Options {
         limits: S3Limits {
             answer: Duration::from_millis(200),
@@ -555,10 +429,7 @@ async fn an_object_has_a_time_limit_over_all_attempts() {
     let silent = Answer::whole("200 OK", "text/plain", b"hello").cut_after(2, End::Hold);
     let faulty = Faulty::start(vec![silent; 3]);
     let options = S3Options {
-        limits: S3Limits {
-            total: Duration::from_millis(200),
-            ..quick_limits()
-        },
+        limits: S3Limits { total: Duration::from_millis(200), ..quick_limits() },
         ..faulty.options()
     };
     let store = S3Store::connect("bucket", &options).await;
@@ -588,12 +459,7 @@ async fn a_wrong_checksum_is_odd_unless_the_etag_is_none() {
 
     let crc = Answer::with_header("x-amz-checksum-crc32: AAAAAA==", b"hello");
     let faulty = Faulty::start(vec![crc; 3]);
-    let error = faulty
-        .store()
-        .await
-        .get(&object("a", "opaque", 5))
-        .await
-        .unwrap_err();
+    let error = faulty.store().await.get(&object("a", "opaque", 5)).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Odd, "{error}");
 }
 
@@ -608,19 +474,11 @@ async fn refusals_have_their_kinds() {
     let cases = [
         ("404 Not Found", "NoSuchKey", StoreErrorKind::Missing),
         ("404 Not Found", "NoSuchBucket", StoreErrorKind::NoBucket),
-        (
-            "412 Precondition Failed",
-            "PreconditionFailed",
-            StoreErrorKind::Changed,
-        ),
+        ("412 Precondition Failed", "PreconditionFailed", StoreErrorKind::Changed),
         ("403 Forbidden", "InvalidObjectState", StoreErrorKind::Archived),
         ("403 Forbidden", "AccessDenied", StoreErrorKind::Denied),
         ("400 Bad Request", "ExpiredToken", StoreErrorKind::Credentials),
-        (
-            "301 Moved Permanently",
-            "PermanentRedirect",
-            StoreErrorKind::Config,
-        ),
+        ("301 Moved Permanently", "PermanentRedirect", StoreErrorKind::Config),
     ];
     for (status, code, kind) in cases {
         let faulty = Faulty::start(vec![refusal(status, code)]);
@@ -688,20 +546,12 @@ impl Answer {
             "HTTP/1.1 {status}\r\n{header}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
         );
-        Self {
-            bytes: [head.as_bytes(), body].concat(),
-            end: End::Close,
-        }
+        Self { bytes: [head.as_bytes(), body].concat(), end: End::Close }
     }
 
     /// Keeps `bytes` bytes of the body, the length header still promising all.
     fn cut_after(mut self, bytes: usize, end: End) -> Self {
-        let body = self
-            .bytes
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap()
-            + 4;
+        let body = self.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         self.bytes.truncate(body + bytes);
         Self { end, ..self }
     }
@@ -729,10 +579,7 @@ impl Faulty {
     }
 
     fn options(&self) -> S3Options {
-        S3Options {
-            endpoint_url: Some(format!("http://127.0.0.1:{}", self.port)),
-            ..quick_options()
-        }
+        S3Options { endpoint_url: Some(format!("http://127.0.0.1:{}", self.port)), ..quick_options() }
     }
 
     async fn store(&self) -> S3Store {
@@ -787,10 +634,7 @@ fn more(token: &str, key: &str) -> Answer {
 }
 
 async fn put(store: &Arc<dyn ObjectStore>, key: &str, body: &[u8]) {
-    store
-        .put(key, body.to_vec(), &PutOptions::default())
-        .await
-        .unwrap();
+    store.put(key, body.to_vec(), &PutOptions::default()).await.unwrap();
 }
 
 async fn put_into(store: &dyn ObjectStore, key: &str) -> Result<(), StoreError> {
@@ -811,12 +655,7 @@ fn kind_of<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> StoreErrorKind
 }
 
 fn object(key: &str, etag: &str, size_bytes: u64) -> ListedObject {
-    ListedObject {
-        key: key.to_owned(),
-        etag: etag.to_owned(),
-        size_bytes,
-        modified_ms: 0,
-    }
+    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes, modified_ms: 0 }
 }
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
@@ -834,11 +673,7 @@ fn credentials(access_key: &str, secret_key: &str) -> S3Credentials {
 }
 
 fn quick_limits() -> S3Limits {
-    S3Limits {
-        attempts: 3,
-        first_wait: Duration::from_millis(1),
-        ..S3Limits::default()
-    }
+    S3Limits { attempts: 3, first_wait: Duration::from_millis(1), ..S3Limits::default() }
 }
 
 fn quick_options() -> S3Options {
@@ -852,11 +687,7 @@ fn quick_options() -> S3Options {
 
 /// Returns the options to reach a test server.
 pub(crate) fn options_for(server: &Server) -> S3Options {
-    S3Options {
-        endpoint_url: Some(server.endpoint.clone()),
-        limits: S3Limits::default(),
-        ..quick_options()
-    }
+    S3Options { endpoint_url: Some(server.endpoint.clone()), limits: S3Limits::default(), ..quick_options() }
 }
 
 /// Returns a new, empty bucket on a test server.

@@ -49,19 +49,12 @@ impl Bucket {
     }
 
     fn refusal(&self, kind: StoreErrorKind, what: &'static str, key: &str) -> StoreError {
-        StoreError {
-            kind,
-            what,
-            place: self.describe(key),
-            reason: format!("{kind:?}").to_lowercase(),
-        }
+        StoreError { kind, what, place: self.describe(key), reason: format!("{kind:?}").to_lowercase() }
     }
 }
 
 fn entry(key: &str, bytes: &[u8]) -> ListedObject {
-    let etag = bytes
-        .iter()
-        .fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
+    let etag = bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
     ListedObject {
         key: key.to_owned(),
         etag: format!("{etag:x}"),
@@ -79,10 +72,8 @@ impl ObjectStore for Bucket {
                 return Err(self.refusal(*kind, "list", prefix));
             }
             let mut listing = Listing::default();
-            let below = state
-                .objects
-                .range(prefix.to_owned()..)
-                .take_while(|(key, _)| key.starts_with(prefix));
+            let below =
+                state.objects.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
             for (key, bytes) in below {
                 match key[prefix.len()..].find('/').filter(|_| delimited) {
                     Some(slash) => listing.prefixes.push(key[..=prefix.len() + slash].to_owned()),
@@ -90,9 +81,7 @@ impl ObjectStore for Bucket {
                 }
             }
             listing.prefixes.dedup();
-            listing
-                .objects
-                .extend(state.intruder.iter().map(|key| entry(key, b"")));
+            listing.objects.extend(state.intruder.iter().map(|key| entry(key, b"")));
             Ok(listing)
         })
     }
@@ -105,11 +94,7 @@ impl ObjectStore for Bucket {
                 tokio::task::yield_now().await;
             }
             let mut state = self.state();
-            let left = state
-                .sizes_in_flight
-                .iter()
-                .position(|other| *other == size)
-                .unwrap();
+            let left = state.sizes_in_flight.iter().position(|other| *other == size).unwrap();
             state.sizes_in_flight.swap_remove(left);
             if let Some(kind) = state.refused_gets.get(&object.key) {
                 return Err(self.refusal(*kind, "get", &object.key));
@@ -140,11 +125,7 @@ impl ObjectStore for Bucket {
 
     fn requests(&self) -> Requests {
         let state = self.state();
-        Requests {
-            list: state.lists.len() as u64,
-            get: state.gets.len() as u64,
-            ..Requests::default()
-        }
+        Requests { list: state.lists.len() as u64, get: state.gets.len() as u64, ..Requests::default() }
     }
 
     fn describe(&self, key: &str) -> String {
@@ -209,10 +190,7 @@ impl World {
             for back in 0..7 {
                 let day = date(2026, 3, 1) - jiff::Span::new().days(back);
                 for index in 0..2 {
-                    world.put(
-                        &format!("logs/{app}/{}/pod_{index}.gz", day.strftime("%Y%m%d")),
-                        b"line\n",
-                    );
+                    world.put(&format!("logs/{app}/{}/pod_{index}.gz", day.strftime("%Y%m%d")), b"line\n");
                 }
             }
         }
@@ -271,17 +249,11 @@ fn in_day(name: &str) -> String {
 async fn an_idle_run_costs_nineteen_listings_and_no_get() {
     let mut world = World::with_week();
     let first = world.run().await;
-    assert_eq!(
-        (first.new, first.got, world.gets(), world.lists().len()),
-        (42, 42, 42, 1 + 3 + 15 + 6)
-    );
+    assert_eq!((first.new, first.got, world.gets(), world.lists().len()), (42, 42, 42, 1 + 3 + 15 + 6));
     assert!(!first.has_problems() && first.waiting == 0);
 
     let second = world.run().await;
-    assert_eq!(
-        (second.listed, second.new, second.got, world.gets()),
-        (30, 0, 0, 0)
-    );
+    assert_eq!((second.listed, second.new, second.got, world.gets()), (30, 0, 0, 0));
     let mut expected = vec!["logs/".to_owned()];
     for app in ["api", "web", "jobs"] {
         expected.push(format!("logs/{app}/"));
@@ -333,10 +305,7 @@ async fn an_overwritten_object_stands_beside_its_older_version() {
     let report = world.run().await;
     assert_eq!((report.changed, report.got, report.new), (1, 1, 0));
     assert_eq!(world.mirrored(&key).unwrap(), b"new bytes");
-    assert_eq!(
-        world.mirrored_version(&entry(&key, b"old bytes")).unwrap(),
-        b"old bytes"
-    );
+    assert_eq!(world.mirrored_version(&entry(&key, b"old bytes")).unwrap(), b"old bytes");
 }
 
 #[tokio::test]
@@ -372,22 +341,14 @@ async fn the_backfill_ends_where_it_was_told_to() {
 
 #[tokio::test]
 async fn a_failed_listing_neither_deletes_nor_hides() {
-    for kind in [
-        StoreErrorKind::Denied,
-        StoreErrorKind::Odd,
-        StoreErrorKind::Network,
-    ] {
+    for kind in [StoreErrorKind::Denied, StoreErrorKind::Odd, StoreErrorKind::Network] {
         let mut world = World::with_week();
         world.run().await;
         world.bucket.state().refused_lists.insert(DAY.to_owned(), kind);
         world.put(&in_day("hidden.gz"), b"hidden");
         world.put("logs/api/20260301/seen.gz", b"seen");
         let report = world.run().await;
-        assert_eq!(
-            (report.gone, report.got, report.prefixes_failed),
-            (0, 1, 1),
-            "{kind:?}"
-        );
+        assert_eq!((report.gone, report.got, report.prefixes_failed), (0, 1, 1), "{kind:?}");
         assert_eq!(report.problems[0].place, format!("s3://bucket/{DAY}"));
         assert_eq!(world.states(), [(ObjectState::Mirrored, 43)]);
         world.bucket.state().refused_lists.clear();
@@ -403,31 +364,21 @@ async fn an_answer_about_something_else_is_not_believed() {
     world.bucket.state().intruder = Some("elsewhere/x".to_owned());
     let report = world.run().await;
     assert_eq!((report.gone, report.prefix_count()), (0, 0));
-    assert_eq!(
-        report.problems[0].reason,
-        "the answer holds keys outside the prefix"
-    );
+    assert_eq!(report.problems[0].reason, "the answer holds keys outside the prefix");
     assert_eq!(world.states(), [(ObjectState::Mirrored, 42)]);
 }
 
 #[tokio::test]
 async fn refused_objects_are_recorded_and_the_rest_goes_on() {
     let mut world = World::with_week();
-    let refusals = [
-        ("pod_0.gz", StoreErrorKind::Denied),
-        ("pod_1.gz", StoreErrorKind::Archived),
-    ];
+    let refusals = [("pod_0.gz", StoreErrorKind::Denied), ("pod_1.gz", StoreErrorKind::Archived)];
     for (name, kind) in refusals {
         world.bucket.state().refused_gets.insert(in_day(name), kind);
     }
     let report = world.run().await;
     assert_eq!((report.got, report.failed, report.waiting), (40, 2, 2));
     assert!(report.has_problems());
-    let expected = [
-        (ObjectState::Mirrored, 40),
-        (ObjectState::Denied, 1),
-        (ObjectState::Archived, 1),
-    ];
+    let expected = [(ObjectState::Mirrored, 40), (ObjectState::Denied, 1), (ObjectState::Archived, 1)];
     assert_eq!(world.states(), expected);
     // The denied one is tried four more times, then once a day like the archived one.
     let mut tries = 0;
@@ -447,21 +398,14 @@ async fn refused_objects_are_recorded_and_the_rest_goes_on() {
 async fn what_is_deleted_is_marked_and_kept() {
     let mut world = World::with_week();
     world.run().await;
-    let gone = [
-        in_day("pod_0.gz"),
-        in_day("pod_1.gz"),
-        "logs/api/20260301/pod_0.gz".to_owned(),
-    ];
+    let gone = [in_day("pod_0.gz"), in_day("pod_1.gz"), "logs/api/20260301/pod_0.gz".to_owned()];
     for key in &gone {
         world.bucket.state().objects.remove(key);
     }
     // One of the two days is gone whole, so no listing of its application names it any more.
     let report = world.run().await;
     assert_eq!((report.gone, world.gets()), (3, 0));
-    assert_eq!(
-        world.states(),
-        [(ObjectState::Mirrored, 39), (ObjectState::Deleted, 3)]
-    );
+    assert_eq!(world.states(), [(ObjectState::Mirrored, 39), (ObjectState::Deleted, 3)]);
     for key in &gone {
         assert_eq!(world.mirrored_version(&entry(key, b"line\n")).unwrap(), b"line\n");
     }
@@ -476,11 +420,7 @@ async fn an_object_overwritten_between_list_and_get_is_gotten_in_the_same_run() 
     let mut world = World::new();
     let key = in_day("pod_0.gz");
     world.put(&key, b"old");
-    world
-        .bucket
-        .state()
-        .races
-        .insert(key.clone(), Some(b"new".to_vec()));
+    world.bucket.state().races.insert(key.clone(), Some(b"new".to_vec()));
     let report = world.run().await;
     assert_eq!((report.got, report.failed, report.changed), (1, 0, 1));
     assert!(!report.has_problems(), "{:?}", report.problems);
@@ -495,10 +435,7 @@ async fn an_object_deleted_between_list_and_get_is_gone() {
     world.put(&in_day("pod_1.gz"), b"staying");
     world.bucket.state().races.insert(in_day("pod_0.gz"), None);
     let report = world.run().await;
-    assert_eq!(
-        (report.got, report.failed, report.gone, report.waiting),
-        (1, 0, 1, 0)
-    );
+    assert_eq!((report.got, report.failed, report.gone, report.waiting), (1, 0, 1, 0));
     assert!(!report.has_problems(), "{:?}", report.problems);
 }
 
@@ -506,11 +443,7 @@ async fn an_object_deleted_between_list_and_get_is_gone() {
 async fn an_object_that_is_listed_but_never_there_is_a_problem() {
     let mut world = World::new();
     world.put(&in_day("ghost.gz"), b"boo");
-    world
-        .bucket
-        .state()
-        .refused_gets
-        .insert(in_day("ghost.gz"), StoreErrorKind::Missing);
+    world.bucket.state().refused_gets.insert(in_day("ghost.gz"), StoreErrorKind::Missing);
     let report = world.run().await;
     assert_eq!((report.failed, report.problem_count, world.gets()), (1, 1, 1));
     assert_eq!(world.states(), [(ObjectState::Missing, 1)]);
@@ -544,33 +477,16 @@ async fn hostile_keys_come_to_lie_inside_the_mirror() {
     world.put("logs/web/archive/deep/x.gz", b"stray");
     let report = world.run().await;
     // The empty name is a folder marker.
-    assert_eq!(
-        (report.got, report.folder_markers, report.unplaced, report.waiting),
-        (16, 1, 3, 0)
-    );
+    assert_eq!((report.got, report.folder_markers, report.unplaced, report.waiting), (16, 1, 3, 0));
     let keys: Vec<String> = world.bucket.state().objects.keys().cloned().collect();
     for key in keys.iter().filter(|key| *key != DAY) {
-        assert_eq!(
-            world.mirrored(key).unwrap(),
-            world.bucket.state().objects[key],
-            "{key:?}"
-        );
+        assert_eq!(world.mirrored(key).unwrap(), world.bucket.state().objects[key], "{key:?}");
     }
-    let inside = std::fs::read_dir(world.dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
+    let inside = std::fs::read_dir(world.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(inside.collect::<Vec<_>>(), ["mirror"]);
     // Told where they are, by folder and by key.
-    let places: Vec<&str> = report
-        .problems
-        .iter()
-        .map(|problem| problem.place.as_str())
-        .collect();
-    for place in [
-        "s3://bucket/logs/../",
-        "s3://bucket/logs/loose.gz",
-        "s3://bucket/logs/web/archive/",
-    ] {
+    let places: Vec<&str> = report.problems.iter().map(|problem| problem.place.as_str()).collect();
+    for place in ["s3://bucket/logs/../", "s3://bucket/logs/loose.gz", "s3://bucket/logs/web/archive/"] {
         assert!(places.contains(&place), "{places:?}");
     }
 }
@@ -585,14 +501,7 @@ async fn a_deadline_stops_and_the_next_run_goes_on() {
     assert!(report.deadline_reached && report.has_problems());
     assert_eq!((report.got, report.waiting), (5, 37));
     // The newest day came first.
-    assert!(
-        world
-            .bucket
-            .state()
-            .gets
-            .iter()
-            .all(|key| key.contains("/20260301/"))
-    );
+    assert!(world.bucket.state().gets.iter().all(|key| key.contains("/20260301/")));
     world.options.deadline = Deadline::Never;
     let report = world.run().await;
     assert_eq!((report.got, report.waiting, report.new), (37, 0, 0));
@@ -614,37 +523,18 @@ async fn a_source_that_cannot_be_read_does_not_stop_the_next() {
     for kind in [Credentials, NoBucket, Config, Network] {
         let mut world = World::with_week();
         world.put("other/web/20260301/x.gz", b"x");
-        world
-            .bucket
-            .state()
-            .refused_lists
-            .insert("logs/".to_owned(), kind);
-        let other = SyncSource {
-            name: "other".to_owned(),
-            prefix: "other/".to_owned(),
-            ..world.source.clone()
-        };
+        world.bucket.state().refused_lists.insert("logs/".to_owned(), kind);
+        let other =
+            SyncSource { name: "other".to_owned(), prefix: "other/".to_owned(), ..world.source.clone() };
         let sources = [world.source.clone(), other];
-        let report = sync(&sources, &mut world.ledger, &world.mirror, &world.options, &())
-            .await
-            .unwrap();
+        let report = sync(&sources, &mut world.ledger, &world.mirror, &world.options, &()).await.unwrap();
         assert_eq!((report.got, report.source_errors.len()), (1, 1));
         assert_eq!(
-            (
-                report.source_errors[0].source.as_str(),
-                report.source_errors[0].error.kind
-            ),
+            (report.source_errors[0].source.as_str(), report.source_errors[0].error.kind),
             ("prod", kind)
         );
         // One request was enough to know.
-        assert_eq!(
-            world
-                .lists()
-                .iter()
-                .filter(|prefix| prefix.starts_with("logs/"))
-                .count(),
-            1
-        );
+        assert_eq!(world.lists().iter().filter(|prefix| prefix.starts_with("logs/")).count(), 1);
     }
 }
 
@@ -652,16 +542,14 @@ async fn a_source_that_cannot_be_read_does_not_stop_the_next() {
 async fn credentials_that_end_while_reading_leave_the_rest_for_later() {
     let mut world = World::with_week();
     world.options.parallel_gets = 1;
-    world.bucket.state().refused_gets.insert(
-        "logs/jobs/20260301/pod_0.gz".to_owned(),
-        StoreErrorKind::Credentials,
-    );
+    world
+        .bucket
+        .state()
+        .refused_gets
+        .insert("logs/jobs/20260301/pod_0.gz".to_owned(), StoreErrorKind::Credentials);
     let report = world.run().await;
     assert_eq!((report.got, report.failed, report.source_errors.len()), (2, 0, 1));
-    assert_eq!(
-        world.states(),
-        [(ObjectState::Listed, 40), (ObjectState::Mirrored, 2)]
-    );
+    assert_eq!(world.states(), [(ObjectState::Listed, 40), (ObjectState::Mirrored, 2)]);
 }
 
 #[tokio::test]
@@ -713,10 +601,7 @@ async fn today_is_where_the_keys_are_named() {
     }
     world.run().await;
     world.run().await;
-    assert_eq!(
-        world.lists(),
-        ["logs/", "logs/web/", "logs/web/20260226/", "logs/web/20260303/"]
-    );
+    assert_eq!(world.lists(), ["logs/", "logs/web/", "logs/web/20260226/", "logs/web/20260303/"]);
 }
 
 #[tokio::test]
@@ -727,17 +612,10 @@ async fn a_corrected_layout_moves_what_is_known() {
     assert_eq!((report.got, report.unplaced), (42, 42));
     world.source.layout = Layout::parse("{app}/{date}/").unwrap();
     let report = world.run().await;
-    assert_eq!(
-        (report.got, report.unplaced, report.new, report.gone),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((report.got, report.unplaced, report.new, report.gone), (0, 0, 0, 0));
     let id = world.ledger.source_id("prod", "s3://bucket/logs").unwrap();
     let known = world.ledger.known_objects(id, "logs/", false).unwrap();
-    assert!(
-        known
-            .iter()
-            .all(|object| object.app != "unplaced" && object.day.is_some())
-    );
+    assert!(known.iter().all(|object| object.app != "unplaced" && object.day.is_some()));
 }
 
 #[tokio::test]
@@ -754,14 +632,6 @@ async fn progress_is_told_without_printing() {
     }
     let mut world = World::with_week();
     let counter = Counter(AtomicUsize::new(0), AtomicUsize::new(0));
-    sync(
-        &[world.source.clone()],
-        &mut world.ledger,
-        &world.mirror,
-        &world.options,
-        &counter,
-    )
-    .await
-    .unwrap();
+    sync(&[world.source.clone()], &mut world.ledger, &world.mirror, &world.options, &counter).await.unwrap();
     assert_eq!((counter.0.into_inner(), counter.1.into_inner()), (25, 42));
 }

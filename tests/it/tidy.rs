@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first; a module may use those of lower layers.
 const LAYERS: [(&str, Within, &[&str]); 5] = [
     ("words", Within::Earlier, &["model"]),
-    ("core", Within::Earlier, &["words", "decode", "parse", "group", "query", "partial", "plan", "stats"]),
+    ("core", Within::Earlier, &["human", "words", "decode", "parse", "group", "query", "partial", "plan", "stats"]),
     ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),
     (
         "use cases",

@@ -68,10 +68,7 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below.max(1)
     }
 }
@@ -79,11 +76,7 @@ impl Dice {
 /// Returns the view of an ordinary bad Monday.
 pub(crate) fn view() -> View {
     let groups: Vec<GroupView> = (0..37).map(group).collect();
-    let apps: Vec<AppView> = APPS
-        .iter()
-        .enumerate()
-        .map(|(place, name)| app(place, name, &groups))
-        .collect();
+    let apps: Vec<AppView> = APPS.iter().enumerate().map(|(place, name)| app(place, name, &groups)).collect();
     View {
         now_ms: NOW,
         verdict: Verdict {
@@ -128,11 +121,8 @@ pub(crate) fn empty_view() -> View {
 }
 
 fn figures() -> Figures {
-    let change = |now, yesterday, last_week| Change {
-        now,
-        yesterday: Some(yesterday),
-        last_week: Some(last_week),
-    };
+    let change =
+        |now, yesterday, last_week| Change { now, yesterday: Some(yesterday), last_week: Some(last_week) };
     Figures {
         errors: change(1942.0, 1407.0, 1734.0),
         error_rate: change(0.0084, 0.0063, 0.0081),
@@ -208,17 +198,10 @@ fn trend(place: usize, state: GroupState) -> Vec<Bucket> {
     (0..336)
         .map(|hour| {
             let start_ms = origin_ms + hour * HOUR_MS;
-            let spike = if state == GroupState::Spiking && hour > 329 {
-                60 + dice.roll(50)
-            } else {
-                0
-            };
+            let spike = if state == GroupState::Spiking && hour > 329 { 60 + dice.roll(50) } else { 0 };
             let silent = state == GroupState::Regressed && (100..310).contains(&hour);
             let alive = (first_ms..=quiet_ms).contains(&start_ms) && !silent;
-            Bucket {
-                start_ms,
-                events: if alive { dice.roll(busy) + spike } else { 0 },
-            }
+            Bucket { start_ms, events: if alive { dice.roll(busy) + spike } else { 0 } }
         })
         .collect()
 }
@@ -227,10 +210,7 @@ fn shares(place: usize, day: u64, total: u64) -> Vec<(AppName, u64, u64)> {
     let shares: &[u64] = [&[1][..], &[3, 1], &[4, 2, 1]][place % 3];
     let of: u64 = shares.iter().sum();
     let app = |more: usize| APPS[(place + 1 + more) % 8].to_owned();
-    (0..)
-        .zip(shares)
-        .map(|(more, share)| (app(more), day * share / of, total * share / of))
-        .collect()
+    (0..).zip(shares).map(|(more, share)| (app(more), day * share / of, total * share / of)).collect()
 }
 
 fn title(place: usize) -> String {
@@ -240,11 +220,7 @@ fn title(place: usize) -> String {
         29 => "很".repeat(299),
         30 => "a long sentence about the state of the order of the customer of the shop ".repeat(6),
         _ => {
-            let more = if place < 12 {
-                String::new()
-            } else {
-                format!(" in shard {place}")
-            };
+            let more = if place < 12 { String::new() } else { format!(" in shard {place}") };
             format!("{}{more}", TITLES[place % 12])
         }
     }
@@ -281,10 +257,7 @@ fn sample(place: usize, which: usize) -> SampleView {
         logger: Some("com.acme.payments.ProviderClient".to_owned()),
         thread: (which == 0).then(|| "charge-worker-<3>".to_owned()),
         text,
-        object: format!(
-            "s3://acme-logs/{}/20261123/ip-10-2-1-4_{which}.log.gz",
-            APPS[(place + 1) % 8]
-        ),
+        object: format!("s3://acme-logs/{}/20261123/ip-10-2-1-4_{which}.log.gz", APPS[(place + 1) % 8]),
         line: 4182 + which as u64,
     }
 }
@@ -298,10 +271,7 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
             let of_day = start_ms.rem_euclid(DAY_MS) / HOUR_MS;
             let load = (12 - (of_day - 13).abs()).max(1) as u64;
             let spike = if place == 1 && hour > 160 { 90 } else { 0 };
-            Bucket {
-                start_ms,
-                events: (dice.roll(6) + 3) * load / (place as u64 + 2) + spike,
-            }
+            Bucket { start_ms, events: (dice.roll(6) + 3) * load / (place as u64 + 2) + spike }
         })
         .collect();
     let hours: Vec<u64> = trend[144..].iter().map(|bucket| bucket.events).collect();
@@ -314,16 +284,10 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
             yesterday: Some((errors * 0.8).round()),
             last_week: Some((errors * 1.1).round()),
         },
-        events: Change {
-            now: errors * 119.0,
-            yesterday: Some(errors * 118.0),
-            last_week: None,
-        },
+        events: Change { now: errors * 119.0, yesterday: Some(errors * 118.0), last_week: None },
         hours,
         trend,
-        groups: (0..groups.len())
-            .filter(|&at| groups[at].apps.iter().any(|(app, ..)| app == name))
-            .collect(),
+        groups: (0..groups.len()).filter(|&at| groups[at].apps.iter().any(|(app, ..)| app == name)).collect(),
         newest_event_ms: Some(NOW - 2 * MINUTE_MS - place as i64 * HOUR_MS),
         objects: 160 / (place as u64 + 1),
         lines: accounting(lines),
@@ -364,10 +328,7 @@ fn completeness() -> Completeness {
         failed_prefixes: u64::from(place == 6),
     };
     let problem = |place: usize| ObjectProblem {
-        place: format!(
-            "s3://acme-logs/{}/20261122/buffer_{place}.log.gz",
-            APPS[place % 8]
-        ),
+        place: format!("s3://acme-logs/{}/20261122/buffer_{place}.log.gz", APPS[place % 8]),
         kind: ["damaged", "denied", "missing", "listing failed"][place % 4].to_owned(),
         reason: "member 3 ends early at byte 48,211 <eof> \x1b[1m".to_owned(),
         tried_ms: NOW - place as i64 * HOUR_MS,
@@ -392,12 +353,6 @@ fn completeness() -> Completeness {
             })
             .collect(),
         run_started_ms: Some(NOW - MINUTE_MS),
-        requests: Requests {
-            list: 42,
-            get: 18,
-            put: 31,
-            received_bytes: 8_112_400,
-            sent_bytes: 412_000,
-        },
+        requests: Requests { list: 42, get: 18, put: 31, received_bytes: 8_112_400, sent_bytes: 412_000 },
     }
 }

@@ -1,0 +1,24 @@
+# Shortcuts; `just --list` shows them. Each is a plain command that works without just.
+
+# Everything that CI checks.
+test *ARGS:
+    tests/run {{ARGS}}
+
+# Only the lints, as CI has them.
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# A week of made-up logs through the real pipeline.
+demo:
+    cargo run --release --locked -- demo
+
+# The comparison of docs/performance.md.
+bench corpus='/tmp/gzette-corpus' rounds='5':
+    cargo build --release --locked
+    cargo bench --bench corpus -- {{corpus}}
+    python3 benches/compare.py target/release/gzette {{corpus}} {{rounds}}
+
+# Licences, duplicates and sources of the dependencies (offline; `cargo install cargo-deny`).
+deny:
+    cargo deny --offline check bans licenses sources

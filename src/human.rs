@@ -1,0 +1,72 @@
+//! Numbers, bytes and durations as people read them: the same on the terminal, the pages and in the mails.
+
+use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+/// Returns a whole number with its thousands marked: `12,345`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a number with its noun: `1 event`, `2 events`.
+pub fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number))
+}
+
+/// Returns a length of time in its largest fitting unit, rounded down: `40 minutes`, `3 hours`, `9 days`.
+/// Hours go up to 48, minutes up to 120, so that little is lost.
+pub fn duration(length_ms: i64) -> String {
+    let length_ms = length_ms.max(0);
+    let (unit_ms, noun) = match length_ms {
+        ..MINUTE_MS => return "less than a minute".to_owned(),
+        length if length < 2 * HOUR_MS => (MINUTE_MS, "minute"),
+        length if length < 2 * DAY_MS => (HOUR_MS, "hour"),
+        _ => (DAY_MS, "day"),
+    };
+    plural((length_ms / unit_ms) as u64, noun)
+}
+
+/// Returns a number of bytes in units of 1000: `999 B`, `3.4 MB`, `150 MB`.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if number < 1000 {
+        return format!("{number} B");
+    }
+    let (mut value, mut unit) = (number as f64 / 1000.0, 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let places = usize::from(value < 99.95);
+    format!("{value:.places$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            (plural(1, "line"), plural(2000, "line")),
+            ("1 line".to_owned(), "2,000 lines".to_owned())
+        );
+        assert_eq!(
+            [0, MINUTE_MS, 119 * MINUTE_MS, 2 * HOUR_MS, 47 * HOUR_MS, 9 * DAY_MS].map(duration),
+            ["less than a minute", "1 minute", "119 minutes", "2 hours", "47 hours", "9 days"]
+        );
+        assert_eq!(
+            [0, 999, 1060, 3_400_000, 99_960_000, 150_000_000, 999_600, u64::MAX].map(bytes),
+            ["0 B", "999 B", "1.1 kB", "3.4 MB", "100 MB", "150 MB", "1.0 MB", "18.4 EB"]
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! A ledger for tests, told as a story of log lines.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::{GetRecord, Ingested, Ledger, ListingRecord};
+use crate::model::{DAY_MS, HOUR_MS, Level, ListedObject, MINUTE_MS, UtcMs};
+use crate::parse::PARSER_VERSION;
+use crate::partial::{Partial, ReadSettings, read_object};
+use crate::plan::{Diff, ObjectState, PlacedObject};
+
+/// The name of the story's source.
+pub(crate) const SOURCE: &str = "prod";
+/// What the story's keys begin with.
+pub(crate) const PREFIX: &str = "logs/";
+
+/// Log lines by object; an object holds an hour of an application and is stored two minutes after it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    objects: BTreeMap<String, Told>,
+    backwards: bool,
+    failed: Vec<(String, ObjectState, &'static str)>,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    app: String,
+    modified_ms: UtcMs,
+    text: String,
+}
+
+impl Story {
+    /// Adds an event.
+    pub(crate) fn event(mut self, app: &str, time_ms: UtcMs, level: Level, message: &str) -> Self {
+        let hour = time_ms.div_euclid(HOUR_MS);
+        let key = format!("{PREFIX}{app}/{hour}.gz");
+        let object = self.objects.entry(key).or_insert_with(|| Told {
+            app: app.to_owned(),
+            modified_ms: (hour + 1) * HOUR_MS + 2 * MINUTE_MS,
+            text: String::new(),
+        });
+        let time = jiff::Timestamp::from_millisecond(time_ms).unwrap();
+        let message = serde_json::Value::from(message);
+        let line = format!(
+            "{{\"@timestamp\":\"{time}\",\"level\":\"{level}\",\"logger\":\"c.Main\",\"message\":{message}}}\n"
+        );
+        object.text.push_str(&line);
+        self
+    }
+
+    /// Adds `number` events, a second apart.
+    pub(crate) fn events(self, number: u64, app: &str, time_ms: UtcMs, level: Level, message: &str) -> Self {
+        (0..number as i64).fold(self, |story, at| story.event(app, time_ms + at * 1000, level, message))
+    }
+
+    /// Adds an INFO event every ten minutes of the `days` before `until_ms`.
+    pub(crate) fn heartbeat(self, app: &str, days: i64, until_ms: UtcMs) -> Self {
+        let beats = days * DAY_MS / (10 * MINUTE_MS);
+        (1..=beats).rev().fold(self, |story, beat| {
+            story.event(app, until_ms - beat * 10 * MINUTE_MS, Level::Info, "alive")
+        })
+    }
+
+    /// Adds an object with the bytes of another one.
+    pub(crate) fn twice(mut self, app: &str, time_ms: UtcMs) -> Self {
+        let hour = time_ms.div_euclid(HOUR_MS);
+        let copy = self.objects[&format!("{PREFIX}{app}/{hour}.gz")].clone();
+        self.objects.insert(format!("{PREFIX}{app}/{hour}_1.gz"), copy);
+        self
+    }
+
+    /// Adds an object that cannot be read.
+    pub(crate) fn unreadable(mut self, key: &str, state: ObjectState, why: &'static str) -> Self {
+        self.failed.push((format!("{PREFIX}{key}"), state, why));
+        self
+    }
+
+    /// Commits the last object first, each in a batch of its own.
+    pub(crate) fn backwards(mut self) -> Self {
+        self.backwards = true;
+        self
+    }
+
+    /// Returns the ledger, all objects listed at `now_ms`.
+    pub(crate) fn ledger(&self, now_ms: UtcMs) -> Ledger {
+        let mut ledger = Ledger::in_memory().unwrap();
+        let source = ledger.source_id(SOURCE, "s3://bucket/logs").unwrap();
+        let read =
+            self.objects.iter().map(|(key, told)| placed(key, &told.app, told.modified_ms, &told.text));
+        let failed = self.failed.iter().map(|(key, ..)| placed(key, "failing", now_ms, ""));
+        let mut new: Vec<_> = read.chain(failed).collect();
+        if self.backwards {
+            new.reverse();
+        }
+        let diff = Diff { new, ..Diff::default() };
+        let entries = diff.new.len() as u64;
+        let listing = ListingRecord { prefix: PREFIX, now_ms, entries, diff: &diff, found: &[] };
+        ledger.record_listing(source, &listing).unwrap();
+        self.get_all(&mut ledger, source);
+        self.ingest_all(&mut ledger, now_ms);
+        ledger
+    }
+
+    fn get_all(&self, ledger: &mut Ledger, source: i64) {
+        let pending = ledger.pending_objects(source).unwrap();
+        let get = |id| {
+            let object = ledger.listed_object(id).unwrap();
+            let failure = self.failed.iter().find(|(key, ..)| *key == object.key);
+            GetRecord {
+                object_id: id,
+                etag: object.etag,
+                size_bytes: object.size_bytes,
+                state: failure.map_or(ObjectState::Mirrored, |failure| failure.1),
+                reason: failure.map(|failure| failure.2.to_owned()),
+            }
+        };
+        let gets: Vec<_> = pending.iter().map(|object| get(object.id)).collect();
+        ledger.record_gets(&gets).unwrap();
+    }
+
+    fn ingest_all(&self, ledger: &mut Ledger, now_ms: UtcMs) {
+        let mut pending = ledger.pending(usize::MAX >> 1).unwrap();
+        if self.backwards {
+            pending.reverse();
+        }
+        let batch_objects = if self.backwards { 1 } else { pending.len().max(1) };
+        for objects in pending.chunks(batch_objects) {
+            let ingested = objects.iter().map(|object| Ingested {
+                object: object.clone(),
+                partial: read(&self.objects[&object.key].text),
+            });
+            let batch: Vec<_> = ingested.collect();
+            ledger.commit_batch(&batch, PARSER_VERSION, now_ms).unwrap();
+        }
+    }
+}
+
+fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &str) -> PlacedObject {
+    PlacedObject {
+        object: ListedObject {
+            key: key.to_owned(),
+            etag: blake3::hash(text.as_bytes()).to_hex()[..32].to_owned(),
+            size_bytes: text.len() as u64,
+            modified_ms,
+        },
+        app: app.to_owned(),
+        day: None,
+    }
+}
+
+fn read(text: &str) -> Partial {
+    read_object::<_, io::Error>(text.as_bytes(), &ReadSettings::default(), None, |_| Ok(())).unwrap()
+}

@@ -1,0 +1,81 @@
+//! The ledger to the view.
+
+use std::collections::HashMap;
+
+use super::facts::Facts;
+use super::view::{Verdict, View};
+use super::{apps, completeness, figures, groups, verdict};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{SourceName, UtcMs};
+use crate::parse::ParseSettings;
+use crate::stats::GroupState;
+use crate::store::Requests;
+
+/// What a report depends on besides the ledger and the time.
+#[derive(Clone, Debug)]
+pub struct ReportSettings {
+    /// After so many days without an event, a group that is back has regressed.
+    pub quiet_days: u32,
+    /// The most groups that are carried in full. What needs attention comes first.
+    pub max_groups: usize,
+    /// How the lines of each source are written, by its name.
+    pub parse: HashMap<SourceName, ParseSettings>,
+    /// For sources that are not named.
+    pub parse_other: ParseSettings,
+    /// When the run that makes the report began, and its requests so far; `None` for those of the ledger's last run.
+    pub run: Option<(UtcMs, Requests)>,
+}
+
+impl Default for ReportSettings {
+    fn default() -> Self {
+        Self {
+            quiet_days: 7,
+            max_groups: 500,
+            parse: HashMap::new(),
+            parse_other: ParseSettings::default(),
+            run: None,
+        }
+    }
+}
+
+/// What stops a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Returns the view of the ledger at `now_ms`. The same ledger, time and settings give the same view.
+pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Result<View, ReportError> {
+    let facts = Facts::read(ledger, now_ms)?;
+    let judged = groups::judge_all(&facts, settings);
+    let carried = groups::carried(&facts, &judged, settings.max_groups);
+    let order = apps::order(&facts);
+    let groups = groups::views(ledger, &facts, &carried, settings)?;
+    let completeness = completeness::read(ledger, &facts, settings)?;
+    let known_until_ms = completeness.sources.iter().filter_map(|source| source.listed_ms).max();
+    let mut view = View {
+        now_ms,
+        verdict: Verdict { headline: String::new(), detail: String::new(), needs_attention: false },
+        figures: figures::figures(&facts, &judged),
+        attention: attention(&groups),
+        silent: apps::silent(&facts, known_until_ms.map_or(now_ms, |known| known.min(now_ms))),
+        apps: apps::views(&facts, &order, &carried),
+        errors: apps::errors(&facts, &order),
+        heat: figures::heat(&facts),
+        groups,
+        completeness,
+    };
+    view.verdict = verdict::verdict(&view, facts.windows.can_tell_new(facts.reach));
+    Ok(view)
+}
+
+/// Returns the groups that need attention: by state, then events of the last 24 hours, then id.
+fn attention(groups: &[super::GroupView]) -> Vec<usize> {
+    let mut attention: Vec<usize> =
+        (0..groups.len()).filter(|&at| groups[at].state < GroupState::Ongoing).collect();
+    // `groups` are in the order of their events already, and the sort is stable.
+    attention.sort_by_key(|&at| groups[at].state);
+    attention
+}
