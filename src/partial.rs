@@ -127,7 +127,7 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     let mut parser = Parser::new(&settings.parse, day);
     let mut builder = Builder::new(day_start_ms(day, &settings.parse));
     while let Some(line) = lines.next_line()? {
-        let parsed = parser.parse(line.bytes);
+        let parsed = if line.truncated { parser.parse_cut(line.bytes) } else { parser.parse(line.bytes) };
         if builder.block_is_full(matches!(parsed, Parsed::Event(_))) {
             on_block(builder.take_block())?;
         }
@@ -145,8 +145,8 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     Ok(partial)
 }
 
-/// The time that an undated first line takes: the start of the key's day in the source's zone, or 1970.
-fn day_start_ms(day: Option<Day>, parse: &ParseSettings) -> UtcMs {
+/// Returns the time that an undated first line takes: the start of the key's day in the source's zone, or 1970.
+pub fn day_start_ms(day: Option<Day>, parse: &ParseSettings) -> UtcMs {
     day.and_then(|day| day.to_zoned_datetime(parse.zone.clone()).ok())
         .map_or(0, |zoned| zoned.timestamp().as_millisecond())
 }
@@ -252,7 +252,7 @@ impl Builder {
         block.span_ms.0 = block.span_ms.0.min(self.carry_ms);
         block.span_ms.1 = block.span_ms.1.max(self.carry_ms);
         block.words.add_line(line.bytes);
-        block.words.has_long |= line.truncated;
+        block.words.has_cut_line |= line.truncated;
     }
 
     fn add_event(&mut self, line: &RawLine<'_>, event: &Event<'_>) {

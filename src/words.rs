@@ -84,6 +84,8 @@ pub struct BlockWords {
     pub has_long: bool,
     /// Whether there was a `\uXXXX` escape.
     pub has_unicode_escape: bool,
+    /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
+    pub has_cut_line: bool,
 }
 
 impl BlockWords {
@@ -151,6 +153,7 @@ impl BlockWords {
         self.table.clear();
         self.has_long = false;
         self.has_unicode_escape = false;
+        self.has_cut_line = false;
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet as _, SegmentReader, TERMINATED};
 
-use super::schema::{LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
+use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
 use super::vocabulary::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result};
 use crate::model::{GenerationId, Level, Window};
@@ -69,10 +69,12 @@ struct Segment<'s> {
 impl Segment<'_> {
     fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
         let docs = match self.docs(wanted.need)? {
-            Some(docs) if docs.is_empty() => return Ok(()),
-            Some(docs) => docs,
+            Some(docs) => self.with_cut_lines(docs)?,
             None => (0..self.reader.max_doc()).collect(),
         };
+        if docs.is_empty() {
+            return Ok(());
+        }
         let columns = Columns::open(self.reader)?;
         let alive = self.reader.alive_bitset();
         let alive = docs.into_iter().filter(|&doc| alive.is_none_or(|alive| alive.is_alive(doc)));
@@ -82,6 +84,17 @@ impl Segment<'_> {
                 && wanted.generations.contains(&block.generation)
         }));
         Ok(())
+    }
+
+    /// Adds the documents whose words are not all known.
+    fn with_cut_lines(&self, mut docs: Vec<u32>) -> Result<Vec<u32>> {
+        let known = docs.len();
+        self.add_postings(CUT_LINE_FLAG, &mut docs)?;
+        if docs.len() > known {
+            docs.sort_unstable();
+            docs.dedup();
+        }
+        Ok(docs)
     }
 
     /// The documents that fulfil `need`, or more.

@@ -11,6 +11,9 @@ pub(super) const LONG_WORD_FLAG: &[u8] = b"\0long";
 /// Stands among the words of a block that holds a `\uXXXX` escape.
 pub(super) const UNICODE_ESCAPE_FLAG: &[u8] = b"\0u";
 
+/// Stands among the words of a block with a line that was cut: the rest of it may hold anything.
+pub(super) const CUT_LINE_FLAG: &[u8] = b"\0cut";
+
 /// The schema's fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
@@ -69,7 +72,8 @@ impl BlockDocument {
     fn flags(&self) -> impl Iterator<Item = &[u8]> {
         let long = self.words.has_long.then_some(LONG_WORD_FLAG);
         let escape = self.words.has_unicode_escape.then_some(UNICODE_ESCAPE_FLAG);
-        long.into_iter().chain(escape)
+        let cut = self.words.has_cut_line.then_some(CUT_LINE_FLAG);
+        long.into_iter().chain(escape).chain(cut)
     }
 }
 

@@ -147,6 +147,14 @@ impl Parser {
         self.read(line, true)
     }
 
+    /// Goes on elsewhere in the object, at a line that may belong to an event of this level;
+    /// [`Level::Unknown`] when it belongs to none, or to one whose level does not matter.
+    pub fn resume(&mut self, level: Level) {
+        let format = self.format().unwrap_or(Format::Json);
+        let unmarked = if format == Format::Text { UNMARKED_LINES } else { 0 };
+        self.open = (level != Level::Unknown).then_some(Open { level, format, unmarked });
+    }
+
     /// Returns the format that most events so far had; the configured one before the first.
     pub fn format(&self) -> Option<Format> {
         let most = self.seen.iter().copied().max().filter(|&most| most > 0);

@@ -198,7 +198,7 @@ fn plan(
     // A batch that is in the ledger and not in the index.
     rows.retain(|_, row| row.batch > indexed_batch && row.blocks > 0);
     tasks.extend(rows.into_values().map(|row| Task {
-        ranges: vec![Range::whole()],
+        ranges: vec![Range::whole(library.settings.of(&row.object.source), row.object.day)],
         first_ms: row.span_ms.map_or(0, |span| span.0),
         last_ms: row.span_ms.map_or(i64::MAX, |span| span.1),
         row,

@@ -7,9 +7,9 @@ use crate::decode::Decoder;
 use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
 use crate::mirror::Mirror;
-use crate::model::{Level, UtcMs};
+use crate::model::{Day, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
-use crate::partial::ReadSettings;
+use crate::partial::{ReadSettings, day_start_ms};
 use crate::query::Expr;
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
@@ -38,9 +38,10 @@ impl Range {
         }
     }
 
-    /// The whole object.
-    pub(super) fn whole() -> Self {
-        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms: 0, carry_level: Level::Unknown }
+    /// The whole object of a day.
+    pub(super) fn whole(settings: &ReadSettings, day: Option<Day>) -> Self {
+        let carry_ms = day_start_ms(day, &settings.parse);
+        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms, carry_level: Level::Unknown }
     }
 }
 
@@ -103,6 +104,8 @@ impl<'s> Scan<'s> {
             io::copy(&mut (&mut decoder).take(range.offset.saturating_sub(at)), &mut io::sink())?;
             at = range.offset.saturating_add(range.length);
             (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
+            self.parser.resume(range.carry_level);
+            let mut left = range.length;
             let mut stretch = (&mut decoder).take(range.length);
             let mut number = range.first_line;
             loop {
@@ -110,7 +113,8 @@ impl<'s> Scan<'s> {
                 if len == 0 {
                     break;
                 }
-                self.scan(&piece[..len], number);
+                left = left.saturating_sub(len as u64);
+                self.scan(&piece[..len], number, left > 0);
                 number += memchr::memchr_iter(b'\n', &piece[..len]).count() as u64;
                 piece.drain(..len);
                 if !go_on(self) {
@@ -122,8 +126,8 @@ impl<'s> Scan<'s> {
         Ok(())
     }
 
-    /// Picks the matching lines of a piece that begins with line `number`.
-    fn scan(&mut self, piece: &[u8], number: u64) {
+    /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows.
+    fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) {
         if self.request.group.is_some() {
             return self.scan_events(piece, number);
         }
@@ -131,9 +135,7 @@ impl<'s> Scan<'s> {
         each_match(&self.request.expr, piece, number, |line| matches.push(line));
         if self.request.count_only && !self.request.needs_events() {
             self.counted += matches.len() as u64;
-        } else if matches.is_empty() {
-            self.follow_end(piece);
-        } else {
+        } else if goes_on || !matches.is_empty() {
             self.date_and_keep(piece, number, &matches);
         }
     }
@@ -149,23 +151,8 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Takes the time and level that the next piece inherits from this one's last event.
-    fn follow_end(&mut self, piece: &[u8]) {
-        let mut end = piece.len();
-        while end > 0 {
-            let start = memchr::memrchr(b'\n', &piece[..end - 1]).map_or(0, |newline| newline + 1);
-            let line = piece[start..end].strip_suffix(b"\n").unwrap_or(&piece[start..end]);
-            if let Parsed::Event(event) = self.parser.parse(line) {
-                self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
-                self.carry_level = event.level;
-                return;
-            }
-            end = start;
-        }
-    }
-
     fn follow(&mut self, line: &[u8]) {
-        match self.parser.parse(line) {
+        match parse(&mut self.parser, line, self.settings) {
             Parsed::Event(event) => {
                 self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                 self.carry_level = event.level;
@@ -203,7 +190,7 @@ impl<'s> Scan<'s> {
     fn scan_events(&mut self, piece: &[u8], number: u64) {
         for line in lines(piece, number) {
             let raw = &piece[line.start..line.end];
-            match self.parser.parse(raw) {
+            match parse(&mut self.parser, raw, self.settings) {
                 Parsed::Event(event) => {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
@@ -249,6 +236,14 @@ impl<'s> Scan<'s> {
                 }
             }
         }
+    }
+}
+
+/// Reads a line as the ingest did: of one over the limit only its beginning.
+fn parse<'l>(parser: &mut Parser, line: &'l [u8], settings: &ReadSettings) -> Parsed<'l> {
+    match line.get(..settings.limits.max_line_bytes) {
+        Some(start) if start.len() < line.len() => parser.parse_cut(start),
+        _ => parser.parse(line),
     }
 }
 
