@@ -3,8 +3,10 @@
 
 mod decode;
 mod digest;
+mod search;
 mod servers;
 mod site;
 mod smtp;
 mod store;
+mod support;
 mod sync;
