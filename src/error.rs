@@ -57,15 +57,24 @@ impl Failure {
     }
 }
 
+const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
+
+/// Returns whether an error says that no more can be written: the disk is full, a quota is used up, a file
+/// may not grow. `SQLite` has but one word for the last two.
+fn is_full(text: &str) -> bool {
+    ["No space left", "StorageFull", "disk is full", "disk I/O", "quota exceeded", "File too large"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let text = error.to_string();
         let failure = Self::failed(&text);
         if matches!(error, LedgerError::TooNew { .. }) {
             failure.hint("install the newer gzette, or use another state directory")
-        } else if text.contains("disk is full") || text.contains("disk I/O") {
-            failure
-                .hint("make room on the disk of the state directory and run again; the last state is whole")
+        } else if is_full(&text) {
+            failure.hint(MAKE_ROOM)
         } else {
             failure
         }
@@ -76,9 +85,8 @@ impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let text = error.to_string();
         let failure = Self::failed(&text);
-        if text.contains("No space left") || text.contains("StorageFull") {
-            failure
-                .hint("make room on the disk of the state directory and run again; the last state is whole")
+        if is_full(&text) {
+            failure.hint(MAKE_ROOM)
         } else {
             failure.hint("`gzette ingest` rebuilds the index from the mirror if its folder is removed")
         }
@@ -134,11 +142,7 @@ impl From<RunError> for Failure {
             RunError::NoSource(error) => error.into(),
             RunError::Report(_) | RunError::Site { .. } | RunError::Sync(_) => {
                 let failure = Self::failed(&error);
-                if failure.message.contains("No space left") {
-                    failure.hint("make room on the disk and run again; the last state is whole")
-                } else {
-                    failure
-                }
+                if is_full(&failure.message) { failure.hint(MAKE_ROOM) } else { failure }
             }
         }
     }
