@@ -51,8 +51,8 @@ pub struct IngestReport {
     pub batches: u64,
     /// The objects in them.
     pub objects: u64,
-    /// Of these, damaged ones.
-    pub damaged: u64,
+    /// Of these, damaged ones: the key and what is wrong.
+    pub damaged: Vec<(String, String)>,
     /// The accounting of their lines.
     pub lines: LineCounts,
     /// Error events.
@@ -102,18 +102,24 @@ pub fn ingest(
         done: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
     };
-    reconcile(ledger, &reader, &uuid, &mut report)?;
+    let mut lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
     loop {
         let pending = ledger.pending(BATCH_OBJECTS)?;
         if pending.is_empty() || stop.load(Ordering::Relaxed) {
-            report.stopped = !pending.is_empty();
+            report.stopped |= !pending.is_empty();
             break;
         }
-        commit_batch(ledger, &reader, pending, &uuid, now_ms, &mut report)?;
+        commit_batch(ledger, &reader, pending, &uuid, now_ms, lacking.is_empty(), &mut report)?;
+    }
+    if !lacking.is_empty() && report.batches > 0 {
+        // A batch may have replaced what could not be read.
+        lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
     }
     if report.batches > 0 {
-        index.writer()?.merge_if_many(&Payload { batch: ledger.last_batch()?, uuid })?;
+        let batch = if lacking.is_empty() { ledger.last_batch()? } else { INCOMPLETE };
+        index.writer()?.merge_if_many(&Payload { batch, uuid })?;
     }
+    report.unreadable.extend(lacking);
     Ok(report)
 }
 
@@ -132,17 +138,21 @@ fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), Ingest
     Ok((index, uuid))
 }
 
-/// Makes the index hold what the ledger says, if its last batch is another.
+/// The batch that an index claims while it lacks something: searches then read the mirror, and the next
+/// ingest tries again.
+const INCOMPLETE: i64 = 0;
+
+/// Makes the index hold what the ledger says, if its last batch is another. Returns the objects that it
+/// still lacks because their mirrored file could not be read, and why; they are fetched again.
 fn reconcile(
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     reader: &Reader<'_>,
     uuid: &str,
     report: &mut IngestReport,
-) -> Result<(), IngestError> {
+) -> Result<Vec<(String, String)>, IngestError> {
     let last_batch = ledger.last_batch()?;
-    let payload = Payload { batch: last_batch, uuid: uuid.to_owned() };
     if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
     let mut lacking = Vec::new();
@@ -158,17 +168,24 @@ fn reconcile(
         for &generation in held.keys() {
             writer.delete_generation(generation);
         }
-        // The batch stays behind until the lacking ones are in.
-        writer.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.to_owned() })?;
+        writer.commit(&Segments::default(), &Payload { batch: INCOMPLETE, uuid: uuid.to_owned() })?;
     }
-    report.reindexed = lacking.len() as u64;
+    let wanted = lacking.len() as u64;
     let segments = Segments::default();
     let read = reader.read(lacking, &segments, Keep::BlocksOnly)?;
-    report.unreadable.extend(read.failed.into_iter().map(|(object, reason)| (object.key, reason)));
-    if read.left == 0 {
-        writer.commit(&segments, &payload)?;
+    if read.left > 0 {
+        report.stopped = true;
+        return Ok(Vec::new());
     }
-    Ok(())
+    report.reindexed += wanted - read.failed.len() as u64;
+    let batch = if read.failed.is_empty() { last_batch } else { INCOMPLETE };
+    writer.commit(&segments, &Payload { batch, uuid: uuid.to_owned() })?;
+    let mut lacking = Vec::new();
+    for (object, reason) in read.failed {
+        ledger.fetch_again(&object, &reason)?;
+        lacking.push((object.key, reason));
+    }
+    Ok(lacking)
 }
 
 fn commit_batch(
@@ -177,6 +194,7 @@ fn commit_batch(
     mut pending: Vec<MirroredObject>,
     uuid: &str,
     now_ms: UtcMs,
+    is_complete: bool,
     report: &mut IngestReport,
 ) -> Result<(), IngestError> {
     let mut bytes = 0;
@@ -189,7 +207,7 @@ fn commit_batch(
     let objects = pending.into_iter().map(|object| (object, batch)).collect();
     let Read { mut items, failed, .. } = reader.read(objects, &segments, Keep::Partials)?;
     for (object, reason) in failed {
-        ledger.fetch_again(object.object_id, &reason)?;
+        ledger.fetch_again(&object, &reason)?;
         report.unreadable.push((object.key, reason));
     }
     if items.is_empty() {
@@ -199,7 +217,8 @@ fn commit_batch(
     let committed = ledger.commit_batch(&items, PARSER_VERSION, now_ms)?;
     let mut writer = reader.index.writer()?;
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
-    writer.commit(&segments, &Payload { batch: committed.batch, uuid: uuid.to_owned() })?;
+    let batch = if is_complete { committed.batch } else { INCOMPLETE };
+    writer.commit(&segments, &Payload { batch, uuid: uuid.to_owned() })?;
     for object in &committed.replaced {
         // A file that cannot be removed costs space, nothing else.
         let _ = reader.mirror.remove(&object.source, &object.key, object.generation);
@@ -207,15 +226,15 @@ fn commit_batch(
     report.batches += 1;
     report.new_groups += committed.new_groups;
     for item in &items {
-        report.add(&item.partial);
+        report.add(&item.object.key, &item.partial);
     }
     Ok(())
 }
 
 impl IngestReport {
-    fn add(&mut self, partial: &Partial) {
+    fn add(&mut self, key: &str, partial: &Partial) {
         self.objects += 1;
-        self.damaged += u64::from(partial.damage.is_some());
+        self.damaged.extend(partial.damage.as_ref().map(|damage| (key.to_owned(), damage.reason.clone())));
         self.lines.add(&partial.lines);
         self.errors += partial
             .counts

@@ -205,12 +205,12 @@ impl Pipeline<'_> {
             ingest(ledger, &mirror, &index_dir, &self.settings.ingest, self.now_ms, self.stop, &progress)?;
         self.observer.counted(&report);
         summary.objects.new = report.objects;
-        summary.objects.damaged = report.damaged;
+        summary.objects.damaged = report.damaged.len() as u64;
         summary.lines = report.lines;
         summary.errors = report.errors;
         summary.groups_new = report.new_groups;
         summary.stopped |= report.stopped;
-        summary.has_problems |= report.damaged > 0 || !report.unreadable.is_empty();
+        summary.has_problems |= !report.damaged.is_empty() || !report.unreadable.is_empty();
         Ok(())
     }
 

@@ -116,7 +116,10 @@ impl Observer for Shown<'_> {
             human::plural(report.errors, "error"),
             human::plural(report.new_groups, "new group"),
         );
-        add_counts(&mut what, &[(report.damaged, "damaged"), (report.lines.unparsed, "unparsed")]);
+        add_counts(
+            &mut what,
+            &[(report.damaged.len() as u64, "damaged"), (report.lines.unparsed, "unparsed")],
+        );
         self.stage("ingest", &what);
         if report.reindexed > 0 {
             let objects = human::plural(report.reindexed, "object");
@@ -124,12 +127,9 @@ impl Observer for Shown<'_> {
                 "the index lacked {objects} (a crash, or a lost index); they are in it again"
             ));
         }
-        if report.damaged > 0 {
-            self.ui.warn(&format!(
-                "{} damaged; what could be read is counted",
-                human::plural(report.damaged, "object")
-            ));
-        }
+        self.problems(&report.damaged, report.damaged.len() as u64, |(key, reason)| {
+            format!("{key}: damaged: {reason}; what could be read is counted")
+        });
         self.problems(&report.unreadable, report.unreadable.len() as u64, |(key, reason)| {
             format!("{key}: {reason}; it is fetched again by the next run")
         });

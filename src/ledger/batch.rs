@@ -107,11 +107,12 @@ impl Ledger {
         rows.map(|row| row?).collect()
     }
 
-    /// Notes that an object's mirrored file is lost or unreadable: the next sync gets it again.
-    pub fn fetch_again(&mut self, object_id: i64, reason: &str) -> Result<()> {
+    /// Notes that the mirrored file of an object's version is lost or unreadable: the next sync gets it again, unless
+    /// another version has been listed since.
+    pub fn fetch_again(&mut self, object: &MirroredObject, reason: &str) -> Result<()> {
         self.connection.execute(
-            "UPDATE object SET state = 'listed', reason = ?2 WHERE id = ?1",
-            params![object_id, reason],
+            "UPDATE object SET state = 'listed', reason = ?2 WHERE id = ?1 AND etag = ?3 AND size_bytes = ?4",
+            params![object.object_id, reason, object.etag, object.size_bytes as i64],
         )?;
         Ok(())
     }
