@@ -3,6 +3,7 @@
 
 mod decode;
 mod digest;
+mod pipeline;
 mod search;
 mod servers;
 mod site;

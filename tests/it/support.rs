@@ -86,6 +86,11 @@ impl Project {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a variable out of the commands' environment.
+    pub(crate) fn unset_env(&mut self, name: &str) {
+        self.env.retain(|(known, _)| known != name);
+    }
+
     /// Puts an object into the folder; the stored bytes as they are.
     pub(crate) fn put_stored(&self, key: &str, stored: &[u8]) {
         let path = self.path("logs").join(key);

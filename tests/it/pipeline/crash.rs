@@ -1,0 +1,294 @@
+//! Runs that end where they should not: killed at any moment, stopped by a signal, ledger and index from
+//! different times. A calm run afterwards makes everything whole.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gzette::model::{HOUR_MS, MINUTE_MS};
+use serde_json::json;
+
+use super::{NEEDLES, a_week};
+use crate::support::{NOON_MS, Outcome, Project, Recount, files_below, text_of, week};
+
+/// How many kills have to hit a run at work.
+const KILLS: u32 = 12;
+
+#[test]
+fn a_run_killed_at_any_moment_is_made_good_by_the_next() {
+    let project = Project::new();
+    project.put_week();
+    let begun = Instant::now();
+    project.gzette("run").exits(0);
+    let mut whole = begun.elapsed();
+    let expected = Recount::of(&project.objects());
+    project.counts_these(&expected);
+    let (mut kills, mut tries) = (0, 0);
+    while kills < KILLS {
+        tries += 1;
+        assert!(tries < 20 * KILLS, "only {kills} of {tries} kills hit a run at work");
+        for part in ["state", "site"] {
+            fs::remove_dir_all(project.path(part)).unwrap();
+        }
+        if !killed_after(project.start("run"), whole * kills / KILLS) {
+            // It was quicker than the first.
+            whole = whole * 9 / 10;
+            project.gzette("run").exits(0);
+            continue;
+        }
+        kills += 1;
+        // Half of the states are hit a second time.
+        if kills % 2 == 0 && project.path("state").exists() {
+            killed_after(project.start("run"), whole / 3);
+        }
+        project.gzette("run").exits(0);
+        project.verifies();
+        project.counts_these(&expected);
+        assert!(project.path("site/index.html").exists());
+    }
+    project.finds_what_is_there(NEEDLES);
+    let outbox = files_below(&project.path("state/outbox"));
+    assert_eq!(outbox.len(), 1, "{:?}", outbox.keys());
+}
+
+/// Kills with SIGKILL after a while; returns whether the process was still at work.
+fn killed_after(mut child: Child, wait: Duration) -> bool {
+    thread::sleep(wait);
+    let was_at_work = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    was_at_work
+}
+
+#[test]
+fn a_signal_ends_a_run_cleanly_and_the_next_completes_it() {
+    for signal in ["TERM", "INT"] {
+        let project = Project::new();
+        for number in 0..120 {
+            let text = text_of(&format!("pod{number}"), NOON_MS - 3 * HOUR_MS, 250);
+            project.put(&format!("api/20260301/pod_{number}.gz"), text);
+        }
+        let mut child = project.start("run");
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("sync ") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before its sync");
+        }
+        // It is about to ingest.
+        let sent =
+            Command::new("bash").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(3), "{rest}");
+        assert!(rest.lines().last().unwrap().starts_with("stopped "), "{rest}");
+        assert!(!project.path("site").exists(), "no page is made of half a batch");
+        project.gzette("run").exits(0);
+        project.counts_what_is_there();
+        project.verifies();
+    }
+}
+
+/// A project of two batches, and copies of its ledger and index after the first.
+struct TwoBatches {
+    project: Project,
+}
+
+impl TwoBatches {
+    fn new() -> Self {
+        let project = Project::new();
+        let objects = week(NOON_MS);
+        let (first, second) = objects.split_at(objects.len() / 2);
+        first.iter().for_each(|(key, text)| project.put(key, text));
+        project.gzette("run").exits(0);
+        for part in ["index", "ledger.sqlite"] {
+            copy(&project.path("state").join(part), &project.path("before").join(part));
+        }
+        second.iter().for_each(|(key, text)| project.put(key, text));
+        // And one that replaces one of the first batch.
+        project.put(&first[3].0, text_of("replaced", NOON_MS - HOUR_MS, 70));
+        project.gzette("run").exits(0);
+        Self { project }
+    }
+
+    /// Puts back what was before the second batch.
+    fn back(&self, part: &str) {
+        let there = self.project.path("state").join(part);
+        if there.is_dir() {
+            fs::remove_dir_all(&there).unwrap();
+        }
+        copy(&self.project.path("before").join(part), &there);
+    }
+
+    fn is_whole(&self) {
+        self.project.verifies();
+        self.project.counts_what_is_there();
+        self.project.finds_what_is_there(NEEDLES.into_iter().chain(["replaced"]));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let done = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn an_index_from_before_the_last_batch_is_caught_up() {
+    let two = TwoBatches::new();
+    two.back("index");
+    // Until then the lines are found all the same, and verify says what is wrong.
+    two.project.finds_what_is_there(NEEDLES.into_iter().chain(["replaced"]));
+    let report = two.project.gzette("verify --json").exits(3).json();
+    assert!(!report["differences"].as_array().unwrap().is_empty());
+    let ingest = two.project.gzette("ingest").exits(0);
+    assert!(ingest.stderr.contains("the index lacked 22 objects"), "{}", ingest.stderr);
+    two.is_whole();
+    let again = two.project.gzette("ingest").exits(0);
+    assert!(!again.stderr.contains("lacked"), "{}", again.stderr);
+}
+
+#[test]
+fn an_index_from_after_the_ledgers_last_batch_is_cut_back() {
+    let two = TwoBatches::new();
+    two.back("ledger.sqlite");
+    // The first version of the replaced object is nowhere any more: until the next run it is named, and only
+    // its lines are not found.
+    let ingest = two.project.gzette("ingest").exits(3);
+    assert!(ingest.stderr.contains("it is fetched again by the next run"), "{}", ingest.stderr);
+    let search = two.project.gzette("search --fixed JAVA_TOOL --count").exits(3);
+    assert!(search.stderr.contains("warning") && search.text() != "0\n", "{search:?}");
+    // What the older ledger does not know is taken up from the mirror.
+    let summary = two.project.gzette("run --json").json();
+    assert_eq!((&summary["objects"]["new"], &summary["requests"]["get"]), (&json!(22), &json!(0)));
+    two.is_whole();
+    two.project.gzette("run").exits(0);
+    two.is_whole();
+}
+
+/// A file is gone from the mirror and the index is, too: what it held was not indexed again, and nothing said so.
+#[test]
+fn what_the_mirror_and_the_index_have_lost_is_fetched_and_indexed_again() {
+    let mut project = a_week();
+    let mirror = files_below(&project.path("state/mirror"));
+    fs::remove_file(project.path("state/mirror").join(mirror.keys().next().unwrap())).unwrap();
+    fs::remove_dir_all(project.path("state/index")).unwrap();
+    project.gzette("ingest").exits(3);
+    let search = project.gzette("search --fixed memory").exits(3);
+    assert!(search.stderr.contains("warning   ") && !search.stdout.is_empty(), "{}", search.stderr);
+    project.put("api/20260301/more.gz", text_of("more", NOON_MS, 20));
+    project.now_ms += 10 * MINUTE_MS;
+    let summary = project.gzette("run --json").exits(0).json();
+    assert_eq!(summary["requests"]["get"], 2);
+    project.counts_what_is_there();
+    project.finds_what_is_there(NEEDLES.into_iter().chain(["more did"]));
+    project.verifies();
+}
+
+#[test]
+fn an_index_that_cannot_be_read_is_built_again() {
+    let two = TwoBatches::new();
+    let index = two.project.path("state/index");
+    let wrecks: [fn(&Path); 5] = [
+        |index| fs::remove_dir_all(index).unwrap(),
+        |index| fs::write(index.join("meta.json"), "{ no json").unwrap(),
+        |index| fs::write(index.join("meta.json"), "").unwrap(),
+        |index| fs::remove_file(index.join("meta.json")).unwrap(),
+        |index| {
+            fs::remove_dir_all(index).unwrap();
+            fs::create_dir(index).unwrap();
+            for number in 0..9 {
+                fs::write(index.join(format!("garbage{number}")), [number; 999]).unwrap();
+            }
+        },
+    ];
+    for wreck in wrecks {
+        wreck(&index);
+        two.project.finds_what_is_there(["out of memory"]);
+        two.project.gzette("ingest").exits(0);
+        two.is_whole();
+    }
+}
+
+/// The commit was whole, and a file of it is not any more: a disk went bad.
+#[test]
+fn a_file_of_the_index_that_went_bad_is_named_and_healed() {
+    for wreck in [cut as fn(&Path), flip, fs_remove] {
+        let two = TwoBatches::new();
+        let index = two.project.path("state/index");
+        let files = files_below(&index);
+        let largest =
+            files.iter().filter(|(name, _)| !name.contains('/')).max_by_key(|(_, bytes)| bytes.len());
+        let path = index.join(largest.unwrap().0);
+        wreck(&path);
+        two.project.gzette("verify --json").exits(3);
+        fs::remove_dir_all(&index).unwrap();
+        two.project.gzette("ingest").exits(0);
+        two.is_whole();
+    }
+}
+
+fn cut(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(path, bytes).unwrap();
+}
+
+fn fs_remove(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
+/// The side files of words are a cache.
+#[test]
+fn a_vocabulary_that_is_gone_or_garbage_changes_no_answer() {
+    let project = a_week();
+    let folder = project.path("state/index/vocabulary");
+    let files = files_below(&folder);
+    assert!(!files.is_empty());
+    files.keys().for_each(|name| fs::write(folder.join(name), [0xff; 100]).unwrap());
+    project.finds_what_is_there(NEEDLES);
+    fs::remove_dir_all(&folder).unwrap();
+    project.finds_what_is_there(NEEDLES);
+    project.verifies();
+}
+
+#[test]
+fn a_mirrored_file_that_is_lost_is_named_and_a_lost_ledger_is_counted_again() {
+    let mut project = a_week();
+    let mirror = files_below(&project.path("state/mirror"));
+    fs::remove_file(project.path("state/mirror").join(mirror.keys().next().unwrap())).unwrap();
+    let report = project.gzette("verify --json").exits(3).json();
+    assert_eq!(report["differences"].as_array().unwrap().len(), 1, "{report:#}");
+    let search = project.gzette("search --fixed memory").exits(3);
+    assert!(search.stderr.contains("warning") && !search.stdout.is_empty(), "{}", search.stderr);
+
+    fs::remove_file(project.path("state/ledger.sqlite")).unwrap();
+    project.now_ms += 10 * MINUTE_MS;
+    let summary = project.gzette("run --json").exits(0).json();
+    assert_eq!(summary["requests"]["get"], 1, "the others are in the mirror");
+    project.counts_what_is_there();
+    project.finds_what_is_there(NEEDLES);
+    project.verifies();
+}
+
+/// The lock is the process's, not the file's.
+#[test]
+fn a_killed_run_leaves_no_lock() {
+    let project = a_week();
+    let mut stopped =
+        project.command(&["verify"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    stopped.kill().unwrap();
+    stopped.wait().unwrap();
+    assert!(project.path("state/lock").exists());
+    Outcome::of(project.command(&["run"]).output().unwrap()).exits(0);
+}
