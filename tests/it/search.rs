@@ -127,7 +127,7 @@ impl Shelf {
 
     /// Returns the lines that hold every needle, by plain scanning, sorted.
     fn scan(&self, needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let finders: Vec<_> = needles.iter().map(|needle| memchr::memmem::Finder::new(needle)).collect();
+        let finders: Vec<_> = needles.iter().map(memchr::memmem::Finder::new).collect();
         let lines = self.held.values().flat_map(|text| lines_of(text));
         let mut found: Vec<_> =
             lines.filter(|line| finders.iter().all(|finder| finder.find(line).is_some())).collect();
@@ -285,7 +285,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 
 fn word(lengths: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
     (select(&b"abcXYZ019"[..]), lengths, pieces()).prop_map(|(byte, length, around)| {
-        let word: Vec<u8> = (0..length).map(|place| byte + (place % 3 == 2) as u8).collect();
+        let word: Vec<u8> = (0..length).map(|place| byte + u8::from(place % 3 == 2)).collect();
         [around.as_slice(), &word, &around].concat()
     })
 }
@@ -715,10 +715,14 @@ fn a_week_is_searched_through_the_binary_after_every_mishap() {
     let needles = ["thing 3", "Basket.java:4", "out of memory", "JAVA_TOOL", "api did", "\\\"", "nowhere"];
     let objects = week(NOON_MS);
     let (first, second) = objects.split_at(objects.len() / 2);
-    first.iter().for_each(|(key, text)| project.put(key, text));
+    for (key, text) in first {
+        project.put(key, text);
+    }
     project.gzette("run").exits(0);
     project.finds_what_is_there(needles);
-    second.iter().for_each(|(key, text)| project.put(key, text));
+    for (key, text) in second {
+        project.put(key, text);
+    }
     project.gzette("run").exits(0);
     project.finds_what_is_there(needles);
     project.put(&objects[0].0, text_of("replaced", NOON_MS, 300));

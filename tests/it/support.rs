@@ -270,7 +270,9 @@ impl Recount {
         let mut recount = Self::default();
         for (key, text) in objects {
             let app = key.split('/').next().unwrap();
-            lines_of(text).iter().for_each(|line| recount.add(app, line));
+            for line in lines_of(text) {
+                recount.add(app, &line);
+            }
         }
         recount
     }

@@ -103,12 +103,16 @@ impl TwoBatches {
         let project = Project::new();
         let objects = week(NOON_MS);
         let (first, second) = objects.split_at(objects.len() / 2);
-        first.iter().for_each(|(key, text)| project.put(key, text));
+        for (key, text) in first {
+            project.put(key, text);
+        }
         project.gzette("run").exits(0);
         for part in ["index", "ledger.sqlite"] {
             copy(&project.path("state").join(part), &project.path("before").join(part));
         }
-        second.iter().for_each(|(key, text)| project.put(key, text));
+        for (key, text) in second {
+            project.put(key, text);
+        }
         // And one that replaces one of the first batch.
         project.put(&first[3].0, text_of("replaced", NOON_MS - HOUR_MS, 70));
         project.gzette("run").exits(0);
@@ -255,7 +259,9 @@ fn a_vocabulary_that_is_gone_or_garbage_changes_no_answer() {
     let folder = project.path("state/index/vocabulary");
     let files = files_below(&folder);
     assert!(!files.is_empty());
-    files.keys().for_each(|name| fs::write(folder.join(name), [0xff; 100]).unwrap());
+    for name in files.keys() {
+        fs::write(folder.join(name), [0xff; 100]).unwrap();
+    }
     project.finds_what_is_there(NEEDLES);
     fs::remove_dir_all(&folder).unwrap();
     project.finds_what_is_there(NEEDLES);

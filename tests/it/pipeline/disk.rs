@@ -39,10 +39,9 @@ fn a_lot(project: &Project) {
         let mut text = text_of(&format!("pod{number}"), NOON_MS - 3 * HOUR_MS, 60);
         // What does not compress.
         for line in 0..600 {
-            let words = [number, line, 7].map(|part| {
-                blake3::hash(&[part as u8, (part >> 8) as u8, number as u8, (line * 31) as u8]).to_string()
-            });
-            text.push_str(&format!("{line} {}\n", words.join(" ")));
+            let words =
+                ["a", "b", "c"].map(|word| blake3::hash(format!("{number} {line} {word}").as_bytes()));
+            text.extend([&line.to_string(), " ", &words.map(|word| word.to_string()).join(" "), "\n"]);
         }
         project.put(&format!("api/20260301/pod_{number}.gz"), text);
     }
