@@ -31,7 +31,7 @@ fn every_command_and_flag_is_described() {
         }
         let heading = if is_root { "Global options".to_owned() } else { format!("`{name}`") };
         let Some(described) = described(&sections, &heading) else {
-            missing.push(format!("no heading `{heading}`"));
+            missing.push(format!("no heading {heading}"));
             continue;
         };
         let flags = command.get_arguments().filter(|flag| is_root || !flag.is_global_set());
@@ -55,7 +55,7 @@ fn every_described_command_and_flag_exists() {
     let names: BTreeSet<_> = commands.iter().map(name_of).collect();
     for section in sections(&text) {
         let name = section.heading.strip_prefix("`gzette").and_then(|_| section.heading.split('`').nth(1));
-        assert!(name.is_none_or(|name| names.contains(name)), "docs/cli.md describes `{}`", section.heading);
+        assert!(name.is_none_or(|name| names.contains(name)), "docs/cli.md describes {}", section.heading);
     }
 }
 
@@ -134,17 +134,14 @@ fn layout_and_key(row: &str) -> Option<(&str, &str)> {
 
 /// Returns the program and each of its commands, those that group others included.
 fn commands() -> Vec<Command> {
-    let mut root = gzette::cli::command().term_width(HELP_COLUMNS);
+    let mut root = gzette::cli::command();
     root.build();
-    let mut all = vec![root];
-    let mut at = 0;
-    while at < all.len() {
-        let below: Vec<_> =
-            all[at].get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
-        all.splice(at + 1..at + 1, below);
-        at += 1;
-    }
-    all
+    with_those_below(&root)
+}
+
+fn with_those_below(command: &Command) -> Vec<Command> {
+    let below = command.get_subcommands().filter(|command| command.get_name() != "help");
+    std::iter::once(command.clone()).chain(below.flat_map(with_those_below)).collect()
 }
 
 fn name_of(command: &Command) -> &str {
