@@ -152,7 +152,7 @@ impl Pipeline<'_> {
         if self.stops(summary) {
             return Ok(());
         }
-        let (view, files) = self.report(ledger)?;
+        let (view, files) = self.report(ledger, Some(summary))?;
         if let Some(target) = target {
             let result = self.publish(runtime, ledger, target, &files, summary);
             summary.has_problems |= result.is_err();
@@ -214,9 +214,13 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Renders the site.
-    pub fn report(&self, ledger: &Ledger) -> Result<(View, Vec<site::File>), RunError> {
-        let view = self.view(ledger)?;
+    /// Renders the site; `run` is the run that does it, if it read the sources.
+    pub fn report(
+        &self,
+        ledger: &Ledger,
+        run: Option<&Summary>,
+    ) -> Result<(View, Vec<site::File>), RunError> {
+        let view = self.view(ledger, run)?;
         let files = site::render(&view, &self.site_settings());
         let dir = &self.settings.site_dir;
         let written =
@@ -225,9 +229,10 @@ impl Pipeline<'_> {
         Ok((view, files))
     }
 
-    /// Works out what the pages and mails say.
-    pub fn view(&self, ledger: &Ledger) -> Result<View, RunError> {
-        let mut settings = ReportSettings::default();
+    /// Works out what the pages and mails say; `run` is the run that does it, if it read the sources.
+    pub fn view(&self, ledger: &Ledger, run: Option<&Summary>) -> Result<View, RunError> {
+        let run = run.map(|summary| (self.now_ms, summary.requests));
+        let mut settings = ReportSettings { run, ..ReportSettings::default() };
         settings.parse = self
             .settings
             .ingest

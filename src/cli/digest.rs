@@ -19,7 +19,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let project = context.project()?;
     let stages = context.stages(&project)?;
     if args.print {
-        let view = stages.pipeline().view(&project.ledger_read_only()?).map_err(Failure::from)?;
+        let view = stages.pipeline().view(&project.ledger_read_only()?, None).map_err(Failure::from)?;
         let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
         let mail = digest::render(&view, &plan);
         context.ui.result(&format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
     let _lock = context.lock(&project.state, "digest")?;
     let mut ledger = project.ledger()?;
-    let view = stages.pipeline().view(&ledger).map_err(Failure::from)?;
+    let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
     let is_complete = stages.pipeline().deliver(&runtime()?, &mut ledger, &view);
     Ok(if is_complete { Exit::Fine } else { Exit::Partly })
 }

@@ -20,7 +20,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
             Failure::usage("there is no `publish` in `[site]`")
                 .hint("set it to s3://bucket/prefix/ or to a folder")
         })?;
-        let (_, files) = stages.pipeline().report(ledger).map_err(Failure::from)?;
+        let (_, files) = stages.pipeline().report(ledger, None).map_err(Failure::from)?;
         Ok(stages.pipeline().publish(&runtime, ledger, &target, &files, summary).map_err(Failure::from)?)
     })
 }

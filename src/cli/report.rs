@@ -17,7 +17,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let stages = context.stages(&project)?;
     let _lock = context.lock(&project.state, "report")?;
     let ledger = project.ledger()?;
-    stages.pipeline().report(&ledger).map_err(Failure::from)?;
+    stages.pipeline().report(&ledger, None).map_err(Failure::from)?;
     context.ui.result(&stages.settings.site_dir.join("index.html").display().to_string())?;
     Ok(Exit::Fine)
 }

@@ -203,7 +203,7 @@ impl Teller<'_> {
             counts: Some(counts(&group.day)),
             seen: format!("{}, last at {}", apps(group), self.time_and_age(group.last_ms)),
             link: self.link(&format!("g/{}.html", group.id)),
-            command: Some(format!("gzette group show {}", group.id)),
+            command: Some(format!("gzette search --group {}", group.id)),
         }
     }
 
@@ -402,7 +402,7 @@ fn lines(whole: &Completeness) -> String {
     let mut parts =
         vec![format!("{} read", count(lines.total)), format!("{} not parsed", count(lines.unparsed))];
     let rest = [
-        (lines.quarantined, "stretches unreadable"),
+        (lines.quarantined, if lines.quarantined == 1 { "stretch unreadable" } else { "stretches unreadable" }),
         (lines.truncated, "cut at the length limit"),
         (lines.undated, "without a time"),
     ];

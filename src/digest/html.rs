@@ -156,7 +156,7 @@ fn top_row(top: &Top) -> Markup {
     html! {
         tr {
             td.ink.rule align="right" valign="top" width="44" style=(cell("font-weight:600")) { (top.count) }
-            td.dim.rule align="right" valign="top" width="44" style=(cell(FAINT)) { (top.change) }
+            td.dim.rule align="right" valign="top" width="52" style=(cell(&format!("white-space:nowrap;{FAINT}"))) { (top.change) }
             td.ink.rule style=(cell(BREAK)) {
                 @match &top.link {
                     Some(link) => (anchor(link, &top.title)),

@@ -250,8 +250,8 @@ fn a_quiet_day_is_a_short_mail() {
 fn a_group_without_a_page_names_the_command_that_shows_it() {
     let without_site = DigestSettings { site_url: None, ..settings() };
     let mail = render(&busy(), &without_site);
-    assert!(mail.text.contains("gzette group show aaaaaaaaaaab"));
-    assert!(mail.html.contains("gzette group show aaaaaaaaaaab"));
+    assert!(mail.text.contains("gzette search --group aaaaaaaaaaab"));
+    assert!(mail.html.contains("gzette search --group aaaaaaaaaaab"));
     assert!(!mail.html.contains("<a "));
 }
 

@@ -89,11 +89,22 @@ impl Ledger {
         Ok(self.connection.query_row("SELECT max(last_ms) FROM generation", [], |row| row.get(0))?)
     }
 
-    /// Returns the newest run.
+    /// Returns the newest run of any command, finished or not.
     pub fn last_run(&self) -> Result<Option<RunRow>> {
-        let sql =
-            "SELECT command, started_ms, finished_ms, exit_code, summary FROM run ORDER BY id DESC LIMIT 1";
-        let row = self.connection.query_row(sql, [], |row| {
+        self.newest_run("1")
+    }
+
+    /// Returns the newest finished run of a command that reads the sources.
+    pub fn last_sync(&self) -> Result<Option<RunRow>> {
+        self.newest_run("command IN ('run', 'sync') AND finished_ms IS NOT NULL")
+    }
+
+    fn newest_run(&self, condition: &str) -> Result<Option<RunRow>> {
+        let sql = format!(
+            "SELECT command, started_ms, finished_ms, exit_code, summary FROM run
+             WHERE {condition} ORDER BY id DESC LIMIT 1"
+        );
+        let row = self.connection.query_row(&sql, [], |row| {
             Ok(RunRow {
                 command: row.get(0)?,
                 started_ms: row.get(1)?,

@@ -42,12 +42,12 @@ pub(super) fn read(
     })
 }
 
-/// Returns when the run began and its requests: those given, else those of the last run of the ledger.
+/// Returns when the run began and its requests: those given, else those of the last run that read the sources.
 fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Requests), ReportError> {
     if let Some((started_ms, requests)) = settings.run {
         return Ok((Some(started_ms), requests));
     }
-    let Some(run) = ledger.last_run()? else {
+    let Some(run) = ledger.last_sync()? else {
         return Ok((None, Requests::default()));
     };
     let summary: serde_json::Value = serde_json::from_str(&run.summary).unwrap_or_default();

@@ -165,8 +165,9 @@ impl Chart {
             @if let Some(x) = now { line.now x1=(percent(x)) x2=(percent(x)) y1="0" y2="100%" {} }
             @if let Some((x, name)) = mark {
                 line.mark x1=(percent(x)) x2=(percent(x)) y1="0" y2="100%" {}
-                text.mark x=(percent(x)) y="12" dx=(if x > 0.7 { -6 } else { 6 })
-                    text-anchor=(if x > 0.7 { "end" } else { "start" }) { (name) }
+                // What is marked begins there: the room is on its left, if there is any.
+                text.mark x=(percent(x)) y="12" dx=(if x > 0.2 { -6 } else { 6 })
+                    text-anchor=(if x > 0.2 { "end" } else { "start" }) { (name) }
             }
         }
     }

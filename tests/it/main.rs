@@ -3,6 +3,7 @@
 
 mod decode;
 mod digest;
+mod docs;
 mod pipeline;
 mod search;
 mod servers;
