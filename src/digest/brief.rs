@@ -402,7 +402,10 @@ fn lines(whole: &Completeness) -> String {
     let mut parts =
         vec![format!("{} read", count(lines.total)), format!("{} not parsed", count(lines.unparsed))];
     let rest = [
-        (lines.quarantined, if lines.quarantined == 1 { "stretch unreadable" } else { "stretches unreadable" }),
+        (
+            lines.quarantined,
+            if lines.quarantined == 1 { "stretch unreadable" } else { "stretches unreadable" },
+        ),
         (lines.truncated, "cut at the length limit"),
         (lines.undated, "without a time"),
     ];

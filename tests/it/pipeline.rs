@@ -7,12 +7,12 @@ mod disk;
 mod refused;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use gzette::model::{DAY_MS, HOUR_MS, MINUTE_MS};
-use gzette::state::State;
 use serde_json::json;
 
 use crate::support::{NOON_MS, Outcome, Project, Recount, event, files_below, gz, text_of};
@@ -207,16 +207,26 @@ fn what_is_missing_or_denied_is_named_and_the_rest_goes_on() {
 fn the_second_of_two_runs_says_who_is_at_work() {
     let project = a_week();
     let before = project.gzette("status --json").text();
-    let lock = State::new(project.path("state")).lock("`a test` since noon").unwrap();
+    // Another process, as the lock's file would be copied into every program that this one starts.
+    let mut holder = Command::new("bash");
+    project.prepare(&mut holder);
+    let script =
+        "exec 9<>state/lock && flock 9 && echo 'process 7, `a test` since noon' >&9 && echo held && read";
+    let mut holder =
+        holder.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "held\n");
     for command in ["run", "sync", "ingest", "verify"] {
-        let holder = format!("process {}, `a test` since noon", std::process::id());
-        project.gzette(command).exits(1).says(&["another gzette is at work", &holder], "ends by itself");
+        let error = ["another gzette is at work on `", "process 7, `a test` since noon"];
+        project.gzette(command).exits(1).says(&error, "ends by itself");
     }
     // Those that only read need not wait.
     assert_eq!(project.gzette("status --json").exits(0).text(), before);
     project.counts_what_is_there();
     project.finds_what_is_there(["out of memory"]);
-    drop(lock);
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
     project.gzette("run").exits(0);
 }
 
