@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -79,9 +80,7 @@ fn a_signal_ends_a_run_cleanly_and_the_next_completes_it() {
             assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before its sync");
         }
         // It is about to ingest.
-        let sent =
-            Command::new("bash").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
-        assert!(sent.success());
+        send(signal, &child);
         let mut rest = String::new();
         stderr.read_to_string(&mut rest).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(3), "{rest}");
@@ -91,6 +90,30 @@ fn a_signal_ends_a_run_cleanly_and_the_next_completes_it() {
         project.counts_what_is_there();
         project.verifies();
     }
+}
+
+/// A server that takes a connection and never answers: the run waited for it minutes after it was told to stop.
+#[test]
+fn a_signal_ends_a_run_that_waits_for_a_server() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut project = a_week();
+    project.reconfigure("url = \"logs/\"", "url = \"s3://bucket/logs/\"");
+    project.set_env("AWS_ENDPOINT_URL", &format!("http://{}", server.local_addr().unwrap()));
+    project.set_env("AWS_ACCESS_KEY_ID", "key");
+    project.set_env("AWS_SECRET_ACCESS_KEY", "secret");
+    project.set_env("AWS_REGION", "us-east-1");
+    let child = project.start("run");
+    let _connection = server.accept().unwrap();
+    send("TERM", &child);
+    let outcome = Outcome::of(child.wait_with_output().unwrap()).exits(3);
+    assert!(outcome.stderr.lines().last().unwrap().starts_with("stopped "), "{}", outcome.stderr);
+    project.verifies();
+    project.counts_what_is_there();
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("bash").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// A project of two batches, and copies of its ledger and index after the first.
