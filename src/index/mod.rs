@@ -81,11 +81,14 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index in `dir`; `None` when there is none, or it is unreadable or of another schema.
+    /// Opens the index in `dir`; `None` when there is none, or it is of another schema, or one of its files is
+    /// missing or cut.
     pub fn open(dir: &Path) -> Option<Self> {
         let (schema, fields) = schema::schema();
         let inner = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
-        (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })
+        let index = (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })?;
+        index.searcher().ok()?;
+        Some(index)
     }
 
     /// Creates an empty index in `dir`, replacing what is there.
