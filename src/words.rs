@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -79,22 +79,20 @@ pub fn has_word(line: &[u8], word: &[u8]) -> bool {
     held
 }
 
-/// A set of words, numbered in the order of their first appearance.
+/// A set of words, numbered in the order of their first appearance. The table's seed is the process's own, so
+/// that no log can be written to make it slow; nothing that is returned depends on it.
 #[derive(Debug, Default)]
 pub struct WordSet {
     bytes: Vec<u8>,
     places: Vec<(u32, u32)>,
     table: HashTable<u32>,
-    seed: FixedState,
+    seed: RandomState,
 }
 
 impl WordSet {
-    /// Adds a word as `spell` writes it at the end of what it is given, unless it is there; returns its number.
+    /// Adds a word, unless it is there; returns its number.
     #[inline]
-    fn add_spelled(&mut self, spell: impl FnOnce(&mut Vec<u8>)) -> u32 {
-        let start = self.bytes.len();
-        spell(&mut self.bytes);
-        let word = &self.bytes[start..];
+    pub fn add(&mut self, word: &[u8]) -> u32 {
         let (bytes, places, seed) = (&self.bytes, &self.places, &self.seed);
         let at = |number: u32| {
             let (from, to) = places[number as usize];
@@ -105,25 +103,19 @@ impl WordSet {
             hasher.write(word);
             hasher.finish()
         };
-        let entry = self.table.entry(hash(word), |&number| at(number) == word, |&number| hash(at(number)));
+        let entry =
+            self.table.entry(hash(word), |&number| is_same(at(number), word), |&number| hash(at(number)));
         match entry {
-            Entry::Occupied(found) => {
-                let number = *found.get();
-                self.bytes.truncate(start);
-                number
-            }
+            Entry::Occupied(found) => *found.get(),
             Entry::Vacant(free) => {
-                let number = self.places.len() as u32;
+                let number = places.len() as u32;
                 free.insert(number);
-                self.places.push((start as u32, self.bytes.len() as u32));
+                let start = bytes.len() as u32;
+                self.bytes.extend_from_slice(word);
+                self.places.push((start, self.bytes.len() as u32));
                 number
             }
         }
-    }
-
-    /// Adds a word, unless it is there; returns its number.
-    pub fn add(&mut self, word: &[u8]) -> u32 {
-        self.add_spelled(|bytes| bytes.extend_from_slice(word))
     }
 
     /// Returns the word of a number.
@@ -160,10 +152,28 @@ impl WordSet {
     }
 }
 
+/// Compares words; most are so short that a call costs more than the comparing.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some((a_first, b_first)), Some((a_last, b_last))) =
+        (a.first_chunk::<8>().zip(b.first_chunk::<8>()), a.last_chunk::<8>().zip(b.last_chunk::<8>()))
+        && a.len() <= 16
+    {
+        return u64::from_ne_bytes(*a_first) == u64::from_ne_bytes(*b_first)
+            && u64::from_ne_bytes(*a_last) == u64::from_ne_bytes(*b_last);
+    }
+    if a.len() > 16 { a == b } else { a.iter().zip(b).all(|(a, b)| a == b) }
+}
+
 /// The distinct words of a run of lines, lower-cased, in the order of their first appearance.
 #[derive(Debug, Default)]
 pub struct BlockWords {
     words: WordSet,
+    /// The line at hand.
+    lower: Vec<u8>,
     /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
     pub has_long: bool,
     /// Whether there was a `\uXXXX` escape.
@@ -176,13 +186,15 @@ impl BlockWords {
     /// Adds the words of a line.
     pub fn add_line(&mut self, line: &[u8]) {
         let mut long = false;
-        let words = &mut self.words;
+        let (words, lower) = (&mut self.words, &mut self.lower);
+        lower.clear();
+        lower.extend_from_slice(line);
+        lower.make_ascii_lowercase();
         let escaped = each_word(line, |start, end| {
             if end - start > MAX_WORD_BYTES {
                 long = true;
             } else {
-                let lower = line[start..end].iter().map(u8::to_ascii_lowercase);
-                words.add_spelled(|bytes| bytes.extend(lower));
+                words.add(&lower[start..end]);
             }
         });
         self.has_long |= long;

@@ -3,9 +3,9 @@
 //! here it costs its own bytes, half of them for digits and hex: the packed words are stored with the block's
 //! document, and a search scans them (a few megabytes for each gigabyte of lines).
 //!
-//! Format: classes of words of one length that have only `[0-9a-f]`, two letters a byte, high half first, a
-//! half left over being 0: length (u8, not 0), number of words (u16 little endian), the words; then 0; then the
-//! other words as text, `\n` word `\n` word `\n`, or nothing.
+//! Format: classes of words of one length, 4 to 255, that have only `[0-9a-f]`, two letters a byte, high half
+//! first, a half left over being 0: length (u8), number of words (u16 little endian), the words; then 0; then
+//! the other words as text, `\n` word `\n` word `\n`, or nothing.
 
 use std::collections::BTreeMap;
 
@@ -18,34 +18,56 @@ const MIN_PACKED_BYTES: usize = 4;
 /// With fewer packed bytes to look for, unpacking is cheaper than the false finds.
 const MIN_NEEDLE_BYTES: usize = 3;
 
-/// Packs words; each is in lower case, holds no newline and is at most 255 bytes long.
-pub(super) fn pack<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
-    let mut classes: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
-    let mut text = Vec::new();
-    for word in words {
-        let class = u8::try_from(word.len()).ok().filter(|_| word.len() >= MIN_PACKED_BYTES);
-        match class.filter(|_| word.iter().all(|&byte| half(byte).is_some())) {
-            Some(class) => pack_word(word, classes.entry(class).or_default()),
-            None => {
-                text.push(b'\n');
-                text.extend_from_slice(word);
+/// The longest word that is packed, so that its length fits a byte.
+const MAX_PACKED_BYTES: usize = 255;
+
+/// Returns whether a word is packed in half its letters. Such words are ids and numbers in nearly all cases,
+/// and are packed with every block that holds them, rare or not.
+pub(super) fn is_packable(word: &[u8]) -> bool {
+    (MIN_PACKED_BYTES..=MAX_PACKED_BYTES).contains(&word.len())
+        && word.iter().all(|&byte| half(byte).is_some())
+}
+
+/// Packs the words of a block, one after the other.
+#[derive(Default)]
+pub(super) struct Packer {
+    /// By length.
+    classes: BTreeMap<u8, Vec<u8>>,
+}
+
+impl Packer {
+    /// Adds a word that is packable.
+    pub(super) fn add(&mut self, word: &[u8]) {
+        pack_word(word, self.classes.entry(word.len() as u8).or_default());
+    }
+
+    /// Returns what was added, and keeps only the memory.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
+        let mut packed =
+            Vec::with_capacity(self.classes.values().map(|words| words.len() + 3).sum::<usize>() + 1);
+        for (&class, words) in &mut self.classes {
+            for words in words.chunks(packed_len(class) * usize::from(u16::MAX)) {
+                packed.push(class);
+                packed.extend_from_slice(&((words.len() / packed_len(class)) as u16).to_le_bytes());
+                packed.extend_from_slice(words);
             }
+            words.clear();
         }
+        packed.push(0);
+        packed
     }
-    let mut packed = Vec::with_capacity(text.len() + 256);
-    for (class, words) in classes {
-        for words in words.chunks(packed_len(class) * usize::from(u16::MAX)) {
-            packed.push(class);
-            packed.extend_from_slice(&((words.len() / packed_len(class)) as u16).to_le_bytes());
-            packed.extend_from_slice(words);
-        }
+}
+
+/// Adds the rare words that are not packable.
+pub(super) fn add_text<'w>(packed: &mut Vec<u8>, words: impl Iterator<Item = &'w [u8]>) {
+    let before = packed.len();
+    for word in words {
+        packed.push(b'\n');
+        packed.extend_from_slice(word);
     }
-    packed.push(0);
-    if !text.is_empty() {
-        packed.extend_from_slice(&text);
+    if packed.len() > before {
         packed.push(b'\n');
     }
-    packed
 }
 
 /// Returns the value of a hex digit; `None` for any other byte.
@@ -97,8 +119,17 @@ pub(super) struct Finder {
 enum Packed {
     /// The whole word.
     Word(Vec<u8>),
-    /// A part: how many letters, then what to look for where it begins with a whole byte and where with a half.
-    Part { letters: usize, needles: Option<[memmem::Finder<'static>; 2]>, text: memmem::Finder<'static> },
+    /// A part of one.
+    Part(Box<PackedPart>),
+}
+
+struct PackedPart {
+    letters: usize,
+    /// Its whole bytes where it begins with a byte's first half, and where with its second; `None` when they
+    /// are too few to look for.
+    needles: Option<[memmem::Finder<'static>; 2]>,
+    /// How it is found among unpacked words.
+    text: memmem::Finder<'static>,
 }
 
 impl Finder {
@@ -117,10 +148,9 @@ impl Finder {
     pub(super) fn part(part: Part<'_>) -> Self {
         let letters = part.bytes();
         let text = owned(&part.needle());
-        let packed = letters.iter().all(|&byte| half(byte).is_some()).then(|| Packed::Part {
-            letters: letters.len(),
-            needles: packed_needles(letters),
-            text: text.clone(),
+        let packed = letters.iter().all(|&byte| half(byte).is_some()).then(|| {
+            let needles = packed_needles(letters);
+            Packed::Part(Box::new(PackedPart { letters: letters.len(), needles, text: text.clone() }))
         });
         Self { text, packed }
     }
@@ -142,12 +172,14 @@ impl Packed {
             Self::Word(word) => {
                 word.len() == packed_len(class) && words.chunks_exact(word.len()).any(|packed| packed == word)
             }
-            Self::Part { letters, .. } if *letters > usize::from(class) => false,
-            Self::Part { needles: Some(needles), text, .. } => {
-                needles.iter().any(|needle| needle.find(words).is_some())
-                    && text.find(&unpack(class, words)).is_some()
+            Self::Part(part) => {
+                let may_be = |needles: &[memmem::Finder<'static>; 2]| {
+                    needles.iter().any(|needle| needle.find(words).is_some())
+                };
+                part.letters <= usize::from(class)
+                    && part.needles.as_ref().is_none_or(may_be)
+                    && part.text.find(&unpack(class, words)).is_some()
             }
-            Self::Part { needles: None, text, .. } => text.find(&unpack(class, words)).is_some(),
         }
     }
 }
@@ -188,6 +220,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn pack<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
+        let (packable, text): (Vec<_>, Vec<_>) = words.partition(|word| is_packable(word));
+        let mut packer = Packer::default();
+        for word in packable {
+            packer.add(word);
+        }
+        let mut bytes = packer.finish();
+        add_text(&mut bytes, text.into_iter());
+        bytes
+    }
 
     fn holds(packed: &[u8], part: Part<'_>) -> bool {
         Finder::part(part).is_in(packed)

@@ -116,6 +116,9 @@ pub struct SegmentBuilder<'s> {
 /// The blocks of a segment. Which of their words are common is known when the last one is there.
 #[derive(Default)]
 struct Gathered {
+    packer: rare::Packer,
+    packed_bytes: usize,
+    /// The words that are not packable.
     words: WordSet,
     /// The number of blocks that hold each word, as far as it matters.
     blocks_with: Vec<u8>,
@@ -127,6 +130,7 @@ struct Gathered {
 struct GatheredBlock {
     numbers: Numbers,
     flags: Vec<&'static [u8]>,
+    packed: Vec<u8>,
     /// Where its words end in [`Gathered::numbers`].
     end: usize,
 }
@@ -164,6 +168,10 @@ impl SegmentBuilder<'_> {
 impl Gathered {
     fn add(&mut self, numbers: Numbers, words: &BlockWords) {
         for word in words.iter() {
+            if rare::is_packable(word) {
+                self.packer.add(word);
+                continue;
+            }
             let number = self.words.add(word);
             match self.blocks_with.get_mut(number as usize) {
                 Some(blocks) => *blocks = blocks.saturating_add(1),
@@ -171,11 +179,16 @@ impl Gathered {
             }
             self.numbers.push(number);
         }
-        self.blocks.push(GatheredBlock { numbers, flags: schema::flags(words), end: self.numbers.len() });
+        let (flags, packed) = (schema::flags(words), self.packer.finish());
+        self.packed_bytes += packed.len();
+        self.blocks.push(GatheredBlock { numbers, flags, packed, end: self.numbers.len() });
     }
 
     fn memory_bytes(&self) -> usize {
-        self.words.memory_bytes() + self.blocks_with.capacity() + self.numbers.capacity() * 4
+        self.packed_bytes
+            + self.words.memory_bytes()
+            + self.blocks_with.capacity()
+            + self.numbers.capacity() * 4
     }
 
     fn each_document(
@@ -189,7 +202,8 @@ impl Gathered {
             let of_block = self.numbers[start..block.end].iter();
             let (rare, common): (Vec<u32>, Vec<u32>) =
                 of_block.partition(|&&number| self.blocks_with[number as usize] <= RARE_BLOCKS);
-            let packed = rare::pack(rare.iter().map(|&number| words.word(number)));
+            let mut packed = block.packed;
+            rare::add_text(&mut packed, rare.iter().map(|&number| words.word(number)));
             start = block.end;
             add(BlockDocument {
                 fields,
