@@ -5,6 +5,8 @@
 mod candidates;
 mod rare;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 mod write;
 
