@@ -12,3 +12,4 @@ mod smtp;
 mod store;
 mod support;
 mod sync;
+mod tidy;
