@@ -183,12 +183,13 @@ impl Pipeline<'_> {
         let progress: &dyn Progress = self.observer;
         let result = runtime.block_on(sync(sources, ledger, &mirror, &options, progress));
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        let report = result?;
+        let mut report = result?;
+        // What ends the run is told by whoever ends it, not here as well.
+        let is_end = !sources.is_empty() && report.source_errors.len() == sources.len();
+        let end = is_end.then(|| report.source_errors.remove(0));
         self.observer.synced(&report);
-        if report.source_errors.len() == sources.len()
-            && let Some(first) = report.source_errors.first()
-        {
-            return Err(RunError::NoSource(first.error.clone()));
+        if let Some(first) = end {
+            return Err(RunError::NoSource(first.error));
         }
         summary.objects.listed = report.listed;
         summary.bytes = report.got_bytes;
