@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::digest::{DigestSettings, When};
 use crate::error::Failure;
+use crate::human;
 use crate::index::Index;
 use crate::ingest::IngestSettings;
 use crate::ledger::Ledger;
@@ -56,7 +57,7 @@ impl Context {
     /// Takes the state's lock for a command.
     pub(super) fn lock(&self, state: &State, command: &str) -> Result<StateLock, CommandError> {
         self.ui.detail(&format!("state in {}", state.dir().display()));
-        let since = super::filter::show_time(clock::now_ms(None));
+        let since = human::time(clock::now_ms(None));
         Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
     }
 

@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::context::Context;
-use super::filter::{Filter, show_time};
+use super::filter::Filter;
 use crate::error::{Exit, Failure};
 use crate::human;
 use crate::ledger::{Cell, CountFilter, Dimension};
@@ -67,7 +67,7 @@ fn show(cell: &Cell) -> String {
         Cell::None => "-".to_owned(),
         Cell::Name(name) => ui::visible(name.as_bytes()).into_owned(),
         Cell::Level(level) => level.name().to_owned(),
-        Cell::Time(time_ms) => show_time(*time_ms).replace(".000Z", "Z"),
+        Cell::Time(time_ms) => human::time(*time_ms).replace(".000Z", "Z"),
         Cell::Group(group) => group.to_string(),
     }
 }

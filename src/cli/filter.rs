@@ -89,12 +89,6 @@ pub(super) fn parse_time(text: &str) -> Result<UtcMs, String> {
         })
 }
 
-/// Returns a time as people and machines read it: `2026-01-31T12:00:00.000Z`.
-pub(super) fn show_time(time_ms: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(time_ms)
-        .map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +106,5 @@ mod tests {
         }
         assert_eq!(parse_time("2026-01-31"), Ok(noon - 12 * HOUR_MS));
         assert!(parse_time("soon").is_err());
-        assert_eq!(show_time(noon), "2026-01-31T12:00:00.000Z");
     }
 }

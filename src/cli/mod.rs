@@ -112,7 +112,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let ui = Ui::new(verbosity, cli.global.no_color || crate::config::no_colour());
     let context = Context::new(cli.global, ui);
-    let result = dispatch(cli.command, &context).and_then(|exit| Ok(context.ui.flush().map(|()| exit)?));
+    let result =
+        dispatch(cli.command, &context).and_then(|exit| match context.ui.flush().map_err(Into::into) {
+            // Whoever has gone without the last results still gets the exit code.
+            Ok(()) | Err(CommandError::BrokenPipe) => Ok(exit),
+            Err(error) => Err(error),
+        });
     match result {
         Ok(exit) => exit,
         Err(CommandError::BrokenPipe) => Exit::Fine,

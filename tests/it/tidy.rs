@@ -175,7 +175,7 @@ fn code_of(path: &str, text: &str) -> String {
         return String::new();
     }
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
 /// Returns the modules of this crate that some code names.
