@@ -33,14 +33,14 @@ pub(super) struct Args {
     fixed: bool,
     #[command(flatten)]
     filter: Filter,
-    /// Only the newest N lines; 0 for all
+    /// Only the newest N lines; 0 for all; not used with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
     /// Print only the number of lines
     #[arg(short, long)]
     count: bool,
     /// How lines are printed
-    #[arg(short, long, value_enum, default_value = "raw")]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "raw")]
     output: Output,
 }
 
