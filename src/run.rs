@@ -43,6 +43,22 @@ pub struct DigestPlan {
     pub options: MailOptions,
 }
 
+/// What came of a digest.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Its name.
+    pub digest: String,
+    /// What was sent, or why nothing could be.
+    pub result: Result<Delivery, DigestError>,
+}
+
+impl Delivered {
+    /// Returns whether everything that was to be sent is sent.
+    pub fn is_complete(&self) -> bool {
+        self.result.as_ref().is_ok_and(Delivery::is_complete)
+    }
+}
+
 /// Follows the stages.
 pub trait Observer: Progress + Sync {
     /// So many objects with so many stored bytes have been ingested.
@@ -158,7 +174,8 @@ impl Pipeline<'_> {
             summary.has_problems |= result.is_err();
         }
         if !self.stops(summary) {
-            summary.has_problems |= !self.deliver(runtime, ledger, &view);
+            let delivered = self.deliver(runtime, ledger, &view);
+            summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
         Ok(())
     }
@@ -264,19 +281,18 @@ impl Pipeline<'_> {
         result.map(drop)
     }
 
-    /// Mails what changed; returns whether all went well.
-    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> bool {
-        let mut is_complete = true;
-        for plan in &self.settings.digests {
+    /// Mails what changed; returns what came of each mail.
+    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> Vec<Delivered> {
+        let deliver = |plan: &DigestPlan| {
             let result = runtime.block_on(async {
                 let transport =
                     mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
                 digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
             });
-            is_complete &= result.as_ref().is_ok_and(Delivery::is_complete);
             self.observer.delivered(&plan.settings.name, &result);
-        }
-        is_complete
+            Delivered { digest: plan.settings.name.clone(), result }
+        };
+        self.settings.digests.iter().map(deliver).collect()
     }
 }
 

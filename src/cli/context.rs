@@ -61,13 +61,19 @@ impl Context {
         Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
     }
 
-    /// Prepares the stages of the pipeline.
+    /// Prepares the stages of the pipeline for a command that ends cleanly when a signal asks it to.
+    pub(super) fn stages_that_stop(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
+        let stages = self.stages(project)?;
+        Ok(Stages { stop: stop_flag(), ..stages })
+    }
+
+    /// Prepares the stages of the pipeline. A signal ends the command at once, which costs nothing.
     pub(super) fn stages(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
         Ok(Stages {
             state: project.state.clone(),
             settings: project.run_settings()?,
             now_ms: self.now_ms(),
-            stop: stop_flag(),
+            stop: Arc::default(),
             shown: Shown::new(&self.ui),
         })
     }
