@@ -1,6 +1,6 @@
 //! Numbers, bytes and durations as people read them: the same on the terminal, the pages and in the mails.
 
-use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
 /// Returns a whole number with its thousands marked: `12,345`.
 pub fn count(number: u64) -> String {
@@ -32,6 +32,12 @@ pub fn duration(length_ms: i64) -> String {
         _ => (DAY_MS, "day"),
     };
     plural((length_ms / unit_ms) as u64, noun)
+}
+
+/// Returns a time as RFC 3339 in UTC, with milliseconds: `2026-01-31T12:00:00.000Z`.
+pub fn time(time_ms: UtcMs) -> String {
+    jiff::Timestamp::from_millisecond(time_ms)
+        .map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
 }
 
 /// Returns a number of bytes in units of 1000: `999 B`, `3.4 MB`, `150 MB`.
@@ -68,5 +74,6 @@ mod tests {
             [0, 999, 1060, 3_400_000, 99_960_000, 150_000_000, 999_600, u64::MAX].map(bytes),
             ["0 B", "999 B", "1.1 kB", "3.4 MB", "100 MB", "150 MB", "1.0 MB", "18.4 EB"]
         );
+        assert_eq!(time(1_769_860_800_000), "2026-01-31T12:00:00.000Z");
     }
 }

@@ -7,10 +7,11 @@
 //! - words: [`model`];
 //! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
 //!   [`partial`], [`plan`], [`stats`];
-//! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`];
+//! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
+//!   [`state`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
 //!   [`verify`], [`run`];
-//! - shell: [`config`], [`ui`], [`error`], [`demo`], [`cli`].
+//! - shell: [`error`], [`config`], [`ui`], [`demo`], [`cli`].
 
 pub mod model;
 

@@ -49,6 +49,22 @@ pub struct DigestPlan {
     pub options: MailOptions,
 }
 
+/// What came of a digest.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Its name.
+    pub digest: String,
+    /// What was sent, or why nothing could be.
+    pub result: Result<Delivery, DigestError>,
+}
+
+impl Delivered {
+    /// Returns whether everything that was to be sent is sent.
+    pub fn is_complete(&self) -> bool {
+        self.result.as_ref().is_ok_and(Delivery::is_complete)
+    }
+}
+
 /// Follows the stages.
 pub trait Observer: Progress + Sync {
     /// So many objects with so many stored bytes have been ingested.
@@ -164,7 +180,8 @@ impl Pipeline<'_> {
             summary.has_problems |= result.is_err();
         }
         if !self.stops(summary) {
-            summary.has_problems |= !self.deliver(runtime, ledger, &view);
+            let delivered = self.deliver(runtime, ledger, &view);
+            summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
         Ok(())
     }
@@ -206,15 +223,16 @@ impl Pipeline<'_> {
         let progress: &dyn Progress = self.observer;
         let result = self.until_overdue(runtime, sync(sources, ledger, &mirror, &options, progress));
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        let Some(report) = result.transpose()? else {
+        let Some(mut report) = result.transpose()? else {
             summary.stopped = true;
             return Ok(());
         };
+        // What ends the run is told by whoever ends it, not here as well.
+        let is_end = !sources.is_empty() && report.source_errors.len() == sources.len();
+        let end = is_end.then(|| report.source_errors.remove(0));
         self.observer.synced(&report);
-        if report.source_errors.len() == sources.len()
-            && let Some(first) = report.source_errors.first()
-        {
-            return Err(RunError::NoSource(first.error.clone()));
+        if let Some(first) = end {
+            return Err(RunError::NoSource(first.error));
         }
         summary.objects.listed = report.listed;
         summary.bytes = report.got_bytes;
@@ -293,19 +311,18 @@ impl Pipeline<'_> {
         result.map(drop)
     }
 
-    /// Mails what changed; returns whether all went well.
-    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> bool {
-        let mut is_complete = true;
-        for plan in &self.settings.digests {
+    /// Mails what changed; returns what came of each mail.
+    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> Vec<Delivered> {
+        let deliver = |plan: &DigestPlan| {
             let result = runtime.block_on(async {
                 let transport =
                     mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
                 digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
             });
-            is_complete &= result.as_ref().is_ok_and(Delivery::is_complete);
             self.observer.delivered(&plan.settings.name, &result);
-        }
-        is_complete
+            Delivered { digest: plan.settings.name.clone(), result }
+        };
+        self.settings.digests.iter().map(deliver).collect()
     }
 }
 

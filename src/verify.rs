@@ -1,16 +1,19 @@
 //! Recounts everything from the mirror, compares it with ledger and index, and names what differs.
 
+mod rows;
+
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufReader};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use crate::human::{count, plural, time};
 use crate::index::{Index, IndexError};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::mirror::Mirror;
-use crate::model::LineCounts;
+use crate::model::{Damage, LineCounts, UtcMs};
 use crate::partial::{Partial, read_object};
 
 /// What a recount found.
@@ -122,7 +125,7 @@ impl VerifyReport {
         let found = match recounted {
             Ok(found) => found,
             Err(error) => {
-                self.differs(&place, "mirrored file", "present", error);
+                self.differs(&place, "mirrored file", "present", format!("unreadable: {error}"));
                 return Ok(());
             }
         };
@@ -133,23 +136,19 @@ impl VerifyReport {
             return Ok(());
         };
         if stored.checksum != found.checksum {
-            self.differs(&place, "decoded bytes", stored.decoded_bytes, found.decoded_bytes);
+            self.differs(&place, "decoded bytes", bytes(&stored), bytes(&found));
         }
         if stored.lines != found.lines {
-            self.differs(&place, "lines", format!("{:?}", stored.lines), format!("{:?}", found.lines));
-        }
-        let events = |partial: &Partial| partial.counts.iter().map(|count| count.events).sum::<u64>();
-        if stored.counts != found.counts {
-            self.differs(&place, "counts", events(&stored), events(&found));
-        }
-        if stored.sightings != found.sightings {
-            self.differs(&place, "error groups", stored.sightings.len(), found.sightings.len());
+            self.differs(&place, "lines", lines(&stored.lines), lines(&found.lines));
         }
         if stored.span_ms != found.span_ms {
-            self.differs(&place, "times", format!("{:?}", stored.span_ms), format!("{:?}", found.span_ms));
+            self.differs(&place, "times", span(stored.span_ms), span(found.span_ms));
         }
         if stored.damage != found.damage {
-            self.differs(&place, "damage", format!("{:?}", stored.damage), format!("{:?}", found.damage));
+            self.differs(&place, "damage", damage(stored.damage.as_ref()), damage(found.damage.as_ref()));
+        }
+        for first in [rows::counts(&stored, &found), rows::sightings(&stored, &found)].into_iter().flatten() {
+            self.differs(&place, &first.what, first.ledger, first.found);
         }
         if stored.blocks != found.blocks {
             self.differs(&place, "blocks", stored.blocks, found.blocks);
@@ -165,7 +164,7 @@ impl VerifyReport {
     ) -> Result<(), VerifyError> {
         let Some(index) = index else {
             if !rows.is_empty() {
-                self.differs("index", "index", "present", "absent or unreadable");
+                self.differs("index", "files", "present", "absent or unreadable");
             }
             return Ok(());
         };
@@ -190,4 +189,38 @@ impl VerifyReport {
         }
         Ok(())
     }
+}
+
+/// `1,200 bytes (checksum 9f86d081)`: the same number of bytes may be others.
+fn bytes(partial: &Partial) -> String {
+    let [a, b, c, d, ..] = partial.checksum;
+    format!("{} (checksum {a:02x}{b:02x}{c:02x}{d:02x})", plural(partial.decoded_bytes, "byte"))
+}
+
+/// `634 lines = 630 events + 3 continuation + 1 unparsed`, and what else was noted.
+fn lines(counts: &LineCounts) -> String {
+    let mut text = format!(
+        "{} = {} + {} continuation + {} unparsed",
+        plural(counts.total, "line"),
+        plural(counts.events, "event"),
+        count(counts.continuation),
+        count(counts.unparsed)
+    );
+    let noted =
+        [(counts.quarantined, "quarantined"), (counts.truncated, "truncated"), (counts.undated, "undated")];
+    for (number, name) in noted.into_iter().filter(|(number, _)| *number > 0) {
+        let _ = write!(text, ", {} {name}", count(number));
+    }
+    text
+}
+
+fn span(span_ms: Option<(UtcMs, UtcMs)>) -> String {
+    let text = |(first_ms, last_ms)| format!("{} to {}", time(first_ms), time(last_ms));
+    span_ms.map_or("no events".to_owned(), text)
+}
+
+fn damage(damage: Option<&Damage>) -> String {
+    let text =
+        |damage: &Damage| format!("{} at byte {} (member {})", damage.reason, damage.offset, damage.member);
+    damage.map_or("none".to_owned(), text)
 }

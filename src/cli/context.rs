@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::digest::{DigestSettings, When};
 use crate::error::Failure;
+use crate::human;
 use crate::index::Index;
 use crate::ingest::IngestSettings;
 use crate::ledger::Ledger;
@@ -56,17 +57,23 @@ impl Context {
     /// Takes the state's lock for a command.
     pub(super) fn lock(&self, state: &State, command: &str) -> Result<StateLock, CommandError> {
         self.ui.detail(&format!("state in {}", state.dir().display()));
-        let since = super::filter::show_time(clock::now_ms(None));
+        let since = human::time(clock::now_ms(None));
         Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
     }
 
-    /// Prepares the stages of the pipeline.
+    /// Prepares the stages of the pipeline for a command that ends cleanly when a signal asks it to.
+    pub(super) fn stages_that_stop(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
+        let stages = self.stages(project)?;
+        Ok(Stages { stop: stop_flag(), ..stages })
+    }
+
+    /// Prepares the stages of the pipeline. A signal ends the command at once, which costs nothing.
     pub(super) fn stages(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
         Ok(Stages {
             state: project.state.clone(),
             settings: project.run_settings()?,
             now_ms: self.now_ms(),
-            stop: stop_flag(),
+            stop: Arc::default(),
             shown: Shown::new(&self.ui),
         })
     }

@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::context::Context;
-use super::filter::{Filter, show_time};
+use super::filter::Filter;
 use crate::error::{Exit, Failure};
 use crate::human;
 use crate::ledger::{Cell, CountFilter, Dimension};
@@ -13,9 +13,9 @@ use crate::ui;
 #[command(after_help = "Examples:\n  \
     gzette count --by app,level --since 24h\n  \
     gzette count --by day,group --level error,fatal --app checkout-api --json\n\
-    Times count by whole ten-minute slots.")]
+    Times count by whole ten-minute slots: those that begin in the window.")]
 pub(super) struct Args {
-    /// What to count by: app, level, hour, day, group
+    /// What to count by: app, level, hour, day (both UTC), group; without it, one total
     #[arg(long, value_delimiter = ',', value_name = "DIMENSION,...", value_parser = parse_dimension)]
     by: Vec<Dimension>,
     #[command(flatten)]
@@ -67,7 +67,7 @@ fn show(cell: &Cell) -> String {
         Cell::None => "-".to_owned(),
         Cell::Name(name) => ui::visible(name.as_bytes()).into_owned(),
         Cell::Level(level) => level.name().to_owned(),
-        Cell::Time(time_ms) => show_time(*time_ms).replace(".000Z", "Z"),
+        Cell::Time(time_ms) => human::time(*time_ms).replace(".000Z", "Z"),
         Cell::Group(group) => group.to_string(),
     }
 }

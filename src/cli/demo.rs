@@ -1,7 +1,7 @@
 //! `gzette demo`: a week of made-up logs through the real pipeline.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use super::context::{Context, Project};
@@ -56,14 +56,24 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     );
     let config = Config::parse(CONFIG, &dir)?;
     let project = Project { state: State::new(config.state_dir.clone()), config };
-    let exit = super::run::run_project(context, &project)?;
-    tell(context, &dir, &project)?;
+    let done = super::run::run_project(context, &project)?;
+    let left = Left::of(&dir, &project);
+    if context.global.json {
+        let mut json = done.json();
+        json["dashboard"] = left.dashboard.display().to_string().into();
+        json["mail"] = left.mail.map(|mail| mail.display().to_string()).into();
+        json["config"] = left.config.display().to_string().into();
+        context.ui.result(&json.to_string())?;
+    } else {
+        done.show(context)?;
+        left.show(context)?;
+    }
     // One object is damaged on purpose: that is what exit code 3 is for, and no failure of the demo.
-    Ok(if exit == Exit::Partly { Exit::Fine } else { exit })
+    Ok(if done.exit == Exit::Partly { Exit::Fine } else { done.exit })
 }
 
 /// Empties the folder of an earlier demo; a folder of something else is left alone.
-fn begin_anew(dir: &std::path::Path) -> Result<(), CommandError> {
+fn begin_anew(dir: &Path) -> Result<(), CommandError> {
     let config = dir.join("gzette.toml");
     let is_empty = fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
     let is_demo = fs::read_to_string(&config).is_ok_and(|text| text == CONFIG);
@@ -81,27 +91,43 @@ fn begin_anew(dir: &std::path::Path) -> Result<(), CommandError> {
     Ok(fs::write(config, CONFIG)?)
 }
 
-fn tell(context: &Context, dir: &std::path::Path, project: &Project) -> Result<(), CommandError> {
-    let ui = &context.ui;
-    let mail =
-        fs::read_dir(project.state.outbox()).ok().into_iter().flatten().flatten().map(|entry| entry.path());
-    let mail = mail.filter(|path| path.extension().is_some_and(|end| end == "eml")).max();
-    ui.result("")?;
-    ui.result(&format!("dashboard  {}", project.config.site.dir.join("index.html").display()))?;
-    if let Some(mail) = mail {
-        ui.result(&format!("mail       {}", mail.display()))?;
+/// What a demo leaves to be looked at.
+struct Left {
+    dashboard: PathBuf,
+    mail: Option<PathBuf>,
+    config: PathBuf,
+}
+
+impl Left {
+    fn of(dir: &Path, project: &Project) -> Self {
+        let mails = fs::read_dir(project.state.outbox()).into_iter().flatten().flatten();
+        let mails = mails.map(|entry| entry.path());
+        Self {
+            dashboard: project.config.site.dir.join("index.html"),
+            mail: mails.filter(|path| path.extension().is_some_and(|end| end == "eml")).max(),
+            config: dir.join("gzette.toml"),
+        }
     }
-    let program = std::env::current_exe().map_or_else(|_| "gzette".into(), |path| path.display().to_string());
-    let config = dir.join("gzette.toml");
-    ui.result("try")?;
-    for search in [
-        "search timed out --since 2h",
-        "search '\"basket\\\\\\\" is null\"' --output table",
-        "search --fixed 'state CLOSED' --app checkout-api --count",
-        "count --by app,level",
-        "verify",
-    ] {
-        ui.result(&format!("  {program} --config {} {search}", config.display()))?;
+
+    fn show(&self, context: &Context) -> Result<(), CommandError> {
+        let ui = &context.ui;
+        ui.result("")?;
+        ui.result(&format!("dashboard  {}", self.dashboard.display()))?;
+        if let Some(mail) = &self.mail {
+            ui.result(&format!("mail       {}", mail.display()))?;
+        }
+        let program =
+            std::env::current_exe().map_or_else(|_| "gzette".into(), |path| path.display().to_string());
+        ui.result("try")?;
+        for search in [
+            "search timed out --since 2h",
+            "search '\"basket\\\\\\\" is null\"' --output table",
+            "search --fixed 'state CLOSED' --app checkout-api --count",
+            "count --by app,level",
+            "verify",
+        ] {
+            ui.result(&format!("  {program} --config {} {search}", self.config.display()))?;
+        }
+        Ok(())
     }
-    Ok(())
 }

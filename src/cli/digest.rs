@@ -4,6 +4,7 @@ use super::CommandError;
 use super::context::{Context, runtime};
 use crate::digest;
 use crate::error::{Exit, Failure};
+use crate::run::Delivered;
 
 /// The arguments of `gzette digest`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         let view = stages.pipeline().view(&project.ledger_read_only()?, None).map_err(Failure::from)?;
         let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
         let mail = digest::render(&view, &plan);
-        context.ui.result(&format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
+        context.ui.result(&if context.global.json {
+            serde_json::json!({ "subject": mail.subject, "text": mail.text }).to_string()
+        } else {
+            format!("Subject: {}\n\n{}", mail.subject, mail.text)
+        })?;
         return Ok(Exit::Fine);
     }
     if stages.settings.digests.is_empty() {
@@ -33,6 +38,27 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let _lock = context.lock(&project.state, "digest")?;
     let mut ledger = project.ledger()?;
     let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
-    let is_complete = stages.pipeline().deliver(&runtime()?, &mut ledger, &view);
+    let delivered = stages.pipeline().deliver(&runtime()?, &mut ledger, &view);
+    if context.global.json {
+        let each = delivered.iter().map(json).collect();
+        context.ui.result(&serde_json::Value::Array(each).to_string())?;
+    }
+    let is_complete = delivered.iter().all(Delivered::is_complete);
     Ok(if is_complete { Exit::Fine } else { Exit::Partly })
+}
+
+fn json(delivered: &Delivered) -> serde_json::Value {
+    let name = &delivered.digest;
+    match &delivered.result {
+        Ok(delivery) => serde_json::json!({
+            "name": name,
+            "subject": delivery.due,
+            "sent": delivery.sent,
+            "waiting": delivery.pending,
+            "error": delivery.failures.first().map(ToString::to_string),
+        }),
+        Err(error) => serde_json::json!({
+            "name": name, "subject": null, "sent": 0, "waiting": 0, "error": error.to_string(),
+        }),
+    }
 }

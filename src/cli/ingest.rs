@@ -13,8 +13,9 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let stages = context.stages(&project)?;
+    let stages = context.stages_that_stop(&project)?;
     super::run::recorded(context, &project, "ingest", |ledger, summary| {
         Ok(stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?)
-    })
+    })?
+    .show(context)
 }

@@ -42,6 +42,7 @@ struct Cli {
 
 /// What every command understands.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Global {
     /// The configuration [default: gzette.toml in the working directory]
@@ -50,7 +51,7 @@ struct Global {
     /// The state directory, in place of the configuration's
     #[arg(long, global = true, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Print the result as JSON
+    /// Print the result as JSON, where a command has one
     #[arg(long, global = true)]
     json: bool,
     /// Say only results, warnings and errors
@@ -79,7 +80,7 @@ enum Command {
     Ingest(ingest::Args),
     /// Render the dashboard
     Report(report::Args),
-    /// Put the rendered dashboard where `[site] publish` says
+    /// Render the dashboard and put it where `[site] publish` says
     Publish(publish::Args),
     /// Mail what changed
     Digest(digest::Args),
@@ -112,7 +113,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let ui = Ui::new(verbosity, cli.global.no_color || crate::config::no_colour());
     let context = Context::new(cli.global, ui);
-    let result = dispatch(cli.command, &context).and_then(|exit| Ok(context.ui.flush().map(|()| exit)?));
+    let result =
+        dispatch(cli.command, &context).and_then(|exit| match context.ui.flush().map_err(Into::into) {
+            // Whoever has gone without the last results still gets the exit code.
+            Ok(()) | Err(CommandError::BrokenPipe) => Ok(exit),
+            Err(error) => Err(error),
+        });
     match result {
         Ok(exit) => exit,
         Err(CommandError::BrokenPipe) => Exit::Fine,

@@ -22,5 +22,6 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         })?;
         let (_, files) = stages.pipeline().report(ledger, None).map_err(Failure::from)?;
         Ok(stages.pipeline().publish(&runtime, ledger, &target, &files, summary).map_err(Failure::from)?)
-    })
+    })?
+    .show(context)
 }

@@ -18,6 +18,8 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let _lock = context.lock(&project.state, "report")?;
     let ledger = project.ledger()?;
     stages.pipeline().report(&ledger, None).map_err(Failure::from)?;
-    context.ui.result(&stages.settings.site_dir.join("index.html").display().to_string())?;
+    let index = stages.settings.site_dir.join("index.html").display().to_string();
+    let json = context.global.json.then(|| serde_json::json!({ "index": index }).to_string());
+    context.ui.result(&json.unwrap_or(index))?;
     Ok(Exit::Fine)
 }

@@ -17,13 +17,12 @@ use crate::run::Summary;
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let project = context.project()?;
-    run_project(context, &project)
+    run_project(context, &context.project()?)?.show(context)
 }
 
 /// Runs the pipeline of a project; `gzette demo` comes here too.
-pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, CommandError> {
-    let stages = context.stages(project)?;
+pub(super) fn run_project(context: &Context, project: &Project) -> Result<Done, CommandError> {
+    let stages = context.stages_that_stop(project)?;
     recorded(context, project, "run", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
@@ -35,13 +34,36 @@ pub(super) fn run_project(context: &Context, project: &Project) -> Result<Exit, 
     })
 }
 
-/// Does some work under the lock, keeps its summary in the ledger and shows it.
+/// What a command did.
+pub(super) struct Done {
+    pub(super) exit: Exit,
+    summary: Summary,
+}
+
+impl Done {
+    /// Tells the user; returns the exit code.
+    pub(super) fn show(&self, context: &Context) -> Result<Exit, CommandError> {
+        if context.global.json {
+            context.ui.result(&self.json().to_string())?;
+        } else {
+            self.summary.show(context);
+        }
+        Ok(self.exit)
+    }
+
+    /// Returns the summary as JSON.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::json!(self.summary)
+    }
+}
+
+/// Does some work under the lock and keeps its summary in the ledger.
 pub(super) fn recorded(
     context: &Context,
     project: &Project,
     command: &str,
     work: impl FnOnce(&mut Ledger, &mut Summary) -> Result<(), CommandError>,
-) -> Result<Exit, CommandError> {
+) -> Result<Done, CommandError> {
     let _lock = context.lock(&project.state, command)?;
     let begin = Instant::now();
     let mut ledger = project.ledger()?;
@@ -58,29 +80,26 @@ pub(super) fn recorded(
     result?;
     let exit = if summary.has_problems || summary.stopped { Exit::Partly } else { Exit::Fine };
     ledger.finish_run(row, context.now_ms(), exit as i32, &json.to_string())?;
-    show(context, &summary, &json)?;
-    Ok(exit)
+    Ok(Done { exit, summary })
 }
 
-fn show(context: &Context, summary: &Summary, json: &serde_json::Value) -> Result<(), CommandError> {
-    if context.global.json {
-        return Ok(context.ui.result(&json.to_string())?);
+impl Summary {
+    fn show(&self, context: &Context) {
+        let Self { objects, requests, .. } = self;
+        let what = format!(
+            "{} listed, {} new, {} damaged; {}, {}, {}; {} list, {} get, {} put; {} in {:.1} s",
+            human::plural(objects.listed, "object"),
+            human::count(objects.new),
+            human::count(objects.damaged),
+            human::plural(self.lines.total, "line"),
+            human::plural(self.errors, "error"),
+            human::plural(self.groups_new, "new group"),
+            human::count(requests.list),
+            human::count(requests.get),
+            human::count(requests.put),
+            human::bytes(self.bytes),
+            self.seconds,
+        );
+        context.ui.stage(if self.stopped { "stopped" } else { "done" }, &what);
     }
-    let Summary { objects, requests, .. } = summary;
-    let what = format!(
-        "{} listed, {} new, {} damaged; {}, {}, {}; {} list, {} get, {} put; {} in {:.1} s",
-        human::plural(objects.listed, "object"),
-        human::count(objects.new),
-        human::count(objects.damaged),
-        human::plural(summary.lines.total, "line"),
-        human::plural(summary.errors, "error"),
-        human::plural(summary.groups_new, "new group"),
-        human::count(requests.list),
-        human::count(requests.get),
-        human::count(requests.put),
-        human::bytes(summary.bytes),
-        summary.seconds,
-    );
-    context.ui.stage(if summary.stopped { "stopped" } else { "done" }, &what);
-    Ok(())
 }

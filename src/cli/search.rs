@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::CommandError;
 use super::context::Context;
-use super::filter::{Filter, show_time};
+use super::filter::Filter;
 use crate::error::{Exit, Failure};
 use crate::human;
 use crate::query::Expr;
@@ -33,14 +33,14 @@ pub(super) struct Args {
     fixed: bool,
     #[command(flatten)]
     filter: Filter,
-    /// Only the newest N lines; 0 for all
+    /// Only the newest N lines; 0 for all; not used with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
     /// Print only the number of lines
     #[arg(short, long)]
     count: bool,
     /// How lines are printed
-    #[arg(short, long, value_enum, default_value = "raw")]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "raw")]
     output: Output,
 }
 
@@ -114,7 +114,7 @@ fn print(ui: &Ui, output: Output, hit: &Hit) -> Result<(), OutputError> {
         Output::Raw => ui.result_bytes(&hit.raw).and_then(|()| ui.result_bytes(b"\n")),
         Output::Json => ui.result(
             &serde_json::json!({
-                "time": show_time(hit.time_ms),
+                "time": human::time(hit.time_ms),
                 "level": hit.level,
                 "app": hit.app,
                 "object": hit.object,
@@ -125,7 +125,7 @@ fn print(ui: &Ui, output: Output, hit: &Hit) -> Result<(), OutputError> {
         ),
         Output::Table => {
             let place = format!("{}:{}", hit.object, hit.line);
-            let head = format!("{}  {:<7}  {}  {place}", show_time(hit.time_ms), hit.level, hit.app);
+            let head = format!("{}  {:<7}  {}  {place}", human::time(hit.time_ms), hit.level, hit.app);
             ui.result(&ui.bold(&visible(head.as_bytes())))?;
             ui.result(&format!("    {}", visible(&hit.raw)))
         }

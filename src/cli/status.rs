@@ -2,9 +2,8 @@
 
 use super::CommandError;
 use super::context::{Context, Project};
-use super::filter::show_time;
 use crate::error::Exit;
-use crate::human::count;
+use crate::human::{self, count};
 use crate::index::Index;
 use crate::ledger::{Ledger, LedgerError, ObjectTotals, RunRow};
 use crate::model::LineCounts;
@@ -46,7 +45,7 @@ impl Status {
         Ok(Self {
             objects: ledger.object_totals()?,
             lines: ledger.line_totals()?,
-            newest_event: ledger.newest_event_ms()?.map(show_time),
+            newest_event: ledger.newest_event_ms()?.map(human::time),
             last_run: ledger.last_run()?,
             batch: ledger.last_batch()?,
             index_batch: project.index().as_ref().and_then(Index::payload).map(|payload| payload.batch),
@@ -58,8 +57,8 @@ impl Status {
         let last_run = self.last_run.as_ref().map(|run| {
             serde_json::json!({
                 "command": run.command,
-                "started": show_time(run.started_ms),
-                "finished": run.finished_ms.map(show_time),
+                "started": human::time(run.started_ms),
+                "finished": run.finished_ms.map(human::time),
                 "exit_code": run.exit_code,
                 "summary": serde_json::from_str::<serde_json::Value>(&run.summary).unwrap_or_default(),
             })
@@ -96,11 +95,12 @@ impl Status {
         )?;
         let parts =
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
-        line("lines", &format!("{} = {}", count(lines.total), counted(&parts, " + ")))?;
+        let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };
+        line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
         line("newest event", self.newest_event.as_deref().unwrap_or("none"))?;
         let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
             let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
-            format!("{} ({}), {end}", show_time(run.started_ms), run.command)
+            format!("{} ({}), {end}", human::time(run.started_ms), run.command)
         });
         line("last run", &last)?;
         let index = self.index_batch.map_or("none".to_owned(), |batch| batch.to_string());

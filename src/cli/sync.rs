@@ -13,10 +13,11 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let stages = context.stages(&project)?;
+    let stages = context.stages_that_stop(&project)?;
     super::run::recorded(context, &project, "sync", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
         Ok(stages.pipeline().sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?)
-    })
+    })?
+    .show(context)
 }

@@ -1,7 +1,7 @@
 //! Submission to Amazon SES by its v2 API, with the standard AWS credential chain: on EC2 the instance's
 //! role, so no password is kept anywhere.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::Credentials;
-use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
@@ -87,7 +87,7 @@ impl SesTransport {
                 }
                 _ => MailErrorKind::Network,
             };
-            return self.error(kind, &DisplayErrorContext(error).to_string());
+            return self.error(kind, &reason_of(error));
         };
         let code = service.code().unwrap_or("unknown error");
         let kind = match code {
@@ -110,6 +110,21 @@ impl SesTransport {
 
     fn error(&self, kind: MailErrorKind, reason: &str) -> MailError {
         MailError::new(kind, &self.place, reason)
+    }
+}
+
+/// Returns the last of a chain of errors, which says most; for a chain of credentials that has none, not where
+/// it looked.
+fn reason_of(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    let reason = last.to_string();
+    if reason.starts_with("no credentials found in chain") {
+        "no AWS credentials were found".to_owned()
+    } else {
+        reason
     }
 }
 

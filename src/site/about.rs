@@ -65,11 +65,14 @@ fn states() -> Vec<(&'static str, Markup)> {
     vec![
         (
             "Spiking",
-            html! { "More in the current hour than the group's own limit, which comes from its last week; \
-            the number says how many times." },
+            html! { "More in the last full hour of delivered events than the group's own limit, which comes from the \
+            week before, the last 24 hours left out; the number says how many times." },
         ),
         ("New", html! { "Seen for the first time in the last 24 hours." }),
-        ("Regressed", html! { "Back after days of silence." }),
+        (
+            "Regressed",
+            html! { "Back after 7 days or more without an event, while its application went on logging." },
+        ),
         ("Ongoing", html! { "Seen in the last 24 hours, as usual." }),
         ("Quiet", html! { "Seen in the last 14 days, but not in the last 24 hours." }),
         (
@@ -84,11 +87,12 @@ fn comparing() -> Vec<(&'static str, Markup)> {
     vec![
         (
             "vs. yesterday",
-            html! { "The 24 hours before the page was made against the 24 hours before those." },
+            html! { "The 24 hours before the page was made against the 24 hours before those, which are cut where \
+            today's delivered events end." },
         ),
         (
             "vs. last week",
-            html! { "The same 24 hours seven days earlier, so that weekdays are compared with weekdays." },
+            html! { "The same, seven days earlier, so that weekdays are compared with weekdays." },
         ),
         ("No earlier data", html! { "The ledger does not reach back that far." }),
         (
@@ -131,7 +135,7 @@ fn reading() -> Vec<(&'static str, Markup)> {
         (
             "Cut texts",
             html! { "Titles end after 300 characters (160 in lists), samples after 8 KiB, lists after 100 rows. \
-            " code { "gzette show" } " prints a line whole." },
+            " code { "gzette search --fixed '…'" } " prints lines whole." },
         ),
         ("<*>", html! { "What varies between the events of a group." }),
     ]

@@ -521,7 +521,9 @@ fn unsent(cause: &str) -> Failure {
     } else {
         StoreErrorKind::Credentials
     };
-    Failure::lasting(kind, cause)
+    // What the SDK goes on to say is where it looked, a paragraph that helps nobody.
+    let is_bare = cause.starts_with("no credentials found in chain");
+    Failure::lasting(kind, if is_bare { "no AWS credentials were found" } else { cause })
 }
 
 fn refused<E: ProvideErrorMetadata>(

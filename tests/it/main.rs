@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module a feature.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod commands;
 mod decode;
 mod digest;
 mod docs;
@@ -12,3 +13,4 @@ mod smtp;
 mod store;
 mod support;
 mod sync;
+mod tidy;

@@ -1,0 +1,161 @@
+//! What single commands print: JSON that is one value, differences in words, one sentence for one failure, and
+//! how they end when their reader or their user has gone.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+
+use gzette::model::HOUR_MS;
+use serde_json::json;
+
+use crate::support::{NOON_MS, Outcome, Project, event, text_of};
+
+/// Returns a project that has read one object.
+fn of_one_object() -> Project {
+    let project = Project::new();
+    project.put("api/20260301/api_0.gz", text_of("api", NOON_MS - HOUR_MS, 40));
+    project.gzette("run").exits(0);
+    project
+}
+
+/// `demo --json` printed its summary and then the words for people.
+#[test]
+fn results_as_json_are_one_value() {
+    let project = Project::new();
+    let demo = project.gzette("demo --dir tour --json").exits(0).json();
+    assert_eq!(demo["objects"]["damaged"], 1);
+    for (name, end) in
+        [("dashboard", "tour/site/index.html"), ("mail", ".eml"), ("config", "tour/gzette.toml")]
+    {
+        let path = demo[name].as_str().unwrap();
+        assert!(path.ends_with(end) && std::path::Path::new(path).exists(), "{path}");
+    }
+    let project = of_one_object();
+    let report = project.gzette("report --json").exits(0).json();
+    assert_eq!(report, json!({ "index": project.path("site/index.html") }));
+    let nothing = json!([{ "name": "ops", "subject": null, "sent": 0, "waiting": 0, "error": null }]);
+    assert_eq!(project.gzette("digest --json").exits(0).json(), nothing);
+    let mail = project.gzette("digest --print --json").exits(0).json();
+    assert!(mail["text"].as_str().unwrap().contains("Last 24 hours"), "{mail}");
+}
+
+#[test]
+fn a_digest_that_waits_says_so_in_json() {
+    let project = Project::new();
+    project.put("api/20260301/api_0.gz", text_of("api", NOON_MS - HOUR_MS, 40));
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    project.reconfigure("from =", &format!("transport = \"smtp://{closed}?tls=none\"\nfrom ="));
+    project.gzette("sync").exits(0);
+    project.gzette("ingest").exits(0);
+    let digest = &project.gzette("digest --json").exits(3).json()[0];
+    assert_eq!((&digest["sent"], &digest["waiting"]), (&json!(0), &json!(1)), "{digest}");
+    assert!(digest["subject"].is_string() && digest["error"].as_str().unwrap().contains("smtp"), "{digest}");
+}
+
+/// It said `counts: the ledger says 634, found 634`, and `Some((1769860800000, ...))` for times.
+#[test]
+fn verify_says_in_words_what_differs_first() {
+    let project = of_one_object();
+    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    ledger
+        .execute_batch(
+            "UPDATE count SET events = events + 1, slot = slot - 6 WHERE group_id <> 0;
+             UPDATE sighting SET events = events + 1;
+             UPDATE generation SET lines = lines + 1, unparsed = unparsed + 1, first_ms = first_ms - 3600000,
+                damage_reason = 'member ends early', damage_offset = 99, damage_member = 2;",
+        )
+        .unwrap();
+    let verify = project.gzette("verify").exits(3).text();
+    let logs = project.path("logs");
+    insta::assert_snapshot!(verify.replace(logs.to_str().unwrap(), "[logs]"));
+}
+
+/// A verify that found differences ended with 0 when `head` had read its first line.
+#[test]
+fn verify_keeps_its_exit_code_when_its_reader_has_gone() {
+    let project = Project::new();
+    for number in 0..300 {
+        let key = format!("api/20260301/{}{number}.gz", "long".repeat(40));
+        project.put(&key, event(NOON_MS - HOUR_MS, "INFO", &format!("number {number}")));
+    }
+    project.gzette("run").exits(0);
+    let into_nothing = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Outcome::of(project.command(&["verify"]).stdout(writer).output().unwrap())
+    };
+    into_nothing().exits(0);
+    // One difference is held back up to the end; all of them are more than that.
+    let mirror = project.path("state/mirror/prod/api/20260301");
+    let mut files = std::fs::read_dir(&mirror).unwrap().map(|entry| entry.unwrap().path());
+    std::fs::remove_file(files.next().unwrap()).unwrap();
+    into_nothing().exits(3);
+    files.for_each(|file| std::fs::remove_file(file).unwrap());
+    assert!(project.gzette("verify").exits(3).stdout.len() > 64 << 10);
+    let outcome = into_nothing().exits(3);
+    assert_eq!(outcome.stderr, "");
+}
+
+/// The first signal was noted, for nobody to look at.
+#[test]
+fn a_signal_ends_what_has_nothing_to_tidy_up() {
+    let project = of_one_object();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    project.reconfigure(
+        "from =",
+        &format!("when = \"always\"\ntransport = \"smtp://{address}?tls=none\"\nfrom ="),
+    );
+    let mut digest =
+        project.command(&["digest"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Connected, it waits for a greeting that does not come.
+    let (mut connection, _) = server.accept().unwrap();
+    let killed = Command::new("kill").args(["-INT", &digest.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(digest.wait().unwrap().signal(), Some(2));
+    assert_eq!(connection.read_to_end(&mut Vec::new()).unwrap_or_default(), 0);
+}
+
+/// The SDK tells where it looked, in a paragraph; it was cut, and printed twice.
+#[test]
+fn missing_credentials_are_one_short_sentence_said_once() {
+    let project = Project::new();
+    project.reconfigure("url = \"logs/\"", "url = \"s3://some-bucket/logs/\"");
+    project.reconfigure("from =", "transport = \"ses\"\nfrom =");
+    for command in ["run", "sync"] {
+        let outcome = project.gzette(&format!("{command} --quiet")).exits(2);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(outcome.stderr, @r"
+            error     list `s3://some-bucket/logs/`: no AWS credentials were found
+            hint      set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`
+            ");
+        }
+    }
+    let mut project = project;
+    project.set_env("AWS_REGION", "eu-central-1");
+    let digest = project.gzette("digest --quiet").exits(3);
+    insta::assert_snapshot!(digest.stderr, @"warning   digest `ops`: mail by `ses eu-central-1`: no AWS credentials were found");
+}
+
+#[test]
+fn when_every_source_fails_the_first_ends_the_run_and_the_others_are_warned_of() {
+    let project = Project::new();
+    std::fs::remove_dir(project.path("logs")).unwrap();
+    project.reconfigure("[site]", "[[source]]\nname = \"other\"\nurl = \"no/such/folder\"\n\n[site]");
+    let run = project.gzette("run --quiet").exits(2);
+    let kinds: Vec<_> = run.stderr.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(kinds, ["warning", "error", "hint"], "{}", run.stderr);
+    assert!(run.stderr.starts_with("warning   source `other`: "), "{}", run.stderr);
+}
+
+#[test]
+fn status_says_that_lines_of_duplicates_are_left_out() {
+    let project = of_one_object();
+    assert!(!project.gzette("status").text().contains("without"));
+    project.put("api/20260301/again.gz", text_of("api", NOON_MS - HOUR_MS, 40));
+    project.gzette("run").exits(0);
+    let status = project.gzette("status").exits(0).text();
+    let lines = status.lines().find(|line| line.starts_with("lines")).unwrap();
+    assert!(lines.ends_with(" unparsed, without those of duplicates"), "{status}");
+}
