@@ -344,7 +344,7 @@ impl Reader<'_> {
         let file = self.mirror.open(&object.source, &object.key, object.generation)?;
         let reader = BufReader::with_capacity(READ_BYTES, file);
         read_object(reader, settings, object.day, |block| {
-            Ok(builder.add(&address(object.generation, &block), batch, block.words)?)
+            Ok(builder.add(&address(object.generation, block), batch, &block.words)?)
         })
     }
 }

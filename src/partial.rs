@@ -119,7 +119,7 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     reader: R,
     settings: &ReadSettings,
     day: Option<Day>,
-    mut on_block: impl FnMut(Block) -> Result<(), E>,
+    mut on_block: impl FnMut(&Block) -> Result<(), E>,
 ) -> Result<Partial, E> {
     let decoder =
         Hashing { inner: Decoder::new(reader, &settings.limits), hasher: blake3::Hasher::new(), bytes: 0 };
@@ -129,12 +129,14 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     while let Some(line) = lines.next_line()? {
         let parsed = if line.truncated { parser.parse_cut(line.bytes) } else { parser.parse(line.bytes) };
         if builder.block_is_full(matches!(parsed, Parsed::Event(_))) {
-            on_block(builder.take_block())?;
+            on_block(&builder.block)?;
+            builder.close_block();
         }
         builder.add(&line, &parsed);
     }
     if builder.block.lines > 0 {
-        on_block(builder.take_block())?;
+        on_block(&builder.block)?;
+        builder.close_block();
     }
     let decoder = lines.get_ref();
     let mut partial = builder.finish();
@@ -213,9 +215,12 @@ impl Builder {
         if at_event { over(1) } else { over(BLOCK_STRETCH) }
     }
 
-    fn take_block(&mut self) -> Block {
+    /// Makes room for the next block, in the memory of the last.
+    fn close_block(&mut self) {
         self.blocks += 1;
-        std::mem::take(&mut self.block)
+        let mut words = std::mem::take(&mut self.block.words);
+        words.clear();
+        self.block = Block { words, ..Block::default() };
     }
 
     fn add(&mut self, line: &RawLine<'_>, parsed: &Parsed<'_>) {

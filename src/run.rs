@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
@@ -20,6 +21,11 @@ use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
 use crate::store::Requests;
 use crate::sync::{Deadline, Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+
+/// How often a stage that waits for a network looks whether a stop was asked for,
+const STOP_LOOK: Duration = Duration::from_millis(100);
+/// and how long what is on its way may then still take; service managers wait some 10 s and more before they kill.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What the pipeline is told.
 pub struct RunSettings {
@@ -185,6 +191,23 @@ impl Pipeline<'_> {
         summary.stopped
     }
 
+    /// Does work that waits for a network; when a stop was asked for and it does not end by itself, leaves it where
+    /// it is, which is what it may be left at by a crash as well.
+    fn until_overdue<T>(&self, runtime: &Runtime, work: impl Future<Output = T>) -> Option<T> {
+        let overdue = async {
+            while !self.stop.load(Ordering::Relaxed) {
+                tokio::time::sleep(STOP_LOOK).await;
+            }
+            tokio::time::sleep(STOP_PATIENCE).await;
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                done = work => Some(done),
+                () = overdue => None,
+            }
+        })
+    }
+
     /// Mirrors what is new.
     pub fn sync(
         &self,
@@ -198,9 +221,12 @@ impl Pipeline<'_> {
         let deadline = Deadline::When(Arc::new(move || stop.load(Ordering::Relaxed)));
         let options = SyncOptions { deadline, ..SyncOptions::new(self.now_ms) };
         let progress: &dyn Progress = self.observer;
-        let result = runtime.block_on(sync(sources, ledger, &mirror, &options, progress));
+        let result = self.until_overdue(runtime, sync(sources, ledger, &mirror, &options, progress));
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        let mut report = result?;
+        let Some(mut report) = result.transpose()? else {
+            summary.stopped = true;
+            return Ok(());
+        };
         // What ends the run is told by whoever ends it, not here as well.
         let is_end = !sources.is_empty() && report.source_errors.len() == sources.len();
         let end = is_end.then(|| report.source_errors.remove(0));
@@ -275,8 +301,12 @@ impl Pipeline<'_> {
         summary: &mut Summary,
     ) -> Result<(), PublishError> {
         let files: Vec<_> = files.iter().map(site_file).collect();
-        let result = runtime.block_on(publish(&files, target, ledger, self.now_ms));
+        let result = self.until_overdue(runtime, publish(&files, target, ledger, self.now_ms));
         summary.add_requests([target.store.requests()]);
+        let Some(result) = result else {
+            summary.stopped = true;
+            return Ok(());
+        };
         self.observer.published(&target.name, &result);
         result.map(drop)
     }

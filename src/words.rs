@@ -3,6 +3,12 @@
 //! `\u00e9`, …) stand between words, so that `\nCaused` holds `caused` and not `ncaused`; any other
 //! backslash is an ordinary separator.
 
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
 /// The longest word that is indexed as itself. A longer one sets [`BlockWords::has_long`].
 pub const MAX_WORD_BYTES: usize = 200;
 
@@ -73,65 +79,52 @@ pub fn has_word(line: &[u8], word: &[u8]) -> bool {
     held
 }
 
-/// The distinct words of a run of lines, lower-cased, in the order of their first appearance.
+/// A set of words, numbered in the order of their first appearance. The table's seed is the process's own, so
+/// that no log can be written to make it slow; nothing that is returned depends on it.
 #[derive(Debug, Default)]
-pub struct BlockWords {
+pub struct WordSet {
     bytes: Vec<u8>,
     places: Vec<(u32, u32)>,
-    table: hashbrown::HashTable<u32>,
-    seed: foldhash::fast::FixedState,
-    /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
-    pub has_long: bool,
-    /// Whether there was a `\uXXXX` escape.
-    pub has_unicode_escape: bool,
-    /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
-    pub has_cut_line: bool,
+    table: HashTable<u32>,
+    seed: RandomState,
 }
 
-impl BlockWords {
-    /// Adds the words of a line.
-    pub fn add_line(&mut self, line: &[u8]) {
-        let mut long = false;
-        let escaped = each_word(line, |start, end| {
-            if end - start > MAX_WORD_BYTES {
-                long = true;
-            } else {
-                self.add(&line[start..end]);
-            }
-        });
-        self.has_long |= long;
-        self.has_unicode_escape |= escaped;
-    }
-
-    fn add(&mut self, word: &[u8]) {
-        use std::hash::{BuildHasher, Hasher};
-        let start = self.bytes.len();
-        self.bytes.extend(word.iter().map(u8::to_ascii_lowercase));
-        let lower = &self.bytes[start..];
-        let mut hasher = self.seed.build_hasher();
-        hasher.write(lower);
-        let hash = hasher.finish();
-        let (bytes, places) = (&self.bytes, &self.places);
-        let same = |&place: &u32| {
-            let (from, to) = places[place as usize];
-            &bytes[from as usize..to as usize] == lower
-        };
-        if self.table.find(hash, same).is_some() {
-            self.bytes.truncate(start);
-            return;
-        }
-        let place = self.places.len() as u32;
-        self.places.push((start as u32, self.bytes.len() as u32));
+impl WordSet {
+    /// Adds a word, unless it is there; returns its number.
+    #[inline]
+    pub fn add(&mut self, word: &[u8]) -> u32 {
         let (bytes, places, seed) = (&self.bytes, &self.places, &self.seed);
-        self.table.insert_unique(hash, place, |&place| {
-            let (from, to) = places[place as usize];
+        let at = |number: u32| {
+            let (from, to) = places[number as usize];
+            &bytes[from as usize..to as usize]
+        };
+        let hash = |word: &[u8]| {
             let mut hasher = seed.build_hasher();
-            hasher.write(&bytes[from as usize..to as usize]);
+            hasher.write(word);
             hasher.finish()
-        });
+        };
+        let entry =
+            self.table.entry(hash(word), |&number| is_same(at(number), word), |&number| hash(at(number)));
+        match entry {
+            Entry::Occupied(found) => *found.get(),
+            Entry::Vacant(free) => {
+                let number = places.len() as u32;
+                free.insert(number);
+                let start = bytes.len() as u32;
+                self.bytes.extend_from_slice(word);
+                self.places.push((start, self.bytes.len() as u32));
+                number
+            }
+        }
     }
 
-    /// Returns the words.
+    /// Returns the word of a number.
+    pub fn word(&self, number: u32) -> &[u8] {
+        let (from, to) = self.places[number as usize];
+        &self.bytes[from as usize..to as usize]
+    }
+
+    /// Returns the words in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.places.iter().map(|&(from, to)| &self.bytes[from as usize..to as usize])
     }
@@ -146,11 +139,76 @@ impl BlockWords {
         self.places.is_empty()
     }
 
+    /// Returns about how much memory the set takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * 8 + self.table.capacity() * 6
+    }
+
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.places.clear();
         self.table.clear();
+    }
+}
+
+/// Compares words; most are so short that a call costs more than the comparing.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some((a_first, b_first)), Some((a_last, b_last))) =
+        (a.first_chunk::<8>().zip(b.first_chunk::<8>()), a.last_chunk::<8>().zip(b.last_chunk::<8>()))
+        && a.len() <= 16
+    {
+        return u64::from_ne_bytes(*a_first) == u64::from_ne_bytes(*b_first)
+            && u64::from_ne_bytes(*a_last) == u64::from_ne_bytes(*b_last);
+    }
+    if a.len() > 16 { a == b } else { a.iter().zip(b).all(|(a, b)| a == b) }
+}
+
+/// The distinct words of a run of lines, lower-cased, in the order of their first appearance.
+#[derive(Debug, Default)]
+pub struct BlockWords {
+    words: WordSet,
+    /// The line at hand.
+    lower: Vec<u8>,
+    /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
+    pub has_long: bool,
+    /// Whether there was a `\uXXXX` escape.
+    pub has_unicode_escape: bool,
+    /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
+    pub has_cut_line: bool,
+}
+
+impl BlockWords {
+    /// Adds the words of a line.
+    pub fn add_line(&mut self, line: &[u8]) {
+        let mut long = false;
+        let (words, lower) = (&mut self.words, &mut self.lower);
+        lower.clear();
+        lower.extend_from_slice(line);
+        lower.make_ascii_lowercase();
+        let escaped = each_word(line, |start, end| {
+            if end - start > MAX_WORD_BYTES {
+                long = true;
+            } else {
+                words.add(&lower[start..end]);
+            }
+        });
+        self.has_long |= long;
+        self.has_unicode_escape |= escaped;
+    }
+
+    /// Returns the words.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.words.iter()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
         self.has_long = false;
         self.has_unicode_escape = false;
         self.has_cut_line = false;
@@ -188,9 +246,9 @@ mod tests {
     fn a_long_word_is_flagged_and_not_kept() {
         let mut block = BlockWords::default();
         block.add_line(&[b'x'; MAX_WORD_BYTES + 1]);
-        assert!(block.has_long && block.is_empty());
+        assert!(block.has_long && block.iter().count() == 0);
         block.clear();
         block.add_line(&[b'x'; MAX_WORD_BYTES]);
-        assert!(!block.has_long && block.len() == 1);
+        assert!(!block.has_long && block.iter().count() == 1);
     }
 }

@@ -65,7 +65,7 @@ fn by_frames(title: &str, exceptions: Vec<Exception<'_>>) -> Grouped {
     for exception in exceptions {
         parts.push(exception.kind.to_owned());
         let frames = exception.frames.into_iter().filter(|frame| !any_in_app || trace::is_in_app(frame));
-        let frames = trace::without_recursion(frames.collect());
+        let frames = trace::without_recursion(frames.map(trace::normalised).collect());
         parts.extend(frames.into_iter().map(|frame| format!("  at {frame}")));
     }
     let shown = parts.join("\n");

@@ -66,8 +66,8 @@ pub(super) struct Exception<'t> {
     pub(super) kind: &'t str,
     /// What it says, on its first line.
     pub(super) message: &'t str,
-    /// Class and method of each frame, innermost first, generated names normalised.
-    pub(super) frames: Vec<Cow<'t, str>>,
+    /// Class and method of each frame, innermost first.
+    pub(super) frames: Vec<&'t str>,
 }
 
 /// Reads the trace in `text`; empty when there is none.
@@ -76,7 +76,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
     let mut header = None;
     let mut in_suppressed = false;
     let mut frames = 0;
-    for line in text.lines() {
+    for line in lines(text) {
         let trimmed = line.trim_start();
         if let Some(frame) = frame(trimmed) {
             frames += 1;
@@ -84,7 +84,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
                 found.push(header.take().unwrap_or_default());
             }
             if let Some(last) = found.last_mut().filter(|_| !in_suppressed && frames <= MAX_FRAMES) {
-                last.frames.push(normalised(frame));
+                last.frames.push(frame);
             }
         } else if let Some(cause) = trimmed.strip_prefix("Caused by: ") {
             // A cause of a suppressed exception is indented, the next one of the trace itself is not.
@@ -110,7 +110,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
 /// A type without frames counts when it begins the text or a line of it and is named like an exception.
 fn is_thrown(text: &str, header: &Exception<'_>) -> bool {
     let named = ["Exception", "Error", "Throwable", "Failure"].iter().any(|end| header.kind.ends_with(end));
-    named && text.lines().any(|line| line.trim_start().starts_with(header.kind))
+    named && lines(text).any(|line| line.trim_start().starts_with(header.kind))
 }
 
 /// Reads `[Exception in thread "x" ]package.Type[: message]`.
@@ -132,20 +132,35 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '.' | '_' | '$')
 }
 
+/// As `str::lines`, by a quicker search for line ends: traces are long.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest.as_bytes());
+        let line = &rest[..end.unwrap_or(rest.len())];
+        rest = end.map_or("", |end| &rest[end + 1..]);
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    })
+}
+
 /// Reads `at [loader/][module/]package.Class.method(File.java:1)`; gives class and method.
 fn frame(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("at ")?;
-    let open = rest.find('(')?;
+    let open = memchr::memchr(b'(', rest.as_bytes())?;
     let name = &rest[..open];
-    let name = name
-        .rsplit_once('/')
-        .filter(|(before, _)| !before.contains("$$Lambda"))
-        .map_or(name, |(_, name)| name);
-    (name.contains('.') && !name.contains(char::is_whitespace)).then_some(name)
+    let name = memchr::memrchr(b'/', name.as_bytes())
+        .filter(|&slash| !name[..slash].contains("$$Lambda"))
+        .map_or(name, |slash| &name[slash + 1..]);
+    let is_plain = name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_whitespace());
+    let is_name = is_plain || !name.contains(char::is_whitespace);
+    (memchr::memchr(b'.', name.as_bytes()).is_some() && is_name).then_some(name)
 }
 
 /// Replaces what a run of the JVM or a build made up: lambda and proxy numbers, hashes of generated classes.
-fn normalised(name: &str) -> Cow<'_, str> {
+pub(super) fn normalised(name: &str) -> Cow<'_, str> {
     if !name.contains('$') && !name.contains("Accessor") {
         return Cow::Borrowed(name);
     }
@@ -175,7 +190,9 @@ fn normalised(name: &str) -> Cow<'_, str> {
 
 /// Returns whether a frame is the application's own.
 pub(super) fn is_in_app(frame: &str) -> bool {
-    !VENDOR.iter().any(|vendor| frame.starts_with(vendor)) && !frame.starts_with("$Proxy")
+    let first = frame.as_bytes().first();
+    let mut near = VENDOR.iter().filter(|vendor| vendor.as_bytes().first() == first);
+    !near.any(|vendor| frame.starts_with(vendor)) && !frame.starts_with("$Proxy")
 }
 
 /// Collapses recursion: a run of frames that repeats at once is kept once.

@@ -1,20 +1,26 @@
 //! Asking: which blocks may hold a match. Whole words are looked up first; parts of words are resolved
-//! against the vocabulary only while the blocks left are still many.
+//! against the vocabulary only while the blocks left are still many. A word is among a segment's terms or
+//! packed with its blocks, in a merged segment both.
 
 use std::collections::HashSet;
+use std::ops::Not as _;
 
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet as _, SegmentReader, TERMINATED};
+use tantivy::store::StoreReader;
+use tantivy::{DocId, DocSet as _, SegmentReader, TERMINATED};
 
-use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
+use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
 use super::vocabulary::{self, Part};
-use super::{BlockAddress, Index, IndexError, Result};
+use super::{BlockAddress, Index, IndexError, Result, rare};
 use crate::model::{GenerationId, Level, Window};
 use crate::query::Need;
 
 /// With no more blocks than this left, reading them is cheaper than scanning a vocabulary: a block is read
 /// and matched in about 0.1 ms, a vocabulary of half a million words is scanned in about 5 ms.
 const FEW_BLOCKS: usize = 32;
+
+/// The stored documents of a segment are read in order; a few of tantivy's 16 KiB blocks of them are kept.
+const CACHED_BLOCKS: usize = 4;
 
 /// A part of a word with more words than this says too little to be worth their postings.
 const MANY_WORDS: usize = 4096;
@@ -49,7 +55,7 @@ impl Index {
         let searcher = self.searcher()?;
         let mut blocks = Vec::new();
         for reader in searcher.segment_readers() {
-            Segment { index: self, reader }.collect(wanted, &mut blocks)?;
+            Segment::open(self, reader)?.collect(wanted, &mut blocks)?;
         }
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
         // A read that failed half-way may have left blocks behind which its repetition wrote again.
@@ -58,124 +64,127 @@ impl Index {
     }
 }
 
-/// A set of a segment's documents; `None` is all of them.
-type Docs = Option<Vec<u32>>;
+/// Some of a segment's documents, in order.
+type Docs = Vec<DocId>;
 
 struct Segment<'s> {
     index: &'s Index,
     reader: &'s SegmentReader,
+    rare: StoreReader,
 }
 
-impl Segment<'_> {
+impl<'s> Segment<'s> {
+    fn open(index: &'s Index, reader: &'s SegmentReader) -> Result<Self> {
+        let io = |source| IndexError::Io { path: index.dir.clone(), source };
+        Ok(Self { index, reader, rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)? })
+    }
+
     fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
-        let docs = match self.docs(wanted.need)? {
-            Some(docs) => self.with_cut_lines(docs)?,
-            None => (0..self.reader.max_doc()).collect(),
-        };
-        if docs.is_empty() {
-            return Ok(());
-        }
         let columns = Columns::open(self.reader)?;
-        let alive = self.reader.alive_bitset();
-        let alive = docs.into_iter().filter(|&doc| alive.is_none_or(|alive| alive.is_alive(doc)));
-        blocks.extend(alive.map(|doc| columns.block(doc)).filter(|block| {
-            block.levels & wanted.levels != 0
-                && wanted.window.meets(block.first_ms, block.last_ms)
-                && wanted.generations.contains(&block.generation)
-        }));
+        let within: Docs =
+            self.reader.doc_ids_alive().filter(|&doc| columns.is_wanted(doc, wanted)).collect();
+        // The words of a line that was cut are not all known.
+        let cut = common_to(within.clone(), &self.postings(&[CUT_LINE_FLAG])?);
+        let docs = union(self.docs(wanted.need, within)?, cut);
+        blocks.extend(docs.into_iter().map(|doc| columns.block(doc)));
         Ok(())
     }
 
-    /// Adds the documents whose words are not all known.
-    fn with_cut_lines(&self, mut docs: Vec<u32>) -> Result<Vec<u32>> {
-        let known = docs.len();
-        self.add_postings(CUT_LINE_FLAG, &mut docs)?;
-        if docs.len() > known {
-            docs.sort_unstable();
-            docs.dedup();
+    /// The documents of `within` that fulfil `need`, or more.
+    fn docs(&self, need: &Need, within: Docs) -> Result<Docs> {
+        if within.is_empty() {
+            return Ok(within);
         }
-        Ok(docs)
-    }
-
-    /// The documents that fulfil `need`, or more.
-    fn docs(&self, need: &Need) -> Result<Docs> {
         match need {
-            Need::Anything => Ok(None),
-            Need::Word(word) => self.word(word).map(Some),
-            Need::UnicodeEscape => self.word(UNICODE_ESCAPE_FLAG).map(Some),
-            Need::LongWord => self.word(LONG_WORD_FLAG).map(Some),
-            Need::Prefix(part) => self.part(Part::Prefix(part)),
-            Need::Suffix(part) => self.part(Part::Suffix(part)),
-            Need::Inner(part) => self.part(Part::Inner(part)),
-            Need::Any(needs) => self.any(needs),
-            Need::All(needs) => self.all(needs),
-        }
-    }
-
-    fn any(&self, needs: &[Need]) -> Result<Docs> {
-        let mut union = Vec::new();
-        for need in needs {
-            match self.docs(need)? {
-                Some(docs) => union.extend(docs),
-                None => return Ok(None),
+            Need::Anything => Ok(within),
+            Need::Word(word) => {
+                let postings = self.postings(&[word])?;
+                Ok(self.holding(&postings, &rare::Finder::word(word), within))
             }
+            Need::UnicodeEscape => Ok(common_to(within, &self.postings(&[UNICODE_ESCAPE_FLAG])?)),
+            Need::LongWord => Ok(common_to(within, &self.postings(&[LONG_WORD_FLAG])?)),
+            Need::Prefix(part) => self.part(Part::Prefix(part), within),
+            Need::Suffix(part) => self.part(Part::Suffix(part), within),
+            Need::Inner(part) => self.part(Part::Inner(part), within),
+            Need::Any(needs) => self.any(needs, &within),
+            Need::All(needs) => self.all(needs, within),
         }
-        union.sort_unstable();
-        union.dedup();
-        Ok(Some(union))
     }
 
-    fn all(&self, needs: &[Need]) -> Result<Docs> {
-        let mut left = None;
-        let (cheap, dear): (Vec<_>, Vec<_>) = needs.iter().partition(|need| !needs_vocabulary(need));
+    fn any(&self, needs: &[Need], within: &Docs) -> Result<Docs> {
+        needs.iter().try_fold(Vec::new(), |found, need| Ok(union(found, self.docs(need, within.clone())?)))
+    }
+
+    fn all(&self, needs: &[Need], mut within: Docs) -> Result<Docs> {
+        let (cheap, mut dear): (Vec<_>, Vec<_>) = needs.iter().partition(|need| !needs_vocabulary(need));
         for need in cheap {
-            left = intersect(left, self.docs(need)?);
+            within = self.docs(need, within)?;
         }
-        let mut dear = dear;
         dear.sort_by_key(|need| std::cmp::Reverse(longest_part(need)));
         for need in dear {
-            if left.as_ref().is_some_and(|docs| docs.len() <= FEW_BLOCKS) {
+            if within.len() <= FEW_BLOCKS {
                 break;
             }
-            left = intersect(left, self.docs(need)?);
+            within = self.docs(need, within)?;
         }
-        Ok(left)
+        Ok(within)
     }
 
-    fn word(&self, word: &[u8]) -> Result<Vec<u32>> {
-        let mut docs = Vec::new();
-        self.add_postings(word, &mut docs)?;
-        Ok(docs)
-    }
-
-    fn part(&self, part: Part<'_>) -> Result<Docs> {
+    fn part(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
         let Some(words) = vocabulary::find(self.index, self.reader, part, MANY_WORDS)? else {
-            return Ok(None);
+            return Ok(within);
         };
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        Ok(self.holding(&self.postings(&words)?, &rare::Finder::part(part), within))
+    }
+
+    /// Keeps the documents that are in `postings` or whose rare words hold what is looked for.
+    fn holding(&self, postings: &[DocId], finder: &rare::Finder, mut within: Docs) -> Docs {
+        let mut postings = postings.iter().copied().peekable();
+        within.retain(|&doc| {
+            while postings.next_if(|&posting| posting < doc).is_some() {}
+            postings.peek() == Some(&doc) || self.has_rare(doc, finder)
+        });
+        within
+    }
+
+    /// A document whose words cannot be read may hold anything.
+    fn has_rare(&self, doc: DocId, finder: &rare::Finder) -> bool {
+        let document = self.rare.get_document_bytes(doc);
+        document.is_ok_and(|document| rare_words(&document).is_some_and(|packed| !finder.is_in(packed))).not()
+    }
+
+    /// The documents with any of some common words, in order.
+    fn postings(&self, words: &[&[u8]]) -> Result<Docs> {
+        let io = |source| IndexError::Io { path: self.index.dir.clone(), source };
+        let inverted = self.reader.inverted_index(self.index.fields.words)?;
         let mut docs = Vec::new();
         for word in words {
-            self.add_postings(&word, &mut docs)?;
+            let Some(term) = inverted.terms().get(word).map_err(io)? else { continue };
+            let mut postings =
+                inverted.read_postings_from_terminfo(&term, IndexRecordOption::Basic).map_err(io)?;
+            docs.reserve(postings.doc_freq() as usize);
+            while postings.doc() != TERMINATED {
+                docs.push(postings.doc());
+                postings.advance();
+            }
         }
         docs.sort_unstable();
         docs.dedup();
-        Ok(Some(docs))
+        Ok(docs)
     }
+}
 
-    fn add_postings(&self, word: &[u8], docs: &mut Vec<u32>) -> Result<()> {
-        let io = |source| IndexError::Io { path: self.index.dir.clone(), source };
-        let inverted = self.reader.inverted_index(self.index.fields.words)?;
-        let Some(term) = inverted.terms().get(word).map_err(io)? else {
-            return Ok(());
-        };
-        let mut postings =
-            inverted.read_postings_from_terminfo(&term, IndexRecordOption::Basic).map_err(io)?;
-        docs.reserve(postings.doc_freq() as usize);
-        while postings.doc() != TERMINATED {
-            docs.push(postings.doc());
-            postings.advance();
-        }
-        Ok(())
-    }
+fn union(mut docs: Docs, other: Docs) -> Docs {
+    docs.extend(other);
+    docs.sort_unstable();
+    docs.dedup();
+    docs
+}
+
+fn common_to(mut within: Docs, other: &[DocId]) -> Docs {
+    within.retain(|doc| other.binary_search(doc).is_ok());
+    within
 }
 
 fn needs_vocabulary(need: &Need) -> bool {
@@ -188,16 +197,6 @@ fn longest_part(need: &Need) -> usize {
         Need::Prefix(part) | Need::Suffix(part) | Need::Inner(part) => part.len().max(1),
         Need::All(needs) | Need::Any(needs) => needs.iter().map(longest_part).max().unwrap_or(0),
         Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::LongWord => 0,
-    }
-}
-
-fn intersect(left: Docs, right: Docs) -> Docs {
-    match (left, right) {
-        (None, docs) | (docs, None) => docs,
-        (Some(left), Some(right)) => {
-            let right: HashSet<u32> = right.into_iter().collect();
-            Some(left.into_iter().filter(|doc| right.contains(doc)).collect())
-        }
     }
 }
 
@@ -225,7 +224,15 @@ impl Columns {
         })
     }
 
-    fn block(&self, doc: u32) -> BlockAddress {
+    /// Whether the document's generation, times and levels are those wanted.
+    fn is_wanted(&self, doc: DocId, wanted: &Wanted<'_>) -> bool {
+        let [generation, _, _, _, _, first_ms, last_ms, _, levels] = &self.columns;
+        levels.get_val(doc) as u8 & wanted.levels != 0
+            && wanted.window.meets(first_ms.get_val(doc), last_ms.get_val(doc))
+            && wanted.generations.contains(&GenerationId(generation.get_val(doc)))
+    }
+
+    fn block(&self, doc: DocId) -> BlockAddress {
         let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels] =
             self.columns.each_ref().map(|column| column.get_val(doc));
         BlockAddress {

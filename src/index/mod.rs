@@ -1,9 +1,12 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
 //! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
-//! the words of a segment for partial look-ups in [`vocabulary`].
+//! the common words of a segment for partial look-ups in [`vocabulary`], those that are in few blocks in [`rare`].
 
 mod candidates;
+mod rare;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 mod write;
 
@@ -14,6 +17,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tantivy::directory::MmapDirectory;
+use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
 use crate::model::{GenerationId, Level, UtcMs};
@@ -79,11 +83,14 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index in `dir`; `None` when there is none, or it is unreadable or of another schema.
+    /// Opens the index in `dir`; `None` when there is none, or it is of another schema, or one of its files is
+    /// missing or cut.
     pub fn open(dir: &Path) -> Option<Self> {
         let (schema, fields) = schema::schema();
         let inner = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
-        (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })
+        let index = (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })?;
+        index.searcher().ok()?;
+        Some(index)
     }
 
     /// Creates an empty index in `dir`, replacing what is there.
@@ -95,7 +102,7 @@ impl Index {
         std::fs::create_dir_all(dir).map_err(io)?;
         let (schema, fields) = schema::schema();
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
-        let inner = tantivy::Index::create(directory, schema, IndexSettings::default())?;
+        let inner = tantivy::Index::create(directory, schema, settings())?;
         Ok(Self { inner, fields, dir: dir.to_owned() })
     }
 
@@ -137,5 +144,14 @@ impl Index {
     fn sync_dir(&self) -> Result<()> {
         let io = |source| IndexError::Io { path: self.dir.clone(), source };
         File::open(&self.dir).map_err(io)?.sync_all().map_err(io)
+    }
+}
+
+/// Returns how tantivy keeps documents: as they are, since packed words hardly get smaller.
+fn settings() -> IndexSettings {
+    IndexSettings {
+        docstore_compression: Compressor::None,
+        docstore_compress_dedicated_thread: false,
+        ..IndexSettings::default()
     }
 }

@@ -1,4 +1,4 @@
-//! The words of each segment in a flat, compressed side file, for finding words by a part of them:
+//! The common words of each segment in a flat, compressed side file, for finding words by a part of them:
 //! scanning it with memmem is an order of magnitude quicker than walking the term dictionary.
 //!
 //! A cache, derived from the committed segment and named by its id: a file that is missing or unreadable
@@ -29,9 +29,15 @@ pub(super) enum Part<'a> {
     Inner(&'a [u8]),
 }
 
-impl Part<'_> {
-    /// Returns the bytes to look for in a frame, where a newline stands on both sides of each word.
-    fn needle(self) -> Vec<u8> {
+impl<'a> Part<'a> {
+    /// Returns the part itself.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        let (Part::Prefix(bytes) | Part::Suffix(bytes) | Part::Inner(bytes)) = self;
+        bytes
+    }
+
+    /// Returns the bytes to look for where a newline stands on both sides of each word.
+    pub(super) fn needle(self) -> Vec<u8> {
         match self {
             Part::Prefix(part) => [b"\n", part].concat(),
             Part::Suffix(part) => [part, b"\n"].concat(),

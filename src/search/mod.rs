@@ -14,7 +14,7 @@ use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::mirror::Mirror;
 use crate::model::{AppName, GroupId, Level, UtcMs, Window};
-use crate::query::Expr;
+use crate::query::{Expr, Need};
 use read::{Range, Scan};
 
 /// What to search.
@@ -177,7 +177,8 @@ fn plan(
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
         let generations: HashSet<_> =
             rows.values().filter(|row| row.batch <= indexed_batch).map(|row| row.object.generation).collect();
-        let need = request.expr.need();
+        // An event's group is known from all of its lines, wherever the words stand.
+        let need = if request.group.is_some() { Need::Anything } else { request.expr.need() };
         let wanted =
             Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
         let candidates = index.candidates(&wanted)?;

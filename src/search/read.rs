@@ -102,9 +102,13 @@ impl<'s> Scan<'s> {
         let mut at = 0;
         for range in ranges {
             io::copy(&mut (&mut decoder).take(range.offset.saturating_sub(at)), &mut io::sink())?;
+            // Where all lines are followed, what one stretch begins goes on in one that adjoins it.
+            if self.request.group.is_none() || range.offset != at || at == 0 {
+                self.close_event();
+                (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
+                self.parser.resume(range.carry_level);
+            }
             at = range.offset.saturating_add(range.length);
-            (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
-            self.parser.resume(range.carry_level);
             let mut left = range.length;
             let mut stretch = (&mut decoder).take(range.length);
             let mut number = range.first_line;
@@ -121,8 +125,8 @@ impl<'s> Scan<'s> {
                     return Ok(());
                 }
             }
-            self.close_event();
         }
+        self.close_event();
         Ok(())
     }
 

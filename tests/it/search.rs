@@ -13,7 +13,7 @@ use std::thread;
 
 use gzette::index::Index;
 use gzette::ingest::{IngestSettings, ingest};
-use gzette::ledger::Ledger;
+use gzette::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger};
 use gzette::mirror::Mirror;
 use gzette::model::{HOUR_MS, Level, UtcMs, Window};
 use gzette::plan::Layout;
@@ -492,6 +492,36 @@ fn times_and_levels_are_inherited_alike_with_and_without_an_index() {
                 hits.iter().map(|hit| (str::from_utf8(&hit.raw).unwrap(), hit.time_ms, hit.level)).collect();
             assert_eq!(found, expected, "{levels:b} {window:?}, index: {}", index.is_some());
             assert_eq!(report.hits, expected.len() as u64);
+        }
+    }
+}
+
+/// A stack trace that is longer than a block belongs to its event to the end.
+#[test]
+fn a_group_is_all_lines_of_its_events() {
+    let known = inheriting();
+    let text: Vec<u8> = known.iter().flat_map(|known| [known.line.as_bytes(), b"\n"].concat()).collect();
+    let mut shelf = Shelf::new();
+    shelf.put("api/20260301/pod_0.gz", &text, 4);
+    shelf.take_in();
+    let filter = CountFilter { apps: vec![], levels: Level::Error.bit(), window: Window::ALL, group: None };
+    let counted = shelf.ledger.count(&[Dimension::Group], &filter).unwrap();
+    let [CountRow { cells, events: 4 }] = &counted[..] else { panic!("{counted:?}") };
+    let [Cell::Group(group)] = cells[..] else { panic!("{cells:?}") };
+    for (needle, window) in
+        [("", Window::ALL), ("mark", Window::ALL), (".mark.", window(1, 3)), (":1499)", window(0, 1))]
+    {
+        let wanted = |known: &&Known| {
+            known.level == Level::Error && known.line.contains(needle) && window.holds(known.time_ms)
+        };
+        let expected: Vec<_> = known.iter().filter(wanted).map(|known| known.line.as_str()).collect();
+        assert!(!expected.is_empty());
+        let expr = Expr::fixed([needle.as_bytes()]).unwrap();
+        let request = Request { group: Some(group), window, ..Request::new(expr) };
+        for index in [shelf.index(), None] {
+            let hits = shelf.search_with(index.as_ref(), &request).0;
+            let found: Vec<_> = hits.iter().map(|hit| str::from_utf8(&hit.raw).unwrap()).collect();
+            assert!(found == expected, "`{needle}`: {} of {} lines", found.len(), expected.len());
         }
     }
 }

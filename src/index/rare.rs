@@ -1,0 +1,280 @@
+//! The rare words of a block, packed. Most distinct words of a log (request ids, order numbers, UUIDs) stand in
+//! a block or two and nowhere else. In a term dictionary each of them costs a sorted entry and a posting list;
+//! here it costs its own bytes, half of them for digits and hex: the packed words are stored with the block's
+//! document, and a search scans them (a few megabytes for each gigabyte of lines).
+//!
+//! Format: classes of words of one length, 4 to 255, that have only `[0-9a-f]`, two letters a byte, high half
+//! first, a half left over being 0: length (u8), number of words (u16 little endian), the words; then 0; then
+//! the other words as text, `\n` word `\n` word `\n`, or nothing.
+
+use std::collections::BTreeMap;
+
+use memchr::memmem;
+
+use super::vocabulary::Part;
+
+/// Shorter words are kept as text: they are few, and packing saves nothing on them.
+const MIN_PACKED_BYTES: usize = 4;
+/// With fewer packed bytes to look for, unpacking is cheaper than the false finds.
+const MIN_NEEDLE_BYTES: usize = 3;
+
+/// The longest word that is packed, so that its length fits a byte.
+const MAX_PACKED_BYTES: usize = 255;
+
+/// Returns whether a word is packed in half its letters. Such words are ids and numbers in nearly all cases,
+/// and are packed with every block that holds them, rare or not.
+pub(super) fn is_packable(word: &[u8]) -> bool {
+    (MIN_PACKED_BYTES..=MAX_PACKED_BYTES).contains(&word.len())
+        && word.iter().all(|&byte| half(byte).is_some())
+}
+
+/// Packs the words of a block, one after the other.
+#[derive(Default)]
+pub(super) struct Packer {
+    /// By length.
+    classes: BTreeMap<u8, Vec<u8>>,
+}
+
+impl Packer {
+    /// Adds a word that is packable.
+    pub(super) fn add(&mut self, word: &[u8]) {
+        pack_word(word, self.classes.entry(word.len() as u8).or_default());
+    }
+
+    /// Returns what was added, and keeps only the memory.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
+        let mut packed =
+            Vec::with_capacity(self.classes.values().map(|words| words.len() + 3).sum::<usize>() + 1);
+        for (&class, words) in &mut self.classes {
+            for words in words.chunks(packed_len(class) * usize::from(u16::MAX)) {
+                packed.push(class);
+                packed.extend_from_slice(&((words.len() / packed_len(class)) as u16).to_le_bytes());
+                packed.extend_from_slice(words);
+            }
+            words.clear();
+        }
+        packed.push(0);
+        packed
+    }
+}
+
+/// Adds the rare words that are not packable.
+pub(super) fn add_text<'w>(packed: &mut Vec<u8>, words: impl Iterator<Item = &'w [u8]>) {
+    let before = packed.len();
+    for word in words {
+        packed.push(b'\n');
+        packed.extend_from_slice(word);
+    }
+    if packed.len() > before {
+        packed.push(b'\n');
+    }
+}
+
+/// Returns the value of a hex digit; `None` for any other byte.
+fn half(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn packed_len(class: u8) -> usize {
+    usize::from(class).div_ceil(2)
+}
+
+fn pack_word(word: &[u8], out: &mut Vec<u8>) {
+    let half = |byte| half(byte).unwrap_or(0);
+    out.extend(word.chunks(2).map(|pair| half(pair[0]) << 4 | pair.get(1).map_or(0, |&byte| half(byte))));
+}
+
+/// The classes of packed words and the text after them; `None` when the bytes make no sense.
+struct Parts<'p> {
+    classes: Vec<(u8, &'p [u8])>,
+    text: &'p [u8],
+}
+
+fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
+    let mut classes = Vec::new();
+    loop {
+        let (&class, rest) = packed.split_first()?;
+        if class == 0 {
+            return Some(Parts { classes, text: rest });
+        }
+        let (number, rest) = rest.split_at_checked(2)?;
+        let number = usize::from(u16::from_le_bytes([number[0], number[1]]));
+        let (words, rest) = rest.split_at_checked(number * packed_len(class))?;
+        classes.push((class, words));
+        packed = rest;
+    }
+}
+
+/// What is looked for among the packed words of many blocks.
+pub(super) struct Finder {
+    text: memmem::Finder<'static>,
+    packed: Option<Packed>,
+}
+
+/// A needle of hex digits.
+enum Packed {
+    /// The whole word.
+    Word(Vec<u8>),
+    /// A part of one.
+    Part(Box<PackedPart>),
+}
+
+struct PackedPart {
+    letters: usize,
+    /// Its whole bytes where it begins with a byte's first half, and where with its second; `None` when they
+    /// are too few to look for.
+    needles: Option<[memmem::Finder<'static>; 2]>,
+    /// How it is found among unpacked words.
+    text: memmem::Finder<'static>,
+}
+
+impl Finder {
+    /// Returns a finder of a whole word, in lower case.
+    pub(super) fn word(word: &[u8]) -> Self {
+        let is_packed = word.len() >= MIN_PACKED_BYTES && word.iter().all(|&byte| half(byte).is_some());
+        let mut packed = Vec::new();
+        pack_word(word, &mut packed);
+        Self {
+            text: owned(&[b"\n", word, b"\n"].concat()),
+            packed: is_packed.then_some(Packed::Word(packed)),
+        }
+    }
+
+    /// Returns a finder of a part of a word.
+    pub(super) fn part(part: Part<'_>) -> Self {
+        let letters = part.bytes();
+        let text = owned(&part.needle());
+        let packed = letters.iter().all(|&byte| half(byte).is_some()).then(|| {
+            let needles = packed_needles(letters);
+            Packed::Part(Box::new(PackedPart { letters: letters.len(), needles, text: text.clone() }))
+        });
+        Self { text, packed }
+    }
+
+    /// Returns whether the packed words of a block hold it. Bytes that make no sense may hold anything.
+    pub(super) fn is_in(&self, packed: &[u8]) -> bool {
+        let Some(Parts { classes, text }) = parts(packed) else { return true };
+        let in_classes = self
+            .packed
+            .as_ref()
+            .is_some_and(|needle| classes.iter().any(|&(class, words)| needle.is_in(class, words)));
+        in_classes || self.text.find(text).is_some()
+    }
+}
+
+impl Packed {
+    fn is_in(&self, class: u8, words: &[u8]) -> bool {
+        match self {
+            Self::Word(word) => {
+                word.len() == packed_len(class) && words.chunks_exact(word.len()).any(|packed| packed == word)
+            }
+            Self::Part(part) => {
+                let may_be = |needles: &[memmem::Finder<'static>; 2]| {
+                    needles.iter().any(|needle| needle.find(words).is_some())
+                };
+                part.letters <= usize::from(class)
+                    && part.needles.as_ref().is_none_or(may_be)
+                    && part.text.find(&unpack(class, words)).is_some()
+            }
+        }
+    }
+}
+
+/// Returns the whole bytes of a part of hex digits: where it begins with a byte's first half, and where with its second.
+fn packed_needles(letters: &[u8]) -> Option<[memmem::Finder<'static>; 2]> {
+    let whole_bytes = |letters: &[u8]| {
+        let mut packed = Vec::new();
+        pack_word(&letters[..letters.len() / 2 * 2], &mut packed);
+        packed
+    };
+    let odd = whole_bytes(letters.get(1..)?);
+    (odd.len() >= MIN_NEEDLE_BYTES).then(|| [owned(&whole_bytes(letters)), owned(&odd)])
+}
+
+/// Returns the words of a class as text.
+fn unpack(class: u8, words: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Vec::with_capacity(words.len() * 2 + words.len() / packed_len(class) + 1);
+    text.push(b'\n');
+    for word in words.chunks_exact(packed_len(class)) {
+        let end = text.len() + usize::from(class);
+        text.extend(
+            word.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
+        );
+        text.truncate(end);
+        text.push(b'\n');
+    }
+    text
+}
+
+fn owned(needle: &[u8]) -> memmem::Finder<'static> {
+    memmem::Finder::new(needle).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pack<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
+        let (packable, text): (Vec<_>, Vec<_>) = words.partition(|word| is_packable(word));
+        let mut packer = Packer::default();
+        for word in packable {
+            packer.add(word);
+        }
+        let mut bytes = packer.finish();
+        add_text(&mut bytes, text.into_iter());
+        bytes
+    }
+
+    fn holds(packed: &[u8], part: Part<'_>) -> bool {
+        Finder::part(part).is_in(packed)
+    }
+
+    #[test]
+    fn ids_take_half_their_bytes() {
+        let words: Vec<String> =
+            (0..100_u64).map(|id| format!("{:016x}", id.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        let packed = pack(words.iter().map(String::as_bytes));
+        assert_eq!(packed.len(), 1 + 2 + 100 * 8 + 1);
+        assert!(Finder::word(words[7].as_bytes()).is_in(&packed));
+        assert!(!Finder::word(b"0123456789abcdef").is_in(&packed));
+    }
+
+    #[test]
+    fn wrecks_may_hold_anything() {
+        let packed = pack([b"12345678".as_slice(), b"word"].into_iter());
+        assert!(!Finder::word(b"other").is_in(&packed));
+        for cut in 0..8 {
+            assert!(Finder::word(b"other").is_in(&packed[..cut]), "cut at {cut}");
+        }
+    }
+
+    proptest! {
+        /// What is found is what a plain look at the words finds, for words and parts at both ends and inside.
+        #[test]
+        fn words_and_their_parts_are_found(
+            words in prop::collection::vec("[0-9a-f]{1,20}|[a-z0-9_]{1,12}|\u{e9}[a-f]{0,3}", 0..30),
+            needle in "[0-9a-f]{1,12}|[a-z0-9_]{1,4}",
+            cut in any::<prop::sample::Index>(),
+            from_word in any::<bool>(),
+        ) {
+            let word = if words.is_empty() { "" } else { &words[cut.index(words.len())] };
+            let start = cut.index(word.len().max(1));
+            let inside = word.as_bytes().get(start..start + cut.index(word.len() - start.min(word.len()) + 1)).unwrap_or_default();
+            let needle = if from_word && !inside.is_empty() { inside } else { needle.as_bytes() };
+            let packed = pack(words.iter().map(String::as_bytes));
+            let any = |test: &dyn Fn(&[u8]) -> bool| words.iter().any(|word| test(word.as_bytes()));
+            prop_assert_eq!(Finder::word(needle).is_in(&packed), any(&|word| word == needle));
+            prop_assert_eq!(holds(&packed, Part::Prefix(needle)), any(&|word| word.starts_with(needle)));
+            prop_assert_eq!(holds(&packed, Part::Suffix(needle)), any(&|word| word.ends_with(needle)));
+            let inner = |word: &[u8]| word.windows(needle.len()).any(|window| window == needle);
+            prop_assert_eq!(holds(&packed, Part::Inner(needle)), any(&inner));
+        }
+    }
+}
