@@ -130,12 +130,18 @@ fn figures(figures: &[Figure]) -> Markup {
                 tr {
                     td.ink.rule style=(cell("")) { (figure.name) }
                     td.ink.rule align="right" style=(cell("font-weight:600")) { (figure.now) }
-                    td.dim.rule align="right" style=(cell(FAINT)) { (figure.yesterday) }
-                    td.dim.rule align="right" style=(cell(FAINT)) { (figure.last_week) }
+                    td.dim.rule align="right" style=(cell(FAINT)) { (compared(&figure.yesterday)) }
+                    td.dim.rule align="right" style=(cell(FAINT)) { (compared(&figure.last_week)) }
                 }
             }
         }
     }
+}
+
+/// Returns `292 (+4 %)` that breaks before the bracket and nowhere else.
+fn compared(text: &str) -> String {
+    let (number, change) = text.split_at(text.find('(').unwrap_or(text.len()));
+    format!("{number}{}", change.replace(' ', "\u{a0}"))
 }
 
 fn top(brief: &Brief) -> Markup {
@@ -162,7 +168,7 @@ fn top_row(top: &Top) -> Markup {
                     Some(link) => (anchor(link, &top.title)),
                     None => (top.title),
                 }
-                " " span.dim style=(format!("color:{DIM}")) { (top.apps) }
+                br; span.dim style=(FAINT) { (top.apps) }
             }
         }
     }
@@ -192,8 +198,8 @@ fn badge(badge: Badge) -> Markup {
     // White on each is at least 4.5:1.
     let color = match badge {
         Badge::Spiking => "#b42318",
-        Badge::New => "#a04100",
-        Badge::Regressed => "#6b35b8",
+        Badge::New => "#0a569f",
+        Badge::Regressed => "#855000",
         Badge::Silent | Badge::Other => "#475061",
     };
     html! {

@@ -10,6 +10,8 @@ const HEADLINE_CHARS: usize = 90;
 const NAME_CHARS: usize = 32;
 /// An application without events for so long has been switched off, and cannot go silent.
 const SWITCHED_OFF_MS: i64 = 7 * DAY_MS;
+const NOTHING_LISTED: &str =
+    "No objects were found so far: `url` and `layout` of the sources say where they are looked for.";
 
 /// Returns the verdict on a view whose own verdict is not set yet. Without history, nothing can be new.
 pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
@@ -20,7 +22,7 @@ pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
     if findings.is_empty() {
         return Verdict {
             headline: uneventful(view, has_history),
-            detail: errors_sentence(view),
+            detail: if is_untouched(view) { NOTHING_LISTED.to_owned() } else { errors_sentence(view) },
             needs_attention: false,
         };
     }
@@ -107,6 +109,11 @@ fn silent(view: &View) -> Option<String> {
 fn living(view: &View) -> usize {
     let newest = view.apps.iter().filter_map(|app| app.newest_event_ms);
     newest.filter(|&newest| view.now_ms - newest <= SWITCHED_OFF_MS).count()
+}
+
+/// Whether no event is known and no object ever was: more likely a wrong address than a quiet day.
+fn is_untouched(view: &View) -> bool {
+    view.figures.newest_event_ms.is_none() && view.completeness.objects_listed == 0
 }
 
 fn uneventful(view: &View, has_history: bool) -> String {

@@ -157,7 +157,7 @@ fn command(group: &GroupView) -> Markup {
     let since = if group.day.now > 0.0 { "24h" } else { "14d" };
     html! {
         p.command {
-            code #find-command { (format!("gzette search --group {} --since {since}", group.id)) } " "
+            code #find-command { "gzette search " span { "--group " (group.id) } " " span { "--since " (since) } } " "
             (parts::copy_button("find-command", "Copy"))
         }
     }
