@@ -5,13 +5,14 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufReader};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use crate::human::{count, plural, time};
 use crate::index::{Index, IndexError};
 use crate::ingest::IngestSettings;
-use crate::ledger::{GenerationRow, Ledger, LedgerError};
+use crate::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject};
 use crate::mirror::Mirror;
 use crate::model::{Damage, LineCounts, UtcMs};
 use crate::partial::{Partial, read_object};
@@ -44,6 +45,20 @@ pub struct Difference {
     pub ledger: String,
     /// What the recount says.
     pub found: String,
+    /// What makes it good.
+    #[serde(skip)]
+    pub cure: Cure,
+}
+
+/// What makes a difference good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cure {
+    /// The mirrored file is fetched again.
+    Fetch(MirroredObject),
+    /// The object is counted and indexed again.
+    Recount(MirroredObject),
+    /// The index is built again.
+    Reindex,
 }
 
 /// What stops a recount.
@@ -106,12 +121,35 @@ fn recount(row: &GenerationRow, mirror: &Mirror, settings: &IngestSettings) -> i
 }
 
 impl VerifyReport {
-    fn differs(&mut self, place: &str, what: &str, ledger: impl fmt::Display, found: impl fmt::Display) {
+    fn object_differs(
+        &mut self,
+        row: &GenerationRow,
+        what: &str,
+        ledger: impl fmt::Display,
+        found: impl fmt::Display,
+    ) {
+        let cure = Cure::Recount(row.object.clone());
+        self.differs(&row.place(), what, ledger, found, cure);
+    }
+
+    fn index_differs(&mut self, what: &str, ledger: impl fmt::Display, found: impl fmt::Display) {
+        self.differs("index", what, ledger, found, Cure::Reindex);
+    }
+
+    fn differs(
+        &mut self,
+        place: &str,
+        what: &str,
+        ledger: impl fmt::Display,
+        found: impl fmt::Display,
+        cure: Cure,
+    ) {
         self.differences.push(Difference {
             place: place.to_owned(),
             what: what.to_owned(),
             ledger: ledger.to_string(),
             found: found.to_string(),
+            cure,
         });
     }
 
@@ -121,37 +159,37 @@ impl VerifyReport {
         row: &GenerationRow,
         recounted: io::Result<Partial>,
     ) -> Result<(), LedgerError> {
-        let place = row.place();
         let found = match recounted {
             Ok(found) => found,
             Err(error) => {
-                self.differs(&place, "mirrored file", "present", format!("unreadable: {error}"));
+                let (found, cure) = (format!("unreadable: {error}"), Cure::Fetch(row.object.clone()));
+                self.differs(&row.place(), "mirrored file", "present", found, cure);
                 return Ok(());
             }
         };
         self.lines.add(&found.lines);
         self.decoded_bytes += found.decoded_bytes;
         let Some(stored) = ledger.stored_partial(row.object.generation)? else {
-            self.differs(&place, "generation", "absent", "present");
+            self.object_differs(row, "generation", "absent", "present");
             return Ok(());
         };
         if stored.checksum != found.checksum {
-            self.differs(&place, "decoded bytes", bytes(&stored), bytes(&found));
+            self.object_differs(row, "decoded bytes", bytes(&stored), bytes(&found));
         }
         if stored.lines != found.lines {
-            self.differs(&place, "lines", lines(&stored.lines), lines(&found.lines));
+            self.object_differs(row, "lines", lines(&stored.lines), lines(&found.lines));
         }
         if stored.span_ms != found.span_ms {
-            self.differs(&place, "times", span(stored.span_ms), span(found.span_ms));
+            self.object_differs(row, "times", span(stored.span_ms), span(found.span_ms));
         }
         if stored.damage != found.damage {
-            self.differs(&place, "damage", damage(stored.damage.as_ref()), damage(found.damage.as_ref()));
+            self.object_differs(row, "damage", damage(stored.damage.as_ref()), damage(found.damage.as_ref()));
         }
         for first in [rows::counts(&stored, &found), rows::sightings(&stored, &found)].into_iter().flatten() {
-            self.differs(&place, &first.what, first.ledger, first.found);
+            self.object_differs(row, &first.what, first.ledger, first.found);
         }
         if stored.blocks != found.blocks {
-            self.differs(&place, "blocks", stored.blocks, found.blocks);
+            self.object_differs(row, "blocks", stored.blocks, found.blocks);
         }
         Ok(())
     }
@@ -164,31 +202,56 @@ impl VerifyReport {
     ) -> Result<(), VerifyError> {
         let Some(index) = index else {
             if !rows.is_empty() {
-                self.differs("index", "files", "present", "absent or unreadable");
+                self.index_differs("files", "present", "absent or unreadable");
             }
             return Ok(());
         };
         let last_batch = ledger.last_batch()?;
         let indexed_batch = index.payload().map_or(0, |payload| payload.batch);
         if last_batch != indexed_batch {
-            self.differs("index", "batch", last_batch, indexed_batch);
+            self.index_differs("batch", last_batch, indexed_batch);
         }
         for file in index.damaged_files()? {
-            self.differs("index", "checksum of a file", "as written", file.display());
+            self.index_differs("checksum of a file", "as written", file.display());
         }
         let mut held: BTreeMap<_, _> = index.generations()?.into_iter().collect();
         self.documents = held.values().sum();
         for row in rows {
             let found = held.remove(&row.object.generation).unwrap_or(0);
             if found != row.blocks {
-                self.differs(&row.place(), "documents in the index", row.blocks, found);
+                self.differs(&row.place(), "documents in the index", row.blocks, found, Cure::Reindex);
             }
         }
         for (generation, documents) in held {
-            self.differs("index", &format!("documents of generation {generation}"), 0, documents);
+            self.index_differs(&format!("documents of generation {generation}"), 0, documents);
         }
         Ok(())
     }
+}
+
+/// Prepares what makes the differences good: the next sync fetches lost files again, the next ingest counts
+/// what differed and builds the index. Returns whether anything has to be fetched.
+pub fn repair(
+    ledger: &mut Ledger,
+    differences: &[Difference],
+    index_dir: &Path,
+) -> Result<bool, VerifyError> {
+    let mut must_fetch = false;
+    for difference in differences {
+        match &difference.cure {
+            Cure::Fetch(object) => {
+                ledger.fetch_again(object, "the mirrored file was lost")?;
+                must_fetch = true;
+            }
+            Cure::Recount(object) => ledger.forget_generation(object.generation)?,
+            Cure::Reindex => {}
+        }
+    }
+    // Documents of what is counted again must go too; the mirror has all that an index needs.
+    if differences.iter().any(|difference| !matches!(difference.cure, Cure::Fetch(_))) {
+        Index::remove(index_dir)?;
+    }
+    Ok(must_fetch)
 }
 
 /// `1,200 bytes (checksum 9f86d081)`: the same number of bytes may be others.

@@ -1,11 +1,13 @@
-//! `gzette verify`: recounts everything from the mirror.
+//! `gzette verify`: recounts everything from the mirror; makes good what differs if asked.
 
 use super::CommandError;
-use super::context::Context;
-use crate::error::Exit;
+use super::context::{Context, Project, runtime};
+use crate::error::{Exit, Failure};
 use crate::human;
+use crate::ledger::Ledger;
+use crate::run::{Pipeline, Summary};
 use crate::ui;
-use crate::verify::{VerifyReport, verify};
+use crate::verify::{VerifyReport, repair, verify};
 
 /// The arguments of `gzette verify`.
 #[derive(Debug, clap::Args)]
@@ -15,24 +17,66 @@ use crate::verify::{VerifyReport, verify};
     Example, every night from cron:\n  \
     15 3 * * *  gzette --config /etc/gzette/gzette.toml verify"
 )]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Make good what differs: fetch lost files again, count objects again, build the index again; then verify anew
+    #[arg(long)]
+    repair: bool,
+}
 
-pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let _lock = context.lock(&project.state, "verify")?;
-    let ledger = project.ledger_read_only()?;
-    let index = project.index();
-    let bar = context.ui.progress("verify");
-    let report =
-        verify(&ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
-            bar.set_message(format!("{} of {}", human::count(done), human::plural(all, "object")));
-        })?;
-    bar.finish_and_clear();
+    let mut report = recount(context, &project, &project.ledger_read_only()?)?;
+    if args.repair && !report.ok {
+        for difference in texts(&report) {
+            context.ui.warn(&difference);
+        }
+        report = repaired(context, &project, &report)?;
+    }
     // A reader who has seen enough does not make it right.
     match show(context, &report) {
         Ok(()) | Err(CommandError::BrokenPipe) => Ok(if report.ok { Exit::Fine } else { Exit::Partly }),
         Err(error) => Err(error),
     }
+}
+
+fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, CommandError> {
+    let index = project.index();
+    let bar = context.ui.progress("verify");
+    let report =
+        verify(ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
+            bar.set_message(format!("{} of {}", human::count(done), human::plural(all, "object")));
+        })?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Makes the differences good and verifies again.
+fn repaired(
+    context: &Context,
+    project: &Project,
+    report: &VerifyReport,
+) -> Result<VerifyReport, CommandError> {
+    let stages = context.stages_that_stop(project)?;
+    let pipeline = stages.pipeline();
+    let mut ledger = project.ledger()?;
+    let mut summary = Summary::default();
+    if repair(&mut ledger, &report.differences, &project.state.index())? {
+        fetch(project, &pipeline, &mut ledger, &mut summary)?;
+    }
+    pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+    recount(context, project, &ledger)
+}
+
+fn fetch(
+    project: &Project,
+    pipeline: &Pipeline<'_>,
+    ledger: &mut Ledger,
+    summary: &mut Summary,
+) -> Result<(), CommandError> {
+    let runtime = runtime()?;
+    let sources = runtime.block_on(project.sources())?;
+    Ok(pipeline.sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?)
 }
 
 fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
@@ -47,12 +91,17 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
         human::bytes(report.decoded_bytes),
         human::plural(report.documents, "block"),
     ))?;
-    for difference in &report.differences {
-        let text = format!(
-            "{}: {}: the ledger says {}, found {}",
-            difference.place, difference.what, difference.ledger, difference.found
-        );
-        context.ui.result(&ui::visible(text.as_bytes()))?;
+    for difference in texts(report) {
+        context.ui.result(&ui::visible(difference.as_bytes()))?;
     }
     Ok(())
+}
+
+fn texts(report: &VerifyReport) -> impl Iterator<Item = String> {
+    report.differences.iter().map(|difference| {
+        format!(
+            "{}: {}: the ledger says {}, found {}",
+            difference.place, difference.what, difference.ledger, difference.found
+        )
+    })
 }

@@ -1,22 +1,22 @@
-//! Asking: which blocks may hold a match. Whole words are looked up first; parts of words are resolved
-//! against the vocabulary only while the blocks left are still many. A word is among a segment's terms or
+//! Asking: which blocks may hold a match. Whole words are looked up first; parts of words only while the
+//! blocks left are still many, for all terms of a segment have to be walked. A word is among a segment's terms or
 //! packed with its blocks, in a merged segment both.
 
 use std::collections::HashSet;
 use std::ops::Not as _;
+use std::sync::Arc;
 
-use tantivy::schema::IndexRecordOption;
 use tantivy::store::StoreReader;
-use tantivy::{DocId, DocSet as _, SegmentReader, TERMINATED};
+use tantivy::{DocId, InvertedIndexReader, SegmentReader};
 
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
-use super::vocabulary::{self, Part};
+use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
 use crate::model::{GenerationId, Level, Window};
 use crate::query::Need;
 
-/// With no more blocks than this left, reading them is cheaper than scanning a vocabulary: a block is read
-/// and matched in about 0.1 ms, a vocabulary of half a million words is scanned in about 5 ms.
+/// With no more blocks than this left, reading them is cheaper than walking a segment's terms: a block is
+/// read and matched in about 0.1 ms, ten thousand terms are walked in about 1 ms.
 const FEW_BLOCKS: usize = 32;
 
 /// The stored documents of a segment are read in order; a few of tantivy's 16 KiB blocks of them are kept.
@@ -116,7 +116,7 @@ impl<'s> Segment<'s> {
     }
 
     fn all(&self, needs: &[Need], mut within: Docs) -> Result<Docs> {
-        let (cheap, mut dear): (Vec<_>, Vec<_>) = needs.iter().partition(|need| !needs_vocabulary(need));
+        let (cheap, mut dear): (Vec<_>, Vec<_>) = needs.iter().partition(|need| longest_part(need) == 0);
         for need in cheap {
             within = self.docs(need, within)?;
         }
@@ -131,9 +131,8 @@ impl<'s> Segment<'s> {
     }
 
     fn part(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
-        let Some(words) = vocabulary::find(self.index, self.reader, part, MANY_WORDS)? else {
-            return Ok(within);
-        };
+        let words = terms::with_part(&*self.common()?, part, MANY_WORDS).map_err(|source| self.io(source))?;
+        let Some(words) = words else { return Ok(within) };
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         Ok(self.holding(&self.postings(&words)?, &rare::Finder::part(part), within))
     }
@@ -156,22 +155,15 @@ impl<'s> Segment<'s> {
 
     /// The documents with any of some common words, in order.
     fn postings(&self, words: &[&[u8]]) -> Result<Docs> {
-        let io = |source| IndexError::Io { path: self.index.dir.clone(), source };
-        let inverted = self.reader.inverted_index(self.index.fields.words)?;
-        let mut docs = Vec::new();
-        for word in words {
-            let Some(term) = inverted.terms().get(word).map_err(io)? else { continue };
-            let mut postings =
-                inverted.read_postings_from_terminfo(&term, IndexRecordOption::Basic).map_err(io)?;
-            docs.reserve(postings.doc_freq() as usize);
-            while postings.doc() != TERMINATED {
-                docs.push(postings.doc());
-                postings.advance();
-            }
-        }
-        docs.sort_unstable();
-        docs.dedup();
-        Ok(docs)
+        terms::documents(&*self.common()?, words).map_err(|source| self.io(source))
+    }
+
+    fn common(&self) -> Result<Arc<InvertedIndexReader>> {
+        Ok(self.reader.inverted_index(self.index.fields.words)?)
+    }
+
+    fn io(&self, source: std::io::Error) -> IndexError {
+        IndexError::Io { path: self.index.dir.clone(), source }
     }
 }
 
@@ -185,10 +177,6 @@ fn union(mut docs: Docs, other: Docs) -> Docs {
 fn common_to(mut within: Docs, other: &[DocId]) -> Docs {
     within.retain(|doc| other.binary_search(doc).is_ok());
     within
-}
-
-fn needs_vocabulary(need: &Need) -> bool {
-    longest_part(need) > 0
 }
 
 /// The length of the longest part of a word in `need`, 0 if it has none.

@@ -1,13 +1,13 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
 //! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
-//! the common words of a segment for partial look-ups in [`vocabulary`], those that are in few blocks in [`rare`].
+//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`].
 
 mod candidates;
 mod rare;
 mod schema;
+mod terms;
 #[cfg(test)]
 mod tests;
-mod vocabulary;
 mod write;
 
 pub use candidates::{Candidate, Candidates, Wanted};
@@ -104,6 +104,16 @@ impl Index {
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
         let inner = tantivy::Index::create(directory, schema, settings())?;
         Ok(Self { inner, fields, dir: dir.to_owned() })
+    }
+
+    /// Removes the index in `dir`, if there is one; the next ingest builds it again from the mirror.
+    pub fn remove(dir: &Path) -> Result<()> {
+        match std::fs::remove_dir_all(dir) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(IndexError::Io { path: dir.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns a random id for this index.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use super::vocabulary::Part;
+use super::terms::Part;
 
 /// Shorter words are kept as text: they are few, and packing saves nothing on them.
 const MIN_PACKED_BYTES: usize = 4;

@@ -6,7 +6,7 @@ use tantivy::indexer::{AddOperation, NoMergePolicy, SegmentWriter};
 use tantivy::{SegmentMeta, Term};
 
 use super::schema::{self, BlockDocument, Fields, Numbers};
-use super::{BlockAddress, Index, Payload, Result, rare, vocabulary};
+use super::{BlockAddress, Index, Payload, Result, rare};
 use crate::words::{BlockWords, WordSet};
 
 /// The memory that the words of a worker's segment may take before it is written out. Fewer and larger
@@ -68,7 +68,7 @@ impl IndexWriter<'_> {
         self.commit_payload(payload)?;
         // What a crashed run left half-written goes with it.
         self.inner.garbage_collect_files().wait()?;
-        vocabulary::refresh(self.index)
+        Ok(())
     }
 
     /// Merges the smallest segments when there are many; keeps the payload.
@@ -94,7 +94,7 @@ impl IndexWriter<'_> {
         self.inner.merge(&small).wait()?;
         self.commit_payload(payload)?;
         self.inner.garbage_collect_files().wait()?;
-        vocabulary::refresh(self.index)
+        Ok(())
     }
 
     fn commit_payload(&mut self, payload: &Payload) -> Result<()> {

@@ -117,6 +117,21 @@ impl Ledger {
         Ok(())
     }
 
+    /// Forgets what was counted of a generation: its object is counted again by the next ingest.
+    pub fn forget_generation(&mut self, generation: GenerationId) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        let checksum: Option<Vec<u8>> = transaction
+            .query_row("DELETE FROM generation WHERE id = ?1 RETURNING checksum", [generation.0], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        if let Some(checksum) = checksum {
+            mark_duplicates(&transaction, &checksum)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// Returns the number of the last batch; 0 before the first.
     pub fn last_batch(&self) -> Result<i64> {
         Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM batch", [], |row| row.get(0))?)

@@ -293,19 +293,38 @@ fn removed(path: &Path) {
     fs::remove_file(path).unwrap();
 }
 
-/// The side files of words are a cache.
 #[test]
-fn a_vocabulary_that_is_gone_or_garbage_changes_no_answer() {
+fn a_repair_makes_good_what_verify_names() {
     let project = a_week();
-    let folder = project.path("state/index/vocabulary");
-    let files = files_below(&folder);
-    assert!(!files.is_empty());
-    for name in files.keys() {
-        fs::write(folder.join(name), [0xff; 100]).unwrap();
-    }
+    let counts = project.gzette("count --by app,level,hour --json").exits(0).stdout;
+
+    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    ledger.execute("UPDATE count SET events = events + 1", []).unwrap();
+    ledger.execute("UPDATE generation SET lines = lines + 1, events = events + 1", []).unwrap();
+    drop(ledger);
+    assert_ne!(project.gzette("count --by app,level,hour --json").exits(0).stdout, counts);
+    repairs(&project);
+    assert_eq!(project.gzette("count --by app,level,hour --json").exits(0).stdout, counts);
+
+    let is_store = |name: &String| Path::new(name).extension().is_some_and(|end| end == "store");
+    let store = files_below(&project.path("state/index")).into_keys().find(is_store);
+    let store = project.path("state/index").join(store.unwrap());
+    let mut bytes = fs::read(&store).unwrap();
+    bytes[7] ^= 1;
+    fs::write(&store, bytes).unwrap();
+    repairs(&project);
+
+    let mirror = files_below(&project.path("state/mirror"));
+    fs::remove_file(project.path("state/mirror").join(mirror.keys().next().unwrap())).unwrap();
+    repairs(&project);
+    assert_eq!(project.gzette("count --by app,level,hour --json").exits(0).stdout, counts);
     project.finds_what_is_there(NEEDLES);
-    fs::remove_dir_all(&folder).unwrap();
-    project.finds_what_is_there(NEEDLES);
+}
+
+fn repairs(project: &Project) {
+    project.gzette("verify").exits(3);
+    let repaired = project.gzette("verify --repair").exits(0);
+    assert!(repaired.stderr.contains("warning"), "{}", repaired.stderr);
     project.verifies();
 }
 
