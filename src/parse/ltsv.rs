@@ -5,17 +5,24 @@ use super::names::{Fields, Names, Slots};
 use crate::model::Field;
 
 /// Reads `line`; `None` when a field of it has no label. Unless the format is `known`, it also has to begin with a
-/// letter, its first value must not be empty or begin with a blank (`error: bad` is text), and a label must be one
-/// of the names: text with tabs and colons is common. The last of duplicate labels counts.
-pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool) -> Option<Fields<'a>> {
+/// letter, `_` or `@`, its first value must not be empty or begin with a blank (`error: bad` is text), and a label must be one
+/// of the names: text with tabs and colons is common. The last of duplicate labels counts. With `cut`, the line may
+/// break off in a label.
+pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) -> Option<Fields<'a>> {
     let mut slots = Slots::EMPTY;
     let mut has_name = known;
     if !known && !may_begin(line) {
         return None;
     }
     let mut labels = 0;
-    for field in line.split(|&byte| byte == b'\t').filter(|field| !field.is_empty()) {
-        let colon = memchr::memchr(b':', field)?;
+    let mut fields = line.split(|&byte| byte == b'\t').filter(|field| !field.is_empty()).peekable();
+    while let Some(field) = fields.next() {
+        let Some(colon) = memchr::memchr(b':', field) else {
+            if cut && fields.peek().is_none() && field.iter().all(is_label_byte) {
+                break;
+            }
+            return None;
+        };
         let (label, value) = (&field[..colon], &field[colon + 1..]);
         if label.is_empty() || !label.iter().all(is_label_byte) {
             return None;
@@ -32,7 +39,7 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool) -> Option<F
 /// Returns whether a line may be one of labels and values.
 fn may_begin(line: &[u8]) -> bool {
     let label = line.iter().take_while(|byte| is_label_byte(byte)).count();
-    let is_letter = line.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_');
+    let is_letter = line.first().is_some_and(|first| first.is_ascii_alphabetic() || b"_@".contains(first));
     is_letter && line.get(label) == Some(&b':') && !matches!(line.get(label + 1), None | Some(b' ' | b'\t'))
 }
 

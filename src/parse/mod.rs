@@ -207,7 +207,7 @@ impl Parser {
                 event.time_ms = event.time_ms.or(Some(time_ms));
                 Some(event)
             }
-            Format::Ltsv => self.ltsv_event(line),
+            Format::Ltsv => self.ltsv_event(line, cut),
             Format::Text => text::event(line, &mut self.clock, self.day),
             // Would take every line; see `single_value`.
             Format::SingleValue => None,
@@ -220,8 +220,8 @@ impl Parser {
         Some(self.event_with(line, &fields, time_ms))
     }
 
-    fn ltsv_event<'a>(&mut self, line: &'a [u8]) -> Option<Event<'a>> {
-        let fields = ltsv::fields(line, &self.names, self.format == Some(Format::Ltsv))?;
+    fn ltsv_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
+        let fields = ltsv::fields(line, &self.names, self.format == Some(Format::Ltsv), cut)?;
         // The example of the specification writes the time as access logs do, in brackets.
         let time_ms = fields.time.and_then(|field| match field.raw {
             [b'[', time @ .., b']'] | time => time::read(time, &mut self.clock),
