@@ -5,7 +5,6 @@ use crate::model::Field;
 /// Keys up to this length are found by their length.
 const LENGTHS: usize = 32;
 
-
 /// The names that the fields of a JSON or LTSV line may have. Where a line has several of a list, the first of the list
 /// counts. A name with a dot is that name, not a path into nested objects.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -171,7 +171,9 @@ fn out_file_lines() {
 #[test]
 fn ltsv_lines() {
     assert_eq!(
-        read("time:2023-10-30T06:10:37.143+01:00\tlevel:ERROR\tlogger:com.acme.Foo\tthread:main\tmessage:a: b\\n"),
+        read(
+            "time:2023-10-30T06:10:37.143+01:00\tlevel:ERROR\tlogger:com.acme.Foo\tthread:main\tmessage:a: b\\n"
+        ),
         ["2023-10-30T05:10:37.143Z", "error", "com.acme.Foo", "main", "a: b\\n"]
     );
     // The example of the specification: no message, so that the line is it.
@@ -215,7 +217,9 @@ fn a_single_value_is_the_message_whatever_it_is() {
         }
         other => (String::new(), Level::Unknown, format!("{other:?}")),
     };
-    for line in ["\tat first", "hello", "error handling is hard", r#"{"level":"error"}"#, "level:error\tmsg:x"] {
+    for line in
+        ["\tat first", "hello", "error handling is hard", r#"{"level":"error"}"#, "level:error\tmsg:x"]
+    {
         assert_eq!(read(line), (String::new(), Level::Unknown, line.to_owned()));
         read("no trace");
     }

@@ -109,7 +109,11 @@ fn objects() -> Vec<(&'static str, Vec<u8>, [u64; 3], bool)> {
 fn every_shape_of_object_is_counted() {
     for (name, stored, expected, is_damaged) in objects() {
         let partial = read(&stored, &ReadSettings::default());
-        assert_eq!((kinds(&partial), partial.damage.is_some()), (expected, is_damaged), "{name}: {partial:?}");
+        assert_eq!(
+            (kinds(&partial), partial.damage.is_some()),
+            (expected, is_damaged),
+            "{name}: {partial:?}"
+        );
     }
 }
 
@@ -259,9 +263,10 @@ fn files_of_any_name_are_mirrored_counted_found_and_shown_harmless() {
 
 #[tokio::test]
 async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
-    let mut keys: Vec<String> = ["..", "../../../etc/passwd", "/leading", "a//b", "a", "a/", "A", "nul\0", "./x", "tab\t"]
-        .map(|name| format!("logs/app/20260301/{name}"))
-        .to_vec();
+    let mut keys: Vec<String> =
+        ["..", "../../../etc/passwd", "/leading", "a//b", "a", "a/", "A", "nul\0", "./x", "tab\t"]
+            .map(|name| format!("logs/app/20260301/{name}"))
+            .to_vec();
     keys.extend(keys_of_files().into_iter().map(|key| format!("logs/{key}")));
     keys.push(format!("logs/app/20260301/{}", "k".repeat(1024 - 18)));
     keys.push("logs//20260301/no-application.gz".to_owned());
@@ -305,7 +310,8 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
 
 #[test]
 fn every_configured_format_is_read_counted_and_found() {
-    let ltsv = "time:2026-03-01T06:00:00Z\tlevel:ERROR\tmessage:it broke\ntime:1772344801\tmessage:fine\nstray\n";
+    let ltsv =
+        "time:2026-03-01T06:00:00Z\tlevel:ERROR\tmessage:it broke\ntime:1772344801\tmessage:fine\nstray\n";
     let single = "it broke\n{\"level\":\"error\"}\n2026-03-01 06:00:00 ERROR bad\n\tat a.B.c(B.java:1)\n";
     for (format, text, kinds, errors) in [
         (None, ltsv, [2, 0, 1], 1),
@@ -320,7 +326,8 @@ fn every_configured_format_is_read_counted_and_found() {
         project.put("app/20260301/a.gz", text);
         project.gzette("run").exits(0);
         let status = project.gzette("status --json").json();
-        let counted = ["events", "continuation", "unparsed"].map(|kind| status["lines"][kind].as_u64().unwrap());
+        let counted =
+            ["events", "continuation", "unparsed"].map(|kind| status["lines"][kind].as_u64().unwrap());
         assert_eq!(counted, kinds, "{format:?}");
         assert_eq!(project.gzette("count --level error").exits(0).text().trim(), errors.to_string());
         for line in lines_of(text.as_bytes()) {
@@ -421,4 +428,22 @@ fn a_line_longer_than_the_limit_is_counted_once_and_found_by_its_end() {
     assert_eq!((&lines["events"], &lines["truncated"]), (&3.into(), &1.into()));
     assert_eq!(project.finds(b"ends_here"), [long.as_bytes()]);
     assert_eq!(project.finds(b"number_2_").len(), 1);
+}
+
+#[test]
+fn a_line_too_long_to_be_held_is_searched_to_its_end() {
+    let project = Project::new();
+    let long = ["begins ".as_bytes(), &vec![0; 65 << 20], b" ends_here"].concat();
+    let text = [numbered(1).as_bytes(), &long, b"\n", numbered(2).as_bytes()].concat();
+    project.put("app/20260301/a.gz", text);
+    project.gzette("sync").exits(0);
+    project.gzette("ingest").exits(0);
+    for (words, lines) in [("begins ends_here", "1"), ("begins number_2_", "0")] {
+        let found = project.gzette_with(&["search", "--count", &words]).exits(0).text();
+        assert_eq!(found.trim(), lines, "{words}");
+    }
+    // Shown as far as it is held; the line behind it has its own number.
+    assert!(long.starts_with(&project.finds(b"ends_here")[0]));
+    let hit = project.gzette("search --fixed --json number_2_").exits(0).json();
+    assert_eq!(hit["line"], 3);
 }
