@@ -5,6 +5,8 @@
 //! text log is understood as well. Joining continuation lines to their event is the caller's part.
 
 mod json;
+mod ltsv;
+mod names;
 mod out_file;
 mod sample;
 #[cfg(test)]
@@ -12,7 +14,7 @@ mod tests;
 mod text;
 mod time;
 
-pub use json::FieldNames;
+pub use names::FieldNames;
 pub use sample::{SampleText, read_sample};
 
 use std::fmt;
@@ -20,7 +22,7 @@ use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 
-use self::json::Names;
+use self::names::{Fields, Names};
 use self::time::Clock;
 use crate::model::{Day, Event, Field, Level, UtcMs};
 
@@ -35,20 +37,26 @@ pub enum Format {
     Json,
     /// FluentD's `out_file`: time, tab, tag, tab, JSON object.
     OutFile,
+    /// Labeled tab-separated values.
+    Ltsv,
     /// Text with a time or a level near the start of an event's first line.
     Text,
+    /// Each line is a message, whatever it looks like. Never found out, only configured.
+    SingleValue,
 }
 
 impl Format {
     /// All formats, in the order in which they are tried.
-    pub const ALL: [Self; 3] = [Self::Json, Self::OutFile, Self::Text];
+    pub const ALL: [Self; 5] = [Self::Json, Self::OutFile, Self::Ltsv, Self::Text, Self::SingleValue];
 
     /// Returns the name used in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::OutFile => "out_file",
+            Self::Ltsv => "ltsv",
             Self::Text => "text",
+            Self::SingleValue => "single_value",
         }
     }
 }
@@ -63,10 +71,10 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or_else(|| format!("unknown format `{name}`; one of json, out_file, text"))
+        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("unknown format `{name}`; one of {known}")
+        })
     }
 }
 
@@ -77,7 +85,7 @@ pub struct ParseSettings {
     pub zone: TimeZone,
     /// The format to try first; `None` to find out.
     pub format: Option<Format>,
-    /// The names that fields of JSON lines have.
+    /// The names that fields of JSON and LTSV lines have.
     pub fields: FieldNames,
 }
 
@@ -110,7 +118,7 @@ pub struct Parser {
     clock: Clock,
     day: Option<Day>,
     /// The events of each format so far, in the order of [`Format::ALL`].
-    seen: [u64; 3],
+    seen: [u64; Format::ALL.len()],
     open: Option<Open>,
 }
 
@@ -131,7 +139,7 @@ impl Parser {
             names: Names::new(&settings.fields),
             clock: Clock::new(&settings.zone),
             day,
-            seen: [0; 3],
+            seen: [0; Format::ALL.len()],
             open: None,
         }
     }
@@ -164,6 +172,9 @@ impl Parser {
 
     fn read<'a>(&mut self, line: &'a [u8], cut: bool) -> Parsed<'a> {
         let line = strip(line);
+        if self.format == Some(Format::SingleValue) {
+            return self.single_value(line);
+        }
         let Some((format, event)) = self.event(line, cut) else {
             return self.continuation(line);
         };
@@ -193,14 +204,32 @@ impl Parser {
                 event.time_ms = event.time_ms.or(Some(time_ms));
                 Some(event)
             }
+            Format::Ltsv => self.ltsv_event(line, cut),
             Format::Text => text::event(line, &mut self.clock, self.day),
+            // Would take every line; see `single_value`.
+            Format::SingleValue => None,
         }
     }
 
     fn json_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
         let fields = json::fields(line, &self.names, cut)?;
+        let time_ms = fields.time.and_then(|field| self.time_of(&field));
+        Some(self.event_with(line, &fields, time_ms))
+    }
+
+    fn ltsv_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
+        let fields = ltsv::fields(line, &self.names, self.format == Some(Format::Ltsv), cut)?;
+        // The example of the specification writes the time as access logs do, in brackets.
+        let time_ms = fields.time.and_then(|field| match field.raw {
+            [b'[', time @ .., b']'] | time => time::read(time, &mut self.clock),
+        });
+        Some(self.event_with(line, &fields, time_ms))
+    }
+
+    /// Returns the event of a line with these fields; what they do not say is taken from the message.
+    fn event_with<'a>(&mut self, line: &'a [u8], fields: &Fields<'a>, time_ms: Option<UtcMs>) -> Event<'a> {
         let mut event = Event {
-            time_ms: fields.time.and_then(|field| self.time_of(&field)),
+            time_ms,
             level: fields.level.map(|field| level_of(field.raw)).unwrap_or_default(),
             logger: fields.logger,
             thread: fields.thread,
@@ -213,7 +242,20 @@ impl Parser {
         if fields.message.is_none() && fields.trace.is_none() {
             event.message = Field::plain(line);
         }
-        Some(event)
+        event
+    }
+
+    /// Takes a line as a message, unless it belongs to a stack trace.
+    fn single_value<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
+        let mut event = Event { message: Field::plain(line), ..Event::default() };
+        self.read_message_head(&mut event);
+        let has_head = event.time_ms.is_some() || event.level != Level::Unknown;
+        if self.open.is_some() && !has_head && text::continues(line) {
+            return Parsed::Continuation;
+        }
+        self.seen[Format::SingleValue as usize] += 1;
+        self.open = Some(Open { level: event.level, format: Format::SingleValue, unmarked: 0 });
+        Parsed::Event(event)
     }
 
     fn time_of(&mut self, field: &Field<'_>) -> Option<UtcMs> {

@@ -168,6 +168,69 @@ fn out_file_lines() {
     assert_eq!(read("2023-10-30T06:10:37+01:00\tt\t{\"time\":0,\"msg\":\"x\"}")[0], "1970-01-01T00:00:00Z");
 }
 
+#[test]
+fn ltsv_lines() {
+    assert_eq!(
+        read(
+            "time:2023-10-30T06:10:37.143+01:00\tlevel:ERROR\tlogger:com.acme.Foo\tthread:main\tmessage:a: b\\n"
+        ),
+        ["2023-10-30T05:10:37.143Z", "error", "com.acme.Foo", "main", "a: b\\n"]
+    );
+    // The example of the specification: no message, so that the line is it.
+    let access = "host:127.0.0.1\tident:-\tuser:frank\ttime:[10/Oct/2000:13:55:36 -0700]\treq:GET / HTTP/1.0\tstatus:200";
+    assert_eq!(read(access), ["2000-10-10T20:55:36Z", "unknown", "", "", access]);
+    assert_eq!(read("msg:one\tmsg:two\t\tlevel:warn\r"), ["", "warn", "", "", "two"]);
+    assert_eq!(read("@timestamp:1698646237\tlog:ERROR bad")[..2], ["2023-10-30T06:10:37Z", "error"]);
+    let cut = parser().parse_cut(b"level:error\tmsg:bad\tothe");
+    assert!(matches!(cut, Parsed::Event(event) if event.level == Level::Error), "{cut:?}");
+}
+
+#[test]
+fn text_with_tabs_and_colons_is_no_ltsv() {
+    for line in [
+        "level:error",
+        "one:1\ttwo:2",
+        "level:error\tno label",
+        "level:error\tmy label:x",
+        ":x\tlevel:error",
+        "12:30\tlevel:error",
+        "level: error\tmsg:x",
+    ] {
+        assert_eq!(parser().parse(line.as_bytes()), Parsed::Unparsed, "{line}");
+    }
+    let settings = ParseSettings { format: Some(Format::Ltsv), ..ParseSettings::default() };
+    for (line, is_event) in
+        [("level:error", true), ("one:1", true), ("7: x", true), ("no label", false), ("my label:x", false)]
+    {
+        let parsed = Parser::new(&settings, None).parse(line.as_bytes());
+        assert_eq!(matches!(parsed, Parsed::Event(_)), is_event, "{line}");
+    }
+}
+
+#[test]
+fn a_single_value_is_the_message_whatever_it_is() {
+    let settings = ParseSettings { format: Some(Format::SingleValue), ..ParseSettings::default() };
+    let mut parser = Parser::new(&settings, None);
+    let mut read = |line: &str| match parser.parse(line.as_bytes()) {
+        Parsed::Event(event) => {
+            (event.time_ms.map(show).unwrap_or_default(), event.level, event.message.text().into_owned())
+        }
+        other => (String::new(), Level::Unknown, format!("{other:?}")),
+    };
+    for line in
+        ["\tat first", "hello", "error handling is hard", r#"{"level":"error"}"#, "level:error\tmsg:x"]
+    {
+        assert_eq!(read(line), (String::new(), Level::Unknown, line.to_owned()));
+        read("no trace");
+    }
+    let head = "2023-10-30 06:10:37 ERROR bad";
+    assert_eq!(read(head), ("2023-10-30T06:10:37Z".to_owned(), Level::Error, head.to_owned()));
+    for line in ["java.io.IOException: closed", "\tat a.B.c(B.java:1)", "Caused by: x", "", "\t... 2 more"] {
+        assert_eq!(read(line).2, "Continuation", "{line}");
+    }
+    assert_eq!(read("and on").2, "and on");
+}
+
 const TIME: &str = "2023-10-30T06:10:37.143Z";
 const SECOND: &str = "2023-10-30T06:10:37Z";
 const FOO: &str = "com.acme.Foo";

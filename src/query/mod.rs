@@ -2,10 +2,12 @@
 //! the words of a block must hold for it to be true of one of its lines ([`Expr::need`]).
 
 mod need;
+mod pieces;
 #[cfg(test)]
 mod tests;
 
 pub use need::Need;
+pub use pieces::Pieces;
 
 use memchr::memmem;
 

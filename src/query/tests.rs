@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Expr, Need};
+use super::{Expr, Need, Pieces};
 use crate::words::BlockWords;
 
 /// Whether a block of these words may hold a match, by a naive reading of the need.
@@ -70,4 +70,33 @@ fn an_expression_is_words_and_exact_substrings() {
     assert!(Expr::parse(r#""a \"b\" c""#).unwrap().matches(br#"x a "b" c"#));
     assert!(Expr::parse("").unwrap().matches(b""));
     assert!(Expr::parse("\"open").is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A line in pieces is the same line, wherever it is cut.
+    #[test]
+    fn pieces_say_what_the_whole_line_says(
+        line in r#"(ab|a|b|\\n|\\u00e9|\\|u|n| |:|é){0,60}"#,
+        sizes in prop::collection::vec(1_usize..9, 1..6),
+        needles in prop::collection::vec(r#"(a|b|ab|n| |\\){1,6}"#, 1..3),
+        word in "[abnu0-9]{1,4}",
+        negated in any::<bool>(),
+    ) {
+        let mut terms = vec![Expr::Word(word.into_bytes())];
+        terms.extend(needles.iter().map(|needle| Expr::fixed([needle.as_bytes()]).unwrap()));
+        let last = terms.pop().unwrap();
+        terms.push(if negated { Expr::Not(Box::new(last)) } else { last });
+        for expr in [Expr::And(terms.clone()), Expr::Or(terms)] {
+            let mut pieces = Pieces::new(&expr);
+            let (mut rest, mut turn) = (line.as_bytes(), 0);
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(sizes[turn % sizes.len()].min(rest.len()));
+                pieces.add(piece);
+                (rest, turn) = (behind, turn + 1);
+            }
+            prop_assert_eq!(pieces.end(), expr.matches(line.as_bytes()));
+        }
+    }
 }

@@ -10,10 +10,12 @@ use crate::mirror::Mirror;
 use crate::model::{Day, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
 use crate::partial::{ReadSettings, day_start_ms};
-use crate::query::Expr;
+use crate::query::{Expr, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
 const PIECE_BYTES: usize = 256 << 10;
+/// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
+const HELD_LINE_BYTES: usize = 64 << 20;
 /// Read ahead of a mirrored file.
 const READ_BYTES: usize = 128 << 10;
 
@@ -118,9 +120,14 @@ impl<'s> Scan<'s> {
                     break;
                 }
                 left = left.saturating_sub(len as u64);
-                self.scan(&piece[..len], number, left > 0);
-                number += memchr::memchr_iter(b'\n', &piece[..len]).count() as u64;
-                piece.drain(..len);
+                if len >= HELD_LINE_BYTES && piece[len - 1] != b'\n' {
+                    left = left.saturating_sub(self.scan_long(&mut piece, &mut stretch, number)?);
+                    number += 1;
+                } else {
+                    self.scan(&piece[..len], number, left > 0);
+                    number += memchr::memchr_iter(b'\n', &piece[..len]).count() as u64;
+                    piece.drain(..len);
+                }
                 if !go_on(self) {
                     return Ok(());
                 }
@@ -142,6 +149,39 @@ impl<'s> Scan<'s> {
         } else if goes_on || !matches.is_empty() {
             self.date_and_keep(piece, number, &matches);
         }
+    }
+
+    /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
+    /// `piece` stands behind it. Returns how much of the line was read from the stretch.
+    fn scan_long(&mut self, piece: &mut Vec<u8>, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
+        let request = self.request;
+        let mut pieces = Pieces::new(&request.expr);
+        pieces.add(piece);
+        let mut next = Vec::with_capacity(PIECE_BYTES);
+        let mut read_bytes = 0;
+        let rest = loop {
+            next.clear();
+            let read = stretch.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut next)?;
+            let newline = memchr::memchr(b'\n', &next);
+            pieces.add(&next[..newline.unwrap_or(read)]);
+            read_bytes += newline.map_or(read, |newline| newline + 1) as u64;
+            if read == 0 || newline.is_some() {
+                break newline.map_or(read, |newline| newline + 1);
+            }
+        };
+        let line = Line { start: 0, end: piece.len(), number };
+        if request.group.is_some() {
+            self.scan_events(piece, number);
+        } else {
+            self.follow(piece);
+            if pieces.end() {
+                self.keep(piece, line);
+            }
+        }
+        piece.clear();
+        piece.shrink_to(PIECE_BYTES);
+        piece.extend_from_slice(&next[rest..]);
+        Ok(read_bytes)
     }
 
     /// Follows the events of a piece, so that each match gets its time and level, and keeps those wanted.
@@ -259,7 +299,8 @@ struct Line {
     number: u64,
 }
 
-/// Tops the piece up and returns the length of its whole lines; at the end of the stretch, of all of it.
+/// Tops the piece up and returns the length of its whole lines; at the end of the stretch, of all of it, and of all
+/// that was read of a line of at least [`HELD_LINE_BYTES`].
 fn fill(stretch: &mut impl Read, piece: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         let before = piece.len();
@@ -270,6 +311,9 @@ fn fill(stretch: &mut impl Read, piece: &mut Vec<u8>) -> io::Result<usize> {
         }
         if let Some(newline) = memchr::memrchr(b'\n', &piece[before..]) {
             return Ok(before + newline + 1);
+        }
+        if piece.len() >= HELD_LINE_BYTES {
+            return Ok(piece.len());
         }
     }
 }

@@ -8,6 +8,7 @@ mod docs;
 mod pipeline;
 mod search;
 mod servers;
+mod shapes;
 mod site;
 mod smtp;
 mod store;
