@@ -111,6 +111,8 @@ fn write(index: &Index, reader: &SegmentReader, path: &Path) -> Result<()> {
         }
     }
     write_frame(&mut out, &frame).and_then(|()| out.flush()).map_err(io)?;
+    // A file that a power cut has shortened to whole frames, or to nothing, would look like one of fewer words.
+    out.get_ref().sync_all().map_err(io)?;
     fs::rename(&temporary, path).map_err(io)
 }
 
