@@ -308,7 +308,8 @@ impl Expected {
             return Err(format!("mails: {:?}, not {:?}", other.mails, self.mails));
         }
         if self.mirror != other.mirror {
-            return Err(format!("mirror: {:?}", self.mirror.symmetric_difference(&other.mirror)));
+            let differing: Vec<_> = self.mirror.symmetric_difference(&other.mirror).collect();
+            return Err(format!("mirrored files: {differing:?}"));
         }
         let names: BTreeSet<_> = self.site.keys().chain(other.site.keys()).collect();
         match names.into_iter().find(|name| self.site.get(*name) != other.site.get(*name)) {
@@ -330,12 +331,16 @@ fn in_parallel(count: usize, work: impl Fn(usize) -> Result<(), String> + Sync) 
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..cores {
+        // A run waits for the disk about as long as it works.
+        for _ in 0..2 * cores {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     if at >= count {
                         break;
+                    }
+                    if at > 0 && at.is_multiple_of(200) {
+                        println!("{at} of {count} begun");
                     }
                     if let Err(failure) = work(at) {
                         println!("failed: {failure}");
