@@ -22,3 +22,7 @@ bench corpus='/tmp/gzette-corpus' rounds='5':
 # Licences, duplicates and sources of the dependencies (offline; `cargo install cargo-deny`).
 deny:
     cargo deny --offline check bans licenses sources
+
+# A crash at every call that changes a file, and kills at random moments; see docs/reliability.md.
+crash points='all':
+    GZETTE_CRASH_POINTS={{points}} cargo test --locked --test it crash_points -- --nocapture

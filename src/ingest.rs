@@ -103,6 +103,7 @@ pub fn ingest(
         bytes: AtomicU64::new(0),
     };
     let mut lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
+    remove_replaced(ledger, mirror)?;
     loop {
         let pending = ledger.pending(BATCH_OBJECTS)?;
         if pending.is_empty() || stop.load(Ordering::Relaxed) {
@@ -219,14 +220,24 @@ fn commit_batch(
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
     let batch = if is_complete { committed.batch } else { INCOMPLETE };
     writer.commit(&segments, &Payload { batch, uuid: uuid.to_owned() })?;
-    for object in &committed.replaced {
-        // A file that cannot be removed costs space, nothing else.
-        let _ = reader.mirror.remove(&object.source, &object.key, object.generation);
-    }
+    remove_replaced(ledger, reader.mirror)?;
     report.batches += 1;
     report.new_groups += committed.new_groups;
     for item in &items {
         report.add(&item.object.key, &item.partial);
+    }
+    Ok(())
+}
+
+/// Removes the mirrored files of replaced versions, those that a crash has left included.
+fn remove_replaced(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), IngestError> {
+    let replaced = ledger.replaced()?;
+    for object in &replaced {
+        // A file that cannot be removed costs space, nothing else.
+        let _ = mirror.remove(&object.source, &object.key, object.generation);
+    }
+    if !replaced.is_empty() {
+        ledger.forget_replaced()?;
     }
     Ok(())
 }

@@ -168,6 +168,27 @@ impl Ledger {
         Ok(committed)
     }
 
+    /// Returns the versions that others have replaced since [`Ledger::forget_replaced`], but for those that are
+    /// listed or counted again: what is left of them in the mirror is of no use any more.
+    pub fn replaced(&self) -> Result<Vec<MirroredObject>> {
+        let mut statement = self.connection.prepare(
+            "SELECT object.id, source.name, object.key, replaced.etag, replaced.size_bytes, app.name, object.day
+             FROM replaced JOIN object ON object.id = replaced.object_id
+             JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
+             WHERE (replaced.etag, replaced.size_bytes) <> (object.etag, object.size_bytes)
+                AND NOT EXISTS (SELECT 1 FROM generation WHERE generation.object_id = object.id
+                    AND (generation.etag, generation.size_bytes) = (replaced.etag, replaced.size_bytes))",
+        )?;
+        let rows = statement.query_map([], |row| Ok(mirrored_object(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Forgets them, once their files are removed.
+    pub fn forget_replaced(&mut self) -> Result<()> {
+        self.connection.execute("DELETE FROM replaced", [])?;
+        Ok(())
+    }
+
     /// Returns all ingested versions, ordered by (source, key).
     pub fn generations(&self) -> Result<Vec<GenerationRow>> {
         let mut statement = self.connection.prepare(
@@ -255,6 +276,10 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
         return Ok(None);
     };
     connection.execute("DELETE FROM generation WHERE id = ?1", [id])?;
+    connection.execute(
+        "INSERT OR IGNORE INTO replaced (object_id, etag, size_bytes) VALUES (?1, ?2, ?3)",
+        params![object.object_id, etag, size_bytes],
+    )?;
     let earlier = MirroredObject {
         etag,
         size_bytes: size_bytes as u64,

@@ -23,10 +23,17 @@ impl FileTransport {
     /// Writes the file whole or not at all. The same mail has the same name, so sending it again changes nothing.
     fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+        let name = file_name(letter);
+        // A crash leaves this one; it has no other name with the next try.
+        let unfinished = format!(".{name}.tmp");
+        match fs::remove_file(self.dir.join(&unfinished)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = tempfile::Builder::new().prefix(&unfinished).rand_bytes(0).tempfile_in(&self.dir)?;
         file.write_all(letter.eml)?;
         file.as_file().sync_all()?;
-        file.persist(self.dir.join(file_name(letter)))?;
+        file.persist(self.dir.join(name))?;
         File::open(&self.dir)?.sync_all()
     }
 }

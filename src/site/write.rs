@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::File;
@@ -79,8 +79,16 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     let unfinished = PathBuf::from(unfinished);
-    fs::write(&unfinished, bytes).map_err(|error| about(&unfinished, &error))?;
+    write_synced(&unfinished, bytes).map_err(|error| about(&unfinished, &error))?;
     fs::rename(&unfinished, path).map_err(|error| about(path, &error))
+}
+
+/// Writes a file so that a power cut after its rename leaves no empty one: without its names the manifest would make
+/// every page a stranger's, and an empty page would stay until the next run.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn remove_stale<'a>(dir: &Path, stale: impl Iterator<Item = &'a String>) -> io::Result<usize> {
