@@ -4,8 +4,8 @@
     cargo build --release --locked
     python3 benches/bounds.py target/release/gzette [CASE ...]
 
-Prints, for each object, its stored and decoded size, and for `ingest` and for a search that has to read all of it
-the seconds and the peak resident memory; then what was counted. Ends with 1 when a peak is over 300 MB or what was
+Prints, for each object, its stored and decoded size, and the seconds and the peak resident memory of `ingest`, of a
+search that counts and of one that shows all lines with `level`; then what was counted. Ends with 1 when a peak is over 300 MB or what was
 counted is not what was written.
 """
 import json
@@ -144,16 +144,19 @@ def run(gzette, name, write, expected):
         measured([*quiet, "sync"], folder)
         ingest, ingest_mb, _ = measured([*quiet, "ingest"], folder)
         search, search_mb, found = measured([*quiet, "search", "--fixed", "--count", "order 2 "], folder)
+        show, show_mb, _ = measured([*quiet, "search", "--fixed", "level"], folder)
         _, _, status = measured([*quiet, "status", "--json"], folder)
     status = json.loads(status)
     lines = status["lines"]
     counted = [lines[part] for part in ("total", "events", "continuation", "truncated")]
     counted.append(status["objects"]["damaged"])
-    is_fine = counted == expected and max(ingest_mb, search_mb) <= MOST_MB
+    is_fine = counted == expected and max(ingest_mb, search_mb, show_mb) <= MOST_MB
     print(f"{name}: {stored / 1e6:.1f} MB stored, {decoded / 1e6:.0f} MB decoded; "
           f"ingest {ingest:.1f} s, {ingest_mb:.0f} MB; search {search:.1f} s, {search_mb:.0f} MB; "
+          f"show {show:.1f} s, {show_mb:.0f} MB; "
           f"{counted[0]} lines, {counted[1]} events, {counted[2]} continuation, {counted[3]} cut, "
-          f"{counted[4]} damaged; found {found.strip()}{'' if is_fine else '; NOT AS EXPECTED: ' + str(expected)}", flush=True)
+          f"{counted[4]} damaged; found {found.strip()}"
+          f"{'' if is_fine else '; NOT AS EXPECTED: ' + str(expected)}", flush=True)
     return is_fine
 
 

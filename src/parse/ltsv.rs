@@ -18,13 +18,13 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) 
     let mut fields = line.split(|&byte| byte == b'\t').filter(|field| !field.is_empty()).peekable();
     while let Some(field) = fields.next() {
         let Some(colon) = memchr::memchr(b':', field) else {
-            if cut && fields.peek().is_none() && field.iter().all(is_label_byte) {
+            if cut && fields.peek().is_none() && field.iter().copied().all(is_label_byte) {
                 break;
             }
             return None;
         };
         let (label, value) = (&field[..colon], &field[colon + 1..]);
-        if label.is_empty() || !label.iter().all(is_label_byte) {
+        if label.is_empty() || !label.iter().copied().all(is_label_byte) {
             return None;
         }
         labels += 1;
@@ -38,12 +38,12 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) 
 
 /// Returns whether a line may be one of labels and values.
 fn may_begin(line: &[u8]) -> bool {
-    let label = line.iter().take_while(|byte| is_label_byte(byte)).count();
+    let label = line.iter().take_while(|&&byte| is_label_byte(byte)).count();
     let is_letter = line.first().is_some_and(|first| first.is_ascii_alphabetic() || b"_@".contains(first));
     is_letter && line.get(label) == Some(&b':') && !matches!(line.get(label + 1), None | Some(b' ' | b'\t'))
 }
 
 /// The label of the specification, and `@`, with which `@timestamp` begins.
-fn is_label_byte(byte: &u8) -> bool {
+fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@')
 }

@@ -81,8 +81,8 @@ fn holds(expr: &Expr, seen: &mut impl Iterator<Item = bool>) -> bool {
     match expr {
         Expr::Everything => true,
         Expr::Word(_) | Expr::Substring(_) => seen.next().unwrap_or_default(),
-        Expr::And(terms) => terms.iter().fold(true, |all, term| holds(term, seen) && all),
-        Expr::Or(terms) => terms.iter().fold(false, |any, term| holds(term, seen) || any),
+        Expr::And(terms) => terms.iter().filter(|term| !holds(term, seen)).count() == 0,
+        Expr::Or(terms) => terms.iter().filter(|term| holds(term, seen)).count() > 0,
         Expr::Not(term) => !holds(term, seen),
     }
 }

@@ -78,9 +78,9 @@ proptest! {
     /// A line in pieces is the same line, wherever it is cut.
     #[test]
     fn pieces_say_what_the_whole_line_says(
-        line in r#"(ab|a|b|\\n|\\u00e9|\\|u|n| |:|é){0,60}"#,
+        line in r"(ab|a|b|\\n|\\u00e9|\\|u|n| |:|é){0,60}",
         sizes in prop::collection::vec(1_usize..9, 1..6),
-        needles in prop::collection::vec(r#"(a|b|ab|n| |\\){1,6}"#, 1..3),
+        needles in prop::collection::vec(r"(a|b|ab|n| |\\){1,6}", 1..3),
         word in "[abnu0-9]{1,4}",
         negated in any::<bool>(),
     ) {
