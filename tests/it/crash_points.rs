@@ -58,18 +58,18 @@ fn a_crash_at_any_call_loses_nothing_and_counts_nothing_twice() {
     assert!(points.len() > 500, "only {} points: does the library still see the calls?", points.len());
     match wanted() {
         Some(wanted) => {
-            scene.try_points(&spread(&points, wanted.unwrap_or(points.len())));
+            scene.try_points(&spread(&points, wanted));
             scene.try_kills();
         }
         None => scene.try_points(&spread(&points, SAMPLE)),
     }
 }
 
-/// Returns how many points `just crash` asks for: `None` when it is not at work, then `None` for all of them.
+/// Returns how many points `just crash` asks for, `None` when it is not at work.
 #[expect(clippy::disallowed_methods, reason = "how much to try is no configuration of the program")]
-fn wanted() -> Option<Option<usize>> {
+fn wanted() -> Option<usize> {
     let text = std::env::var("GZETTE_CRASH_POINTS").ok()?;
-    (text == "all").then_some(None).or_else(|| Some(Some(text.parse().expect("`all` or a number"))))
+    Some(if text == "all" { usize::MAX } else { text.parse().expect("`all` or a number") })
 }
 
 /// Returns so many of the points, far from one another.
@@ -195,14 +195,17 @@ impl Scene {
         });
         let tried = tried.into_inner().unwrap();
         let ran: usize = tried.iter().filter(|((_, how), _)| *how == "ran").map(|(_, count)| count).sum();
-        println!(
+        say(&format!(
             "{ran} of {} points ran, {} calls, failures {}",
             points.len(),
             self.calls.len(),
             failures.len()
-        );
+        ));
         for ((kind, how), count) in &tried {
-            println!("  {kind} {}: {count}", if *how == "ran" { "ran" } else { "met another call or none" });
+            say(&format!(
+                "  {kind} {}: {count}",
+                if *how == "ran" { "ran" } else { "met another call or none" }
+            ));
         }
         assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
         // Threads make the order of calls vary a little.
@@ -262,11 +265,11 @@ impl Scene {
             child.wait().unwrap();
             self.is_made_good(&project).map_err(|why| format!("killed after {wait:?}: {why}"))
         });
-        println!(
+        say(&format!(
             "{KILLS} kills by time, {} met a run at work, failures {}",
             at_work.into_inner(),
             failures.len()
-        );
+        ));
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 }
@@ -323,7 +326,12 @@ impl Expected {
 fn mail_id(name: &str, eml: &[u8]) -> String {
     let text = String::from_utf8_lossy(eml);
     let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: "));
-    id.filter(|_| name.ends_with(".eml")).unwrap_or(name).to_owned()
+    id.filter(|_| name.strip_suffix(".eml").is_some()).unwrap_or(name).to_owned()
+}
+
+#[expect(clippy::print_stderr, reason = "`just crash` takes minutes and has figures to tell")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Does so many things on all cores; returns what failed.
@@ -340,10 +348,10 @@ fn in_parallel(count: usize, work: impl Fn(usize) -> Result<(), String> + Sync) 
                         break;
                     }
                     if at > 0 && at.is_multiple_of(200) {
-                        println!("{at} of {count} begun");
+                        say(&format!("{at} of {count} begun"));
                     }
                     if let Err(failure) = work(at) {
-                        println!("failed: {failure}");
+                        say(&format!("failed: {failure}"));
                         failures.lock().unwrap().push(failure);
                     }
                 }
