@@ -5,6 +5,7 @@ mod commands;
 mod decode;
 mod digest;
 mod docs;
+mod faults;
 mod pipeline;
 mod search;
 mod servers;
