@@ -512,13 +512,25 @@ where
     let cause = root_cause(error);
     match error {
         SdkError::ConstructionFailure(_) => unsent(&cause),
-        SdkError::DispatchFailure(failure) if failure.is_other() || failure.is_user() => unsent(&cause),
+        // An answer that ends before its head counts as "other", like missing credentials.
+        SdkError::DispatchFailure(failure)
+            if (failure.is_other() || failure.is_user()) && !is_cut(&cause) =>
+        {
+            unsent(&cause)
+        }
         SdkError::ServiceError(context) => refused(context.raw(), context.err(), &cause, about_object),
         SdkError::ResponseError(_) => {
             Failure::passing(StoreErrorKind::Network, format!("the answer was cut: {cause}"))
         }
         _ => Failure::passing(StoreErrorKind::Network, cause),
     }
+}
+
+/// Whether the HTTP client's words are about an answer, not about what kept the request from being sent.
+fn is_cut(cause: &str) -> bool {
+    ["connection", "message", "HTTP", "reset", "end of file", "header"]
+        .iter()
+        .any(|word| cause.contains(word))
 }
 
 /// What kept a request from being sent: the endpoint could not be made out, or there is nothing to

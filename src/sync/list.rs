@@ -31,6 +31,10 @@ impl Run<'_> {
             self.list_tasks(place, tasks, Some(&mut survey), is_first).await?;
             is_first = false;
         }
+        if self.report.has_failed(place.name()) && self.report.prefix_count() > 0 {
+            let rest = "the rest of it was not listed, because the source failed";
+            self.add_problem(place, &place.prefix, ProblemKind::Listing, rest.to_owned());
+        }
         self.report.outside += survey.outside;
         self.report.too_old += survey.too_old;
         for stray in &survey.strays {
