@@ -9,6 +9,10 @@ lint:
     cargo fmt --check
     cargo clippy --locked --all-targets -- -D warnings
 
+# Every fault of listing and transfer, at two rates, with several seeds; prints a table.
+faults:
+    GZETTE_FAULTS=all cargo test --locked --test it faults:: -- --nocapture
+
 # A week of made-up logs through the real pipeline.
 demo:
     cargo run --release --locked -- demo

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::Failure;
 use crate::parse::Format;
 use crate::plan::Layout;
-use crate::store::{Location, S3Options, parse_url};
+use crate::store::{Location, S3Limits, S3Options, parse_url};
 
 /// The name of the configuration file that is looked for in the working directory.
 pub const FILE_NAME: &str = "gzette.toml";
@@ -48,12 +49,23 @@ pub const SECTIONS: [Section; 4] = [
             "endpoint_url",
             "profile",
             "path_style",
+            "timeout_seconds",
         ],
     },
     Section {
         header: "[site]",
         name: "site",
-        keys: &["dir", "title", "base_url", "publish", "region", "endpoint_url", "profile", "path_style"],
+        keys: &[
+            "dir",
+            "title",
+            "base_url",
+            "publish",
+            "region",
+            "endpoint_url",
+            "profile",
+            "path_style",
+            "timeout_seconds",
+        ],
     },
     Section {
         header: "[[digest]]",
@@ -165,6 +177,7 @@ struct RawS3 {
     endpoint_url: Option<String>,
     profile: Option<String>,
     path_style: Option<bool>,
+    timeout_seconds: Option<u32>,
 }
 
 #[derive(Deserialize, Default)]
@@ -354,11 +367,17 @@ fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
 
 fn s3_options(raw: RawS3) -> Result<S3Options, String> {
     check_web_address("endpoint_url", raw.endpoint_url.as_deref())?;
+    let limits = match raw.timeout_seconds {
+        None => S3Limits::default(),
+        Some(seconds @ 1..=3600) => S3Limits::with_answer(Duration::from_secs(u64::from(seconds))),
+        Some(seconds) => return Err(format!("`timeout_seconds = {seconds}` is not between 1 and 3600")),
+    };
     Ok(S3Options {
         region: raw.region,
         endpoint_url: raw.endpoint_url,
         profile: raw.profile,
         path_style: raw.path_style,
+        limits,
         ..S3Options::default()
     })
 }
@@ -519,6 +538,7 @@ mod tests {
                 "[[source]]\nname='a'\nurl='x'\nendpoint_url='x:9'",
                 "`endpoint_url = \"x:9\"` does not begin with",
             ),
+            ("[[source]]\nname='a'\nurl='x'\ntimeout_seconds=0", "source `a`: `timeout_seconds = 0` is not"),
             ("[[source]]\nname='a'\nurl='x'\n[[source]]\nname='a'\nurl='y'", "two sources are named `a`"),
             (&format!("{source}{digest}{digest}"), "two digests are named `d`"),
             (&format!("{source}{digest}when = 'never'"), "digest `d`: `when = \"never\"` is not known"),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::store::Requests;
 use crate::sync::{Deadline, Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
 
-/// How often a stage that waits for a network looks whether a stop was asked for,
+/// How often a stage that waits for a network looks whether it has to stop,
 const STOP_LOOK: Duration = Duration::from_millis(100);
 /// and how long what is on its way may then still take; service managers wait some 10 s and more before they kill.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
@@ -143,6 +143,34 @@ pub enum RunError {
     NoSource(crate::store::StoreError),
 }
 
+/// How long a run may take.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLimit {
+    /// When it began.
+    pub begin: Instant,
+    /// How long after that it has to have ended.
+    pub span: Duration,
+    /// Whether stages follow the sync, which then leaves them a quarter of the time.
+    pub is_whole_run: bool,
+}
+
+impl TimeLimit {
+    /// Returns when the sync starts nothing more.
+    fn end_of_sync(&self) -> Instant {
+        self.begin + if self.is_whole_run { self.span * 3 / 4 } else { self.span * 9 / 10 }
+    }
+
+    /// Returns when nothing waits for the network any more.
+    fn end(&self) -> Instant {
+        self.begin + self.span * 9 / 10
+    }
+
+    /// Returns how long what is on its way may take after either.
+    fn patience(&self) -> Duration {
+        STOP_PATIENCE.min(self.span / 20)
+    }
+}
+
 /// A state and what is done with it.
 pub struct Pipeline<'p> {
     /// The state.
@@ -153,6 +181,8 @@ pub struct Pipeline<'p> {
     pub now_ms: UtcMs,
     /// Set when a stop is asked for; the stage at work ends cleanly and no other begins.
     pub stop: &'p Arc<AtomicBool>,
+    /// How long it may take in all.
+    pub limit: Option<TimeLimit>,
     /// Who follows.
     pub observer: &'p dyn Observer,
 }
@@ -187,18 +217,26 @@ impl Pipeline<'_> {
     }
 
     fn stops(&self, summary: &mut Summary) -> bool {
-        summary.stopped |= self.stop.load(Ordering::Relaxed);
+        summary.stopped |= self.is_to_stop();
         summary.stopped
     }
 
-    /// Does work that waits for a network; when a stop was asked for and it does not end by itself, leaves it where
+    fn is_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.limit.is_some_and(|limit| Instant::now() >= limit.end())
+    }
+
+    fn patience(&self) -> Duration {
+        self.limit.map_or(STOP_PATIENCE, |limit| limit.patience())
+    }
+
+    /// Does work that waits for a network; when a stop was asked for or the time is up, and it does not end by itself, leaves it where
     /// it is, which is what it may be left at by a crash as well.
     fn until_overdue<T>(&self, runtime: &Runtime, work: impl Future<Output = T>) -> Option<T> {
         let overdue = async {
-            while !self.stop.load(Ordering::Relaxed) {
+            while !self.is_to_stop() {
                 tokio::time::sleep(STOP_LOOK).await;
             }
-            tokio::time::sleep(STOP_PATIENCE).await;
+            tokio::time::sleep(self.patience()).await;
         };
         runtime.block_on(async {
             tokio::select! {
@@ -218,17 +256,22 @@ impl Pipeline<'_> {
     ) -> Result<(), RunError> {
         let mirror = Mirror::new(self.state.mirror());
         let stop = Arc::clone(self.stop);
-        let deadline = Deadline::When(Arc::new(move || stop.load(Ordering::Relaxed)));
-        let options = SyncOptions { deadline, ..SyncOptions::new(self.now_ms) };
-        let progress: &dyn Progress = self.observer;
-        let result = self.until_overdue(runtime, sync(sources, ledger, &mirror, &options, progress));
-        summary.add_requests(sources.iter().map(|source| source.store.requests()));
-        let Some(mut report) = result.transpose()? else {
-            summary.stopped = true;
-            return Ok(());
+        let end = self.limit.map(|limit| limit.end_of_sync());
+        let is_over = move || stop.load(Ordering::Relaxed) || end.is_some_and(|end| Instant::now() >= end);
+        let options = SyncOptions {
+            deadline: Deadline::When(Arc::new(is_over)),
+            patience: self.patience(),
+            ..SyncOptions::new(self.now_ms)
         };
-        // What ends the run is told by whoever ends it, not here as well.
-        let is_end = !sources.is_empty() && report.source_errors.len() == sources.len();
+        let progress: &dyn Progress = self.observer;
+        let result = runtime.block_on(sync(sources, ledger, &mirror, &options, progress));
+        summary.add_requests(sources.iter().map(|source| source.store.requests()));
+        let mut report = result?;
+        summary.stopped |= self.stop.load(Ordering::Relaxed);
+        // What ends the run is told by whoever ends it, not here as well. A source that failed when a part of it had
+        // been read does not end it: what came is counted.
+        let is_end =
+            !sources.is_empty() && report.source_errors.len() == sources.len() && report.prefix_count() == 0;
         let end = is_end.then(|| report.source_errors.remove(0));
         self.observer.synced(&report);
         if let Some(first) = end {

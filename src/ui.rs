@@ -100,6 +100,11 @@ impl Ui {
         }
     }
 
+    /// Returns whether everything that was noticed is wanted.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
     /// Says what only a curious user wants to know.
     pub fn detail(&self, what: &str) {
         if self.verbosity == Verbosity::Verbose {

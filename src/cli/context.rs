@@ -19,7 +19,7 @@ use crate::model::UtcMs;
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
 use crate::publish::Target;
-use crate::run::{DigestPlan, Pipeline, RunSettings};
+use crate::run::{DigestPlan, Pipeline, RunSettings, TimeLimit};
 use crate::state::{State, StateLock};
 use crate::store;
 use crate::sync::SyncSource;
@@ -62,9 +62,13 @@ impl Context {
     }
 
     /// Prepares the stages of the pipeline for a command that ends cleanly when a signal asks it to.
-    pub(super) fn stages_that_stop(&self, project: &Project) -> Result<Stages<'_>, CommandError> {
+    pub(super) fn stages_that_stop(
+        &self,
+        project: &Project,
+        limit: Option<TimeLimit>,
+    ) -> Result<Stages<'_>, CommandError> {
         let stages = self.stages(project)?;
-        Ok(Stages { stop: stop_flag(), ..stages })
+        Ok(Stages { stop: stop_flag(), limit, ..stages })
     }
 
     /// Prepares the stages of the pipeline. A signal ends the command at once, which costs nothing.
@@ -74,6 +78,7 @@ impl Context {
             settings: project.run_settings()?,
             now_ms: self.now_ms(),
             stop: Arc::default(),
+            limit: None,
             shown: Shown::new(&self.ui),
         })
     }
@@ -85,6 +90,7 @@ pub(super) struct Stages<'u> {
     pub(super) settings: RunSettings,
     now_ms: UtcMs,
     stop: Arc<AtomicBool>,
+    limit: Option<TimeLimit>,
     shown: Shown<'u>,
 }
 
@@ -96,6 +102,7 @@ impl Stages<'_> {
             settings: &self.settings,
             now_ms: self.now_ms,
             stop: &self.stop,
+            limit: self.limit,
             observer: &self.shown,
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     );
     let config = Config::parse(CONFIG, &dir)?;
     let project = Project { state: State::new(config.state_dir.clone()), config };
-    let done = super::run::run_project(context, &project)?;
+    let done = super::run::run_project(context, &project, None)?;
     let left = Left::of(&dir, &project);
     if context.global.json {
         let mut json = done.json();

@@ -59,7 +59,7 @@ impl Filter {
 }
 
 /// Reads a span: a number with `s`, `m`, `h`, `d` or `w`.
-fn parse_span(text: &str) -> Result<i64, String> {
+pub(super) fn parse_span(text: &str) -> Result<i64, String> {
     let wrong = || format!("`{text}` is no span of time such as 30m, 4h or 2d");
     let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
     let number: i64 = text[..split].parse().map_err(|_| wrong())?;

@@ -13,7 +13,7 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let stages = context.stages_that_stop(&project)?;
+    let stages = context.stages_that_stop(&project, None)?;
     super::run::recorded(context, &project, "ingest", |ledger, summary| {
         Ok(stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?)
     })?

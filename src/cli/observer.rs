@@ -16,8 +16,8 @@ use crate::site::Written;
 use crate::sync::{Progress, SyncReport};
 use crate::ui::Ui;
 
-/// So many problems are told one by one.
-const TOLD: usize = 5;
+/// So many problems are told one by one, unless all are wanted.
+const TOLD: usize = 20;
 
 /// Shows the stages to the user.
 pub(super) struct Shown<'u> {
@@ -50,9 +50,11 @@ impl<'u> Shown<'u> {
     }
 
     fn problems<T>(&self, all: &[T], count: u64, told: impl Fn(&T) -> String) {
-        all.iter().take(TOLD).for_each(|problem| self.ui.warn(&told(problem)));
-        if count > TOLD as u64 {
-            self.ui.warn(&format!("and {} more: see the ingest page", human::count(count - TOLD as u64)));
+        let named = if self.ui.is_verbose() { all.len() } else { all.len().min(TOLD) };
+        all.iter().take(named).for_each(|problem| self.ui.warn(&told(problem)));
+        if count > named as u64 {
+            let more = human::count(count - named as u64);
+            self.ui.warn(&format!("and {more} more: `--verbose` names each, the ingest page the latest"));
         }
     }
 }
@@ -103,7 +105,8 @@ impl Observer for Shown<'_> {
             format!("{}: {}", problem.place, problem.reason)
         });
         if report.deadline_reached {
-            self.ui.warn("stopped before all was fetched; the next run goes on");
+            self.ui
+                .warn("the time was up or a stop was asked for before all was fetched; the next run goes on");
         }
     }
 

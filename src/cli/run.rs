@@ -1,28 +1,53 @@
 //! `gzette run`: the whole pipeline under one lock.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::CommandError;
 use super::context::{Context, Project, runtime};
+use super::filter;
 use crate::error::{Exit, Failure};
 use crate::human;
 use crate::ledger::Ledger;
-use crate::run::Summary;
+use crate::run::{Summary, TimeLimit};
 
 /// The arguments of `gzette run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, every ten minutes from cron:\n  \
     */10 * * * *  gzette --config /etc/gzette/gzette.toml run\n\
     It is safe to repeat and safe to kill. A second run at the same time says who is at work and leaves.")]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) time: TimeArgs,
+}
 
-pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
-    run_project(context, &context.project()?)?.show(context)
+/// How long a command may take.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct TimeArgs {
+    /// End within this time: 90s, 8m, 1h. What was not fetched by then is named, and left to the next run
+    #[arg(long, value_name = "SPAN", value_parser = filter::parse_span)]
+    deadline: Option<i64>,
+}
+
+impl TimeArgs {
+    /// Returns the limit, counted from now.
+    pub(super) fn limit(&self, is_whole_run: bool) -> Option<TimeLimit> {
+        let span = Duration::from_millis(self.deadline?.unsigned_abs());
+        Some(TimeLimit { begin: Instant::now(), span, is_whole_run })
+    }
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let limit = args.time.limit(true);
+    run_project(context, &context.project()?, limit)?.show(context)
 }
 
 /// Runs the pipeline of a project; `gzette demo` comes here too.
-pub(super) fn run_project(context: &Context, project: &Project) -> Result<Done, CommandError> {
-    let stages = context.stages_that_stop(project)?;
+pub(super) fn run_project(
+    context: &Context,
+    project: &Project,
+    limit: Option<TimeLimit>,
+) -> Result<Done, CommandError> {
+    let stages = context.stages_that_stop(project, limit)?;
     recorded(context, project, "run", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;

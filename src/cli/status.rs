@@ -17,6 +17,7 @@ pub(super) struct Args {}
 /// What is shown.
 struct Status {
     objects: ObjectTotals,
+    prefixes: (u64, u64),
     lines: LineCounts,
     newest_event: Option<String>,
     last_run: Option<RunRow>,
@@ -44,6 +45,7 @@ impl Status {
         };
         Ok(Self {
             objects: ledger.object_totals()?,
+            prefixes: ledger.prefix_totals()?,
             lines: ledger.line_totals()?,
             newest_event: ledger.newest_event_ms()?.map(human::time),
             last_run: ledger.last_run()?,
@@ -67,6 +69,7 @@ impl Status {
             self.requests.iter().map(|&(sent, kind)| (kind.to_owned(), sent.into())).collect();
         serde_json::json!({
             "objects": self.objects,
+            "prefixes": { "known": self.prefixes.0, "failed": self.prefixes.1 },
             "lines": self.lines,
             "newest_event": self.newest_event,
             "last_run": last_run,
@@ -88,11 +91,16 @@ impl Status {
                     (objects.damaged, "damaged"),
                     (objects.missing, "missing"),
                     (objects.denied, "denied"),
+                    (objects.archived, "archived"),
+                    (objects.failed, "failed"),
+                    (objects.waiting, "waiting"),
                     (objects.duplicate, "duplicate"),
                 ],
                 ", ",
             ),
         )?;
+        let (known, failed) = self.prefixes;
+        line("prefixes", &counted(&[(known, "known"), (failed, "not listed at the last try")], ", "))?;
         let parts =
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
         let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };

@@ -2,6 +2,7 @@
 
 use super::CommandError;
 use super::context::{Context, runtime};
+use super::run::TimeArgs;
 use crate::error::{Exit, Failure};
 
 /// The arguments of `gzette sync`.
@@ -9,11 +10,14 @@ use crate::error::{Exit, Failure};
 #[command(
     after_help = "Lists the sources and fetches new and changed objects into the mirror. Nothing is counted: `gzette ingest` does that."
 )]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    time: TimeArgs,
+}
 
-pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let stages = context.stages_that_stop(&project)?;
+    let stages = context.stages_that_stop(&project, args.time.limit(false))?;
     super::run::recorded(context, &project, "sync", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;

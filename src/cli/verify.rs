@@ -57,7 +57,7 @@ fn repaired(
     project: &Project,
     report: &VerifyReport,
 ) -> Result<VerifyReport, CommandError> {
-    let stages = context.stages_that_stop(project)?;
+    let stages = context.stages_that_stop(project, None)?;
     let pipeline = stages.pipeline();
     let mut ledger = project.ledger()?;
     let mut summary = Summary::default();

@@ -22,6 +22,8 @@ pub struct ObjectTotals {
     pub archived: u64,
     /// Not read for another reason; tried again.
     pub failed: u64,
+    /// Not reached yet; the next run asks for them.
+    pub waiting: u64,
     /// No longer listed.
     pub deleted: u64,
     /// Holding the same records as another; not counted again.
@@ -60,9 +62,18 @@ impl Ledger {
             denied: state("denied")?,
             archived: state("archived")?,
             failed: state("failed")?,
+            waiting: state("listed")?,
             deleted: state("deleted")?,
             duplicate: number("SELECT count(*) FROM generation WHERE duplicate_of IS NOT NULL")?,
         })
+    }
+
+    /// Returns how many prefixes have been listed or are to be, and of how many the last try failed.
+    pub fn prefix_totals(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT count(*), count(failure) FROM listing";
+        Ok(self
+            .connection
+            .query_row(sql, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
     }
 
     /// Returns the accounting of all lines that count.

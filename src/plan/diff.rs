@@ -191,7 +191,7 @@ pub fn diff(listed: Vec<PlacedObject>, known: &[KnownObject]) -> Diff {
 }
 
 /// Returns whether an object that is not in the mirror is asked for in this run: on every run at first, after
-/// five failures (or one that says it is archived) once a day, each at a moment of its own.
+/// five failures once a day, each at a moment of its own.
 pub fn is_to_try(
     id: i64,
     state: ObjectState,
@@ -201,7 +201,6 @@ pub fn is_to_try(
 ) -> bool {
     match state {
         ObjectState::Mirrored | ObjectState::Deleted => false,
-        ObjectState::Archived => is_its_turn(id, last_run_ms, now_ms),
         _ => attempts < EAGER_TRIES || is_its_turn(id, last_run_ms, now_ms),
     }
 }

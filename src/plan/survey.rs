@@ -3,13 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::{DAY_MS, Day, HOUR_MS, UtcMs};
+use crate::model::{DAY_MS, Day, UtcMs};
 
 use super::{Layout, Level, has_passed};
-
-/// How long a prefix that has never been listed, or failed the last time, rests before the next try;
-/// inside the look-back it does not rest.
-const RETRY_MS: i64 = HOUR_MS;
 
 /// What the ledger knows of a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +97,8 @@ pub struct ListTask {
 /// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
 ///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
 ///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
-/// - A prefix that was never listed and failed: again after an hour.
+/// - A prefix that failed the last time: on every run, until it is listed. A run that passed it over would end as if
+///   nothing were missing.
 /// - Days before the backfill: never.
 /// - A prefix that is no longer there though its last listing held objects: like any other, so that an empty
 ///   listing shows that they are gone; after that no more.
@@ -253,10 +250,12 @@ impl<'a> Survey<'a> {
     /// Lists at once what never was, and leaves the rest to its turn.
     fn put_off(&mut self, prefix: &str, delimited: bool) {
         match self.known.get(prefix) {
+            Some(known) if known.listed_ms.is_some() && known.failed => {
+                self.put_now(prefix, delimited, Why::InTurn);
+            }
             Some(known) if known.listed_ms.is_some() => {
                 self.older.insert(prefix.to_owned(), delimited);
             }
-            Some(known) if !is_rested(known.tried_ms, RETRY_MS, self.reach.now_ms) => {}
             _ => self.put_now(prefix, delimited, Why::New),
         }
     }
@@ -283,9 +282,6 @@ impl<'a> Survey<'a> {
 
     fn is_due(&self, known: &KnownListing, phase_ms: i64) -> bool {
         let now_ms = self.reach.now_ms;
-        if known.failed {
-            return is_rested(known.tried_ms, RETRY_MS, now_ms);
-        }
         is_rested(known.tried_ms, DAY_MS, now_ms) || has_passed(phase_ms, known.tried_ms, now_ms)
     }
 }

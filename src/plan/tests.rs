@@ -332,14 +332,17 @@ fn a_layout_without_folders_of_days_lists_all_on_every_run() {
 }
 
 #[test]
-fn a_failed_backfill_day_rests_an_hour() {
+fn a_failed_day_is_listed_by_the_next_run() {
     let mut world = World::new("{app}/{date}/", days(1, 10));
     world.run();
     let failed = world.known.iter_mut().find(|listing| listing.prefix == "app0/20260220/").unwrap();
     (failed.listed_ms, failed.entries, failed.failed) = (None, None, true);
-    let lists = |tasks: Vec<ListTask>| why(&tasks, Why::New);
-    assert_eq!(lists(world.later(59 * MINUTE_MS).run()), 0);
-    assert_eq!(lists(world.later(MINUTE_MS).run()), 1);
+    assert_eq!(why(&world.later(MINUTE_MS).run(), Why::New), 1);
+    // One that had been listed before does not wait for its turn either.
+    for listing in &mut world.known {
+        listing.failed = listing.prefix.as_str() < "app0/20260224/" && listing.prefix.contains("/2026");
+    }
+    assert_eq!(why(&world.later(MINUTE_MS).run(), Why::InTurn), 4);
 }
 
 #[test]
@@ -417,7 +420,8 @@ fn failures_are_tried_often_then_daily() {
     };
     assert_eq!(tries(ObjectState::Listed, 0), 144);
     assert_eq!(tries(ObjectState::Denied, 5), 1);
-    assert_eq!(tries(ObjectState::Archived, 1), 1);
+    assert_eq!(tries(ObjectState::Archived, 1), 144);
+    assert_eq!(tries(ObjectState::Archived, 5), 1);
     assert_eq!(tries(ObjectState::Mirrored, 0), 0);
     assert!(is_to_try(7, ObjectState::Failed, 99, None, 0));
 }

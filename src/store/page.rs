@@ -16,6 +16,8 @@ const MAX_PAGES: usize = 100_000;
 pub(super) struct Page {
     /// `KeyCount`: entries and prefixes.
     pub(super) key_count: Option<i64>,
+    /// `Prefix`: what the server thinks it was asked for.
+    pub(super) prefix: Option<String>,
     /// `IsTruncated`.
     pub(super) truncated: Option<bool>,
     /// `NextContinuationToken`.
@@ -53,6 +55,7 @@ impl<'a> Pages<'a> {
     /// Takes a page in and returns the token of the next one, or why the page is odd.
     pub(super) fn add(&mut self, page: Page) -> Result<Option<String>, String> {
         check_count(&page)?;
+        self.check_asked(&page)?;
         let truncated = page.truncated.ok_or("the page does not say whether it is the last")?;
         for entry in page.entries {
             let object = self.object_of(entry, page.url_encoded)?;
@@ -77,6 +80,14 @@ impl<'a> Pages<'a> {
             Some(name) => Err(format!("`{name}` is listed twice")),
             None => Ok(listing),
         }
+    }
+
+    /// A proxy that keeps answers and does not look at the query gives that of another prefix; were it empty, it
+    /// would read as "all deleted".
+    fn check_asked(&self, page: &Page) -> Result<(), String> {
+        let Some(said) = &page.prefix else { return Ok(()) };
+        let is_asked = said == self.prefix || decoded(said).is_ok_and(|said| said == self.prefix);
+        if is_asked { Ok(()) } else { Err(format!("the page is about another prefix, `{said}`")) }
     }
 
     fn object_of(&self, entry: Entry, url_encoded: bool) -> Result<ListedObject, String> {
@@ -222,6 +233,7 @@ mod tests {
             (vec![more(Some(""))], "no continuation token"),
             (vec![more(Some("t")), more(Some("u")), more(Some("t"))], "came twice"),
             (vec![page(&["b/1"])], "outside the prefix"),
+            (vec![Page { prefix: Some("b/".to_owned()), ..page(&[]) }], "about another prefix, `b/`"),
             (vec![page(&["a/1"]), page(&["a/1"])], "`a/1` is listed twice"),
             (vec![common("a/x/"), common("a/x/")], "`a/x/` is listed twice"),
             (vec![common("a/")], "not below"),

@@ -36,6 +36,8 @@ use super::page::{Entry, Page, Pages, unquoted};
 use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
 use crate::model::ListedObject;
 
+/// How long an answer may take when nobody says.
+const DEFAULT_ANSWER: Duration = Duration::from_secs(30);
 /// The region when nobody names one. A bucket elsewhere answers with its own, which the error shows.
 const DEFAULT_REGION: &str = "us-east-1";
 /// The most memory reserved for a body before any of it came: a listing may claim any size.
@@ -100,11 +102,18 @@ pub struct S3Limits {
 
 impl Default for S3Limits {
     fn default() -> Self {
+        Self::with_answer(DEFAULT_ANSWER)
+    }
+}
+
+impl S3Limits {
+    /// Returns the limits whose times follow from how long an answer may take.
+    pub fn with_answer(answer: Duration) -> Self {
         Self {
-            connect: Duration::from_secs(5),
-            answer: Duration::from_secs(30),
-            stall: Duration::from_secs(20),
-            total: Duration::from_mins(15),
+            connect: answer / 6,
+            answer,
+            stall: answer * 2 / 3,
+            total: answer * 30,
             attempts: 5,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_secs(10),
@@ -441,6 +450,7 @@ fn quoted(etag: &str) -> String {
 fn page_of(answer: ListObjectsV2Output) -> Page {
     Page {
         key_count: answer.key_count.map(i64::from),
+        prefix: answer.prefix,
         truncated: answer.is_truncated,
         next_token: answer.next_continuation_token,
         url_encoded: answer.encoding_type == Some(EncodingType::Url),
@@ -502,13 +512,25 @@ where
     let cause = root_cause(error);
     match error {
         SdkError::ConstructionFailure(_) => unsent(&cause),
-        SdkError::DispatchFailure(failure) if failure.is_other() || failure.is_user() => unsent(&cause),
+        // An answer that ends before its head counts as "other", like missing credentials.
+        SdkError::DispatchFailure(failure)
+            if (failure.is_other() || failure.is_user()) && !is_cut(&cause) =>
+        {
+            unsent(&cause)
+        }
         SdkError::ServiceError(context) => refused(context.raw(), context.err(), &cause, about_object),
         SdkError::ResponseError(_) => {
             Failure::passing(StoreErrorKind::Network, format!("the answer was cut: {cause}"))
         }
         _ => Failure::passing(StoreErrorKind::Network, cause),
     }
+}
+
+/// Whether the HTTP client's words are about an answer, not about what kept the request from being sent.
+fn is_cut(cause: &str) -> bool {
+    ["connection", "message", "HTTP", "reset", "end of file", "header"]
+        .iter()
+        .any(|word| cause.contains(word))
 }
 
 /// What kept a request from being sent: the endpoint could not be made out, or there is nothing to

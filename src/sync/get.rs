@@ -1,6 +1,6 @@
 //! The getting half of a sync.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::ledger::{GetRecord, PendingObject};
 use crate::mirror::Mirror;
-use crate::model::{GenerationId, ListedObject};
+use crate::model::{GenerationId, ListedObject, ObjectKey};
 use crate::plan::{ObjectState, is_to_try};
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
 
@@ -39,6 +39,7 @@ struct Gets {
     waiting: VecDeque<i64>,
     next: Option<(i64, ListedObject)>,
     running: JoinSet<Done>,
+    on_its_way: BTreeMap<i64, ObjectKey>,
     bytes_in_flight: u64,
     total: u64,
     done: u64,
@@ -66,10 +67,10 @@ impl Run<'_> {
         let mut gets = Gets { total: ids.len() as u64, waiting: ids.into(), ..Gets::default() };
         loop {
             self.start_gets(place, &mut gets)?;
-            let Some(done) = gets.running.join_next().await else {
+            let Some(done) = self.next_of(&mut gets.running).await? else {
                 break;
             };
-            let mut batch = vec![done.map_err(|_| SyncError::Panicked)?];
+            let mut batch = vec![done];
             while batch.len() < RECORDS_AT_ONCE {
                 let Some(done) = gets.running.try_join_next() else {
                     break;
@@ -78,7 +79,22 @@ impl Run<'_> {
             }
             self.record_batch(place, &mut gets, batch)?;
         }
+        self.leave_objects(place, &mut gets)?;
         Ok(gets.doubts)
+    }
+
+    /// Names the objects that were not reached; they stay to be gotten.
+    fn leave_objects(&mut self, place: &Place<'_>, gets: &mut Gets) -> Result<(), SyncError> {
+        let reason = format!("not fetched, {}", self.why_left(place));
+        let cut = std::mem::take(&mut gets.on_its_way).into_values();
+        let mut left: Vec<ObjectKey> = cut.chain(gets.next.take().map(|(_, object)| object.key)).collect();
+        for id in gets.waiting.drain(..) {
+            left.push(self.ledger.listed_object(id)?.key);
+        }
+        for key in left {
+            self.add_problem(place, &key, ProblemKind::Object, reason.clone());
+        }
+        Ok(())
     }
 
     /// Starts as many as there is room for. One that is too large waits for its turn instead of being overtaken.
@@ -98,6 +114,7 @@ impl Run<'_> {
             }
             if let Some((id, object)) = gets.next.take() {
                 gets.bytes_in_flight = gets.bytes_in_flight.saturating_add(size_bytes);
+                gets.on_its_way.insert(id, object.key.clone());
                 let (store, mirror) = (place.source.store.clone(), self.mirror.clone());
                 gets.running.spawn(get(store, mirror, place.name().to_owned(), id, object));
             }
@@ -116,6 +133,7 @@ impl Run<'_> {
         let mut disk_error = None;
         for done in batch {
             gets.done += 1;
+            gets.on_its_way.remove(&done.id);
             gets.bytes_in_flight = gets.bytes_in_flight.saturating_sub(done.object.size_bytes);
             match self.judge(place, gets, done) {
                 Ok(record) => records.extend(record),
@@ -142,6 +160,7 @@ impl Run<'_> {
                 (ObjectState::Mirrored, None)
             }
             Outcome::Refused(error) if ends_source(error.kind) => {
+                self.add_problem(place, &object.key, ProblemKind::Object, error.reason.clone());
                 self.report.fail_source(place.name(), error);
                 return Ok(None);
             }

@@ -1,5 +1,7 @@
 //! The listing half of a sync.
 
+use std::collections::BTreeSet;
+
 use tokio::task::JoinSet;
 
 use crate::ledger::ListingRecord;
@@ -22,11 +24,16 @@ impl Run<'_> {
         let mut is_first = true;
         loop {
             let tasks = survey.next_tasks();
-            if tasks.is_empty() || self.report.has_failed(place.name()) || self.is_over() {
+            // What the deadline leaves is handed on as well, to be named.
+            if tasks.is_empty() || self.report.has_failed(place.name()) {
                 break;
             }
             self.list_tasks(place, tasks, Some(&mut survey), is_first).await?;
             is_first = false;
+        }
+        if self.report.has_failed(place.name()) && self.report.prefix_count() > 0 {
+            let rest = "the rest of it was not listed, because the source failed";
+            self.add_problem(place, &place.prefix, ProblemKind::Listing, rest.to_owned());
         }
         self.report.outside += survey.outside;
         self.report.too_old += survey.too_old;
@@ -61,19 +68,41 @@ impl Run<'_> {
     ) -> Result<(), SyncError> {
         let mut waiting = tasks.into_iter();
         let mut running: JoinSet<Answer> = JoinSet::new();
+        let mut on_its_way = BTreeSet::new();
         loop {
             while running.len() < PARALLEL_LISTS && !self.report.has_failed(place.name()) && !self.is_over() {
                 let Some(task) = waiting.next() else { break };
+                on_its_way.insert(task.prefix.clone());
                 running.spawn(list(place, task));
             }
-            let Some(answer) = running.join_next().await else {
-                return Ok(());
-            };
-            let (task, answer) = answer.map_err(|_| SyncError::Panicked)?;
+            let Some((task, answer)) = self.next_of(&mut running).await? else { break };
+            on_its_way.remove(&task.prefix);
             match answer {
                 Ok(listing) => self.record_listing(place, &task, listing, survey.as_deref_mut())?,
                 Err(error) => self.record_failure(place, &task, error, is_first)?,
             }
+        }
+        on_its_way.extend(waiting.map(|task| task.prefix));
+        self.leave_prefixes(place, &on_its_way)
+    }
+
+    /// Writes down the prefixes that were not reached; the next run lists them.
+    fn leave_prefixes(&mut self, place: &Place<'_>, prefixes: &Prefixes) -> Result<(), SyncError> {
+        let reason = format!("not listed, {}", self.why_left(place));
+        for prefix in prefixes {
+            self.ledger.record_failed_listing(place.id, prefix, self.options.now_ms, &reason)?;
+            self.report.prefixes_failed += 1;
+            self.add_problem(place, prefix, ProblemKind::Listing, reason.clone());
+        }
+        Ok(())
+    }
+
+    /// Returns why something was not begun or not ended.
+    pub(super) fn why_left(&self, place: &Place<'_>) -> &'static str {
+        if self.report.has_failed(place.name()) {
+            "because the source failed before"
+        } else {
+            "because the time was up or a stop was asked for"
         }
     }
 
@@ -135,6 +164,9 @@ impl Run<'_> {
         self.ledger.record_failed_listing(place.id, &task.prefix, self.options.now_ms, &error.reason)?;
         self.report.prefixes_failed += 1;
         if ends_source(error.kind) || (is_first && error.kind == StoreErrorKind::Network) {
+            if !is_first {
+                self.add_problem(place, &task.prefix, ProblemKind::Listing, error.reason.clone());
+            }
             self.report.fail_source(place.name(), error);
         } else {
             self.add_problem(place, &task.prefix, ProblemKind::Listing, error.reason);

@@ -20,16 +20,21 @@ pub use report::{Problem, ProblemKind, SourceError, SyncReport};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::mirror::Mirror;
 use crate::model::{Day, ObjectKey, UtcMs};
 use crate::plan::{Layout, Reach};
 use crate::store::{ObjectStore, StoreErrorKind};
+
+/// How often a wait for an answer looks whether the deadline has come.
+const DEADLINE_LOOK: Duration = Duration::from_millis(100);
 
 /// Where objects come from.
 #[derive(Clone)]
@@ -63,23 +68,31 @@ pub struct SyncOptions {
     pub max_bytes_in_flight: u64,
     /// When to start nothing more.
     pub deadline: Deadline,
+    /// How long what has been started by then may still take.
+    pub patience: Duration,
 }
 
 impl SyncOptions {
-    /// Returns the defaults: 16 objects and 256 MiB at a time, no deadline.
+    /// Returns the defaults: 16 objects and 256 MiB at a time, no deadline, after one 4 seconds.
     pub fn new(now_ms: UtcMs) -> Self {
-        Self { now_ms, parallel_gets: 16, max_bytes_in_flight: 256 << 20, deadline: Deadline::Never }
+        Self {
+            now_ms,
+            parallel_gets: 16,
+            max_bytes_in_flight: 256 << 20,
+            deadline: Deadline::Never,
+            patience: Duration::from_secs(4),
+        }
     }
 }
 
-/// When a run starts nothing more; what has been started is finished.
+/// When a run starts nothing more; what has been started is finished, or cut when the patience is used up.
 #[derive(Clone)]
 pub enum Deadline {
     /// Never.
     Never,
     /// At a moment.
     At(Instant),
-    /// When the answer is yes: a signal came, a budget is used up.
+    /// When the answer is yes: a signal came, the time is used up.
     When(Arc<dyn Fn() -> bool + Send + Sync>),
 }
 
@@ -134,7 +147,7 @@ pub async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     mirror.clean().map_err(SyncError::Mirror)?;
-    let mut run = Run { ledger, mirror, options, progress, report: SyncReport::default() };
+    let mut run = Run { ledger, mirror, options, progress, report: SyncReport::default(), over_since: None };
     let mut listed = Vec::new();
     for source in sources {
         let place = Place::new(source, run.ledger, options.now_ms)?;
@@ -155,6 +168,7 @@ struct Run<'a> {
     options: &'a SyncOptions,
     progress: &'a dyn Progress,
     report: SyncReport,
+    over_since: Option<Instant>,
 }
 
 impl Run<'_> {
@@ -183,8 +197,29 @@ impl Run<'_> {
     }
 
     fn is_over(&mut self) -> bool {
-        self.report.deadline_reached |= self.options.deadline.has_come();
-        self.report.deadline_reached
+        if self.over_since.is_none() && self.options.deadline.has_come() {
+            self.over_since = Some(Instant::now());
+            self.report.deadline_reached = true;
+        }
+        self.over_since.is_some()
+    }
+
+    /// Waits for the next task of a set; `None` when there is none, or when those at work have had their time after
+    /// the deadline and were cut.
+    async fn next_of<T: 'static>(&mut self, running: &mut JoinSet<T>) -> Result<Option<T>, SyncError> {
+        loop {
+            match timeout(DEADLINE_LOOK, running.join_next()).await {
+                Ok(done) => return done.transpose().map_err(|_| SyncError::Panicked),
+                Err(_) => {
+                    if self.is_over()
+                        && self.over_since.is_some_and(|since| since.elapsed() >= self.options.patience)
+                    {
+                        running.shutdown().await;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::plan::Why;
 use crate::store::StoreError;
 
 /// The most problems that are told one by one; all are counted.
-const MAX_PROBLEMS: usize = 500;
+const MAX_PROBLEMS: usize = 10_000;
 
 /// What a sync did, of all sources.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -43,7 +43,7 @@ pub struct SyncReport {
     pub prefixes_failed: u64,
     /// Whether work was left because the deadline came.
     pub deadline_reached: bool,
-    /// What is wrong and where; at most the first 500.
+    /// What is wrong and where; at most the first 10,000.
     pub problems: Vec<Problem>,
     /// All problems, told or not.
     pub problem_count: u64,

@@ -6,6 +6,7 @@ mod crash_points;
 mod decode;
 mod digest;
 mod docs;
+mod faults;
 mod pipeline;
 mod search;
 mod servers;

@@ -1,7 +1,7 @@
 //! The real binary from objects to site and mail: what it counts, that it counts it once, what it costs,
 //! and that odd objects and hostile text stay harmless.
 
-mod bucket;
+pub(crate) mod bucket;
 mod crash;
 mod disk;
 mod refused;

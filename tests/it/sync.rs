@@ -380,13 +380,13 @@ async fn refused_objects_are_recorded_and_the_rest_goes_on() {
     assert!(report.has_problems());
     let expected = [(ObjectState::Mirrored, 40), (ObjectState::Denied, 1), (ObjectState::Archived, 1)];
     assert_eq!(world.states(), expected);
-    // The denied one is tried four more times, then once a day like the archived one.
+    // Each is tried four more times, then once a day.
     let mut tries = 0;
     for _ in 0..144 {
         world.run().await;
         tries += world.gets();
     }
-    assert!((5..=6).contains(&tries), "{tries}");
+    assert!((9..=10).contains(&tries), "{tries}");
     world.bucket.state().refused_gets.clear();
     for _ in 0..144 {
         world.run().await;

@@ -17,29 +17,34 @@ use crate::store::options_for;
 use crate::support::{NOON_MS, Project, decoded, files_below, text_of};
 
 /// A project whose objects are in a bucket below `logs/`.
-pub(super) struct Cloud {
-    pub(super) project: Project,
+pub(crate) struct Cloud {
+    pub(crate) project: Project,
     bucket: S3Store,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Cloud {
     /// Returns a project with a new, empty bucket of that name.
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bucket = runtime.block_on(S3Store::connect(name, &options_for(seaweedfs())));
         runtime.block_on(bucket.create_bucket()).unwrap();
+        Self { project: Self::client(name, &seaweedfs().endpoint), bucket, runtime }
+    }
+
+    /// Returns an empty project that reads a bucket through an endpoint.
+    pub(crate) fn client(bucket: &str, endpoint: &str) -> Project {
         let mut project = Project::new();
-        project.reconfigure("url = \"logs/\"", &format!("url = \"s3://{name}/logs/\""));
-        project.set_env("AWS_ENDPOINT_URL", &seaweedfs().endpoint);
+        project.reconfigure("url = \"logs/\"", &format!("url = \"s3://{bucket}/logs/\""));
+        project.set_env("AWS_ENDPOINT_URL", endpoint);
         project.set_env("AWS_ACCESS_KEY_ID", ACCESS_KEY);
         project.set_env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         project.set_env("AWS_REGION", "us-east-1");
-        Self { project, bucket, runtime }
+        project
     }
 
     /// Puts the objects of the folder into the bucket.
-    pub(super) fn upload(&mut self) {
+    pub(crate) fn upload(&mut self) {
         let options = PutOptions { content_encoding: Some("gzip".to_owned()), ..PutOptions::default() };
         for (key, stored) in files_below(&self.project.path("logs")) {
             self.runtime.block_on(self.bucket.put(&format!("logs/{key}"), stored, &options)).unwrap();
