@@ -99,9 +99,11 @@ fn seaweedfs_command(program: &Path, folder: &Path, port: u16) -> Command {
         r#"{{"identities":[{{"name":"test","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],"actions":["Admin","Read","List","Tagging","Write"]}}]}}"#
     );
     fs::write(folder.join("s3.json"), identities).unwrap();
+    // A bucket is a collection with volumes of its own: one each, and room for those of all tests.
+    fs::write(folder.join("master.toml"), "[master.volume_growth]\ncopy_1 = 1\n").unwrap();
     fs::create_dir(folder.join("data")).unwrap();
     let mut command = Command::new(program);
-    command.args("server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir=data -volume.max=64 -filer -s3".split(' '));
+    command.args("server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir=data -volume.max=1000 -filer -s3".split(' '));
     command
         .args("-master.telemetry=false -master.volumeSizeLimitMB=64 -s3.autoCreateBucket=false".split(' '));
     command.args("-s3.config=s3.json -s3.port.iceberg=0 -s3.port.lance=0".split(' '));
