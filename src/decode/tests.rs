@@ -299,7 +299,12 @@ proptest! {
         }
         let at_once = decode(&stored);
         let dripped = decode_from(BufReader::with_capacity(1, Drips { rest: &stored, sizes, turn: 0 }), &Limits::default());
-        prop_assert_eq!(&at_once, &dripped);
+        if is_broken && kind == 2 {
+            // How much of a broken zstd block comes out before the decoder gives up depends on how it is fed.
+            prop_assert_eq!((at_once.reasons.len(), at_once.stretches), (dripped.reasons.len(), dripped.stretches));
+        } else {
+            prop_assert_eq!(&at_once, &dripped);
+        }
         if !is_broken {
             prop_assert_eq!(at_once, whole(&refs));
         }
