@@ -2,6 +2,7 @@
 //! (`tests/it/store.rs`). Retries, time limits and checks of what came are in `s3.rs`, where the faults are.
 
 mod count;
+mod damage;
 mod dir;
 mod error;
 mod failure;
@@ -66,7 +67,7 @@ pub trait ObjectStore: Send + Sync {
     fn list<'a>(&'a self, prefix: &'a str, delimited: bool) -> StoreFuture<'a, Listing>;
 
     /// Reads the whole object if its etag is still the listed one, checked against listed size and, where the
-    /// etag is one, MD5.
+    /// etag is one, MD5. A damaged object that no checksum vouches for is read twice.
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>>;
 
     /// Writes an object.

@@ -30,6 +30,7 @@ use md5::{Digest as _, Md5};
 use tokio::time::timeout;
 
 use super::count::Counter;
+use super::damage::looked_through;
 use super::failure::{Failure, Refusal, backoff, failure_of};
 use super::memory::hex;
 use super::page::{Entry, Page, Pages, unquoted};
@@ -193,7 +194,31 @@ impl S3Store {
         answered(request, self.limits.answer, false).await.map(page_of)
     }
 
-    async fn get_once(&self, object: &ListedObject) -> Result<Vec<u8>, Failure> {
+    /// Reads an object; a damaged one that nothing vouches for is read twice, as damage in the bucket and damage on
+    /// the way look alike.
+    async fn get_checked(&self, object: &ListedObject) -> Result<Vec<u8>, StoreError> {
+        let place = self.describe(&object.key);
+        let first = self.persist("get", &place, || self.get_once(object)).await?;
+        if first.is_checked {
+            return Ok(first.bytes);
+        }
+        let first = looked_through(first.bytes).await;
+        if !first.is_damaged {
+            return Ok(first.bytes);
+        }
+        let second = self.persist("get", &place, || self.get_once(object)).await?;
+        if second.bytes == first.bytes {
+            return Ok(second.bytes);
+        }
+        let second = looked_through(second.bytes).await;
+        if second.is_damaged {
+            let reason = "two reads gave different bytes, both damaged";
+            return Err(StoreError::new(StoreErrorKind::Odd, "get", &place, reason));
+        }
+        Ok(second.bytes)
+    }
+
+    async fn get_once(&self, object: &ListedObject) -> Result<Body, Failure> {
         let request = self
             .client
             .get_object()
@@ -206,9 +231,9 @@ impl S3Store {
             return Err(Failure::lasting(StoreErrorKind::Changed, "the etag is another"));
         }
         let stream = std::mem::take(&mut answer.body);
-        let (body, checksum) = self.collect(stream, object.size_bytes).await?;
-        check_checksum(&answer, object, &checksum)?;
-        Ok(body)
+        let (bytes, md5) = self.collect(stream, object.size_bytes).await?;
+        let is_checked = check_md5(&answer, object, &md5)? || has_checksum(&answer);
+        Ok(Body { bytes, is_checked })
     }
 
     /// Reads a body to its end; returns it and its MD5 in hexadecimal digits.
@@ -305,10 +330,7 @@ impl ObjectStore for S3Store {
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
-        Box::pin(async move {
-            let place = self.describe(&object.key);
-            self.persist("get", &place, || self.get_once(object)).await
-        })
+        Box::pin(self.get_checked(object))
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, options: &'a PutOptions) -> StoreFuture<'a, ()> {
@@ -473,17 +495,40 @@ fn entry_of(object: Object) -> Entry {
     }
 }
 
-/// Compares the MD5 with the etag, where the etag is one. Objects encrypted with KMS or customer keys
+/// The body of an object.
+struct Body {
+    bytes: Vec<u8>,
+    /// Whether an MD5 or a checksum says that these are the stored bytes.
+    is_checked: bool,
+}
+
+/// Whether the answer has a checksum of the whole body, which the SDK then has compared. That of an object sent in
+/// parts may be one of its parts' checksums, with their number behind a dash: nothing compares it.
+fn has_checksum(answer: &GetObjectOutput) -> bool {
+    let checksums = [
+        answer.checksum_crc64_nvme(),
+        answer.checksum_crc32(),
+        answer.checksum_crc32_c(),
+        answer.checksum_sha1(),
+        answer.checksum_sha256(),
+    ];
+    checksums.into_iter().flatten().any(|checksum| !checksum.contains('-'))
+}
+
+/// Compares the MD5 with the etag, where the etag is one; returns whether it is. Objects encrypted with KMS or customer keys
 /// have etags that look like an MD5 and are none (Amazon S3 API Reference, "Object").
-fn check_checksum(answer: &GetObjectOutput, object: &ListedObject, md5: &str) -> Result<(), Failure> {
+fn check_md5(answer: &GetObjectOutput, object: &ListedObject, md5: &str) -> Result<bool, Failure> {
     let is_md5 = object.etag.len() == 32 && object.etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     let encrypted = answer.sse_customer_algorithm().is_some()
         || matches!(
             answer.server_side_encryption(),
             Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse)
         );
-    if !is_md5 || encrypted || object.etag.eq_ignore_ascii_case(md5) {
-        return Ok(());
+    if !is_md5 || encrypted {
+        return Ok(false);
+    }
+    if object.etag.eq_ignore_ascii_case(md5) {
+        return Ok(true);
     }
     let reason = format!("the body's MD5 is {md5}, the etag {}", object.etag);
     Err(Failure::passing(StoreErrorKind::Odd, reason))

@@ -1,8 +1,10 @@
 //! The listing half of a sync.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::ledger::ListingRecord;
 use crate::plan::{Arranged, ListTask, Survey, Why, arrange, diff};
@@ -12,6 +14,8 @@ use super::{Place, Prefixes, Problem, ProblemKind, Run, SyncError, ends_source};
 
 /// Listings sent at a time. They are small, and S3 answers hundreds a second.
 const PARALLEL_LISTS: usize = 8;
+/// The waits before a prefix is asked for again whose listing was odd.
+const ODD_WAITS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
 
 /// A listing that has come back.
 type Answer = (ListTask, Result<Listing, StoreError>);
@@ -180,13 +184,19 @@ impl Run<'_> {
     }
 }
 
-/// Lists one prefix in a task of its own.
+/// Lists one prefix in a task of its own. What came odd is asked for again, from its first page.
 fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Send + 'static {
     let store = place.source.store.clone();
     async move {
-        let answer = store.list(&task.prefix, task.delimited).await;
-        let answer = answer.and_then(|listing| check(listing, &task, || store.describe(&task.prefix)));
-        (task, answer)
+        let mut again = ODD_WAITS.iter();
+        loop {
+            let answer = store.list(&task.prefix, task.delimited).await;
+            let answer = answer.and_then(|listing| check(listing, &task, || store.describe(&task.prefix)));
+            match (answer, again.next()) {
+                (Err(error), Some(wait)) if error.kind == StoreErrorKind::Odd => sleep(*wait).await,
+                (answer, _) => return (task, answer),
+            }
+        }
     }
 }
 

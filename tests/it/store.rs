@@ -464,6 +464,34 @@ async fn a_wrong_checksum_is_odd_unless_the_etag_is_none() {
 }
 
 #[tokio::test]
+async fn a_damaged_body_that_nothing_vouches_for_is_read_twice() {
+    let whole = gzipped(b"hello, hello, hello\n");
+    let spoilt = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        Answer::whole("200 OK", "application/gzip", &bytes)
+    };
+    let right = Answer::whole("200 OK", "application/gzip", &whole);
+    let (last, listed) = (whole.len() - 1, object("a", "opaque-2", whole.len() as u64));
+
+    let faulty = Faulty::start(vec![right.clone()]);
+    assert_eq!(faulty.store().await.get(&listed).await.unwrap(), whole);
+    assert_eq!(faulty.served(), 1);
+
+    let faulty = Faulty::start(vec![spoilt(last), right]);
+    assert_eq!(faulty.store().await.get(&listed).await.unwrap(), whole);
+
+    // The same again: so it lies in the bucket.
+    let faulty = Faulty::start(vec![spoilt(last), spoilt(last)]);
+    assert_ne!(faulty.store().await.get(&listed).await.unwrap(), whole);
+
+    let faulty = Faulty::start(vec![spoilt(last), spoilt(last - 1)]);
+    let error = faulty.store().await.get(&listed).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Odd, "{error}");
+    assert_eq!(error.reason, "two reads gave different bytes, both damaged");
+}
+
+#[tokio::test]
 async fn refusals_have_their_kinds() {
     let refusal = |status: &str, code: &str| {
         let body = format!(
