@@ -74,8 +74,9 @@ def main():
             f'state_dir = "state"\n[[source]]\nname = "corpus"\nurl = "{corpus}/logs/"\n'
             'layout = "{app}/{date:%Y%m%d}/"\nbackfill_days = 0\n[site]\ndir = "site"\n'
         )
-    # The corpus is dated; a fixed clock makes every run the same.
-    base = [gzette, "--config", config, "--now", "2026-01-09T00:00:00Z"]
+    # The corpus is dated; a clock that stands behind its last day makes every run the same.
+    last = max(os.path.basename(os.path.dirname(name)) for name in files)
+    base = [gzette, "--config", config, "--now", f"{last[:4]}-{last[4:6]}-{last[6:]}T23:59:59Z"]
     subprocess.run(base + ["sync"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     needles = rare_needles(files, rounds)
     absent = "qzjxkvwy0absent"

@@ -1,6 +1,6 @@
 //! Writes the corpus of docs/performance.md: `cargo bench --bench corpus -- DIR [LINES]`. Two million lines
 //! (about 1 GB) by default, 5 % of them errors with traces of 1 to 8 KB, in 48 objects of three applications
-//! and four days; the same on every machine.
+//! and four days; of more lines, more days. The same on every machine.
 
 #![expect(clippy::print_stdout, reason = "a program for developers, with one line to say")]
 
@@ -13,11 +13,12 @@ use flate2::write::GzEncoder;
 use gzette::demo::lines::{ERRORS, write_error, write_info};
 use gzette::demo::random::Random;
 use gzette::model::{DAY_MS, HOUR_MS};
+use jiff::Timestamp;
 
 const APPS: [&str; 3] = ["checkout-api", "inventory-sync", "payments-worker"];
-const DAYS: u64 = 4;
 const OBJECTS_A_DAY: u64 = 4;
-const OBJECTS: u64 = APPS.len() as u64 * DAYS * OBJECTS_A_DAY;
+/// The lines of a day, from the fifth day on.
+const LINES_A_DAY: u64 = 500_000;
 /// 2026-01-05T00:00:00Z, a Monday.
 const START_MS: i64 = 1_767_571_200_000;
 
@@ -25,14 +26,16 @@ fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let dir = PathBuf::from(args.next().expect("usage: cargo bench --bench corpus -- DIR [LINES]"));
     let lines: u64 = args.next().map_or(2_000_000, |lines| lines.parse().expect("LINES is a number"));
+    let days = (lines / LINES_A_DAY).max(4);
+    let objects = APPS.len() as u64 * days * OBJECTS_A_DAY;
     let bytes: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2)
             .map(|half| {
                 let dir = &dir;
                 scope.spawn(move || {
-                    (half..OBJECTS)
+                    (half..objects)
                         .step_by(2)
-                        .map(|number| write_object(dir, number, lines / OBJECTS))
+                        .map(|number| write_object(dir, number, days, lines / objects))
                         .sum::<u64>()
                 })
             })
@@ -40,18 +43,20 @@ fn main() {
         threads.into_iter().map(|thread| thread.join().expect("a writer failed")).sum()
     });
     println!(
-        "{OBJECTS} objects, {} lines, {bytes} raw bytes in {}",
-        lines / OBJECTS * OBJECTS,
+        "{objects} objects, {} lines, {bytes} raw bytes in {}",
+        lines / objects * objects,
         dir.display()
     );
 }
 
 /// Writes one object; returns its raw bytes.
-fn write_object(dir: &std::path::Path, number: u64, lines: u64) -> u64 {
+fn write_object(dir: &std::path::Path, number: u64, days: u64, lines: u64) -> u64 {
     let app = APPS[(number % 3) as usize];
-    let (day, part) = (number / 3 % DAYS, number / 3 / DAYS);
+    let (day, part) = (number / 3 % days, number / 3 / days);
     let start_ms = START_MS + day as i64 * DAY_MS + part as i64 * 6 * HOUR_MS;
-    let folder = dir.join("logs").join(app).join(format!("202601{:02}", 5 + day));
+    let date =
+        Timestamp::from_millisecond(start_ms).expect("a time of our days").strftime("%Y%m%d").to_string();
+    let folder = dir.join("logs").join(app).join(date);
     fs::create_dir_all(&folder).expect("the folder can be made");
     let file = fs::File::create(folder.join(format!("{app}_{part}.gz"))).expect("the object can be made");
     let mut encoder = GzEncoder::new(std::io::BufWriter::new(file), Compression::new(6));

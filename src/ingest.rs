@@ -231,14 +231,10 @@ fn commit_batch(
 
 /// Removes the mirrored files of replaced versions, those that a crash has left included.
 fn remove_replaced(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), IngestError> {
-    let replaced = ledger.replaced()?;
-    for object in &replaced {
-        // A file that cannot be removed costs space, nothing else.
-        let _ = mirror.remove(&object.source, &object.key, object.generation);
-    }
-    if !replaced.is_empty() {
-        ledger.forget_replaced()?;
-    }
+    let mut replaced = ledger.replaced()?;
+    // A file that cannot be removed now costs space, nothing else; the next run tries again.
+    replaced.retain(|object| mirror.remove(&object.source, &object.key, object.generation).is_ok());
+    ledger.forget_replaced(&replaced)?;
     Ok(())
 }
 
@@ -403,5 +399,6 @@ fn held_bytes(partial: &Partial) -> u64 {
     let samples = partial.sightings.iter().map(|sighting| {
         sighting.first.raw.len() + sighting.last.raw.len() + sighting.group.template.len() + 256
     });
-    (samples.sum::<usize>() + partial.counts.len() * 40) as u64
+    let points: usize = partial.points.iter().map(|point| point.window.len() + 32).sum();
+    (samples.sum::<usize>() + partial.counts.len() * 40 + points) as u64
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, BufRead, Read};
 
-use crate::decode::{Decoder, Limits, Lines};
+use crate::decode::{Decoder, Limits, Lines, Point};
 use crate::model::{Damage, Day, Event, GroupId, Grouped, Level, LineCounts, RawLine, Slot, UtcMs};
 use crate::parse::{ParseSettings, Parsed, Parser};
 use crate::words::BlockWords;
@@ -29,6 +29,8 @@ pub struct Partial {
     pub sightings: Vec<Sighting>,
     /// How many blocks were handed out.
     pub blocks: u64,
+    /// Where decoding can begin within the object.
+    pub points: Vec<Point>,
 }
 
 /// Events of one group, level and slot.
@@ -121,8 +123,8 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
     day: Option<Day>,
     mut on_block: impl FnMut(&Block) -> Result<(), E>,
 ) -> Result<Partial, E> {
-    let decoder =
-        Hashing { inner: Decoder::new(reader, &settings.limits), hasher: blake3::Hasher::new(), bytes: 0 };
+    let decoder = Decoder::new(reader, &settings.limits).noting_points();
+    let decoder = Hashing { inner: decoder, hasher: blake3::Hasher::new(), bytes: 0 };
     let mut lines = Lines::new(decoder, settings.limits.max_line_bytes);
     let mut parser = Parser::new(&settings.parse, day);
     let mut builder = Builder::new(day_start_ms(day, &settings.parse));
@@ -138,12 +140,13 @@ pub fn read_object<R: BufRead, E: From<io::Error>>(
         on_block(&builder.block)?;
         builder.close_block();
     }
-    let decoder = lines.get_ref();
+    let mut decoder = lines.into_inner();
     let mut partial = builder.finish();
     partial.decoded_bytes = decoder.bytes;
     partial.checksum = *decoder.hasher.finalize().as_bytes();
     partial.damage = decoder.inner.damage().cloned();
     partial.lines.quarantined = decoder.inner.stretches();
+    partial.points = decoder.inner.take_points();
     Ok(partial)
 }
 
@@ -331,6 +334,7 @@ impl Builder {
             counts,
             sightings,
             blocks: self.blocks,
+            points: Vec::new(),
         }
     }
 }

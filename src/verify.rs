@@ -191,6 +191,10 @@ impl VerifyReport {
         if stored.blocks != found.blocks {
             self.object_differs(row, "blocks", stored.blocks, found.blocks);
         }
+        // Versions before there were points stored none.
+        if !stored.points.iter().all(|stored| found.points.iter().any(|found| stored.leads_to(found))) {
+            self.object_differs(row, "access points", stored.points.len(), found.points.len());
+        }
         Ok(())
     }
 

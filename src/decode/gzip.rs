@@ -3,9 +3,11 @@
 
 use std::io::{self, Read};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::Crc;
 
+use super::inflate::{Inflate, Status};
 use super::input::Input;
+use super::point::{Point, Points};
 use super::{Budget, DamageLog, TOO_DENSE, TOO_LONG, TOO_MANY};
 
 /// The longest header that is read: an extra field of 64 KiB, a name and a comment.
@@ -21,8 +23,9 @@ const MAX_STRETCHES: u64 = 10_000;
 /// A reader of the decoded bytes of gzip members.
 pub(super) struct Gzip<R> {
     input: Input<R>,
-    inflate: Decompress,
-    crc: Crc,
+    inflate: Inflate,
+    /// The current member's checksum; `None` where it was begun at a point.
+    crc: Option<Crc>,
     state: State,
     budget: Budget,
     log: DamageLog,
@@ -37,6 +40,8 @@ pub(super) struct Gzip<R> {
     at_line_start: bool,
     /// Whether damage ended the last line.
     torn: bool,
+    /// Where decoding could begin, when that is wanted.
+    points: Option<Points>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,8 +61,8 @@ impl<R: Read> Gzip<R> {
     pub(super) fn new(input: Input<R>, budget: Budget) -> Self {
         Self {
             input,
-            inflate: Decompress::new(false),
-            crc: Crc::new(),
+            inflate: Inflate::new(),
+            crc: Some(Crc::new()),
             state: State::Boundary,
             budget,
             log: DamageLog::default(),
@@ -67,7 +72,28 @@ impl<R: Read> Gzip<R> {
             holds_compressed: false,
             at_line_start: true,
             torn: false,
+            points: None,
         }
+    }
+
+    /// Returns a reader that begins at a point; `input` stands there. `None`: the point is not to be used.
+    pub(super) fn resume(input: Input<R>, budget: Budget, point: &Point) -> Option<Self> {
+        let mut gzip = Self::new(input, budget);
+        let window = point.unpacked_window().ok()?;
+        gzip.member_at = point.stored_at;
+        gzip.members = 1;
+        gzip.crc = None;
+        gzip.state = State::Body;
+        gzip.inflate.resume(point.bits, point.byte, &window).then_some(gzip)
+    }
+
+    /// Has the points noted from here on.
+    pub(super) fn note_points(&mut self) {
+        self.points = Some(Points::new());
+    }
+
+    pub(super) fn take_points(&mut self) -> Vec<Point> {
+        self.points.take().map_or_else(Vec::new, Points::into_points)
     }
 
     pub(super) fn input(&self) -> &Input<R> {
@@ -131,8 +157,8 @@ impl<R: Read> Gzip<R> {
                 self.members += 1;
                 self.suspect_at = None;
                 self.input.consume(bytes);
-                self.inflate.reset(false);
-                self.crc.reset();
+                self.inflate.reset();
+                self.crc = Some(Crc::new());
                 self.state = State::Body;
             }
         }
@@ -159,20 +185,20 @@ impl<R: Read> Gzip<R> {
         let mut spare = [0];
         let room = self.budget.room().min(out.len());
         let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };
-        let before = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(self.input.unread(), target, FlushDecompress::None);
-        let made = (self.inflate.total_out() - before.1) as usize;
-        self.input.consume((self.inflate.total_in() - before.0) as usize);
+        let step = self.inflate.step(self.input.unread(), target);
+        let made = step.made;
+        let last_byte = self.input.unread().get(step.read.wrapping_sub(1)).copied();
+        self.input.consume(step.read);
         if room == 0 && made > 0 {
             self.stop(TOO_LONG);
             return Some(0);
         }
         self.take(&target[..made]);
-        match status {
-            Ok(Status::StreamEnd) => self.state = State::Trailer,
-            Ok(_) if made == 0 && self.inflate.total_in() == before.0 => return None,
-            Ok(_) => {}
-            Err(_) => self.leave_stretch(self.member_at, "broken compressed data"),
+        match step.status {
+            Status::Ended => self.state = State::Trailer,
+            Status::More if made == 0 && step.read == 0 => return None,
+            Status::More => self.note_point(last_byte),
+            Status::Broken => self.leave_stretch(self.member_at, "broken compressed data"),
         }
         if self.budget.too_dense(self.input.offset()) {
             self.stop(TOO_DENSE);
@@ -181,10 +207,34 @@ impl<R: Read> Gzip<R> {
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        self.crc.update(bytes);
+        if let Some(crc) = &mut self.crc {
+            crc.update(bytes);
+        }
         self.budget.made += bytes.len() as u64;
         if let Some(&last) = bytes.last() {
             self.at_line_start = last == b'\n';
+        }
+    }
+
+    /// Notes a point where a block has ended and the last point is far.
+    fn note_point(&mut self, last_byte: Option<u8>) {
+        let Some(points) = self.points.as_mut().filter(|points| points.wants(self.budget.made)) else {
+            return;
+        };
+
+        let (Some(bits), Some(byte)) = (self.inflate.boundary(), last_byte) else {
+            return;
+        };
+        let point = Point {
+            decoded_at: self.budget.made,
+            stored_at: self.input.offset(),
+            byte,
+            bits,
+            window: self.inflate.window(),
+        };
+        if points.add(&point).is_err() {
+            // Without points an object is read from its start.
+            self.points = None;
         }
     }
 
@@ -194,8 +244,9 @@ impl<R: Read> Gzip<R> {
             return Wanted::Input;
         };
         let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
-        let right_crc = u32::from_le_bytes([c0, c1, c2, c3]) == self.crc.sum();
-        let right_length = u32::from_le_bytes([l0, l1, l2, l3]) == self.inflate.total_out() as u32;
+        let (sum, length) = (u32::from_le_bytes([c0, c1, c2, c3]), u32::from_le_bytes([l0, l1, l2, l3]));
+        let right_crc = self.crc.as_ref().is_none_or(|crc| crc.sum() == sum);
+        let right_length = self.crc.as_ref().is_none_or(|crc| crc.amount() == length);
         if !(right_crc && right_length) {
             let reason = if right_crc { "wrong length" } else { "wrong checksum" };
             self.log.add(self.input.offset(), self.members, reason, false);

@@ -21,7 +21,12 @@ pub(super) struct Input<R> {
 
 impl<R> Input<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, end: 0, base: 0 }
+        Self::at(reader, 0)
+    }
+
+    /// Returns the input whose reader stands at a place in the object.
+    pub(super) fn at(reader: R, base: u64) -> Self {
+        Self { reader, buffer: Vec::new(), start: 0, end: 0, base }
     }
 
     pub(super) fn get_ref(&self) -> &R {

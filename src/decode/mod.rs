@@ -4,13 +4,16 @@
 //! [`Lines`] cuts them into lines. What the lines mean is [`parse`](crate::parse)'s concern.
 
 mod gzip;
+mod inflate;
 mod input;
 mod lines;
+mod point;
 #[cfg(test)]
 mod tests;
 mod zstd;
 
 pub use lines::Lines;
+pub use point::Point;
 
 use std::io::{self, BufRead, Cursor, Read};
 
@@ -61,6 +64,7 @@ pub struct Decoder<R: BufRead> {
     limits: Limits,
     log: DamageLog,
     decoded_bytes: u64,
+    notes_points: bool,
 }
 
 /// A stage whose first bytes were looked at and put back.
@@ -76,11 +80,43 @@ enum Chain<R> {
 impl<R: BufRead> Decoder<R> {
     /// Returns a decoder of `reader`'s bytes; nothing is read yet.
     pub fn new(reader: R, limits: &Limits) -> Self {
+        Self::of(Chain::Unopened(reader), limits)
+    }
+
+    fn of(chain: Chain<R>, limits: &Limits) -> Self {
         Self {
-            chain: Chain::Unopened(reader),
+            chain,
             limits: limits.clone(),
             log: DamageLog::default(),
             decoded_bytes: 0,
+            notes_points: false,
+        }
+    }
+
+    /// Returns a decoder of what follows a point of an object without damage; `reader` stands at its `stored_at`.
+    /// `None`: the point is not to be used, the object has to be read from its start.
+    pub fn resume(reader: R, limits: &Limits, point: &Point) -> Option<Self> {
+        let budget = Budget { made: point.decoded_at, ..Budget::new(limits) };
+        let gzip = Gzip::resume(Input::at(reader, point.stored_at), budget, point)?;
+        let chain = Chain::Once(Cursor::new(Vec::new()).chain(Stage::Gzip(Box::new(gzip))));
+        Some(Self { decoded_bytes: point.decoded_at, ..Self::of(chain, limits) })
+    }
+
+    /// Has the decoder note where decoding can begin again.
+    #[must_use]
+    pub fn noting_points(self) -> Self {
+        Self { notes_points: true, ..self }
+    }
+
+    /// Returns the points of an object that has been read to its end; none for one that is damaged, small or not
+    /// gzip, or that is compressed more than once.
+    pub fn take_points(&mut self) -> Vec<Point> {
+        match &mut self.chain {
+            Chain::Once(peeked) if self.log.total == 0 => match &mut peeked.get_mut().1 {
+                Stage::Gzip(gzip) => gzip.take_points(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
         }
     }
 
@@ -122,6 +158,9 @@ impl<R: BufRead> Decoder<R> {
         }
         let head = outer.peek()?;
         if Compression::of(&head).is_none() {
+            if let (Stage::Gzip(gzip), true) = (&mut outer, self.notes_points) {
+                gzip.note_points();
+            }
             self.chain = Chain::Once(Cursor::new(head).chain(outer));
             return Ok(());
         }

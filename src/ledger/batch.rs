@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::points::{insert_points, stored_points};
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
     AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot,
@@ -159,6 +160,7 @@ impl Ledger {
             insert_generation(&transaction, item, committed.batch, parser_version)?;
             committed.new_groups += insert_sightings(&transaction, item)?;
             insert_counts(&transaction, item)?;
+            insert_points(&transaction, item.object.generation, &item.partial.points)?;
             checksums.insert(item.partial.checksum.to_vec());
         }
         for checksum in &checksums {
@@ -168,8 +170,8 @@ impl Ledger {
         Ok(committed)
     }
 
-    /// Returns the versions that others have replaced since [`Ledger::forget_replaced`], but for those that are
-    /// listed or counted again: what is left of them in the mirror is of no use any more.
+    /// Returns the versions that others have replaced and that [`Ledger::forget_replaced`] was not told of, but for
+    /// those that are listed or counted again: what is left of them in the mirror is of no use any more.
     pub fn replaced(&self) -> Result<Vec<MirroredObject>> {
         let mut statement = self.connection.prepare(
             "SELECT object.id, source.name, object.key, replaced.etag, replaced.size_bytes, app.name, object.day
@@ -183,10 +185,16 @@ impl Ledger {
         rows.map(|row| row?).collect()
     }
 
-    /// Forgets them, once their files are removed.
-    pub fn forget_replaced(&mut self) -> Result<()> {
-        self.connection.execute("DELETE FROM replaced", [])?;
-        Ok(())
+    /// Forgets replaced versions, once their files are removed.
+    pub fn forget_replaced(&mut self, removed: &[MirroredObject]) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        for object in removed {
+            transaction.execute(
+                "DELETE FROM replaced WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3",
+                params![object.object_id, object.etag, object.size_bytes as i64],
+            )?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Returns all ingested versions, ordered by (source, key).
@@ -228,6 +236,7 @@ impl Ledger {
         };
         partial.counts = stored_counts(&self.connection, generation)?;
         partial.sightings = stored_sightings(&self.connection, generation)?;
+        partial.points = stored_points(&self.connection, generation)?;
         Ok(Some(partial))
     }
 
@@ -425,6 +434,7 @@ fn stored_totals(row: &Row<'_>) -> Result<Partial> {
         counts: Vec::new(),
         sightings: Vec::new(),
         blocks: number("blocks")?,
+        points: Vec::new(),
     })
 }
 

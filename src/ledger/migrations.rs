@@ -4,8 +4,11 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_replaced.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_replaced.sql"),
+    include_str!("migrations/0003_point.sql"),
+];
 
 /// Applies what the file lacks, each step in one transaction with its version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {

@@ -5,6 +5,7 @@ mod batch;
 mod counts;
 mod migrations;
 mod objects;
+mod points;
 mod read;
 mod status;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Search: candidate blocks from the index, the exact lines from the mirror. What the index does not hold
 //! (yet) is read whole, so that an answer never depends on the index's state.
 
+mod object;
 mod read;
 
 use std::cmp::Reverse;
@@ -9,12 +10,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::decode::Point;
 use crate::index::{Index, IndexError, Wanted};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::mirror::Mirror;
 use crate::model::{AppName, GroupId, Level, UtcMs, Window};
 use crate::query::{Expr, Need};
+use object::Object;
 use read::{Range, Scan};
 
 /// What to search.
@@ -148,6 +151,8 @@ pub fn search(
 struct Task {
     row: GenerationRow,
     ranges: Vec<Range>,
+    /// Places to begin at, where much lies between two stretches.
+    points: Vec<Point>,
     first_ms: UtcMs,
     last_ms: UtcMs,
 }
@@ -188,9 +193,11 @@ fn plan(
             let Some(row) = rows.get(&blocks[0].generation) else {
                 continue;
             };
+            let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
             tasks.push(Task {
                 row: row.clone(),
-                ranges: blocks.iter().map(Range::of_block).collect(),
+                points: points_for(library.ledger, row, &ranges)?,
+                ranges,
                 first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
                 last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or(0),
             });
@@ -200,11 +207,25 @@ fn plan(
     rows.retain(|_, row| row.batch > indexed_batch && row.blocks > 0);
     tasks.extend(rows.into_values().map(|row| Task {
         ranges: vec![Range::whole(library.settings.of(&row.object.source), row.object.day)],
+        points: Vec::new(),
         first_ms: row.span_ms.map_or(0, |span| span.0),
         last_ms: row.span_ms.map_or(i64::MAX, |span| span.1),
         row,
     }));
     Ok(tasks)
+}
+
+/// Returns the access points that save decoding what lies before and between stretches.
+fn points_for(ledger: &Ledger, row: &GenerationRow, ranges: &[Range]) -> Result<Vec<Point>, LedgerError> {
+    let mut points = Vec::new();
+    let mut at = 0;
+    for (start, end) in ranges.iter().map(Range::bytes) {
+        if start.saturating_sub(at) >= WORTH_A_JUMP_BYTES {
+            points.extend(ledger.point_between(row.object.generation, at, start)?);
+        }
+        at = end;
+    }
+    Ok(points)
 }
 
 /// The newest hits seen so far, by (time, object, line).
@@ -232,6 +253,9 @@ impl Newest {
 
 /// Takes the hits of a task, in the order of the tasks; the number is that of the next task.
 type Consume<'c> = &'c mut (dyn FnMut(usize, Vec<Hit>) -> ControlFlow<()> + Send);
+
+/// To begin at a point costs about as much as to decode so many bytes.
+const WORTH_A_JUMP_BYTES: u64 = 256 << 10;
 
 /// Workers hold no more than so many bytes of hits before their turn has come.
 const HELD_BYTES: usize = 2 << 20;
@@ -303,15 +327,18 @@ impl<'r> Runner<'r> {
 
     /// Reads a task; hands over early what grows too large to hold.
     fn read(&self, number: usize, task: &Task) -> (Vec<Hit>, u64, Option<String>) {
-        let mut scan = Scan::new(self.request, self.settings.of(&task.row.object.source), &task.row);
-        let result = scan.read(self.library_mirror, &task.ranges, &mut |scan| {
+        let settings = self.settings.of(&task.row.object.source);
+        let mut scan = Scan::new(self.request, settings, &task.row);
+        let object = Object::open(self.library_mirror, &task.row, &settings.limits, &task.points);
+        let go_on = &mut |scan: &mut Scan<'_>| {
             if self.request.limit.is_none() && scan.held_bytes > HELD_BYTES {
                 let mut turn = self.my_turn(number);
                 self.hand_over(&mut turn, number, std::mem::take(&mut scan.hits));
                 scan.held_bytes = 0;
             }
             !self.stop.load(Ordering::Relaxed)
-        });
+        };
+        let result = object.and_then(|mut object| scan.read(&mut object, &task.ranges, go_on));
         (scan.hits, scan.counted, result.err().map(|error| error.to_string()))
     }
 

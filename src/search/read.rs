@@ -1,12 +1,11 @@
 //! Reading stretches of one object back from the mirror and picking the lines that match.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
+use super::object::Object;
 use super::{Hit, Request};
-use crate::decode::Decoder;
 use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
-use crate::mirror::Mirror;
 use crate::model::{Day, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
 use crate::partial::{ReadSettings, day_start_ms};
@@ -16,8 +15,6 @@ use crate::query::{Expr, Pieces};
 const PIECE_BYTES: usize = 256 << 10;
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
 const HELD_LINE_BYTES: usize = 64 << 20;
-/// Read ahead of a mirrored file.
-const READ_BYTES: usize = 128 << 10;
 
 /// A stretch of lines of a decoded object.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +27,11 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// Returns its first byte and the first one behind it.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.offset, self.offset.saturating_add(self.length))
+    }
+
     pub(super) fn of_block(block: &BlockAddress) -> Self {
         Self {
             offset: block.offset,
@@ -93,17 +95,14 @@ impl<'s> Scan<'s> {
     /// Reads the stretches in order; after each piece asks `go_on`.
     pub(super) fn read(
         &mut self,
-        mirror: &Mirror,
+        decoded: &mut Object<'_>,
         ranges: &[Range],
         go_on: &mut dyn FnMut(&mut Self) -> bool,
     ) -> io::Result<()> {
-        let object = &self.row.object;
-        let file = mirror.open(&object.source, &object.key, object.generation)?;
-        let mut decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, file), &self.settings.limits);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         let mut at = 0;
         for range in ranges {
-            io::copy(&mut (&mut decoder).take(range.offset.saturating_sub(at)), &mut io::sink())?;
+            decoded.skip_to(range.offset)?;
             // Where all lines are followed, what one stretch begins goes on in one that adjoins it.
             if self.request.group.is_none() || range.offset != at || at == 0 {
                 self.close_event();
@@ -112,7 +111,7 @@ impl<'s> Scan<'s> {
             }
             at = range.offset.saturating_add(range.length);
             let mut left = range.length;
-            let mut stretch = (&mut decoder).take(range.length);
+            let mut stretch = decoded.take(range.length);
             let mut number = range.first_line;
             loop {
                 let len = fill(&mut stretch, &mut piece)?;

@@ -133,6 +133,7 @@ mod tests {
             damage: None,
             span_ms: None,
             blocks: 0,
+            points: Vec::new(),
         }
     }
 
