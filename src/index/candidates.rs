@@ -5,9 +5,13 @@
 use std::collections::HashSet;
 use std::ops::Not as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tantivy::directory::OwnedBytes;
+use tantivy::directory::error::OpenReadError;
+use tantivy::index::SegmentComponent;
 use tantivy::store::StoreReader;
-use tantivy::{DocId, InvertedIndexReader, SegmentReader};
+use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
 use super::terms::{self, Part};
@@ -21,6 +25,9 @@ const FEW_BLOCKS: usize = 32;
 
 /// The stored documents of a segment are read in order; a few of tantivy's 16 KiB blocks of them are kept.
 const CACHED_BLOCKS: usize = 4;
+
+/// How often the list of segments is read, when one of them was merged away meanwhile.
+const TRIES: u32 = 5;
 
 /// A part of a word with more words than this says too little to be worth their postings.
 const MANY_WORDS: usize = 4096;
@@ -52,16 +59,54 @@ pub struct Candidates {
 impl Index {
     /// Returns the blocks that may hold a match.
     pub fn candidates(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
-        let searcher = self.searcher()?;
-        let mut blocks = Vec::new();
-        for reader in searcher.segment_readers() {
-            Segment::open(self, reader)?.collect(wanted, &mut blocks)?;
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.candidates_now(wanted) {
+                Err(IndexError::Tantivy(error)) if tries > 0 && is_gone(&error) => {}
+                found => return found,
+            }
         }
+    }
+
+    /// A segment is opened when its turn comes and closed behind it, so that a large index takes little memory. A
+    /// run beside the search may merge one away before that.
+    fn candidates_now(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
+        let segments = self.inner.searchable_segments()?;
+        let mut blocks = self.collect(&segments, wanted)?;
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
         // A read that failed half-way may have left blocks behind which its repetition wrote again.
         blocks.dedup_by_key(|block| (block.generation, block.first_line));
-        Ok(Candidates { blocks, of: searcher.num_docs() })
+        let documents = segments.iter().map(|segment| u64::from(segment.meta().num_docs())).sum();
+        Ok(Candidates { blocks, of: documents })
     }
+
+    /// Asks the segments, as many at a time as there are processors.
+    fn collect(&self, segments: &[tantivy::Segment], wanted: &Wanted<'_>) -> Result<Vec<Candidate>> {
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<Candidate>> {
+            let mut blocks = Vec::new();
+            while let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let reader = SegmentReader::open(segment)?;
+                Segment::open(self, segment, &reader)?.collect(wanted, &mut blocks)?;
+            }
+            Ok(blocks)
+        };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(segments.len());
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut blocks = work()?;
+            for other in others {
+                blocks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            }
+            Ok(blocks)
+        })
+    }
+}
+
+/// Whether a file was removed since the list of segments was read.
+fn is_gone(error: &TantivyError) -> bool {
+    matches!(error, TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)))
 }
 
 /// Some of a segment's documents, in order.
@@ -71,12 +116,20 @@ struct Segment<'s> {
     index: &'s Index,
     reader: &'s SegmentReader,
     rare: StoreReader,
+    /// All that is stored of all documents, as it stands in the file.
+    stored: OwnedBytes,
 }
 
 impl<'s> Segment<'s> {
-    fn open(index: &'s Index, reader: &'s SegmentReader) -> Result<Self> {
+    fn open(index: &'s Index, segment: &tantivy::Segment, reader: &'s SegmentReader) -> Result<Self> {
         let io = |source| IndexError::Io { path: index.dir.clone(), source };
-        Ok(Self { index, reader, rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)? })
+        let stored = segment.open_read(SegmentComponent::Store).map_err(TantivyError::from)?;
+        Ok(Self {
+            index,
+            reader,
+            rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)?,
+            stored: stored.read_bytes().map_err(io)?,
+        })
     }
 
     fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
@@ -139,6 +192,9 @@ impl<'s> Segment<'s> {
 
     /// Keeps the documents that are in `postings` or whose rare words hold what is looked for.
     fn holding(&self, postings: &[DocId], finder: &rare::Finder, mut within: Docs) -> Docs {
+        if within.len() > FEW_BLOCKS && !finder.may_be_among(&self.stored) {
+            return common_to(within, postings);
+        }
         let mut postings = postings.iter().copied().peekable();
         within.retain(|&doc| {
             while postings.next_if(|&posting| posting < doc).is_some() {}

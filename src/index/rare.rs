@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use super::terms::Part;
@@ -113,6 +114,9 @@ fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
 pub(super) struct Finder {
     text: memmem::Finder<'static>,
     packed: Option<Packed>,
+    /// Finds a place in the packed words of many blocks at once wherever one of them holds it; `None` when it is too
+    /// short to say much.
+    anywhere: Option<AhoCorasick>,
 }
 
 /// A needle of hex digits.
@@ -138,10 +142,31 @@ impl Finder {
         let is_packed = word.len() >= MIN_PACKED_BYTES && word.iter().all(|&byte| half(byte).is_some());
         let mut packed = Vec::new();
         pack_word(word, &mut packed);
-        Self {
-            text: owned(&[b"\n", word, b"\n"].concat()),
-            packed: is_packed.then_some(Packed::Word(packed)),
+        Self::new(owned(&[b"\n", word, b"\n"].concat()), is_packed.then_some(Packed::Word(packed)))
+    }
+
+    fn new(text: memmem::Finder<'static>, packed: Option<Packed>) -> Self {
+        let mut finder = Self { text, packed, anywhere: None };
+        finder.anywhere = finder.needles().and_then(|needles| AhoCorasick::new(needles).ok());
+        finder
+    }
+
+    /// Returns bytes of which some stand wherever packed words hold what is looked for.
+    fn needles(&self) -> Option<Vec<&[u8]>> {
+        let mut needles = vec![self.text.needle()];
+        match &self.packed {
+            None => {}
+            Some(Packed::Word(word)) => needles.push(word),
+            Some(Packed::Part(part)) => {
+                needles.extend(part.needles.as_ref()?.iter().map(memmem::Finder::needle))
+            }
         }
+        needles.iter().all(|needle| needle.len() >= MIN_NEEDLE_BYTES).then_some(needles)
+    }
+
+    /// Returns whether any of many blocks may hold it, whose packed words stand among these bytes.
+    pub(super) fn may_be_among(&self, packed: &[u8]) -> bool {
+        self.anywhere.as_ref().is_none_or(|anywhere| anywhere.is_match(packed))
     }
 
     /// Returns a finder of a part of a word.
@@ -152,7 +177,7 @@ impl Finder {
             let needles = packed_needles(letters);
             Packed::Part(Box::new(PackedPart { letters: letters.len(), needles, text: text.clone() }))
         });
-        Self { text, packed }
+        Self::new(text, packed)
     }
 
     /// Returns whether the packed words of a block hold it. Bytes that make no sense may hold anything.
@@ -247,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_no_block_is_ruled_out_at_once() {
+        let packed = pack([b"12345678abcd".as_slice(), b"word"].into_iter());
+        for absent in [b"1234567eabcd".as_slice(), b"other", b"wor"] {
+            assert!(!Finder::word(absent).may_be_among(&packed), "{absent:?}");
+        }
+        assert!(Finder::word(b"word").may_be_among(&packed));
+        assert!(Finder::part(Part::Inner(b"5678ab")).may_be_among(&packed));
+        assert!(!Finder::part(Part::Inner(b"5678a1")).may_be_among(&packed));
+    }
+
+    #[test]
     fn wrecks_may_hold_anything() {
         let packed = pack([b"12345678".as_slice(), b"word"].into_iter());
         assert!(!Finder::word(b"other").is_in(&packed));
@@ -275,6 +311,15 @@ mod tests {
             prop_assert_eq!(holds(&packed, Part::Suffix(needle)), any(&|word| word.ends_with(needle)));
             let inner = |word: &[u8]| word.windows(needle.len()).any(|window| window == needle);
             prop_assert_eq!(holds(&packed, Part::Inner(needle)), any(&inner));
+            let among = [b"something before".as_slice(), &packed, b"and behind"].concat();
+            for finder in [
+                Finder::word(needle),
+                Finder::part(Part::Prefix(needle)),
+                Finder::part(Part::Suffix(needle)),
+                Finder::part(Part::Inner(needle)),
+            ] {
+                prop_assert!(finder.may_be_among(&among) || !finder.is_in(&packed));
+            }
         }
     }
 }

@@ -24,11 +24,12 @@ const RARE_BLOCKS: u8 = 4;
 /// tantivy's own worker is not used; this is the least it accepts, and it takes it only when used.
 const UNUSED_WORKER_BYTES: usize = 15_000_000;
 
-/// Over so many segments, a commit is followed by a merge.
-const MANY_SEGMENTS: usize = 100;
+/// A merge makes segments of at most so many documents, so that it stays short, and searches, which have a segment
+/// or two in memory, stay small.
+const MERGE_DOCUMENTS: u64 = 20_000;
 
-/// A merge takes the smallest segments, at most so many documents in all, so that it stays short.
-const MERGE_DOCUMENTS: u64 = 200_000;
+/// With so many segments that could be merged with another, a commit is followed by a merge.
+const MANY_SMALL: usize = 100;
 
 /// The index, open for one batch after another. Only one writer can be open.
 pub struct IndexWriter<'i> {
@@ -74,23 +75,20 @@ impl IndexWriter<'_> {
     /// Merges the smallest segments when there are many; keeps the payload.
     pub fn merge_if_many(&mut self, payload: &Payload) -> Result<()> {
         let mut metas = self.index.inner.searchable_segment_metas()?;
-        if metas.len() <= MANY_SEGMENTS {
+        metas.retain(|meta| u64::from(meta.num_docs()) <= MERGE_DOCUMENTS / 2);
+        if metas.len() <= MANY_SMALL {
             return Ok(());
         }
         metas.sort_by_key(|meta| (meta.num_docs(), meta.id()));
         let mut documents = 0;
         let small: Vec<_> = metas
             .iter()
-            .take(metas.len() - MANY_SEGMENTS / 4)
             .take_while(|meta| {
                 documents += u64::from(meta.num_docs());
                 documents <= MERGE_DOCUMENTS
             })
             .map(SegmentMeta::id)
             .collect();
-        if small.len() < 2 {
-            return Ok(());
-        }
         self.inner.merge(&small).wait()?;
         self.commit_payload(payload)?;
         self.inner.garbage_collect_files().wait()?;
