@@ -7,6 +7,7 @@ mod decode;
 mod digest;
 mod docs;
 mod faults;
+mod old_states;
 mod pipeline;
 mod points;
 mod search;
