@@ -112,6 +112,13 @@ impl Ui {
         }
     }
 
+    /// Says what a user may not expect.
+    pub fn note(&self, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            say(&format!("note      {what}"));
+        }
+    }
+
     /// Says what is not as it should be, without being an end.
     pub fn warn(&self, what: &str) {
         say(&format!("warning   {what}"));
