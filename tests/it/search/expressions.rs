@@ -13,6 +13,7 @@ use proptest::sample::select;
 use regex::bytes::Regex;
 
 use super::Shelf;
+use crate::support::Project;
 
 /// A line and what is known of it.
 #[derive(Clone, Debug)]
@@ -296,4 +297,21 @@ fn any_expression_finds_what_a_plain_reading_finds() {
         shelf.lose_index();
         agree(&shelf, &held, &asks)?;
     });
+}
+
+#[test]
+fn a_wrong_expression_is_shown_with_the_place_and_a_hint() {
+    let project = Project::new();
+    project.put("api/20260301/api_0.gz", "x\n");
+    project.gzette("run").exits(0);
+    let failed = project.gzette("search timeout level:warm").exits(2);
+    let expected = [
+        "error     unknown level `warm`; one of trace, debug, info, warn, error, fatal, unknown",
+        "            timeout level:warm",
+        "                          ^^^^",
+        "hint      did you mean `warn`?\n",
+    ];
+    assert_eq!(failed.stderr, expected.join("\n"));
+    let noted = project.gzette("search a or b").exits(0);
+    assert_eq!(noted.stderr, "note      `or` is searched as a word; the operator is `OR`\n");
 }
