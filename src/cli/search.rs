@@ -7,8 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use super::CommandError;
 use super::context::Context;
 use super::filter::Filter;
+use super::remote::Remote;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::ledger::MirroredObject;
 use crate::query::Expr;
 use crate::search::{Hit, Library, Request, SearchReport, search};
 use crate::ui::{OutputError, Ui, visible};
@@ -36,6 +38,9 @@ pub(super) struct Args {
     /// Only the newest N lines; 0 for all; not used with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
+    /// Fetch nothing: objects that were pruned from the mirror are named, and not searched
+    #[arg(long)]
+    offline: bool,
     /// Print only the number of lines
     #[arg(short, long)]
     count: bool,
@@ -60,7 +65,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let ledger = project.ledger_read_only()?;
     let request = request(args, context)?;
     let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
-    let library = Library { ledger: &ledger, index: index.as_ref(), mirror: &mirror, settings: &settings };
+    let remote = Remote::new(&project, args.offline);
+    let fetch = |object: &MirroredObject| remote.fetch(object);
+    let library = Library {
+        ledger: &ledger,
+        index: index.as_ref(),
+        mirror: &mirror,
+        fetch: Some(&fetch),
+        settings: &settings,
+    };
     let output = if context.global.json { Output::Json } else { args.output };
     let mut failure = None;
     let report = search(&library, &request, &mut |hit| match print(&context.ui, output, &hit) {
@@ -72,6 +85,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     })?;
     if let Some(error) = failure {
         return Err(error.into());
+    }
+    let (objects, bytes) = remote.fetched();
+    if objects > 0 {
+        let objects = human::plural(objects, "object");
+        context
+            .ui
+            .stage("fetch", &format!("{objects} that the mirror has no more ({})", human::bytes(bytes)));
     }
     finish(args, context, &request, &report)
 }

@@ -158,7 +158,7 @@ impl Finder {
             None => {}
             Some(Packed::Word(word)) => needles.push(word),
             Some(Packed::Part(part)) => {
-                needles.extend(part.needles.as_ref()?.iter().map(memmem::Finder::needle))
+                needles.extend(part.needles.as_ref()?.iter().map(memmem::Finder::needle));
             }
         }
         needles.iter().all(|needle| needle.len() >= MIN_NEEDLE_BYTES).then_some(needles)

@@ -8,6 +8,7 @@ mod digest;
 mod docs;
 mod faults;
 mod pipeline;
+mod retention;
 mod search;
 mod servers;
 mod shapes;
