@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::Failure;
 use crate::parse::Format;
 use crate::plan::Layout;
+use crate::retention::Retention;
 use crate::store::{Location, S3Limits, S3Options, parse_url};
 
 /// The name of the configuration file that is looked for in the working directory.
@@ -32,8 +33,8 @@ pub struct Section {
 }
 
 /// Every section and key; docs/config.md describes each.
-pub const SECTIONS: [Section; 4] = [
-    Section { header: "", name: "", keys: &["state_dir", "source", "site", "digest"] },
+pub const SECTIONS: [Section; 5] = [
+    Section { header: "", name: "", keys: &["state_dir", "source", "site", "digest", "retention"] },
     Section {
         header: "[[source]]",
         name: "source",
@@ -45,6 +46,7 @@ pub const SECTIONS: [Section; 4] = [
             "look_back_days",
             "backfill_days",
             "format",
+            "keep_deleted",
             "region",
             "endpoint_url",
             "profile",
@@ -72,6 +74,11 @@ pub const SECTIONS: [Section; 4] = [
         name: "digest",
         keys: &["name", "to", "from", "transport", "subject_prefix", "when"],
     },
+    Section {
+        header: "[retention]",
+        name: "retention",
+        keys: &["mirror_days", "mirror_bytes", "index_days", "counts_days"],
+    },
 ];
 
 /// A configuration, complete and checked.
@@ -85,6 +92,8 @@ pub struct Config {
     pub site: Site,
     /// The mails.
     pub digests: Vec<Digest>,
+    /// How long what was read is kept.
+    pub retention: Retention,
 }
 
 /// A `[[source]]`.
@@ -106,6 +115,8 @@ pub struct Source {
     pub backfill_days: u32,
     /// The format of its lines; detected if not named.
     pub format: Option<Format>,
+    /// Whether an object that is no longer listed keeps its lines.
+    pub keep_deleted: bool,
     /// How to reach S3.
     pub s3: S3Options,
 }
@@ -152,6 +163,17 @@ struct RawConfig {
     site: RawSite,
     #[serde(default)]
     digest: Vec<RawDigest>,
+    #[serde(default)]
+    retention: RawRetention,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawRetention {
+    mirror_days: u32,
+    mirror_bytes: u64,
+    index_days: u32,
+    counts_days: u32,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +189,8 @@ struct RawSource {
     #[serde(default = "default_backfill_days")]
     backfill_days: u32,
     format: Option<String>,
+    #[serde(default = "default_keep_deleted")]
+    keep_deleted: bool,
     #[serde(flatten)]
     s3: RawS3,
 }
@@ -223,6 +247,10 @@ fn default_backfill_days() -> u32 {
     30
 }
 
+fn default_keep_deleted() -> bool {
+    true
+}
+
 fn default_transport() -> String {
     "file".to_owned()
 }
@@ -269,6 +297,12 @@ impl Config {
                 .collect::<Result<_, _>>()?,
             site: checked_site(raw.site, dir)?,
             digests: raw.digest.into_iter().map(checked_digest).collect::<Result<_, _>>()?,
+            retention: Retention {
+                mirror_days: raw.retention.mirror_days,
+                mirror_bytes: raw.retention.mirror_bytes,
+                index_days: raw.retention.index_days,
+                counts_days: raw.retention.counts_days,
+            },
         })
     }
 }
@@ -313,6 +347,7 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
         look_back_days: raw.look_back_days,
         backfill_days: raw.backfill_days,
         format,
+        keep_deleted: raw.keep_deleted,
         s3: s3_options(raw.s3).map_err(wrong)?,
         name: raw.name,
     })

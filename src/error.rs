@@ -5,6 +5,7 @@ use std::fmt;
 use crate::index::IndexError;
 use crate::ingest::IngestError;
 use crate::ledger::LedgerError;
+use crate::prune::PruneError;
 use crate::publish::PublishError;
 use crate::run::RunError;
 use crate::search::SearchError;
@@ -111,6 +112,15 @@ impl From<SearchError> for Failure {
     }
 }
 
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        match error {
+            PruneError::Ledger(error) => error.into(),
+            PruneError::Index(error) => error.into(),
+        }
+    }
+}
+
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
@@ -139,6 +149,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::Ledger(error) | RunError::Sync(SyncError::Ledger(error)) => error.into(),
             RunError::Ingest(error) => error.into(),
+            RunError::Prune(error) => error.into(),
             RunError::NoSource(error) => error.into(),
             RunError::Report(_) | RunError::Site { .. } | RunError::Sync(_) => {
                 let failure = Self::failed(&error);

@@ -65,6 +65,8 @@ pub struct IngestReport {
     pub unreadable: Vec<(String, String)>,
     /// Generations whose blocks were written to the index again, after a crash or for a lost index.
     pub reindexed: u64,
+    /// Generations that a lost index is built again without, because their mirrored files were pruned.
+    pub unindexed: u64,
     /// Whether it was asked to stop before all was done.
     pub stopped: bool,
 }
@@ -124,12 +126,21 @@ pub fn ingest(
     Ok(report)
 }
 
+/// Returns the index that belongs to the ledger with what its last commit says; `None` if there is none to be had.
+pub(crate) fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<(Index, Payload)>, LedgerError> {
+    let Some((index, payload)) =
+        Index::open(dir).and_then(|index| index.payload().map(|payload| (index, payload)))
+    else {
+        return Ok(None);
+    };
+    let is_own = ledger.fact(INDEX_UUID)?.is_some_and(|uuid| uuid == payload.uuid);
+    Ok(is_own.then_some((index, payload)))
+}
+
 /// Returns the index that belongs to the ledger, a new and empty one if there is none to be had.
 fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), IngestError> {
-    if let (Some(uuid), Some(index)) = (ledger.fact(INDEX_UUID)?, Index::open(dir))
-        && index.payload().is_some_and(|payload| payload.uuid == uuid)
-    {
-        return Ok((index, uuid));
+    if let Some((index, payload)) = own_index(ledger, dir)? {
+        return Ok((index, payload.uuid));
     }
     let index = Index::create(dir)?;
     let uuid = index.new_uuid();
@@ -144,7 +155,8 @@ fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), Ingest
 const INCOMPLETE: i64 = 0;
 
 /// Makes the index hold what the ledger says, if its last batch is another. Returns the objects that it
-/// still lacks because their mirrored file could not be read, and why; they are fetched again.
+/// still lacks because their mirrored file could not be read, and why; they are fetched again. What was pruned from the
+/// mirror is left out for good: a search reads it without the index.
 fn reconcile(
     ledger: &mut Ledger,
     reader: &Reader<'_>,
@@ -156,14 +168,18 @@ fn reconcile(
         return Ok(Vec::new());
     }
     let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
-    let mut lacking = Vec::new();
-    for row in ledger.generations()? {
+    let (mut lacking, mut pruned) = (Vec::new(), Vec::new());
+    for row in ledger.generations()?.into_iter().filter(|row| row.indexed) {
         if held.get(&row.object.generation).copied().unwrap_or(0) == row.blocks {
             held.remove(&row.object.generation);
-        } else {
+        } else if row.mirrored {
             lacking.push((row.object, row.batch));
+        } else {
+            pruned.push(row.object.generation);
         }
     }
+    ledger.leave_unindexed(&pruned)?;
+    report.unindexed += pruned.len() as u64;
     let mut writer = reader.index.writer()?;
     if !held.is_empty() {
         for &generation in held.keys() {
@@ -229,8 +245,8 @@ fn commit_batch(
     Ok(())
 }
 
-/// Removes the mirrored files of replaced versions, those that a crash has left included.
-fn remove_replaced(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), IngestError> {
+/// Removes the mirrored files of replaced and pruned versions, those that a crash has left included.
+pub(crate) fn remove_replaced(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), LedgerError> {
     let mut replaced = ledger.replaced()?;
     // A file that cannot be removed now costs space, nothing else; the next run tries again.
     replaced.retain(|object| mirror.remove(&object.source, &object.key, object.generation).is_ok());

@@ -6,11 +6,11 @@
 //!
 //! - words: [`model`];
 //! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
-//!   [`partial`], [`plan`], [`stats`];
+//!   [`partial`], [`plan`], [`retention`], [`stats`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
 //!   [`state`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
-//!   [`verify`], [`run`];
+//!   [`verify`], [`prune`], [`run`];
 //! - shell: [`error`], [`config`], [`ui`], [`demo`], [`cli`].
 
 pub mod model;
@@ -22,6 +22,7 @@ pub mod parse;
 pub mod partial;
 pub mod plan;
 pub mod query;
+pub mod retention;
 pub mod stats;
 pub mod words;
 
@@ -35,6 +36,7 @@ pub mod store;
 
 pub mod digest;
 pub mod ingest;
+pub mod prune;
 pub mod publish;
 pub mod report;
 pub mod run;

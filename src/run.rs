@@ -1,4 +1,4 @@
-//! The whole pipeline: sync, ingest, report, publish, digest, with a summary. What one source or the
+//! The whole pipeline: sync, ingest, report, publish, digest, prune, with a summary. What one source or the
 //! publishing cannot do does not keep the rest from going on; what the ledger or the disk cannot do ends it.
 
 use std::io;
@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::mail::{self, MailOptions, TransportSetting};
 use crate::mirror::Mirror;
 use crate::model::{LineCounts, UtcMs};
+use crate::prune::{PruneError, PruneReport, PruneSettings, prune};
 use crate::publish::{PublishError, PublishReport, SiteFile, Target, publish};
 use crate::report::{self, ReportError, ReportSettings, View};
 use crate::site::{self, SiteSettings, Written};
@@ -37,6 +38,8 @@ pub struct RunSettings {
     pub title: String,
     /// The mails.
     pub digests: Vec<DigestPlan>,
+    /// What is to be kept.
+    pub prune: PruneSettings,
 }
 
 /// A mail and its way.
@@ -77,6 +80,8 @@ pub trait Observer: Progress + Sync {
     fn rendered(&self, view: &View, written: &Written);
     /// The site is published.
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>);
+    /// What is past its time has been dropped.
+    fn pruned(&self, report: &PruneReport);
     /// A mail was dealt with.
     fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>);
 }
@@ -124,6 +129,9 @@ pub enum RunError {
     /// Ledger or index while ingesting.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// Ledger or index while pruning.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// The view could not be made.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -213,6 +221,9 @@ impl Pipeline<'_> {
             let delivered = self.deliver(runtime, ledger, &view);
             summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
+        if !self.stops(summary) && !self.settings.prune.is_for_ever() {
+            self.prune(ledger)?;
+        }
         Ok(())
     }
 
@@ -298,6 +309,15 @@ impl Pipeline<'_> {
         summary.groups_new = report.new_groups;
         summary.stopped |= report.stopped;
         summary.has_problems |= !report.damaged.is_empty() || !report.unreadable.is_empty();
+        Ok(())
+    }
+
+    /// Drops what is past its time.
+    pub fn prune(&self, ledger: &mut Ledger) -> Result<(), RunError> {
+        let mirror = Mirror::new(self.state.mirror());
+        let (index_dir, settings) = (self.state.index(), &self.settings.prune);
+        let report = prune(ledger, &mirror, &index_dir, settings, self.now_ms, false)?;
+        self.observer.pruned(&report);
         Ok(())
     }
 

@@ -30,8 +30,19 @@ pub struct VerifyReport {
     pub decoded_bytes: u64,
     /// Documents in the index.
     pub documents: u64,
+    /// What was pruned from the mirror and cannot be recounted.
+    pub pruned: Pruned,
     /// What differs.
     pub differences: Vec<Difference>,
+}
+
+/// Generations without a mirrored file, as the retention wants it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Pruned {
+    /// How many.
+    pub objects: u64,
+    /// Their stored bytes.
+    pub bytes: u64,
 }
 
 /// Something that is not as the ledger says.
@@ -80,15 +91,20 @@ pub fn verify(
     settings: &IngestSettings,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<VerifyReport, VerifyError> {
-    let rows = ledger.generations()?;
+    let all = ledger.generations()?;
     let mut report = VerifyReport::default();
+    let (rows, pruned): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.mirrored);
+    for row in pruned {
+        report.pruned.objects += 1;
+        report.pruned.bytes += row.object.size_bytes;
+    }
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel(4);
     let recounted = std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             let (sender, rows, next) = (sender.clone(), &rows, &next);
             scope.spawn(move || {
-                while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(&row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if sender.send((row, recount(row, mirror, settings))).is_err() {
                         return;
                     }
@@ -103,7 +119,7 @@ pub fn verify(
         })
     });
     recounted?;
-    report.compare_index(ledger, index, &rows)?;
+    report.compare_index(ledger, index, &all)?;
     report.differences.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     report.ok = report.differences.is_empty();
     Ok(report)
@@ -222,8 +238,8 @@ impl VerifyReport {
         self.documents = held.values().sum();
         for row in rows {
             let found = held.remove(&row.object.generation).unwrap_or(0);
-            if found != row.blocks {
-                self.differs(&row.place(), "documents in the index", row.blocks, found, Cure::Reindex);
+            if found != row.documents() {
+                self.differs(&row.place(), "documents in the index", row.documents(), found, Cure::Reindex);
             }
         }
         for (generation, documents) in held {
@@ -251,8 +267,9 @@ pub fn repair(
             Cure::Reindex => {}
         }
     }
-    // Documents of what is counted again must go too; the mirror has all that an index needs.
+    // Documents of what is counted again must go too; the mirror has all that an index needs, but for what was pruned.
     if differences.iter().any(|difference| !matches!(difference.cure, Cure::Fetch(_))) {
+        must_fetch |= ledger.fetch_pruned()? > 0;
         Index::remove(index_dir)?;
     }
     Ok(must_fetch)

@@ -18,6 +18,7 @@ use crate::mirror::Mirror;
 use crate::model::UtcMs;
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
+use crate::prune::PruneSettings;
 use crate::publish::Target;
 use crate::run::{DigestPlan, Pipeline, RunSettings, TimeLimit};
 use crate::state::{State, StateLock};
@@ -165,6 +166,15 @@ impl Project {
         IngestSettings { sources: sources.collect(), other: ReadSettings::default() }
     }
 
+    /// Returns what is to be kept.
+    pub(super) fn prune_settings(&self) -> PruneSettings {
+        let dropping = self.config.sources.iter().filter(|source| !source.keep_deleted);
+        PruneSettings {
+            retention: self.config.retention,
+            drop_deleted: dropping.map(|source| source.name.clone()).collect(),
+        }
+    }
+
     /// Connects the sources.
     pub(super) async fn sources(&self) -> Result<Vec<SyncSource>, CommandError> {
         let mut sources = Vec::new();
@@ -198,6 +208,7 @@ impl Project {
             site_dir: self.config.site.dir.clone(),
             title: self.config.site.title.clone(),
             digests: self.digests()?,
+            prune: self.prune_settings(),
         })
     }
 

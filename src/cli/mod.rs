@@ -10,7 +10,9 @@ mod group;
 mod ingest;
 mod init;
 mod observer;
+mod prune;
 mod publish;
+mod remote;
 mod report;
 mod run;
 mod search;
@@ -94,6 +96,8 @@ enum Command {
     Status(status::Args),
     /// Recount everything from the mirror and compare
     Verify(verify::Args),
+    /// Drop what is past its time
+    Prune(prune::Args),
     /// Make a week of made-up logs and run the pipeline on them
     Demo(demo::Args),
     /// Print a completion script for a shell
@@ -157,6 +161,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Group(args) => group::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
+        Command::Prune(args) => prune::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
     }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use crate::digest::{Delivery, DigestError};
 use crate::human;
 use crate::ingest::IngestReport;
+use crate::prune::PruneReport;
 use crate::publish::{PublishError, PublishReport};
 use crate::report::View;
 use crate::run::Observer;
@@ -130,6 +131,13 @@ impl Observer for Shown<'_> {
                 "the index lacked {objects} (a crash, or a lost index); they are in it again"
             ));
         }
+        if report.unindexed > 0 {
+            let objects = human::plural(report.unindexed, "object");
+            self.ui.warn(&format!(
+                "the index is built again without {objects} that were pruned from the mirror; searches \
+                 fetch them and read them whole"
+            ));
+        }
         self.problems(&report.damaged, report.damaged.len() as u64, |(key, reason)| {
             format!("{key}: damaged: {reason}; what could be read is counted")
         });
@@ -159,6 +167,10 @@ impl Observer for Shown<'_> {
             ),
             Err(error) => self.ui.warn(&format!("the site was not published: {error}")),
         }
+    }
+
+    fn pruned(&self, report: &PruneReport) {
+        self.stage("prune", &super::prune::told(report));
     }
 
     fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>) {

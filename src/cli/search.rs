@@ -7,8 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use super::CommandError;
 use super::context::Context;
 use super::filter::Filter;
+use super::remote::Remote;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::ledger::MirroredObject;
 use crate::query::{Expr, lower_case_operator};
 use crate::search::{Hit, Library, Request, SearchReport, search};
 use crate::ui::{OutputError, Ui, visible};
@@ -28,6 +30,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
     gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
     gzette search --group abcdefgh2345 --output json              one error group\n\
     On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// Words, "exact substrings", /regexes/, prefix*, field:value, joined by AND, OR, NOT and parentheses
     #[arg(value_name = "TEXT")]
@@ -43,6 +46,9 @@ pub(super) struct Args {
     /// Only the newest N lines; 0 for all; not used with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
+    /// Fetch nothing: objects that were pruned from the mirror are named, and not searched
+    #[arg(long)]
+    offline: bool,
     /// Print only the number of lines
     #[arg(short, long)]
     count: bool,
@@ -67,7 +73,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let ledger = project.ledger_read_only()?;
     let request = request(args, context)?;
     let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
-    let library = Library { ledger: &ledger, index: index.as_ref(), mirror: &mirror, settings: &settings };
+    let remote = Remote::new(&project, args.offline);
+    let fetch = |object: &MirroredObject| remote.fetch(object);
+    let library = Library {
+        ledger: &ledger,
+        index: index.as_ref(),
+        mirror: &mirror,
+        fetch: Some(&fetch),
+        settings: &settings,
+    };
     let output = if context.global.json { Output::Json } else { args.output };
     let mut failure = None;
     let report = search(&library, &request, &mut |hit| match print(&context.ui, output, &hit) {
@@ -79,6 +93,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     })?;
     if let Some(error) = failure {
         return Err(error.into());
+    }
+    let (objects, bytes) = remote.fetched();
+    if objects > 0 {
+        let objects = human::plural(objects, "object");
+        context
+            .ui
+            .stage("fetch", &format!("{objects} that the mirror has no more ({})", human::bytes(bytes)));
     }
     finish(args, context, &request, &report)
 }

@@ -99,6 +99,14 @@ impl Status {
                 ", ",
             ),
         )?;
+        let gone = [
+            (objects.deleted, "no longer listed"),
+            (objects.pruned, "pruned from the mirror"),
+            (objects.expired, "dropped with their counts"),
+        ];
+        if gone.iter().any(|&(number, _)| number > 0) {
+            line("gone", &counted(&gone, ", "))?;
+        }
         let (known, failed) = self.prefixes;
         line("prefixes", &counted(&[(known, "known"), (failed, "not listed at the last try")], ", "))?;
         let parts =

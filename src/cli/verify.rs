@@ -84,8 +84,16 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
         return Ok(context.ui.result(&serde_json::json!(report).to_string())?);
     }
     let verdict = if report.ok { "all agrees" } else { "NOT ALL AGREES" };
+    let pruned = match report.pruned.objects {
+        0 => String::new(),
+        number => format!(
+            "; {} ({}) pruned from the mirror and not recounted",
+            human::plural(number, "object"),
+            human::bytes(report.pruned.bytes)
+        ),
+    };
     context.ui.result(&format!(
-        "{verdict}: {}, {}, {} recounted; {} in the index",
+        "{verdict}: {}, {}, {} recounted; {} in the index{pruned}",
         human::plural(report.objects, "object"),
         human::plural(report.lines.total, "line"),
         human::bytes(report.decoded_bytes),

@@ -72,6 +72,21 @@ impl IndexWriter<'_> {
         Ok(())
     }
 
+    /// Writes the segments anew that deletes have left half empty, so that these give back what they took; keeps the
+    /// payload.
+    pub fn shrink(&mut self, payload: &Payload) -> Result<()> {
+        let mut metas = self.index.inner.searchable_segment_metas()?;
+        metas.retain(|meta| meta.num_deleted_docs() * 2 >= meta.max_doc());
+        for meta in &metas {
+            self.inner.merge(&[meta.id()]).wait()?;
+        }
+        if !metas.is_empty() {
+            self.commit_payload(payload)?;
+            self.inner.garbage_collect_files().wait()?;
+        }
+        Ok(())
+    }
+
     /// Merges the smallest segments when there are many; keeps the payload.
     pub fn merge_if_many(&mut self, payload: &Payload) -> Result<()> {
         let mut metas = self.index.inner.searchable_segment_metas()?;

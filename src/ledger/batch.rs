@@ -68,9 +68,18 @@ pub struct GenerationRow {
     pub duplicate: bool,
     /// The source's URL, for writing the object's place.
     pub source_url: String,
+    /// Whether the retention has left its file in the mirror.
+    pub mirrored: bool,
+    /// Whether the retention has left its documents in the index.
+    pub indexed: bool,
 }
 
 impl GenerationRow {
+    /// Returns how many documents the index has to hold of it.
+    pub fn documents(&self) -> u64 {
+        if self.indexed { self.blocks } else { 0 }
+    }
+
     /// Returns the object as people write it: `s3://bucket/key` or a path.
     pub fn place(&self) -> String {
         object_place(&self.source_url, &self.object.key)
@@ -100,7 +109,7 @@ impl Ledger {
             "SELECT object.id, source.name, object.key, object.etag, object.size_bytes, app.name, object.day
              FROM object JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
              LEFT JOIN generation ON generation.object_id = object.id
-             WHERE object.state = 'mirrored' AND (generation.id IS NULL
+             WHERE object.state = 'mirrored' AND object.expired = 0 AND (generation.id IS NULL
                 OR generation.etag <> object.etag OR generation.size_bytes <> object.size_bytes)
              ORDER BY object.day, source.name, object.key LIMIT ?1",
         )?;
@@ -170,16 +179,19 @@ impl Ledger {
         Ok(committed)
     }
 
-    /// Returns the versions that others have replaced and that [`Ledger::forget_replaced`] was not told of, but for
-    /// those that are listed or counted again: what is left of them in the mirror is of no use any more.
+    /// Returns the versions that others have replaced or the retention has dropped and that
+    /// [`Ledger::forget_replaced`] was not told of, but for those that are listed or counted again: what is left of
+    /// them in the mirror is of no use any more.
     pub fn replaced(&self) -> Result<Vec<MirroredObject>> {
         let mut statement = self.connection.prepare(
             "SELECT object.id, source.name, object.key, replaced.etag, replaced.size_bytes, app.name, object.day
              FROM replaced JOIN object ON object.id = replaced.object_id
              JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
-             WHERE (replaced.etag, replaced.size_bytes) <> (object.etag, object.size_bytes)
-                AND NOT EXISTS (SELECT 1 FROM generation WHERE generation.object_id = object.id
-                    AND (generation.etag, generation.size_bytes) = (replaced.etag, replaced.size_bytes))",
+             LEFT JOIN generation ON generation.object_id = object.id
+                AND (generation.etag, generation.size_bytes) = (replaced.etag, replaced.size_bytes)
+             WHERE generation.mirrored = 0 OR (generation.id IS NULL
+                AND ((replaced.etag, replaced.size_bytes) <> (object.etag, object.size_bytes)
+                    OR object.expired OR object.state = 'deleted'))",
         )?;
         let rows = statement.query_map([], |row| Ok(mirrored_object(row)))?;
         rows.map(|row| row?).collect()
@@ -199,18 +211,20 @@ impl Ledger {
 
     /// Returns all ingested versions, ordered by (source, key).
     pub fn generations(&self) -> Result<Vec<GenerationRow>> {
-        let mut statement = self.connection.prepare(
+        let kept = if self.has_retention()? { "generation.mirrored, generation.indexed" } else { "1, 1" };
+        let mut statement = self.connection.prepare(&format!(
             "SELECT object.id, source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day,
                 generation.batch_id, generation.blocks, generation.first_ms, generation.last_ms,
-                generation.duplicate_of IS NOT NULL, source.url
+                generation.duplicate_of IS NOT NULL, source.url, {kept}
              FROM generation JOIN object ON object.id = generation.object_id
              JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id
-             ORDER BY source.name, object.key",
-        )?;
+             ORDER BY source.name, object.key"
+        ))?;
         let rows = statement.query_map([], |row| {
             let span = row.get::<_, Option<i64>>(9)?.zip(row.get(10)?);
             let (batch, blocks) = (row.get(7)?, row.get::<_, i64>(8)? as u64);
             let (duplicate, source_url) = (row.get(11)?, row.get(12)?);
+            let (mirrored, indexed) = (row.get(13)?, row.get(14)?);
             Ok(mirrored_object(row).map(|object| GenerationRow {
                 object,
                 batch,
@@ -218,6 +232,8 @@ impl Ledger {
                 span_ms: span,
                 duplicate,
                 source_url,
+                mirrored,
+                indexed,
             }))
         })?;
         rows.map(|row| row?).collect()
@@ -391,7 +407,7 @@ fn insert_counts(connection: &Connection, item: &Ingested) -> Result<()> {
 
 /// Among the generations of one application with these bytes, the smallest (source, key) counts.
 /// Objects without a line are no duplicates of one another.
-fn mark_duplicates(connection: &Connection, checksum: &[u8]) -> Result<()> {
+pub(super) fn mark_duplicates(connection: &Connection, checksum: &[u8]) -> Result<()> {
     connection
         .prepare_cached(
             "WITH ranked AS (

@@ -7,6 +7,7 @@ mod migrations;
 mod objects;
 mod points;
 mod read;
+mod retention;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,6 +19,7 @@ pub use objects::{GetRecord, ListingRecord, PendingObject};
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
 pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
+pub use retention::RetainedRow;
 pub use status::{ObjectTotals, RunRow};
 mod outbox;
 

@@ -204,7 +204,15 @@ impl Ledger {
                    attempts = CASE ?4 WHEN 'mirrored' THEN 0 ELSE attempts + 1 END
                  WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3",
             )?;
+            // What the retention had taken is back.
+            let mut back = transaction.prepare_cached(
+                "UPDATE generation SET mirrored = 1
+                 WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3 AND mirrored = 0",
+            )?;
             for get in gets {
+                if get.state == ObjectState::Mirrored {
+                    back.execute(params![get.object_id, get.etag, get.size_bytes as i64])?;
+                }
                 update.execute(params![
                     get.object_id,
                     get.etag,
@@ -261,7 +269,8 @@ fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
     })
 }
 
-/// Writes a new or changed object; a version that is not in the mirror has its tries before it.
+/// Writes a new or changed object; a version that is not in the mirror has its tries before it. One that is listed
+/// again and that the retention had dropped stays dropped.
 fn upsert_object(
     transaction: &Transaction<'_>,
     source_id: i64,
@@ -274,7 +283,12 @@ fn upsert_object(
                  last_listed_ms, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 'listed')
                ON CONFLICT (source_id, key) DO UPDATE SET app_id = excluded.app_id, day = excluded.day,
                  etag = excluded.etag, size_bytes = excluded.size_bytes, modified_ms = excluded.modified_ms,
-                 last_listed_ms = excluded.last_listed_ms, state = 'listed', reason = NULL, attempts = 0";
+                 last_listed_ms = excluded.last_listed_ms, reason = NULL, attempts = 0,
+                 state = CASE WHEN (etag, size_bytes) = (excluded.etag, excluded.size_bytes) AND (expired
+                   OR EXISTS (SELECT 1 FROM generation WHERE object_id = object.id AND mirrored = 0
+                     AND (generation.etag, generation.size_bytes) = (excluded.etag, excluded.size_bytes)))
+                   THEN 'mirrored' ELSE 'listed' END,
+                 expired = expired AND (etag, size_bytes) = (excluded.etag, excluded.size_bytes)";
     let object = &placed.object;
     transaction.prepare_cached(sql)?.execute(params![
         source_id,

@@ -12,6 +12,10 @@ pub struct ObjectTotals {
     pub listed: u64,
     /// Of these, in the mirror.
     pub mirrored: u64,
+    /// Counted, with their file pruned from the mirror.
+    pub pruned: u64,
+    /// Dropped with their counts, because they were past their time.
+    pub expired: u64,
     /// Ingested with damage.
     pub damaged: u64,
     /// Not found when they were to be read.
@@ -45,6 +49,12 @@ pub struct RunRow {
     pub summary: String,
 }
 
+/// Objects whose listed version is counted and not in the mirror any more.
+const PRUNED: &str = "
+    SELECT count(*) FROM object JOIN generation ON generation.object_id = object.id
+    WHERE object.state = 'mirrored' AND generation.mirrored = 0
+      AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
+
 impl Ledger {
     /// Returns the objects by what became of them.
     pub fn object_totals(&self) -> Result<ObjectTotals> {
@@ -54,9 +64,16 @@ impl Ledger {
         };
         let number =
             |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
+        let (mut pruned, mut expired) = (0, 0);
+        if self.has_retention()? {
+            pruned = number(PRUNED)?;
+            expired = number("SELECT count(*) FROM object WHERE state = 'mirrored' AND expired")?;
+        }
         Ok(ObjectTotals {
             listed: number("SELECT count(*) FROM object")?,
-            mirrored: state("mirrored")?,
+            mirrored: state("mirrored")? - pruned - expired,
+            pruned,
+            expired,
             damaged: number("SELECT count(*) FROM generation WHERE damage_reason IS NOT NULL")?,
             missing: state("missing")?,
             denied: state("denied")?,

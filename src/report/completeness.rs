@@ -25,8 +25,10 @@ pub(super) fn read(
     let (run_started_ms, requests) = run(ledger, settings)?;
     Ok(Completeness {
         sources: ledger.source_totals()?.into_iter().map(source_view).collect(),
-        objects_listed: objects.listed - objects.deleted,
-        objects_mirrored: objects.mirrored,
+        objects_listed: objects.listed - objects.deleted - objects.expired,
+        objects_mirrored: objects.mirrored + objects.pruned,
+        objects_pruned: objects.pruned,
+        objects_deleted: objects.deleted,
         objects_damaged: objects.damaged,
         objects_unread: objects.missing + objects.denied + objects.archived + objects.failed,
         objects_duplicate: objects.duplicate,

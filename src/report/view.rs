@@ -209,6 +209,10 @@ pub struct Completeness {
     pub objects_unread: u64,
     /// Objects whose records were delivered twice.
     pub objects_duplicate: u64,
+    /// Objects read whose file was pruned from the mirror.
+    pub objects_pruned: u64,
+    /// Objects that are no longer listed.
+    pub objects_deleted: u64,
     /// The accounting of all lines.
     pub lines: LineCounts,
     /// The decoded length of all objects.

@@ -1,6 +1,7 @@
 //! Search: candidate blocks from the index, the exact lines from the mirror. What the index does not hold
 //! (yet) is read whole, so that an answer never depends on the index's state.
 
+mod fetch;
 mod object;
 mod read;
 
@@ -17,6 +18,8 @@ use crate::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::mirror::Mirror;
 use crate::model::{AppName, GenerationId, GroupId, Level, UtcMs, Window};
 use crate::query::{Expr, Need, ObjectFacts};
+pub use fetch::Fetch;
+use fetch::Stock;
 use object::Object;
 use read::{Range, Scan};
 
@@ -122,6 +125,8 @@ pub struct Library<'l> {
     pub index: Option<&'l Index>,
     /// The lines.
     pub mirror: &'l Mirror,
+    /// Fetches what the mirror has no more; without it, that is unreadable.
+    pub fetch: Option<&'l Fetch<'l>>,
     /// How lines are read.
     pub settings: &'l IngestSettings,
 }
@@ -177,10 +182,13 @@ fn plan(
     report.objects = wanted.len() as u64;
     let mut tasks = Vec::new();
     let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
+    let is_indexed = |row: &GenerationRow| row.indexed && row.batch <= indexed_batch;
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
-        let is_indexed = |(row, _): &&(GenerationRow, _)| row.batch <= indexed_batch;
-        let generations: HashSet<_> =
-            wanted.values().filter(is_indexed).map(|(row, _)| row.object.generation).collect();
+        let generations: HashSet<_> = wanted
+            .values()
+            .filter(|(row, _)| is_indexed(row))
+            .map(|(row, _)| row.object.generation)
+            .collect();
         // An event's group is known from all of its lines, wherever the words stand.
         let need = if expr.asks_about_groups() { Need::Anything } else { expr.need() };
         let asked =
@@ -203,17 +211,25 @@ fn plan(
             });
         }
     }
-    // A batch that is in the ledger and not in the index.
-    wanted.retain(|_, (row, _)| row.batch > indexed_batch && row.blocks > 0);
-    tasks.extend(wanted.into_values().map(|(row, expr)| Task {
-        ranges: vec![Range::whole(library.settings.of(&row.object.source), row.object.day)],
+    // A batch that is in the ledger and not in the index, or what the retention took out of the index.
+    wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
+    tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
+    tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
+    Ok(tasks)
+}
+
+/// Returns the task to read all of an object. Lines before its first event have the time of its day.
+fn whole(settings: &IngestSettings, row: GenerationRow, expr: Arc<Expr>) -> Task {
+    let range = Range::whole(settings.of(&row.object.source), row.object.day);
+    let (first_ms, last_ms) = row.span_ms.unwrap_or((range.carry_ms(), range.carry_ms()));
+    Task {
+        first_ms: first_ms.min(range.carry_ms()),
+        last_ms: last_ms.max(range.carry_ms()),
+        ranges: vec![range],
         points: Vec::new(),
-        first_ms: row.span_ms.map_or(0, |span| span.0),
-        last_ms: row.span_ms.map_or(i64::MAX, |span| span.1),
         row,
         expr,
-    }));
-    Ok(tasks)
+    }
 }
 
 /// Returns the access points that save decoding what lies before and between stretches.
@@ -314,7 +330,7 @@ fn run(
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len());
     let turn = Mutex::new(Turn { next: 0, report: std::mem::take(report), consume });
     let runner = Runner {
-        library_mirror: library.mirror,
+        stock: Stock { mirror: library.mirror, fetch: library.fetch },
         settings: library.settings,
         request,
         tasks,
@@ -333,7 +349,7 @@ fn run(
 }
 
 struct Runner<'r> {
-    library_mirror: &'r Mirror,
+    stock: Stock<'r>,
     settings: &'r IngestSettings,
     request: &'r Request,
     tasks: &'r [Task],
@@ -366,7 +382,7 @@ impl<'r> Runner<'r> {
     fn read(&self, number: usize, task: &Task) -> (Vec<Hit>, u64, Option<String>) {
         let settings = self.settings.of(&task.row.object.source);
         let mut scan = Scan::new(self.request, &task.expr, settings, &task.row);
-        let object = Object::open(self.library_mirror, &task.row, &settings.limits, &task.points);
+        let object = Object::open(self.stock, &task.row, &settings.limits, &task.points);
         let go_on = &mut |scan: &mut Scan<'_>| {
             if self.request.limit.is_none() && scan.held_bytes > HELD_BYTES {
                 let mut turn = self.my_turn(number);

@@ -1,34 +1,38 @@
 //! One object's decoded bytes for a search: read forward, and over what is not wanted by way of access points.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use crate::decode::{Decoder, Limits, Point};
 use crate::ledger::GenerationRow;
-use crate::mirror::Mirror;
+
+use super::fetch::{Stock, Stored};
 
 /// Read ahead of a mirrored file.
 const READ_BYTES: usize = 128 << 10;
 
 /// The decoded bytes of an object.
 pub(super) struct Object<'o> {
-    mirror: &'o Mirror,
+    stock: Stock<'o>,
+    fetched: Option<Arc<[u8]>>,
     row: &'o GenerationRow,
     limits: &'o Limits,
     points: &'o [Point],
-    decoder: Decoder<BufReader<File>>,
+    decoder: Decoder<BufReader<Stored>>,
     at: u64,
 }
 
 impl<'o> Object<'o> {
     pub(super) fn open(
-        mirror: &'o Mirror,
+        stock: Stock<'o>,
         row: &'o GenerationRow,
         limits: &'o Limits,
         points: &'o [Point],
     ) -> io::Result<Self> {
-        let decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, file(mirror, row)?), limits);
-        Ok(Self { mirror, row, limits, points, decoder, at: 0 })
+        let stored = stock.open(&row.object)?;
+        let fetched = stored.fetched();
+        let decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, stored), limits);
+        Ok(Self { stock, fetched, row, limits, points, decoder, at: 0 })
     }
 
     /// Goes forward to a place, from the last point before it if there is one.
@@ -44,9 +48,9 @@ impl<'o> Object<'o> {
 
     /// Begins at a point, unless that is not to be used.
     fn jump(&mut self, point: &Point) -> io::Result<()> {
-        let mut file = file(self.mirror, self.row)?;
-        file.seek(SeekFrom::Start(point.stored_at))?;
-        let reader = BufReader::with_capacity(READ_BYTES, file);
+        let mut stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
+        stored.seek(SeekFrom::Start(point.stored_at))?;
+        let reader = BufReader::with_capacity(READ_BYTES, stored);
         if let Some(decoder) = Decoder::resume(reader, self.limits, point) {
             (self.decoder, self.at) = (decoder, point.decoded_at);
         }
@@ -60,9 +64,4 @@ impl Read for Object<'_> {
         self.at += read as u64;
         Ok(read)
     }
-}
-
-fn file(mirror: &Mirror, row: &GenerationRow) -> io::Result<File> {
-    let object = &row.object;
-    mirror.open(&object.source, &object.key, object.generation)
 }

@@ -32,6 +32,11 @@ impl Range {
         (self.offset, self.offset.saturating_add(self.length))
     }
 
+    /// Returns the time of its lines before the first event.
+    pub(super) fn carry_ms(&self) -> UtcMs {
+        self.carry_ms
+    }
+
     pub(super) fn of_block(block: &BlockAddress) -> Self {
         Self {
             offset: block.offset,

@@ -42,13 +42,19 @@ fn figures(site: &Site<'_>) -> Markup {
             label: "Objects listed",
             value: html! { (format::count(all.objects_listed)) },
             side: html! {},
-            notes: note(format!("in {}", format::counted(all.sources.len() as u64, "source"))),
+            notes: with_more(
+                format!("in {}", format::counted(all.sources.len() as u64, "source")),
+                &[(all.objects_deleted, "more no longer listed")],
+            ),
         },
         Figure {
             label: "Objects read",
             value: html! { (format::count(all.objects_mirrored)) },
             side: html! {},
-            notes: note(format!("{} delivered twice, counted once", format::count(all.objects_duplicate))),
+            notes: with_more(
+                format!("{} delivered twice, counted once", format::count(all.objects_duplicate)),
+                &[(all.objects_pruned, "pruned from the mirror")],
+            ),
         },
         Figure {
             label: "Not read whole",
@@ -73,6 +79,13 @@ fn figures(site: &Site<'_>) -> Markup {
             notes: note(format!("{} decoded", format::bytes(all.decoded_bytes))),
         },
     ])
+}
+
+/// A note, and `3 more no longer listed` for each number that is not 0.
+fn with_more(first: String, more: &[(u64, &str)]) -> Vec<Markup> {
+    let more = more.iter().filter(|(number, _)| *number > 0);
+    let more = more.map(|(number, what)| format!("{} {what}", format::count(*number)));
+    std::iter::once(first).chain(more).map(|text| html! { (text) }).collect()
 }
 
 fn problems(site: &Site<'_>) -> Markup {

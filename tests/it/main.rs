@@ -10,6 +10,7 @@ mod faults;
 mod old_states;
 mod pipeline;
 mod points;
+mod retention;
 mod search;
 mod servers;
 mod shapes;

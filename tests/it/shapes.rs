@@ -296,7 +296,8 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
     assert_eq!((report.objects, report.lines.events), (keys.len() as u64, keys.len() as u64));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "something lies outside of the mirror");
     let index = Index::open(&index_dir).unwrap();
-    let library = Library { ledger: &ledger, index: Some(&index), mirror: &mirror, settings: &settings };
+    let library =
+        Library { ledger: &ledger, index: Some(&index), mirror: &mirror, fetch: None, settings: &settings };
     let mut found = BTreeSet::new();
     let request = Request::new(Expr::fixed([&b"number_"[..]]).unwrap());
     search(&library, &request, &mut |hit| {

@@ -391,6 +391,15 @@ pub(crate) fn files_below(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Copies the files of a folder into another.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    for (name, bytes) in files_below(from) {
+        let path = to.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
 /// Returns the lines of a text with those bytes in them, in order.
 pub(crate) fn matching(text: &[u8], needle: &[u8]) -> Vec<Vec<u8>> {
     let finder = memchr::memmem::Finder::new(needle);

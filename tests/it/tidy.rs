@@ -10,13 +10,13 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
     (
         "core",
         Within::Earlier,
-        &["human", "words", "decode", "parse", "group", "query", "partial", "plan", "stats"],
+        &["human", "words", "decode", "parse", "group", "query", "partial", "plan", "retention", "stats"],
     ),
     ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),
     (
         "use cases",
         Within::Earlier,
-        &["sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "run"],
+        &["sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune", "run"],
     ),
     ("shell", Within::Earlier, &["error", "config", "ui", "demo", "cli"]),
 ];

@@ -1,6 +1,7 @@
 //! The pipeline from a real bucket to a real bucket, with what went over the wire beside what gzette says of it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -49,6 +50,12 @@ impl Cloud {
         for (key, stored) in files_below(&self.project.path("logs")) {
             self.runtime.block_on(self.bucket.put(&format!("logs/{key}"), stored, &options)).unwrap();
         }
+    }
+
+    /// Deletes an object from the bucket and the folder.
+    pub(crate) fn delete(&mut self, key: &str) {
+        self.runtime.block_on(self.bucket.delete(&format!("logs/{key}"))).unwrap();
+        fs::remove_file(self.project.path("logs").join(key)).unwrap();
     }
 }
 

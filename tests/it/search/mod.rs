@@ -125,7 +125,13 @@ impl Shelf {
     }
 
     fn search_with(&self, index: Option<&Index>, request: &Request) -> (Vec<Hit>, SearchReport) {
-        let library = Library { ledger: &self.ledger, index, mirror: &self.mirror, settings: &self.settings };
+        let library = Library {
+            ledger: &self.ledger,
+            index,
+            mirror: &self.mirror,
+            fetch: None,
+            settings: &self.settings,
+        };
         let mut hits = Vec::new();
         let report = search(&library, request, &mut |hit| {
             hits.push(hit);

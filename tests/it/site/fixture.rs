@@ -340,6 +340,8 @@ fn completeness() -> Completeness {
         objects_damaged: 3,
         objects_unread: 4,
         objects_duplicate: 11,
+        objects_pruned: 0,
+        objects_deleted: 0,
         lines: accounting(9_812_334),
         decoded_bytes: 5_210_448_000,
         stored_bytes: 736_120_400,

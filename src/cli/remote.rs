@@ -1,0 +1,104 @@
+//! Objects that the mirror has no more, fetched from their sources for one search.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::Runtime;
+
+use super::CommandError;
+use super::context::{Project, runtime};
+use crate::ledger::MirroredObject;
+use crate::model::{ListedObject, SourceName};
+use crate::store::{ObjectStore, StoreError, StoreErrorKind};
+
+/// The sources of a project, connected when the first object is wanted.
+pub(super) struct Remote<'p> {
+    project: &'p Project,
+    offline: bool,
+    connected: OnceLock<Result<Connected, String>>,
+    /// Sources that cannot be reached at all, and why: they are asked once.
+    broken: Mutex<BTreeMap<SourceName, String>>,
+    objects: AtomicU64,
+    bytes: AtomicU64,
+}
+
+struct Connected {
+    runtime: Runtime,
+    stores: BTreeMap<SourceName, Arc<dyn ObjectStore>>,
+}
+
+impl<'p> Remote<'p> {
+    /// Returns the sources; `offline` ones refuse everything.
+    pub(super) fn new(project: &'p Project, offline: bool) -> Self {
+        Self {
+            project,
+            offline,
+            connected: OnceLock::new(),
+            broken: Mutex::default(),
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns how many objects were fetched, and their bytes.
+    pub(super) fn fetched(&self) -> (u64, u64) {
+        (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Fetches one version of an object; its etag and size are checked as in a sync.
+    pub(super) fn fetch(&self, object: &MirroredObject) -> io::Result<Vec<u8>> {
+        if self.offline {
+            return Err(io::Error::other("`--offline` forbids it"));
+        }
+        let connected = self.connected.get_or_init(|| connect(self.project));
+        let connected = connected.as_ref().map_err(|reason| io::Error::other(reason.clone()))?;
+        let store = connected.stores.get(&object.source).ok_or_else(|| {
+            io::Error::other(format!("the configuration has no source `{}`", object.source))
+        })?;
+        if let Some(reason) = self.broken().get(&object.source) {
+            return Err(io::Error::other(reason.clone()));
+        }
+        let wanted = ListedObject {
+            key: object.key.clone(),
+            etag: object.etag.clone(),
+            size_bytes: object.size_bytes,
+            modified_ms: 0,
+        };
+        match connected.runtime.block_on(store.get(&wanted)) {
+            Ok(bytes) => {
+                self.objects.fetch_add(1, Ordering::Relaxed);
+                self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                Ok(bytes)
+            }
+            Err(error) => {
+                if is_for_all(&error) {
+                    self.broken().insert(object.source.clone(), error.reason.clone());
+                }
+                Err(io::Error::other(error.reason))
+            }
+        }
+    }
+
+    fn broken(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, String>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(project: &Project) -> Result<Connected, String> {
+    let told = |error| match error {
+        CommandError::Failure(failure) => failure.message,
+        CommandError::BrokenPipe => String::new(),
+    };
+    let runtime = runtime().map_err(told)?;
+    let sources = runtime.block_on(project.sources()).map_err(told)?;
+    let stores = sources.into_iter().map(|source| (source.name, source.store)).collect();
+    Ok(Connected { runtime, stores })
+}
+
+/// Whether the next object of the source would fare no better.
+fn is_for_all(error: &StoreError) -> bool {
+    use StoreErrorKind::{Config, Credentials, Network, NoBucket};
+    matches!(error.kind, Network | Credentials | Config | NoBucket)
+}
