@@ -347,8 +347,8 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
          ON CONFLICT (id) DO NOTHING",
     )?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw, title)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let mut new_groups = 0;
     for sighting in &item.partial.sightings {
@@ -367,6 +367,8 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
             last.time_ms,
             last.line as i64,
             compress(&last.raw),
+            // The title of a message is its template, the same in every object.
+            (*kind != GroupKind::Message).then_some(title),
         ])?;
     }
     Ok(new_groups)
@@ -457,7 +459,7 @@ fn stored_counts(connection: &Connection, generation: GenerationId) -> Result<Ve
 
 fn stored_sightings(connection: &Connection, generation: GenerationId) -> Result<Vec<Sighting>> {
     let mut statement = connection.prepare_cached(
-        "SELECT group_id, kind, title, template, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw
+        "SELECT group_id, kind, coalesce(sighting.title, error_group.title), template, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw
          FROM sighting JOIN error_group ON error_group.id = sighting.group_id
          WHERE generation_id = ?1 ORDER BY group_id",
     )?;

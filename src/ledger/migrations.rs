@@ -4,10 +4,11 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
+    include_str!("migrations/0004_title.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version.

@@ -157,10 +157,15 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Returns what people are shown of a group; `None` when there is no such group.
+    /// Returns what people are shown of a group; `None` when there is no such group. Where objects title it
+    /// differently, that with the latest event counts.
     pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT kind, title, template FROM error_group WHERE id = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT kind, coalesce(
+                (SELECT sighting.title FROM sighting WHERE group_id = error_group.id
+                 ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1), title), template
+             FROM error_group WHERE id = ?1",
+        )?;
         let group = statement.query_row([id.bits() as i64], |row| {
             let kind: String = row.get(0)?;
             Ok(Grouped {

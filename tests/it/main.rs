@@ -7,6 +7,7 @@ mod decode;
 mod digest;
 mod docs;
 mod faults;
+mod order;
 mod pipeline;
 mod search;
 mod servers;
