@@ -282,7 +282,7 @@ fn until_unlocked(mut ingest: impl FnMut() -> Result<IngestReport, IngestError>)
     for _ in 0..500 {
         match ingest() {
             Err(error) if format!("{error:?}").contains("LockBusy") => {
-                thread::sleep(Duration::from_millis(20))
+                thread::sleep(Duration::from_millis(20));
             }
             result => return drop(result.unwrap()),
         }

@@ -1,0 +1,84 @@
+//! States of older versions: the present one reads them, finds the same counts and lines, and refuses what a newer one
+//! wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::support::{Project, Recount, decoded, files_below, lines_of};
+
+/// The checksum of each landed migration. A landed one is never edited: a new one is added.
+const MIGRATIONS: [(&str, &str); 4] = [
+    ("0001_first.sql", "4a461cec020605a0"),
+    ("0002_replaced.sql", "ac47371957cc5a3a"),
+    ("0003_point.sql", "70a4737d41d2a67a"),
+    ("0004_title.sql", "991bdc6385698d76"),
+];
+
+/// The ledgers in `fixtures/state`.
+const STATES: [&str; 2] = ["schema-1", "schema-2"];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/state").join(name)
+}
+
+/// Returns a project on a copy of an old state; its objects are no longer in the source.
+fn project_with(schema: &str) -> Project {
+    let project = Project::new();
+    for (name, bytes) in files_below(&fixture("schema-2")).into_iter().chain(files_below(&fixture(schema))) {
+        let path = project.path("state").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    project
+}
+
+#[test]
+fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
+    let objects = files_below(&fixture("schema-2/mirror/prod"))
+        .into_iter()
+        .map(|(key, stored)| (key, decoded(&stored)))
+        .collect();
+    let expected = Recount::of(&objects);
+    assert_eq!(expected.lines()[0], 328, "the sample is another one");
+    for schema in STATES {
+        let project = project_with(schema);
+        let run = project.gzette("run --json").exits(0);
+        assert!(!run.stderr.contains("the index lacked"), "{schema}: {}", run.stderr);
+        let summary = run.json();
+        assert_eq!(summary["lines"]["total"], 0, "{schema}: it was counted already");
+        project.counts_these(&expected);
+        project.verifies();
+        for needle in ["did thing 3", "Basket.java:4)", "out of memory", "nowhere"] {
+            let lines = objects.values().flat_map(|text| lines_of(text));
+            let mut there: Vec<_> =
+                lines.filter(|line| memchr::memmem::find(line, needle.as_bytes()).is_some()).collect();
+            there.sort();
+            assert!(project.finds(needle.as_bytes()) == there, "{schema}: `{needle}`");
+        }
+    }
+}
+
+#[test]
+fn a_state_of_a_newer_version_is_refused() {
+    let project = project_with("schema-2");
+    let ledger = Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    ledger.pragma_update(None, "user_version", 999).unwrap();
+    drop(ledger);
+    for command in ["run", "search order", "verify", "count", "status"] {
+        let error = ["the ledger has schema 999", "a newer gzette wrote it"];
+        project.gzette(command).exits(1).says(&error, "install the newer gzette");
+    }
+}
+
+#[test]
+fn a_landed_migration_is_never_edited() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger/migrations");
+    let found: Vec<_> = files_below(&dir)
+        .into_iter()
+        .map(|(name, bytes)| (name, blake3::hash(&bytes).to_hex()[..16].to_owned()))
+        .collect();
+    let known: Vec<_> = MIGRATIONS.iter().map(|&(name, sum)| (name.to_owned(), sum.to_owned())).collect();
+    assert_eq!(found, known);
+}
