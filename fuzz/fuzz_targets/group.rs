@@ -42,11 +42,19 @@ fn first_line(message: &str) -> &str {
     message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message)
 }
 
-/// A trace whose frames come from other lines of other files.
+/// A trace whose Java frames come from other lines of their files.
 fn renumbered(trace: &str) -> String {
-    let lines = trace.split('\n').map(|line| match line.split_once('(') {
-        Some((frame, _)) if frame.trim_start().starts_with("at ") => format!("{frame}(Other.java:7)"),
+    let lines = trace.split('\n').map(|line| match line.rsplit_once(".java:") {
+        Some((frame, place)) if frame.trim_start().starts_with("at ") && is_number_of_line(place) => {
+            format!("{frame}.java:7)")
+        }
         _ => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `42)`.
+fn is_number_of_line(place: &str) -> bool {
+    let digits = place.strip_suffix(')');
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -1,5 +1,5 @@
 //! What the fuzz targets share. The core of gzette is compiled from its files rather than through the crate: it needs
-//! neither the AWS client nor tantivy, so that the targets build in a minute, with all of the core instrumented.
+//! neither the AWS client nor tantivy, which would take most of the time of a build, and all of it is instrumented.
 
 #[path = "../../src/decode/mod.rs"]
 pub mod decode;

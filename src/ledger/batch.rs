@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::points::{insert_points, stored_points};
+use super::read::has_titles;
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
     AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot,
@@ -458,11 +459,13 @@ fn stored_counts(connection: &Connection, generation: GenerationId) -> Result<Ve
 }
 
 fn stored_sightings(connection: &Connection, generation: GenerationId) -> Result<Vec<Sighting>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT group_id, kind, coalesce(sighting.title, error_group.title), template, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw
+    let own_title = if has_titles(connection)? { "sighting.title" } else { "NULL" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT group_id, kind, coalesce({own_title}, error_group.title), template, events,
+            first_ms, first_line, first_raw, last_ms, last_line, last_raw
          FROM sighting JOIN error_group ON error_group.id = sighting.group_id
-         WHERE generation_id = ?1 ORDER BY group_id",
-    )?;
+         WHERE generation_id = ?1 ORDER BY group_id"
+    ))?;
     let sample = |row: &Row<'_>, at: usize| {
         let raw: Vec<u8> = row.get(at + 2)?;
         Ok::<_, LedgerError>(Sample {
