@@ -112,6 +112,13 @@ impl Ui {
         }
     }
 
+    /// Says what a user may not expect.
+    pub fn note(&self, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            say(&format!("note      {what}"));
+        }
+    }
+
     /// Says what is not as it should be, without being an end.
     pub fn warn(&self, what: &str) {
         say(&format!("warning   {what}"));
@@ -119,7 +126,12 @@ impl Ui {
 
     /// Says why the command failed.
     pub fn failure(&self, failure: &Failure) {
-        say(&format!("error     {}", failure.message));
+        // An expression that cannot be read is shown below the message, with a mark under the place.
+        let mut head = "error";
+        for line in failure.message.split('\n') {
+            say(&format!("{head:<9} {line}"));
+            head = "";
+        }
         if let Some(hint) = &failure.hint {
             say(&format!("hint      {hint}"));
         }

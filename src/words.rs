@@ -74,8 +74,13 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
 
 /// Returns whether `line` holds `word` as a whole word, ignoring ASCII case.
 pub fn has_word(line: &[u8], word: &[u8]) -> bool {
+    has_word_that(line, &|held| held.eq_ignore_ascii_case(word))
+}
+
+/// Returns whether `line` holds a word that passes the test.
+pub fn has_word_that(line: &[u8], test: &dyn Fn(&[u8]) -> bool) -> bool {
     let mut held = false;
-    each_word(line, |start, end| held |= line[start..end].eq_ignore_ascii_case(word));
+    each_word(line, |start, end| held = held || test(&line[start..end]));
     held
 }
 

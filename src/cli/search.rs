@@ -9,28 +9,35 @@ use super::context::Context;
 use super::filter::Filter;
 use crate::error::{Exit, Failure};
 use crate::human;
-use crate::query::Expr;
+use crate::query::{Expr, lower_case_operator};
 use crate::search::{Hit, Library, Request, SearchReport, search};
 use crate::ui::{OutputError, Ui, visible};
 
 /// On a terminal, no more than so many lines are shown unless asked for.
 const SCREEN_LINES: usize = 200;
 
+const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words\"', or use --fixed";
+
 /// The arguments of `gzette search`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gzette search timeout order --app checkout-api --since 4h     both words\n  \
     gzette search '\"Read timed out\"' --level error                exactly these bytes\n  \
+    gzette search 'level>=warn AND NOT (retry OR /timed? out/i)'   an expression\n  \
+    gzette search 'status>=500 logger:Basket'                     fields of the line\n  \
     gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
     gzette search --group abcdefgh2345 --output json              one error group\n\
     On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
 pub(super) struct Args {
-    /// Words and "exact substrings"; a line must have all of them
+    /// Words, "exact substrings", /regexes/, prefix*, field:value, joined by AND, OR, NOT and parentheses
     #[arg(value_name = "TEXT")]
     text: Vec<OsString>,
     /// Take each argument as bytes, as grep -F would
     #[arg(short = 'F', long)]
     fixed: bool,
+    /// With --fixed: ignore the case of ASCII letters, as grep -iF would
+    #[arg(short, long, requires = "fixed")]
+    ignore_case: bool,
     #[command(flatten)]
     filter: Filter,
     /// Only the newest N lines; 0 for all; not used with --count
@@ -78,15 +85,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 
 fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
     let chosen = args.filter.chosen(context)?;
-    let expr = if args.fixed {
-        Expr::fixed(args.text.iter().map(|text| text.as_bytes()))
-    } else {
-        Expr::parse(&words(&args.text)?)
-    };
-    let expr = expr.map_err(|error| {
-        Failure::usage(error)
-            .hint("the shell takes one pair of quotes: write '\"two words\"', or use --fixed")
-    })?;
+    let expr = expr(args, &context.ui)?;
     let on_screen = context.ui.is_terminal() && !args.count;
     let limit = args.limit.or(on_screen.then_some(SCREEN_LINES)).filter(|&limit| limit > 0);
     Ok(Request {
@@ -97,6 +96,23 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         group: chosen.group,
         limit: limit.filter(|_| !args.count),
         count_only: args.count,
+    })
+}
+
+/// Reads what is searched for.
+fn expr(args: &Args, ui: &Ui) -> Result<Expr, Failure> {
+    let needles = args.text.iter().map(|text| text.as_bytes());
+    if args.fixed {
+        let fixed = if args.ignore_case { Expr::fixed_ignoring_case(needles) } else { Expr::fixed(needles) };
+        return fixed.map_err(Failure::usage);
+    }
+    let text = words(&args.text)?;
+    if let Some(word) = lower_case_operator(&text) {
+        ui.note(&format!("`{word}` is searched as a word; the operator is `{}`", word.to_uppercase()));
+    }
+    Expr::parse(&text).map_err(|error| {
+        let hint = error.hint.clone().unwrap_or_else(|| SHELL_HINT.to_owned());
+        Failure::usage(error).hint(hint)
     })
 }
 

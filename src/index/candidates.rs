@@ -115,6 +115,7 @@ type Docs = Vec<DocId>;
 struct Segment<'s> {
     index: &'s Index,
     reader: &'s SegmentReader,
+    columns: Columns,
     rare: StoreReader,
     /// All that is stored of all documents, as it stands in the file.
     stored: OwnedBytes,
@@ -127,19 +128,19 @@ impl<'s> Segment<'s> {
         Ok(Self {
             index,
             reader,
+            columns: Columns::open(reader)?,
             rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)?,
             stored: stored.read_bytes().map_err(io)?,
         })
     }
 
     fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
-        let columns = Columns::open(self.reader)?;
         let within: Docs =
-            self.reader.doc_ids_alive().filter(|&doc| columns.is_wanted(doc, wanted)).collect();
+            self.reader.doc_ids_alive().filter(|&doc| self.columns.is_wanted(doc, wanted)).collect();
         // The words of a line that was cut are not all known.
         let cut = common_to(within.clone(), &self.postings(&[CUT_LINE_FLAG])?);
         let docs = union(self.docs(wanted.need, within)?, cut);
-        blocks.extend(docs.into_iter().map(|doc| columns.block(doc)));
+        blocks.extend(docs.into_iter().map(|doc| self.columns.block(doc)));
         Ok(())
     }
 
@@ -155,6 +156,7 @@ impl<'s> Segment<'s> {
                 Ok(self.holding(&postings, &rare::Finder::word(word), within))
             }
             Need::UnicodeEscape => Ok(common_to(within, &self.postings(&[UNICODE_ESCAPE_FLAG])?)),
+            Need::Levels(levels) => Ok(self.with_levels(*levels, within)),
             Need::LongWord => Ok(common_to(within, &self.postings(&[LONG_WORD_FLAG])?)),
             Need::Prefix(part) => self.part(Part::Prefix(part), within),
             Need::Suffix(part) => self.part(Part::Suffix(part), within),
@@ -162,6 +164,11 @@ impl<'s> Segment<'s> {
             Need::Any(needs) => self.any(needs, &within),
             Need::All(needs) => self.all(needs, within),
         }
+    }
+
+    fn with_levels(&self, levels: u8, mut within: Docs) -> Docs {
+        within.retain(|&doc| self.columns.has_level(doc, levels));
+        within
     }
 
     fn any(&self, needs: &[Need], within: &Docs) -> Result<Docs> {
@@ -240,7 +247,7 @@ fn longest_part(need: &Need) -> usize {
     match need {
         Need::Prefix(part) | Need::Suffix(part) | Need::Inner(part) => part.len().max(1),
         Need::All(needs) | Need::Any(needs) => needs.iter().map(longest_part).max().unwrap_or(0),
-        Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::LongWord => 0,
+        Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::LongWord | Need::Levels(_) => 0,
     }
 }
 
@@ -270,10 +277,15 @@ impl Columns {
 
     /// Whether the document's generation, times and levels are those wanted.
     fn is_wanted(&self, doc: DocId, wanted: &Wanted<'_>) -> bool {
-        let [generation, _, _, _, _, first_ms, last_ms, _, levels] = &self.columns;
-        levels.get_val(doc) as u8 & wanted.levels != 0
+        let [generation, _, _, _, _, first_ms, last_ms, _, _] = &self.columns;
+        self.has_level(doc, wanted.levels)
             && wanted.window.meets(first_ms.get_val(doc), last_ms.get_val(doc))
             && wanted.generations.contains(&GenerationId(generation.get_val(doc)))
+    }
+
+    fn has_level(&self, doc: DocId, wanted: u8) -> bool {
+        let [.., levels] = &self.columns;
+        levels.get_val(doc) as u8 & wanted != 0
     }
 
     fn block(&self, doc: DocId) -> BlockAddress {

@@ -12,10 +12,19 @@ const MAX_DEPTH: u32 = 128;
 
 /// Reads `line`; `None` when it is no JSON object. With `cut`, one that breaks off is read as far as it goes.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fields<'a>> {
-    let mut walk = Walk { line, at: 0, cut, ended: false };
+    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false };
     let mut slots = Slots::EMPTY;
     walk.object(names, &mut slots)?;
     Some(slots.into_fields())
+}
+
+/// Returns the values that `path` names in a line: a key, or keys of nested objects joined by dots. Of an array each
+/// element, of duplicate keys each value; objects and `null` are none. `None` when the line is no JSON object.
+pub(super) fn values<'a>(line: &'a [u8], path: &str, cut: bool) -> Option<Vec<Field<'a>>> {
+    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false };
+    let mut values = Vec::new();
+    let whole = walk.find(path, 0, &mut values).and_then(|()| walk.end());
+    (whole.is_some() || walk.ended || cut && walk.at == line.len()).then_some(values)
 }
 
 /// A place in a line.
@@ -26,6 +35,8 @@ struct Walk<'a> {
     cut: bool,
     /// Whether it did.
     ended: bool,
+    /// Whether a value stands in an array, where a bracket ends it.
+    in_array: bool,
 }
 
 enum Value<'a> {
@@ -73,6 +84,71 @@ impl<'a> Walk<'a> {
             slots.put(name, value);
         }
         Some(())
+    }
+
+    /// Reads an object and gathers the values below it that `path` names.
+    fn find(&mut self, path: &str, depth: u32, values: &mut Vec<Field<'a>>) -> Option<()> {
+        self.expect(b'{')?;
+        self.in_array = false;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            self.expect(b'"')?;
+            let key = self.string()?;
+            self.expect(b':')?;
+            let rest = path.strip_prefix(key.text().as_ref());
+            match rest.map(|rest| (rest, rest.strip_prefix('.'))) {
+                Some(("", _)) => self.gather("", depth, values)?,
+                Some((_, Some(rest))) => self.gather(rest, depth, values)?,
+                _ => self.value().map(|_| ())?,
+            }
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads a value: of a path that ends here it is gathered, else the path goes on below it.
+    fn gather(&mut self, path: &str, depth: u32, values: &mut Vec<Field<'a>>) -> Option<()> {
+        match self.peek() {
+            Some(b'[') if depth < MAX_DEPTH => self.elements(path, depth + 1, values),
+            Some(b'{') if depth < MAX_DEPTH && !path.is_empty() => self.find(path, depth + 1, values),
+            _ => {
+                if let (Value::Plain(value), "") = (self.value()?, path) {
+                    values.push(value);
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Gathers from each element of an array.
+    fn elements(&mut self, path: &str, depth: u32, values: &mut Vec<Field<'a>>) -> Option<()> {
+        self.expect(b'[')?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            self.in_array = true;
+            self.gather(path, depth, values)?;
+            self.in_array = false;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
     }
 
     fn value(&mut self) -> Option<Value<'a>> {
@@ -163,7 +239,9 @@ impl<'a> Walk<'a> {
     /// Reads a number or a literal.
     fn scalar(&mut self, first: u8) -> Option<Value<'a>> {
         let rest = &self.line[self.at..];
-        let ends = |&byte: &u8| matches!(byte, b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
+        let ends = |&byte: &u8| {
+            byte == b']' && self.in_array || matches!(byte, b',' | b'}' | b' ' | b'\t' | b'\r' | b'\n')
+        };
         let length = rest.iter().position(ends).unwrap_or(rest.len());
         let raw = &rest[..length];
         self.at += length;

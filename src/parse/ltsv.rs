@@ -36,6 +36,12 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) 
     (has_name && labels > usize::from(!known)).then(|| slots.into_fields())
 }
 
+/// Returns the values of a label in a line of labels and values.
+pub(super) fn values<'a>(line: &'a [u8], label: &str) -> Vec<Field<'a>> {
+    let of_label = |field: &'a [u8]| field.strip_prefix(label.as_bytes())?.strip_prefix(b":");
+    line.split(|&byte| byte == b'\t').filter_map(of_label).map(Field::plain).collect()
+}
+
 /// Returns whether a line may be one of labels and values.
 fn may_begin(line: &[u8]) -> bool {
     let label = line.iter().take_while(|&&byte| is_label_byte(byte)).count();

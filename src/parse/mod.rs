@@ -163,6 +163,33 @@ impl Parser {
         self.open = (level != Level::Unknown).then_some(Open { level, format, unmarked });
     }
 
+    /// Reads a line by itself, whatever stands before it in the object; `None` when it starts no event. `cut` as for
+    /// [`Parser::parse_cut`].
+    pub fn parse_alone<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
+        self.alone(strip(line), cut).map(|(_, event)| event)
+    }
+
+    /// Returns the values that `path` names in a line read by itself: in JSON a key, or keys joined by dots, in LTSV
+    /// a label. Of an array each element counts, of duplicates each.
+    pub fn values<'a>(&mut self, line: &'a [u8], path: &str, cut: bool) -> Vec<Field<'a>> {
+        let line = strip(line);
+        match self.alone(line, cut) {
+            Some((Format::Json, _)) => json::values(line, path, cut).unwrap_or_default(),
+            Some((Format::OutFile, _)) => out_file::split(line, &mut self.clock)
+                .and_then(|(_, json)| json::values(json, path, cut))
+                .unwrap_or_default(),
+            Some((Format::Ltsv, _)) => ltsv::values(line, path),
+            _ => Vec::new(),
+        }
+    }
+
+    fn alone<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<(Format, Event<'a>)> {
+        if self.format == Some(Format::SingleValue) {
+            return Some((Format::SingleValue, self.message_event(line)));
+        }
+        self.event_with_first(self.format.unwrap_or(Format::Json), line, cut)
+    }
+
     /// Returns the format that most events so far had; the configured one before the first.
     pub fn format(&self) -> Option<Format> {
         let most = self.seen.iter().copied().max().filter(|&most| most > 0);
@@ -188,6 +215,16 @@ impl Parser {
 
     fn event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<(Format, Event<'a>)> {
         let first = self.format.or_else(|| self.format()).unwrap_or(Format::Json);
+        self.event_with_first(first, line, cut)
+    }
+
+    /// Reads a line as the first format that takes it, `first` before all others.
+    fn event_with_first<'a>(
+        &mut self,
+        first: Format,
+        line: &'a [u8],
+        cut: bool,
+    ) -> Option<(Format, Event<'a>)> {
         if let Some(event) = self.event_of(first, line, cut) {
             return Some((first, event));
         }
@@ -247,8 +284,7 @@ impl Parser {
 
     /// Takes a line as a message, unless it belongs to a stack trace.
     fn single_value<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
-        let mut event = Event { message: Field::plain(line), ..Event::default() };
-        self.read_message_head(&mut event);
+        let event = self.message_event(line);
         let has_head = event.time_ms.is_some() || event.level != Level::Unknown;
         if self.open.is_some() && !has_head && text::continues(line) {
             return Parsed::Continuation;
@@ -256,6 +292,12 @@ impl Parser {
         self.seen[Format::SingleValue as usize] += 1;
         self.open = Some(Open { level: event.level, format: Format::SingleValue, unmarked: 0 });
         Parsed::Event(event)
+    }
+
+    fn message_event<'a>(&mut self, line: &'a [u8]) -> Event<'a> {
+        let mut event = Event { message: Field::plain(line), ..Event::default() };
+        self.read_message_head(&mut event);
+        event
     }
 
     fn time_of(&mut self, field: &Field<'_>) -> Option<UtcMs> {

@@ -19,6 +19,8 @@ pub enum Need {
     UnicodeEscape,
     /// The block has a word too long to be known.
     LongWord,
+    /// The block has a line of one of these levels, a mask of [`Level::bit`](crate::model::Level::bit)s.
+    Levels(u8),
     /// All hold.
     All(Vec<Need>),
     /// One holds.
@@ -63,6 +65,14 @@ impl Need {
     /// Returns what a whole word requires.
     pub fn word(word: &[u8]) -> Self {
         if word.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::Word(word.to_ascii_lowercase()) }
+    }
+
+    /// Returns what the start of a word requires.
+    pub fn prefix(start: &[u8]) -> Self {
+        if start.len() > MAX_WORD_BYTES {
+            return Self::LongWord;
+        }
+        Self::any([Self::Prefix(start.to_ascii_lowercase()), Self::LongWord])
     }
 
     /// Returns what the bytes `needle` require, wherever in a line they stand.

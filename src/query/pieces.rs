@@ -1,6 +1,6 @@
 //! Whether an expression holds for a line that is too long to be held: it is shown in pieces.
 
-use super::Expr;
+use super::{Expr, Facts};
 use crate::words::is_word_byte;
 
 /// How far from its end a piece is looked through for a place that is neither in a word nor in an escape.
@@ -10,8 +10,8 @@ const ESCAPE_BYTES: usize = 6;
 
 /// A line of which piece after piece is added.
 ///
-/// The answer is that of [`Expr::matches`], except that a run of over 64 KiB without any byte that parts words is
-/// cut somewhere.
+/// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without any byte that parts words is
+/// cut somewhere, and that all but words and substrings are asked of the line's beginning alone.
 pub struct Pieces<'e> {
     expr: &'e Expr,
     /// Whether each of the expression's words and substrings, in order, was seen.
@@ -26,8 +26,7 @@ pub struct Pieces<'e> {
 impl<'e> Pieces<'e> {
     /// Returns the state before the first piece.
     pub fn new(expr: &'e Expr) -> Self {
-        let mut leaves = Vec::new();
-        gather(expr, &mut leaves);
+        let leaves = leaves(expr);
         let length = |leaf: &&Expr| match leaf {
             Expr::Substring(finder) => finder.needle().len(),
             _ => 0,
@@ -46,44 +45,45 @@ impl<'e> Pieces<'e> {
         self.held.drain(..from);
     }
 
-    /// Ends the line and returns whether the expression holds for it.
-    pub fn end(mut self) -> bool {
+    /// Ends the line and returns whether the expression holds for it; `beginning` is what is held of it.
+    pub fn end(mut self, beginning: &[u8], facts: &mut Facts<'_>) -> bool {
         self.look(self.held.len());
-        holds(self.expr, &mut self.seen.iter().copied())
+        holds(self.expr, &mut self.seen.iter().copied(), beginning, facts)
     }
 
     fn look(&mut self, words_to: usize) {
-        let mut leaves = Vec::new();
-        gather(self.expr, &mut leaves);
         let words = &self.held[self.words_from..words_to];
-        for (leaf, seen) in leaves.into_iter().zip(&mut self.seen) {
-            *seen = *seen
-                || match leaf {
-                    Expr::Substring(finder) => finder.find(&self.held).is_some(),
-                    leaf => leaf.matches(words),
-                };
+        for (leaf, seen) in leaves(self.expr).into_iter().zip(&mut self.seen) {
+            let text = if matches!(leaf, Expr::Substring(_)) { &self.held } else { words };
+            *seen = *seen || leaf.judge(text) == Some(true);
         }
     }
 }
 
-/// Gathers the words and substrings of an expression, in order.
-fn gather<'e>(expr: &'e Expr, leaves: &mut Vec<&'e Expr>) {
-    match expr {
-        Expr::Everything => {}
-        Expr::Word(_) | Expr::Substring(_) => leaves.push(expr),
-        Expr::And(terms) | Expr::Or(terms) => terms.iter().for_each(|term| gather(term, leaves)),
-        Expr::Not(term) => gather(term, leaves),
-    }
+/// Returns the words and substrings of an expression, in order.
+fn leaves(expr: &Expr) -> Vec<&Expr> {
+    let mut leaves = Vec::new();
+    expr.each_leaf(&mut |leaf| leaves.extend(is_followed(leaf).then_some(leaf)));
+    leaves
+}
+
+fn is_followed(leaf: &Expr) -> bool {
+    matches!(leaf, Expr::Word(_) | Expr::Prefix(_) | Expr::Substring(_))
 }
 
 /// Returns whether an expression holds, given what was seen of its leaves. All of them are taken, in order.
-fn holds(expr: &Expr, seen: &mut impl Iterator<Item = bool>) -> bool {
+fn holds(
+    expr: &Expr,
+    seen: &mut impl Iterator<Item = bool>,
+    beginning: &[u8],
+    facts: &mut Facts<'_>,
+) -> bool {
     match expr {
-        Expr::Everything => true,
-        Expr::Word(_) | Expr::Substring(_) => seen.next().unwrap_or_default(),
-        Expr::And(terms) => terms.iter().filter(|term| !holds(term, seen)).count() == 0,
-        Expr::Or(terms) => terms.iter().filter(|term| holds(term, seen)).count() > 0,
-        Expr::Not(term) => !holds(term, seen),
+        Expr::And(terms) => terms.iter().filter(|term| !holds(term, seen, beginning, facts)).count() == 0,
+        Expr::Or(terms) => terms.iter().filter(|term| holds(term, seen, beginning, facts)).count() > 0,
+        Expr::Not(term) => !holds(term, seen, beginning, facts),
+        leaf if is_followed(leaf) => seen.next().unwrap_or_default(),
+        leaf => leaf.holds(beginning, facts),
     }
 }
 

@@ -5,18 +5,18 @@ mod object;
 mod read;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::decode::Point;
 use crate::index::{Index, IndexError, Wanted};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::mirror::Mirror;
-use crate::model::{AppName, GroupId, Level, UtcMs, Window};
-use crate::query::{Expr, Need};
+use crate::model::{AppName, GenerationId, GroupId, Level, UtcMs, Window};
+use crate::query::{Expr, Need, ObjectFacts};
 use object::Object;
 use read::{Range, Scan};
 
@@ -55,7 +55,15 @@ impl Request {
 
     /// Whether a line's time and level decide or are wanted.
     fn needs_events(&self) -> bool {
-        self.levels != u8::MAX || self.window != Window::ALL || self.limit.is_some() || self.group.is_some()
+        self.levels != u8::MAX || self.window != Window::ALL || self.limit.is_some()
+    }
+
+    /// The whole condition on lines but for their times.
+    fn condition(&self) -> Expr {
+        match self.group {
+            Some(group) => Expr::Group(group).with(self.expr.clone()),
+            None => self.expr.clone(),
+        }
     }
 }
 
@@ -150,6 +158,8 @@ pub fn search(
 /// One object and the stretches of it to read.
 struct Task {
     row: GenerationRow,
+    /// What its lines have to fulfil.
+    expr: Arc<Expr>,
     ranges: Vec<Range>,
     /// Places to begin at, where much lies between two stretches.
     points: Vec<Point>,
@@ -162,40 +172,30 @@ fn plan(
     request: &Request,
     report: &mut SearchReport,
 ) -> Result<Vec<Task>, SearchError> {
-    let sighted = match request.group {
-        Some(group) => Some(library.ledger.generations_with_group(group)?),
-        None => None,
-    };
-    let mut rows = BTreeMap::new();
-    for row in library.ledger.generations()? {
-        let wanted = (request.apps.is_empty() || request.apps.contains(&row.object.app))
-            && sighted.as_ref().is_none_or(|sighted| sighted.contains(&row.object.generation));
-        if wanted && row.duplicate {
-            report.duplicates += 1;
-        } else if wanted {
-            rows.insert(row.object.generation, row);
-        }
-    }
-    report.objects = rows.len() as u64;
+    let expr = request.condition();
+    let mut wanted = wanted_objects(library, request, &expr, report)?;
+    report.objects = wanted.len() as u64;
     let mut tasks = Vec::new();
     let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
+        let is_indexed = |(row, _): &&(GenerationRow, _)| row.batch <= indexed_batch;
         let generations: HashSet<_> =
-            rows.values().filter(|row| row.batch <= indexed_batch).map(|row| row.object.generation).collect();
+            wanted.values().filter(is_indexed).map(|(row, _)| row.object.generation).collect();
         // An event's group is known from all of its lines, wherever the words stand.
-        let need = if request.group.is_some() { Need::Anything } else { request.expr.need() };
-        let wanted =
+        let need = if expr.asks_about_groups() { Need::Anything } else { expr.need() };
+        let asked =
             Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
-        let candidates = index.candidates(&wanted)?;
+        let candidates = index.candidates(&asked)?;
         report.blocks = candidates.of;
         report.blocks_read = candidates.blocks.len() as u64;
         for blocks in candidates.blocks.chunk_by(|a, b| a.generation == b.generation) {
-            let Some(row) = rows.get(&blocks[0].generation) else {
+            let Some((row, expr)) = wanted.get(&blocks[0].generation) else {
                 continue;
             };
             let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
             tasks.push(Task {
                 row: row.clone(),
+                expr: expr.clone(),
                 points: points_for(library.ledger, row, &ranges)?,
                 ranges,
                 first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
@@ -204,13 +204,14 @@ fn plan(
         }
     }
     // A batch that is in the ledger and not in the index.
-    rows.retain(|_, row| row.batch > indexed_batch && row.blocks > 0);
-    tasks.extend(rows.into_values().map(|row| Task {
+    wanted.retain(|_, (row, _)| row.batch > indexed_batch && row.blocks > 0);
+    tasks.extend(wanted.into_values().map(|(row, expr)| Task {
         ranges: vec![Range::whole(library.settings.of(&row.object.source), row.object.day)],
         points: Vec::new(),
         first_ms: row.span_ms.map_or(0, |span| span.0),
         last_ms: row.span_ms.map_or(i64::MAX, |span| span.1),
         row,
+        expr,
     }));
     Ok(tasks)
 }
@@ -226,6 +227,42 @@ fn points_for(ledger: &Ledger, row: &GenerationRow, ranges: &[Range]) -> Result<
         at = end;
     }
     Ok(points)
+}
+
+/// The objects to search, each with what its lines have to fulfil.
+type WantedObjects = BTreeMap<GenerationId, (GenerationRow, Arc<Expr>)>;
+
+/// Returns the objects that may hold a line for which `expr` holds.
+fn wanted_objects(
+    library: &Library<'_>,
+    request: &Request,
+    expr: &Expr,
+    report: &mut SearchReport,
+) -> Result<WantedObjects, SearchError> {
+    let mut sighted = HashMap::new();
+    for group in expr.groups() {
+        sighted.insert(group, library.ledger.generations_with_group(group)?);
+    }
+    let whole = Arc::new(expr.clone());
+    let is_shared = !expr.asks_about_objects();
+    let mut wanted = BTreeMap::new();
+    for row in library.ledger.generations()? {
+        if !request.apps.is_empty() && !request.apps.contains(&row.object.app) {
+            continue;
+        }
+        let has_group = |group| sighted.get(&group).is_some_and(|seen| seen.contains(&row.object.generation));
+        let facts = ObjectFacts { app: row.object.app.as_str(), place: &row.place(), has_group: &has_group };
+        let expr = if is_shared { whole.clone() } else { Arc::new(expr.given(&facts)) };
+        if expr.is_nothing() {
+            continue;
+        }
+        if row.duplicate {
+            report.duplicates += 1;
+        } else {
+            wanted.insert(row.object.generation, (row, expr));
+        }
+    }
+    Ok(wanted)
 }
 
 /// The newest hits seen so far, by (time, object, line).
@@ -328,7 +365,7 @@ impl<'r> Runner<'r> {
     /// Reads a task; hands over early what grows too large to hold.
     fn read(&self, number: usize, task: &Task) -> (Vec<Hit>, u64, Option<String>) {
         let settings = self.settings.of(&task.row.object.source);
-        let mut scan = Scan::new(self.request, settings, &task.row);
+        let mut scan = Scan::new(self.request, &task.expr, settings, &task.row);
         let object = Object::open(self.library_mirror, &task.row, &settings.limits, &task.points);
         let go_on = &mut |scan: &mut Scan<'_>| {
             if self.request.limit.is_none() && scan.held_bytes > HELD_BYTES {

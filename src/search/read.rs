@@ -6,10 +6,10 @@ use super::object::Object;
 use super::{Hit, Request};
 use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
-use crate::model::{Day, Level, UtcMs};
+use crate::model::{Day, GroupId, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
 use crate::partial::{ReadSettings, day_start_ms};
-use crate::query::{Expr, Pieces};
+use crate::query::{Expr, Facts, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
 const PIECE_BYTES: usize = 256 << 10;
@@ -52,10 +52,15 @@ impl Range {
 /// The search through one object.
 pub(super) struct Scan<'s> {
     request: &'s Request,
+    expr: &'s Expr,
+    follows_groups: bool,
     settings: &'s ReadSettings,
     row: &'s GenerationRow,
     place: String,
+    /// Follows the events.
     parser: Parser,
+    /// Reads the fields of single lines.
+    field_parser: Parser,
     /// What was found and not yet handed over.
     pub(super) hits: Vec<Hit>,
     /// The bytes in `hits`.
@@ -76,13 +81,22 @@ struct OpenEvent {
 }
 
 impl<'s> Scan<'s> {
-    pub(super) fn new(request: &'s Request, settings: &'s ReadSettings, row: &'s GenerationRow) -> Self {
+    pub(super) fn new(
+        request: &'s Request,
+        expr: &'s Expr,
+        settings: &'s ReadSettings,
+        row: &'s GenerationRow,
+    ) -> Self {
+        let parser = Parser::new(&settings.parse, row.object.day);
         Self {
             request,
+            expr,
+            follows_groups: expr.asks_about_groups(),
             settings,
             row,
             place: row.place(),
-            parser: Parser::new(&settings.parse, row.object.day),
+            field_parser: parser.clone(),
+            parser,
             hits: Vec::new(),
             held_bytes: 0,
             counted: 0,
@@ -104,7 +118,7 @@ impl<'s> Scan<'s> {
         for range in ranges {
             decoded.skip_to(range.offset)?;
             // Where all lines are followed, what one stretch begins goes on in one that adjoins it.
-            if self.request.group.is_none() || range.offset != at || at == 0 {
+            if !self.follows_groups || range.offset != at || at == 0 {
                 self.close_event();
                 (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
                 self.parser.resume(range.carry_level);
@@ -138,12 +152,12 @@ impl<'s> Scan<'s> {
 
     /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows.
     fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) {
-        if self.request.group.is_some() {
+        if self.follows_groups {
             return self.scan_events(piece, number);
         }
         let mut matches = Vec::new();
-        each_match(&self.request.expr, piece, number, |line| matches.push(line));
-        if self.request.count_only && !self.request.needs_events() {
+        each_match(self.expr, piece, number, |line| matches.push(line));
+        if self.request.count_only && !self.request.needs_events() && !self.expr.asks_about_events() {
             self.counted += matches.len() as u64;
         } else if goes_on || !matches.is_empty() {
             self.date_and_keep(piece, number, &matches);
@@ -153,8 +167,7 @@ impl<'s> Scan<'s> {
     /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
     /// `piece` stands behind it. Returns how much of the line was read from the stretch.
     fn scan_long(&mut self, piece: &mut Vec<u8>, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
-        let request = self.request;
-        let mut pieces = Pieces::new(&request.expr);
+        let mut pieces = Pieces::new(self.expr);
         pieces.add(piece);
         let mut next = Vec::with_capacity(PIECE_BYTES);
         let mut read_bytes = 0;
@@ -169,11 +182,11 @@ impl<'s> Scan<'s> {
             }
         };
         let line = Line { start: 0, end: piece.len(), number };
-        if request.group.is_some() {
+        if self.follows_groups {
             self.scan_events(piece, number);
         } else {
             self.follow(piece);
-            if pieces.end() {
+            if pieces.end(piece, &mut self.facts(piece, None)) {
                 self.keep(piece, line);
             }
         }
@@ -188,7 +201,8 @@ impl<'s> Scan<'s> {
         let mut matches = matches.iter().peekable();
         for line in lines(piece, number) {
             self.follow(&piece[line.start..line.end]);
-            if matches.next_if(|found| found.number == line.number).is_some() {
+            let may_match = matches.next_if(|found| found.number == line.number).is_some();
+            if may_match && self.holds(&piece[line.start..line.end]) {
                 self.keep(piece, line);
             }
         }
@@ -202,6 +216,23 @@ impl<'s> Scan<'s> {
             }
             Parsed::Continuation => {}
             Parsed::Unparsed => self.carry_level = Level::Unknown,
+        }
+    }
+
+    /// Whether the expression holds for a line whose event was followed.
+    fn holds(&mut self, line: &[u8]) -> bool {
+        let expr = self.expr;
+        expr.judge(line).unwrap_or_else(|| expr.holds(line, &mut self.facts(line, None)))
+    }
+
+    fn facts<'f>(&'f mut self, line: &'f [u8], group: Option<GroupId>) -> Facts<'f> {
+        let head = line.get(..self.settings.limits.max_line_bytes).unwrap_or(line);
+        Facts {
+            level: self.carry_level,
+            group,
+            head,
+            is_cut: head.len() < line.len(),
+            parser: &mut self.field_parser,
         }
     }
 
@@ -229,7 +260,7 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Gathers the lines of each error event and keeps those of the wanted group.
+    /// Follows the events, gathers the lines of each error until its group is known, and keeps those wanted.
     fn scan_events(&mut self, piece: &[u8], number: u64) {
         for line in lines(piece, number) {
             let raw = &piece[line.start..line.end];
@@ -238,39 +269,50 @@ impl<'s> Scan<'s> {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                     self.carry_level = event.level;
-                    if event.level.is_error() {
-                        self.event = Some(OpenEvent {
-                            message: event.message.text().into_owned(),
-                            trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
-                            lines: vec![self.hit(raw, line.number)],
-                        });
+                    self.event = event.level.is_error().then(|| OpenEvent {
+                        message: event.message.text().into_owned(),
+                        trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
+                        lines: Vec::new(),
+                    });
+                }
+                Parsed::Continuation => {
+                    if let Some(event) = &mut self.event {
+                        crate::partial::add_trace_line(&mut event.trace, raw);
                     }
                 }
-                Parsed::Continuation => self.continue_event(raw, line.number),
-                Parsed::Unparsed => self.close_event(),
+                Parsed::Unparsed => {
+                    self.close_event();
+                    self.carry_level = Level::Unknown;
+                }
             }
+            self.gather(piece, line);
         }
     }
 
-    fn continue_event(&mut self, raw: &[u8], line: u64) {
-        let hit = self.hit(raw, line);
-        if let Some(event) = &mut self.event {
-            crate::partial::add_trace_line(&mut event.trace, raw);
-            event.lines.push(hit);
+    /// Holds a line until the group of its event is known, or decides about it at once where there is none.
+    fn gather(&mut self, piece: &[u8], line: Line) {
+        let raw = &piece[line.start..line.end];
+        if self.event.is_none() {
+            if self.holds(raw) {
+                self.keep(piece, line);
+            }
+        } else if self.expr.judge(raw) != Some(false) {
+            let hit = self.hit(raw, line.number);
+            if let Some(event) = &mut self.event {
+                event.lines.push(hit);
+            }
         }
     }
 
     fn close_event(&mut self) {
         let Some(event) = self.event.take() else { return };
         let trace = (!event.trace.is_empty()).then_some(event.trace.as_str());
-        if Some(crate::group::group(&event.message, trace).id) != self.request.group {
-            return;
-        }
-        let request = self.request;
+        let group = crate::group::group(&event.message, trace).id;
+        let (expr, request) = (self.expr, self.request);
         for hit in event.lines {
             let wanted = request.window.holds(hit.time_ms)
                 && request.levels & hit.level.bit() != 0
-                && request.expr.matches(&hit.raw);
+                && expr.holds(&hit.raw, &mut self.facts(&hit.raw, Some(group)));
             if wanted {
                 self.counted += 1;
                 self.held_bytes += hit.raw.len();
@@ -332,11 +374,12 @@ fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
     })
 }
 
-/// Calls `found` with each line for which `expr` holds, in order. Where the expression requires some bytes,
+/// Calls `found` with each line for which `expr` may hold, in order. Where the expression requires some bytes,
 /// only the lines that hold them are looked at.
 fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) {
+    let may_match = |line: &[u8]| expr.judge(line) != Some(false);
     let Some(finder) = expr.required_bytes() else {
-        return lines(piece, first).filter(|line| expr.matches(&piece[line.start..line.end])).for_each(found);
+        return lines(piece, first).filter(|line| may_match(&piece[line.start..line.end])).for_each(found);
     };
     let (mut from, mut number) = (0, first);
     while let Some(at) = finder.find(&piece[from..]).map(|at| from + at) {
@@ -344,7 +387,7 @@ fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)
         number += memchr::memchr_iter(b'\n', &piece[from..start]).count() as u64;
         let end = memchr::memchr(b'\n', &piece[at..]).map_or(piece.len(), |newline| at + newline);
         let line = Line { start, end, number };
-        if expr.matches(&piece[start..end]) {
+        if may_match(&piece[start..end]) {
             found(line);
         }
         from = (end + 1).min(piece.len());

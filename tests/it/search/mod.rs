@@ -1,6 +1,8 @@
 //! Search finds what grep finds, exactly: in the library over generated objects, and the binary beside
 //! the real `zgrep`.
 
+mod expressions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;

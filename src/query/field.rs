@@ -1,0 +1,186 @@
+//! Conditions on the fields of a line: `logger:Basket`, `status>=500`.
+
+use super::expr::Facts;
+use super::{Expr, Need};
+use crate::model::Field;
+use crate::parse::Parser;
+use crate::words::is_word_byte;
+
+/// A byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What stands in a value's text for bytes that are no UTF-8.
+const REPLACEMENT: &[u8] = b"\xef\xbf\xbd";
+
+/// A condition on the values of a field. One of the values has to fulfil it.
+#[derive(Clone, Debug)]
+pub struct FieldTest {
+    /// Which field.
+    pub name: FieldName,
+    /// What a value has to be.
+    pub test: ValueTest,
+}
+
+/// A field of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldName {
+    /// What the parser takes as the logger.
+    Logger,
+    /// What the parser takes as the thread.
+    Thread,
+    /// A key of JSON, keys of nested objects joined by dots, or a label of LTSV.
+    Path(String),
+}
+
+/// What a value has to be.
+#[derive(Clone, Debug)]
+pub enum ValueTest {
+    /// A text for which the condition holds.
+    Text(Expr),
+    /// A number, or a text that is one.
+    Number(Comparison, f64),
+}
+
+/// How numbers and levels are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Below,
+    /// `<=`
+    UpTo,
+    /// `>`
+    Above,
+    /// `>=`
+    From,
+}
+
+impl Comparison {
+    /// All, each with its sign; the longer signs first.
+    pub(super) const SIGNS: [(&'static str, Self); 4] =
+        [("<=", Self::UpTo), (">=", Self::From), ("<", Self::Below), (">", Self::Above)];
+
+    pub(super) fn sign(self) -> &'static str {
+        Self::SIGNS.iter().find(|(_, comparison)| *comparison == self).map_or("", |(sign, _)| sign)
+    }
+
+    /// Returns whether the comparison of two values holds.
+    pub(super) fn holds<T: PartialOrd>(self, value: &T, limit: &T) -> bool {
+        match self {
+            Self::Below => value < limit,
+            Self::UpTo => value <= limit,
+            Self::Above => value > limit,
+            Self::From => value >= limit,
+        }
+    }
+}
+
+impl FieldName {
+    /// Returns the name as it is written in an expression.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Logger => "logger",
+            Self::Thread => "thread",
+            Self::Path(path) => path,
+        }
+    }
+}
+
+impl FieldTest {
+    pub(super) fn holds(&self, facts: &mut Facts<'_>) -> bool {
+        let Facts { head, is_cut, parser, .. } = facts;
+        let event_field = |parser: &mut Parser, logger: bool| {
+            let event = parser.parse_alone(head, *is_cut)?;
+            if logger { event.logger } else { event.thread }
+        };
+        match &self.name {
+            FieldName::Logger => event_field(parser, true).is_some_and(|value| self.test.holds(&value)),
+            FieldName::Thread => event_field(parser, false).is_some_and(|value| self.test.holds(&value)),
+            FieldName::Path(path) => {
+                parser.values(head, path, *is_cut).iter().any(|value| self.test.holds(value))
+            }
+        }
+    }
+
+    /// Returns what a block's words must hold for a line of it to have such a value.
+    ///
+    /// A value's characters may all be written as `\uXXXX`; then only that is known. Otherwise its words stand in
+    /// the line as they are, if with other escapes between them.
+    pub(super) fn need(&self) -> Need {
+        let is_delimited = matches!(self.name, FieldName::Path(_));
+        let of_value = match &self.test {
+            ValueTest::Text(expr) => value_need(expr, is_delimited),
+            ValueTest::Number(..) => Need::Anything,
+        };
+        let of_name = match &self.name {
+            FieldName::Path(path) => {
+                let words = path.as_bytes().split(|&byte| !is_word_byte(byte));
+                Need::all(words.filter(|word| !word.is_empty()).map(label_need))
+            }
+            FieldName::Logger | FieldName::Thread => Need::Anything,
+        };
+        Need::any([Need::all([of_name, of_value]), Need::UnicodeEscape])
+    }
+}
+
+impl ValueTest {
+    fn holds(&self, value: &Field<'_>) -> bool {
+        match self {
+            Self::Text(expr) => expr.holds_for_value(value.text().as_bytes()),
+            Self::Number(comparison, limit) => {
+                number(&value.text()).is_some_and(|value| comparison.holds(&value, limit))
+            }
+        }
+    }
+}
+
+/// Reads a finite number.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let is_number =
+        text.trim_start_matches(['-', '+']).starts_with(|first: char| first.is_ascii_digit() || first == '.');
+    text.parse().ok().filter(|number: &f64| is_number && number.is_finite())
+}
+
+/// What is needed for a word of a field's name. The first label of LTSV may stand behind a byte order mark, whose bytes
+/// then belong to the word.
+fn label_need(word: &[u8]) -> Need {
+    Need::any([Need::word(word), Need::word(&[BYTE_ORDER_MARK, word].concat())])
+}
+
+/// Returns what the words of a line must hold when a value in it fulfils `expr`. A value that is `is_delimited` has
+/// no part of a word before or behind it.
+fn value_need(expr: &Expr, is_delimited: bool) -> Need {
+    match expr {
+        Expr::And(terms) => Need::all(terms.iter().map(|term| value_need(term, is_delimited))),
+        Expr::Or(terms) => Need::any(terms.iter().map(|term| value_need(term, is_delimited))),
+        Expr::Word(word) if is_delimited => delimited(word, Need::word),
+        Expr::Prefix(start) if is_delimited => delimited(start, Need::prefix),
+        Expr::Word(text) | Expr::Prefix(text) => verbatim(text),
+        Expr::Substring(finder) => verbatim(finder.needle()),
+        Expr::Regex(pattern) => pattern.need(&verbatim),
+        _ => Need::Anything,
+    }
+}
+
+/// What is needed for a text that stands in a value. A backslash or a quote may be escaped there, and U+FFFD stands for anything; words are
+/// the same with and without escapes between them.
+fn verbatim(needle: &[u8]) -> Need {
+    let is_sure = !needle.contains(&b'\\') && !has_replacement(needle);
+    if is_sure { Need::substring(needle) } else { Need::Anything }
+}
+
+/// What is needed for a word, or the start of one, that begins in a value: where escapes are not resolved (LTSV), its first
+/// letter may be taken for the end of one.
+fn delimited(word: &[u8], need: fn(&[u8]) -> Need) -> Need {
+    if has_replacement(word) {
+        return Need::Anything;
+    }
+    match word.split_first() {
+        Some((first, rest)) if b"bfnrt".contains(&first.to_ascii_lowercase()) => {
+            Need::any([need(word), if rest.is_empty() { Need::Anything } else { need(rest) }])
+        }
+        _ => need(word),
+    }
+}
+
+fn has_replacement(text: &[u8]) -> bool {
+    memchr::memmem::find(text, REPLACEMENT).is_some()
+}

@@ -1,0 +1,176 @@
+//! Regular expressions: whether one matches, and which bytes it requires of a line.
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::Need;
+
+/// How large a compiled pattern may be.
+const SIZE_BYTES: usize = 1 << 20;
+/// How deep a pattern may be nested.
+const NESTING: u32 = 50;
+/// How many alternatives are looked up.
+const MAX_LITERALS: usize = 16;
+/// Shorter bytes say too little to be worth looking up.
+const MIN_LITERAL_BYTES: usize = 3;
+
+/// A regular expression, matched anywhere in the bytes of a line.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: String,
+    ignores_case: bool,
+    regex: Regex,
+    hir: Hir,
+}
+
+impl Pattern {
+    /// Compiles a pattern; says why it cannot be.
+    pub(super) fn new(text: &str, ignores_case: bool) -> Result<Self, String> {
+        let hir = ParserBuilder::new()
+            .utf8(false)
+            .case_insensitive(ignores_case)
+            .nest_limit(NESTING)
+            .build()
+            .parse(text)
+            .map_err(|error| reason(&error))?;
+        let regex = RegexBuilder::new(text)
+            .case_insensitive(ignores_case)
+            .size_limit(SIZE_BYTES)
+            .dfa_size_limit(SIZE_BYTES)
+            .nest_limit(NESTING)
+            .build()
+            .map_err(|_| "it is too large".to_owned())?;
+        Ok(Self { text: text.to_owned(), ignores_case, regex, hir })
+    }
+
+    /// Returns the pattern of these bytes in any ASCII case.
+    pub(super) fn ignoring_case(needle: &[u8]) -> Result<Self, String> {
+        let bytes = needle.iter().map(|&byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b' ' | b'_' => char::from(byte).to_string(),
+            byte => format!(r"\x{byte:02x}"),
+        });
+        let pattern = format!("(?i-u:{})", bytes.collect::<String>());
+        Self::new(&pattern, false).map_err(|_| "a search text is too long".to_owned())
+    }
+
+    /// Returns whether it matches somewhere in `text`.
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// Returns the pattern as it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether it was to ignore case.
+    pub(super) fn ignores_case(&self) -> bool {
+        self.ignores_case
+    }
+
+    /// Returns what a match requires, when `of_bytes` says it of bytes that stand in the text.
+    pub(super) fn need(&self, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
+        let ends = [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| self.end_need(kind, of_bytes));
+        Need::all(ends.into_iter().chain([need(&self.hir, of_bytes)]))
+    }
+
+    /// What the alternatives that every match begins or ends with require.
+    fn end_need(&self, kind: ExtractKind, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
+        let found: Seq = Extractor::new().kind(kind).limit_total(MAX_LITERALS).extract(&self.hir);
+        let literals = found.literals().unwrap_or_default();
+        let is_enough =
+            !literals.is_empty() && literals.iter().all(|literal| literal.len() >= MIN_LITERAL_BYTES);
+        if !is_enough {
+            return Need::Anything;
+        }
+        Need::any(literals.iter().map(|literal| of_bytes(literal.as_bytes())))
+    }
+}
+
+/// Says what is wrong with a pattern, in the words of the parser, without its drawing.
+fn reason(error: &regex_syntax::Error) -> String {
+    match error {
+        regex_syntax::Error::Parse(error) => error.kind().to_string(),
+        regex_syntax::Error::Translate(error) => error.kind().to_string(),
+        _ => "it cannot be read".to_owned(),
+    }
+}
+
+/// Returns what every match requires: the bytes that stand in a row, and what the parts between them require.
+fn need(hir: &Hir, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
+    let mut runs = Runs { run: Vec::new(), is_folded: false, needs: Vec::new(), of_bytes };
+    runs.walk(hir);
+    runs.flush();
+    Need::all(runs.needs)
+}
+
+/// The bytes in a row so far, and what is required besides.
+struct Runs<'n> {
+    run: Vec<u8>,
+    /// Whether a letter of the run may be in either case.
+    is_folded: bool,
+    needs: Vec<Need>,
+    of_bytes: &'n dyn Fn(&[u8]) -> Need,
+}
+
+impl Runs<'_> {
+    fn walk(&mut self, hir: &Hir) {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => self.run.extend_from_slice(&literal.0),
+            HirKind::Class(class) => match folded_letter(class) {
+                Some(letter) => {
+                    self.run.push(letter);
+                    self.is_folded = true;
+                }
+                None => self.flush(),
+            },
+            HirKind::Capture(capture) => self.walk(&capture.sub),
+            HirKind::Concat(parts) => parts.iter().for_each(|part| self.walk(part)),
+            HirKind::Repetition(repetition) => {
+                self.flush();
+                if repetition.min > 0 {
+                    self.needs.push(need(&repetition.sub, self.of_bytes));
+                }
+            }
+            HirKind::Alternation(parts) => {
+                self.flush();
+                self.needs.push(Need::any(parts.iter().map(|part| need(part, self.of_bytes))));
+            }
+        }
+    }
+
+    /// Ends the run. Where case is ignored a backslash ends one too: `\n` is an escape, `\N` is none.
+    fn flush(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if self.is_folded {
+            self.needs.extend(run.split(|&byte| byte == b'\\').map(|part| (self.of_bytes)(part)));
+        } else {
+            self.needs.push((self.of_bytes)(&run));
+        }
+        self.is_folded = false;
+    }
+}
+
+/// Returns the letter, in lower case, that a class stands for in both cases.
+fn folded_letter(class: &Class) -> Option<u8> {
+    let (first, second) = match class {
+        Class::Bytes(class) => {
+            let [first, second] = class.ranges() else { return None };
+            if first.start() != first.end() || second.start() != second.end() {
+                return None;
+            }
+            (first.start(), second.start())
+        }
+        Class::Unicode(class) => {
+            let [first, second] = class.ranges() else { return None };
+            if first.start() != first.end() || second.start() != second.end() {
+                return None;
+            }
+            (u8::try_from(first.start()).ok()?, u8::try_from(second.start()).ok()?)
+        }
+    };
+    (first.is_ascii_uppercase() && second == first.to_ascii_lowercase()).then_some(second)
+}
