@@ -30,3 +30,15 @@ deny:
 # A crash at every call that changes a file, and kills at random moments; see docs/reliability.md.
 crash points='all':
     GZETTE_CRASH_POINTS={{points}} cargo test --locked --test it crash_points -- --nocapture
+
+# Objects in any order, spread over any number of runs: more cases than the tests try.
+order cases='300':
+    GZETTE_ORDER={{cases}} cargo test --locked --test it order::
+
+# Every fuzz target for so many seconds (`cargo install cargo-fuzz`, a nightly toolchain); see docs/reliability.md.
+fuzz seconds='900':
+    for target in $(cargo +nightly fuzz list); do \
+        mkdir -p fuzz/corpus/$target && \
+        cargo +nightly fuzz run $target fuzz/corpus/$target fuzz/seeds/$target -- \
+            -max_total_time={{seconds}} -rss_limit_mb=2048 -timeout=10 || exit 1; \
+    done

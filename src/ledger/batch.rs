@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::points::{insert_points, stored_points};
+use super::read::has_titles;
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
     AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot,
@@ -363,8 +364,8 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
          ON CONFLICT (id) DO NOTHING",
     )?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw, title)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let mut new_groups = 0;
     for sighting in &item.partial.sightings {
@@ -383,6 +384,8 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
             last.time_ms,
             last.line as i64,
             compress(&last.raw),
+            // The title of a message is its template, the same in every object.
+            (*kind != GroupKind::Message).then_some(title),
         ])?;
     }
     Ok(new_groups)
@@ -472,11 +475,13 @@ fn stored_counts(connection: &Connection, generation: GenerationId) -> Result<Ve
 }
 
 fn stored_sightings(connection: &Connection, generation: GenerationId) -> Result<Vec<Sighting>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT group_id, kind, title, template, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw
+    let own_title = if has_titles(connection)? { "sighting.title" } else { "NULL" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT group_id, kind, coalesce({own_title}, error_group.title), template, events,
+            first_ms, first_line, first_raw, last_ms, last_line, last_raw
          FROM sighting JOIN error_group ON error_group.id = sighting.group_id
-         WHERE generation_id = ?1 ORDER BY group_id",
-    )?;
+         WHERE generation_id = ?1 ORDER BY group_id"
+    ))?;
     let sample = |row: &Row<'_>, at: usize| {
         let raw: Vec<u8> = row.get(at + 2)?;
         Ok::<_, LedgerError>(Sample {

@@ -4,11 +4,12 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
     include_str!("migrations/0004_retention.sql"),
+    include_str!("migrations/0005_title.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version.
@@ -23,9 +24,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Returns the file's schema version.
+/// Returns the file's schema version. One that was opened for reading may have an older one than the present.
+pub(super) fn version(connection: &Connection) -> Result<i64> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Returns the file's schema version, unless it is newer than the present.
 pub(super) fn check(connection: &Connection) -> Result<i64> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = version(connection)?;
     let known = MIGRATIONS.len() as i64;
     if found > known { Err(LedgerError::TooNew { found, known }) } else { Ok(found) }
 }

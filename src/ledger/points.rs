@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Ledger, Result};
+use super::{Ledger, Result, migrations};
 use crate::decode::Point;
 use crate::model::GenerationId;
 
@@ -14,7 +14,7 @@ const COLUMNS: &str = "SELECT decoded_at, stored_at, byte, bits, window FROM poi
 impl Ledger {
     /// Returns the last point of a generation behind `after` and not behind `at`.
     pub fn point_between(&self, generation: GenerationId, after: u64, at: u64) -> Result<Option<Point>> {
-        if !self.has_points()? {
+        if !has_points(&self.connection)? {
             return Ok(None);
         }
         let sql =
@@ -22,11 +22,11 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_row(params![generation.0, after as i64, at as i64], point).optional()?)
     }
+}
 
-    /// Whether the file is of a version that has points: a search does not change an older one.
-    fn has_points(&self) -> Result<bool> {
-        Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? >= SCHEMA)
-    }
+/// Whether the file is of a version that has points: a search does not change an older one.
+fn has_points(connection: &Connection) -> Result<bool> {
+    Ok(migrations::version(connection)? >= SCHEMA)
 }
 
 pub(super) fn insert_points(
@@ -51,6 +51,9 @@ pub(super) fn insert_points(
 }
 
 pub(super) fn stored_points(connection: &Connection, generation: GenerationId) -> Result<Vec<Point>> {
+    if !has_points(connection)? {
+        return Ok(Vec::new());
+    }
     let mut statement = connection.prepare_cached(&format!("{COLUMNS} ORDER BY decoded_at"))?;
     let points = statement.query_map([generation.0], point)?;
     Ok(points.collect::<rusqlite::Result<_>>()?)

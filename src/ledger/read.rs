@@ -1,13 +1,20 @@
 //! What reports are made of: counts, groups, sightings and how complete the ledger is.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::batch::{decompress, object_place};
-use super::{Ledger, LedgerError, Result};
+use super::{Ledger, LedgerError, Result, migrations};
 use crate::model::{
     AppName, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, SourceName, UtcMs,
 };
 use crate::partial::Sample;
+
+/// The schema that gave each sighting its own title.
+const TITLE_SCHEMA: i64 = 5;
+
+/// The title in the object with the latest event; in the order of the index `sighting_group`.
+const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id
+    ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1)";
 
 /// The columns of a generation that [`line_counts`] reads, summed.
 const LINE_SUMS: &str = "coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
@@ -157,10 +164,13 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Returns what people are shown of a group; `None` when there is no such group.
+    /// Returns what people are shown of a group; `None` when there is no such group. Where objects title it
+    /// differently, that with the latest event counts.
     pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT kind, title, template FROM error_group WHERE id = ?1")?;
+        let own_title = if has_titles(&self.connection)? { LATEST_TITLE } else { "NULL" };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT kind, coalesce({own_title}, title), template FROM error_group WHERE id = ?1"
+        ))?;
         let group = statement.query_row([id.bits() as i64], |row| {
             let kind: String = row.get(0)?;
             Ok(Grouped {
@@ -286,6 +296,11 @@ const PROBLEMS: &str = "
     SELECT source.url, listing.prefix, 'listing failed', listing.failure, listing.tried_ms
     FROM listing JOIN source ON source.id = listing.source_id
     WHERE listing.failure IS NOT NULL";
+
+/// Whether the file is of a version that has titles of sightings: what only reads does not change an older one.
+pub(super) fn has_titles(connection: &Connection) -> Result<bool> {
+    Ok(migrations::version(connection)? >= TITLE_SCHEMA)
+}
 
 /// Reads the first seven columns, [`LINE_SUMS`].
 fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {

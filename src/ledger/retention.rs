@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::batch::mark_duplicates;
-use super::{Ledger, LedgerError, Result};
+use super::{Ledger, LedgerError, Result, migrations};
 use crate::model::{Day, GenerationId, SourceName, UtcMs};
 use crate::retention::{Kept, Plan, day_of};
 
@@ -84,7 +84,7 @@ impl Ledger {
 
     /// Whether the file is of a version that has a retention: a search does not change an older one.
     pub(super) fn has_retention(&self) -> Result<bool> {
-        Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? >= SCHEMA)
+        Ok(migrations::version(&self.connection)? >= SCHEMA)
     }
 }
 

@@ -8,6 +8,7 @@ mod digest;
 mod docs;
 mod faults;
 mod old_states;
+mod order;
 mod pipeline;
 mod points;
 mod retention;

@@ -120,6 +120,20 @@ fn an_overwritten_object_replaces_its_counts_and_lines() {
     project.verifies();
 }
 
+/// Went wrong: the title of the object that came first was taken for that of every other, and verify found them different.
+#[test]
+fn events_of_one_group_with_other_words_verify() {
+    let project = Project::new();
+    for (name, said) in [("a", "closed"), ("b", "not open"), ("c", "full")] {
+        let message = format!(
+            r"failed\njava.lang.IllegalStateException: {said}\n\tat com.acme.Basket.add(Basket.java:7)"
+        );
+        project.put(&format!("api/20260301/{name}.gz"), event(NOON_MS - HOUR_MS, "ERROR", &message));
+    }
+    project.gzette("run").exits(0);
+    project.verifies();
+}
+
 #[test]
 fn the_same_records_under_two_keys_count_once() {
     let mut project = a_week();

@@ -1,0 +1,24 @@
+//! LTSV lines: a value is given back as it stands, wherever in the line it stands.
+#![no_main]
+
+use gzette_fuzz::model::{Field, Level};
+use gzette_fuzz::object::{Setting, check_lines};
+use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&first, text)) = data.split_first() else { return };
+    check_lines(text, &Setting::of(first, Format::Ltsv), |_, _| {});
+    text.split(|byte| b"\n\t".contains(byte)).for_each(check_value);
+});
+
+fn check_value(value: &[u8]) {
+    for (before, after) in [("", "\ttime:2023-10-30T06:10:37Z"), ("time:2023-10-30T06:10:37Z\t", "\tx:")] {
+        let line = [before.as_bytes(), b"level:ERROR\tmessage:", value, after.as_bytes()].concat();
+        let settings = ParseSettings { format: Some(Format::Ltsv), ..ParseSettings::default() };
+        let mut parser = Parser::new(&settings, None);
+        let Parsed::Event(event) = parser.parse(&line) else { panic!("labels and values are an event") };
+        assert_eq!(event.message, Field::plain(value));
+        assert_eq!((event.level, event.time_ms), (Level::Error, Some(1_698_646_237_000)));
+    }
+}

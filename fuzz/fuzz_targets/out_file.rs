@@ -1,0 +1,28 @@
+//! FluentD's `out_file` lines: time and tag in front of a JSON object change nothing of what it says but the time that
+//! it lacks.
+#![no_main]
+
+use gzette_fuzz::object::{Setting, check_lines};
+use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&first, text)) = data.split_first() else { return };
+    check_lines(text, &Setting::of(first, Format::OutFile), |_, _| {});
+    text.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"{")).for_each(check_same_object);
+});
+
+fn check_same_object(json: &[u8]) {
+    let mut alone = parser(Format::Json);
+    let Parsed::Event(mut event) = alone.parse(json) else { return };
+    if alone.format() != Some(Format::Json) {
+        return;
+    }
+    event.time_ms = event.time_ms.or(Some(1_698_646_237_000));
+    let line = [b"2023-10-30T06:10:37+00:00\tapp.orders\t", json].concat();
+    assert_eq!(format!("{:?}", parser(Format::OutFile).parse(&line)), format!("{:?}", Parsed::Event(event)),);
+}
+
+fn parser(format: Format) -> Parser {
+    Parser::new(&ParseSettings { format: Some(format), ..ParseSettings::default() }, None)
+}
