@@ -252,7 +252,9 @@ impl Ledger {
         };
         partial.counts = stored_counts(&self.connection, generation)?;
         partial.sightings = stored_sightings(&self.connection, generation)?;
-        partial.points = stored_points(&self.connection, generation)?;
+        if self.has_points()? {
+            partial.points = stored_points(&self.connection, generation)?;
+        }
         Ok(Some(partial))
     }
 

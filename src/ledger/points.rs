@@ -24,7 +24,7 @@ impl Ledger {
     }
 
     /// Whether the file is of a version that has points: a search does not change an older one.
-    fn has_points(&self) -> Result<bool> {
+    pub(super) fn has_points(&self) -> Result<bool> {
         Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? >= SCHEMA)
     }
 }
