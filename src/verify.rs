@@ -112,7 +112,8 @@ pub fn verify(
             });
         }
         drop(sender);
-        receiver.iter().try_for_each(|(row, recounted)| {
+        // Taken whole: when it ends early it is dropped, and no thread waits to be heard.
+        receiver.into_iter().try_for_each(|(row, recounted)| {
             report.objects += 1;
             progress(report.objects, rows.len() as u64);
             report.compare_object(ledger, row, recounted)

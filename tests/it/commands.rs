@@ -71,6 +71,29 @@ fn verify_says_in_words_what_differs_first() {
     insta::assert_snapshot!(verify.replace(logs.to_str().unwrap(), "[logs]"));
 }
 
+/// A verify of a ledger that a version without access points and retention had left waited for ever: its threads held
+/// what nobody took any more.
+#[test]
+fn verify_reads_an_older_ledger_and_ends_when_it_cannot() {
+    let project = Project::new();
+    project.put_week();
+    project.gzette("run").exits(0);
+    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    ledger
+        .execute_batch(
+            "ALTER TABLE generation DROP COLUMN mirrored; ALTER TABLE generation DROP COLUMN indexed;
+             ALTER TABLE object DROP COLUMN expired; DROP TABLE point; PRAGMA user_version = 2;",
+        )
+        .unwrap();
+    project.verifies();
+    project.counts_what_is_there();
+    project.finds_what_is_there(["thing 3"]);
+    ledger.execute_batch("DROP TABLE sighting").unwrap();
+    let verify = project.gzette("verify").exits(1);
+    assert!(verify.stderr.contains("no such table: sighting"), "{}", verify.stderr);
+    drop(ledger);
+}
+
 /// A verify that found differences ended with 0 when `head` had read its first line.
 #[test]
 fn verify_keeps_its_exit_code_when_its_reader_has_gone() {
