@@ -46,6 +46,8 @@ impl Index {
     pub fn writer(&self) -> Result<IndexWriter<'_>> {
         let inner = self.inner.writer_with_num_threads(1, UNUSED_WORKER_BYTES)?;
         inner.set_merge_policy(Box::new(NoMergePolicy));
+        // What a crashed run left half-written may have the name of what comes now.
+        inner.garbage_collect_files().wait()?;
         Ok(IndexWriter { index: self, inner })
     }
 

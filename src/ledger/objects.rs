@@ -54,7 +54,7 @@ impl Ledger {
     pub fn source_id(&mut self, name: &str, url: &str) -> Result<i64> {
         let sql = "INSERT INTO source (name, url) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET url = excluded.url RETURNING id";
-        Ok(self.connection.query_row(sql, [name, url], |row| row.get(0))?)
+        self.insert_returning(sql, [name, url])
     }
 
     /// Returns when a source was listed for the first time; `now_ms` if never, and then remembers it.
@@ -62,9 +62,17 @@ impl Ledger {
         let name = format!("first_listed_ms:{source_id}");
         let sql = "INSERT INTO fact (name, value) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET value = value RETURNING value";
-        let value: String =
-            self.connection.query_row(sql, params![name, now_ms.to_string()], |row| row.get(0))?;
+        let value: String = self.insert_returning(sql, [&name, &now_ms.to_string()])?;
         value.parse().map_err(|_| LedgerError::Unreadable { what: "fact.first_listed_ms" })
+    }
+
+    /// Writes a row and returns a value of it. Outside a transaction the commit would follow the value, and its failure
+    /// would go unseen.
+    fn insert_returning<T: FromSql>(&mut self, sql: &str, values: [&str; 2]) -> Result<T> {
+        let transaction = self.connection.transaction()?;
+        let value = transaction.query_row(sql, values, |row| row.get(0))?;
+        transaction.commit()?;
+        Ok(value)
     }
 
     /// Returns what is known of every prefix of a source.

@@ -263,7 +263,13 @@ impl Scene {
         let mirror = Mirror::new(self.path("mirror"));
         let index = Index::open(&self.path("index")).unwrap();
         NEEDLES.into_iter().map(move |needle| {
-            let library = Library { ledger, index: Some(&index), mirror: &mirror, settings: &self.settings };
+            let library = Library {
+                ledger,
+                index: Some(&index),
+                mirror: &mirror,
+                settings: &self.settings,
+                fetch: None,
+            };
             let request = Request::new(Expr::fixed([needle.as_bytes()]).unwrap());
             let mut hits = String::new();
             search(&library, &request, &mut |hit| {

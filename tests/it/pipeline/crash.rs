@@ -206,7 +206,7 @@ fn what_the_mirror_and_the_index_have_lost_is_fetched_and_indexed_again() {
     fs::remove_file(project.path("state/mirror").join(mirror.keys().next().unwrap())).unwrap();
     fs::remove_dir_all(project.path("state/index")).unwrap();
     project.gzette("ingest").exits(3);
-    let search = project.gzette("search --fixed memory").exits(3);
+    let search = project.gzette("search --offline --fixed memory").exits(3);
     assert!(search.stderr.contains("warning   ") && !search.stdout.is_empty(), "{}", search.stderr);
     project.put("api/20260301/more.gz", text_of("more", NOON_MS, 20));
     project.now_ms += 10 * MINUTE_MS;
@@ -335,7 +335,7 @@ fn a_mirrored_file_that_is_lost_is_named_and_a_lost_ledger_is_counted_again() {
     fs::remove_file(project.path("state/mirror").join(mirror.keys().next().unwrap())).unwrap();
     let report = project.gzette("verify --json").exits(3).json();
     assert_eq!(report["differences"].as_array().unwrap().len(), 1, "{report:#}");
-    let search = project.gzette("search --fixed memory").exits(3);
+    let search = project.gzette("search --offline --fixed memory").exits(3);
     assert!(search.stderr.contains("warning") && !search.stdout.is_empty(), "{}", search.stderr);
 
     fs::remove_file(project.path("state/ledger.sqlite")).unwrap();
