@@ -165,26 +165,15 @@ static RUST: Vendor = Vendor {
         "std::",
         "core::",
         "alloc::",
-        "<alloc::",
-        "<core::",
-        "<std::",
         "tokio::",
-        "<tokio::",
         "futures",
         "hyper::",
-        "<hyper::",
         "axum::",
-        "<axum::",
         "actix",
-        "<actix",
         "tower",
-        "<tower",
         "rayon",
-        "<rayon",
         "tracing",
-        "<tracing",
         "anyhow::",
-        "<anyhow::",
         "backtrace::",
     ],
     paths: &[],
@@ -232,9 +221,10 @@ fn is_generated(language: Language, frame: &Frame<'_>) -> bool {
 
 impl Vendor {
     fn holds(&self, frame: &Frame<'_>) -> bool {
-        let first = frame.name.as_bytes().first();
-        let mut near = self.names.iter().filter(|name| name.as_bytes().first() == first);
-        near.any(|name| frame.name.starts_with(name))
-            || self.paths.iter().any(|part| frame.file.contains(part))
+        // Rust: `<tokio::task::Unconstrained<F> as Future>::poll`.
+        let name = frame.name.trim_start_matches('<');
+        let first = name.as_bytes().first();
+        let mut near = self.names.iter().filter(|vendor| vendor.as_bytes().first() == first);
+        near.any(|vendor| name.starts_with(vendor)) || self.paths.iter().any(|part| frame.file.contains(part))
     }
 }
