@@ -9,7 +9,7 @@ use crate::ledger::GenerationRow;
 use crate::mirror::Mirror;
 use crate::model::{Day, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
-use crate::partial::{ReadSettings, day_start_ms};
+use crate::partial::{ReadSettings, add_trace_line, day_start_ms, group_of, may_carry_trace};
 use crate::query::{Expr, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
@@ -68,6 +68,7 @@ pub(super) struct Scan<'s> {
 /// The lines of an error event whose group is not yet known.
 #[derive(Default)]
 struct OpenEvent {
+    level: Level,
     message: String,
     trace: String,
     lines: Vec<Hit>,
@@ -239,8 +240,9 @@ impl<'s> Scan<'s> {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                     self.carry_level = event.level;
-                    if event.level.is_error() {
+                    if event.level.is_error() || may_carry_trace(&event) {
                         self.event = Some(OpenEvent {
+                            level: event.level,
                             message: event.message.text().into_owned(),
                             trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
                             lines: vec![self.hit(raw, line.number)],
@@ -256,15 +258,15 @@ impl<'s> Scan<'s> {
     fn continue_event(&mut self, raw: &[u8], line: u64) {
         let hit = self.hit(raw, line);
         if let Some(event) = &mut self.event {
-            crate::partial::add_trace_line(&mut event.trace, raw);
+            add_trace_line(&mut event.trace, raw);
             event.lines.push(hit);
         }
     }
 
     fn close_event(&mut self) {
         let Some(event) = self.event.take() else { return };
-        let trace = (!event.trace.is_empty()).then_some(event.trace.as_str());
-        if Some(crate::group::group(&event.message, trace).id) != self.request.group {
+        let group = group_of(event.level, &event.message, &event.trace);
+        if group.is_none_or(|group| Some(group.id) != self.request.group) {
             return;
         }
         let request = self.request;
