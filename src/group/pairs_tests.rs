@@ -74,9 +74,8 @@ fn a_trace_cut_behind_its_deciding_frames_is_in_the_group_of_the_whole() {
 #[test]
 fn no_more_than_the_topmost_own_frames_decide() {
     let deep = |depth: usize| {
-        let frames: String =
-            (0..depth).map(|at| format!("\tat com.acme.Layer{at}.call(L.java:1)\n")).collect();
-        group("failed", Some(&format!("a.BadException: x\n{frames}"))).id
+        let frames: Vec<_> = (0..depth).map(|at| format!("\tat com.acme.Layer{at}.call(L.java:1)")).collect();
+        group("failed", Some(&format!("a.BadException: x\n{}", frames.join("\n")))).id
     };
     assert_eq!(deep(9), deep(200));
     assert_ne!(deep(7), deep(9));

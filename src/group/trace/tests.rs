@@ -82,7 +82,7 @@ fn python() {
     assert_eq!(key(PYTHON), expected);
     let elsewhere = PYTHON.replace("/app/", "/srv/releases/7/").replace("line 44", "line 45");
     assert_eq!(key(&elsewhere), expected);
-    let indented: String = PYTHON.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = format!("    {}", PYTHON.trim_end().replace('\n', "\n    "));
     assert_eq!(key(&indented), expected);
     assert_eq!(group("x", Some(PYTHON)).title, "BookingError: order <*> failed");
 }
