@@ -262,7 +262,7 @@ impl IngestReport {
         self.errors += partial
             .counts
             .iter()
-            .filter(|count| count.level.is_error())
+            .filter(|count| count.level.is_error() || count.group.is_some())
             .map(|count| count.events)
             .sum::<u64>();
         self.decoded_bytes += partial.decoded_bytes;

@@ -6,7 +6,9 @@ use std::collections::hash_map::Entry;
 use std::io::{self, BufRead, Read};
 
 use crate::decode::{Decoder, Limits, Lines, Point};
-use crate::model::{Damage, Day, Event, GroupId, Grouped, Level, LineCounts, RawLine, Slot, UtcMs};
+use crate::model::{
+    Damage, Day, Event, GroupId, GroupKind, Grouped, Level, LineCounts, RawLine, Slot, UtcMs,
+};
 use crate::parse::{ParseSettings, Parsed, Parser};
 use crate::words::BlockWords;
 
@@ -36,7 +38,8 @@ pub struct Partial {
 /// Events of one group, level and slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count {
-    /// The group; `None` for events that are no errors.
+    /// The group; `None` for events that are no errors. An event below `error` has one when it carries a stack
+    /// trace.
     pub group: Option<GroupId>,
     /// Their level.
     pub level: Level,
@@ -272,7 +275,7 @@ impl Builder {
         self.carry_level = event.level;
         let span = self.span_ms.get_or_insert((time_ms, time_ms));
         *span = (span.0.min(time_ms), span.1.max(time_ms));
-        if event.level.is_error() {
+        if event.level.is_error() || may_carry_trace(event) {
             self.open = Some(OpenError {
                 time_ms,
                 line: line.number,
@@ -299,8 +302,10 @@ impl Builder {
 
     fn close_error(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
-        let group = crate::group::group(&open.message, trace);
+        let Some(group) = group_of(open.level, &open.message, &open.trace) else {
+            *self.counts.entry((open.level, Slot::of(open.time_ms))).or_default() += 1;
+            return;
+        };
         *self.group_counts.entry((group.id, open.level, Slot::of(open.time_ms))).or_default() += 1;
         let sample = Sample { time_ms: open.time_ms, line: open.line, raw: open.raw };
         match self.sightings.entry(group.id) {
@@ -339,6 +344,31 @@ impl Builder {
     }
 }
 
+/// Whether an event that says of itself that it is no error may carry a stack trace all the same: in a field of
+/// its own, or in a message of several lines.
+pub fn may_carry_trace(event: &Event<'_>) -> bool {
+    if !understates(event.level) {
+        return false;
+    }
+    let message = &event.message;
+    event.trace.is_some()
+        || memchr::memchr(b'\n', message.raw).is_some()
+        || message.escaped && memchr::memmem::find(message.raw, b"\\n").is_some()
+}
+
+/// Whether a level is one that prints and collectors give to what has none. Who writes `debug` or `warn` beside a
+/// stack trace means it.
+fn understates(level: Level) -> bool {
+    matches!(level, Level::Info | Level::Unknown)
+}
+
+/// Returns the group of an event; `None` when it is no error: neither by its level, nor by a stack trace.
+pub fn group_of(level: Level, message: &str, trace: &str) -> Option<Grouped> {
+    let group = crate::group::group(message, (!trace.is_empty()).then_some(trace));
+    let is_error = level.is_error() || understates(level) && group.kind == GroupKind::Trace;
+    is_error.then_some(group)
+}
+
 /// Adds a continuation line to the trace of its event, up to what grouping looks at.
 pub fn add_trace_line(trace: &mut String, line: &[u8]) {
     if trace.len() < EVENT_BYTES {
@@ -357,6 +387,36 @@ impl Sighting {
             self.first = sample;
         } else if sample.time_ms >= self.last.time_ms {
             self.last = sample;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_carries_a_stack_trace_is_an_error_and_keeps_its_level() {
+        let trace = r"java.lang.IllegalStateException: closed\n\tat com.acme.A.b(A.java:1)";
+        let line =
+            |level: &str, message: &str| format!("{{\"level\":\"{level}\",\"message\":\"{message}\"}}\n");
+        for (level, message, is_error) in [
+            ("INFO", trace, true),
+            ("", trace, true),
+            ("ERROR", "it broke", true),
+            ("ERROR", "", true),
+            ("INFO", r"no error: Exception\nfatal", false),
+            ("DEBUG", trace, false),
+            ("WARN", trace, false),
+        ] {
+            let text = line(level, message);
+            let read =
+                read_object(text.as_bytes(), &ReadSettings::default(), None, |_| Ok::<_, io::Error>(()));
+            let partial = read.unwrap();
+            let [count] = partial.counts.as_slice() else { panic!("{:?}", partial.counts) };
+            assert_eq!(count.group.is_some(), is_error, "{text}");
+            assert_eq!(count.level, Level::from_word(level.as_bytes()).unwrap_or_default(), "{text}");
+            assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
         }
     }
 }

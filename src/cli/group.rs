@@ -1,12 +1,13 @@
 //! `gzette group`: which error group a message belongs to.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::CommandError;
 use super::context::Context;
 use crate::error::Exit;
-use crate::group::{group, template};
-use crate::model::Grouped;
+use crate::group::{families, group, template};
+use crate::model::{GroupId, Grouped};
 use crate::ui::visible;
 
 /// The arguments of `gzette group`.
@@ -25,6 +26,9 @@ enum GroupCommand {
         /// Print the template instead: the message with what varies masked
         #[arg(long)]
         template: bool,
+        /// Print the id of each one's family among all the messages: groups that differ in one word
+        #[arg(long, conflicts_with = "template")]
+        families: bool,
     },
 }
 
@@ -32,8 +36,11 @@ enum GroupCommand {
 const MAX_MESSAGE_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let GroupCommand::Id { template: as_template } = args.command;
+    let GroupCommand::Id { template: as_template, families: by_family } = args.command;
     let mut input = BufReader::with_capacity(64 << 10, io::stdin().lock());
+    if by_family {
+        return print_families(&mut input, context);
+    }
     let mut line = Vec::new();
     while next_message(&mut input, &mut line)? {
         let message = String::from_utf8_lossy(&line);
@@ -51,6 +58,29 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         if input.buffer().is_empty() {
             context.ui.flush()?;
         }
+    }
+    Ok(Exit::Fine)
+}
+
+/// Prints the family of each message, once all have been read.
+fn print_families(input: &mut impl BufRead, context: &Context) -> Result<Exit, CommandError> {
+    let mut groups = Vec::new();
+    let mut line = Vec::new();
+    while next_message(input, &mut line)? {
+        groups.push(group(&String::from_utf8_lossy(&line), None));
+    }
+    let ids: HashMap<&str, GroupId> =
+        groups.iter().map(|group| (group.template.as_str(), group.id)).collect();
+    let families = families(ids.keys().copied());
+    for group in &groups {
+        let family = families[group.template.as_str()];
+        let id = ids[family].to_string();
+        let answer = if context.global.json {
+            serde_json::json!({ "id": group.id.to_string(), "family": id, "template": family }).to_string()
+        } else {
+            id
+        };
+        context.ui.result(&visible(answer.as_bytes()))?;
     }
     Ok(Exit::Fine)
 }

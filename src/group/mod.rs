@@ -1,6 +1,9 @@
 //! Message and stack trace to template to group id: pure functions of the event, the same on every machine
 //! and in every order. Any change of what they return is a new [`VERSION`].
 
+mod family;
+#[cfg(test)]
+mod pairs_tests;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -8,13 +11,17 @@ mod token;
 mod trace;
 mod words;
 
+pub use family::families;
+use template::VARIABLE;
 pub use template::template;
 
 use crate::model::{GroupId, GroupKind, Grouped};
-use trace::Exception;
+pub use trace::FramePrefixes;
+use trace::{Exception, Trace};
 
-/// The version of the rules; part of every id.
-pub const VERSION: u8 = 1;
+/// The version of the rules; part of every id. 2: traces of other languages than Java, the topmost own frames
+/// of an exception alone, no frames of generated classes, a trace without a type told by its message.
+pub const VERSION: u8 = 2;
 
 /// The longest title, in characters.
 const TITLE_CHARS: usize = 300;
@@ -22,30 +29,41 @@ const TITLE_CHARS: usize = 300;
 /// Returns the group of an error. `message` may hold its stack trace; `trace` is the field or the lines that
 /// hold it otherwise.
 ///
-/// With frames, the types of the exceptions and their in-app frames decide (all frames, if none is the
+/// With frames, the types of the exceptions and their topmost own frames decide (all frames, if none is the
 /// application's own); without frames, the exception's type and the template of what it says; else the
 /// template of the message up to the first line break.
 pub fn group(message: &str, trace: Option<&str>) -> Grouped {
-    let mut exceptions = trace.map(trace::exceptions).unwrap_or_default();
-    if exceptions.is_empty() {
-        exceptions = trace::exceptions(message);
-    }
-    let Some(outermost) = exceptions.first() else {
+    group_with(message, trace, &FramePrefixes::default())
+}
+
+/// As [`group`], with the user's word on whose frames are the application's own.
+pub fn group_with(message: &str, trace: Option<&str>, prefixes: &FramePrefixes) -> Grouped {
+    let found = trace.and_then(trace::read).or_else(|| trace::read(message));
+    let Some(found) = found else {
+        return by_message(message);
+    };
+    let Some(outermost) = found.exceptions.first() else {
         return by_message(message);
     };
     let said = template(outermost.message);
+    let title = title(message, outermost, &said);
+    if found.has_frames() {
+        return by_frames(message, &title, &found, prefixes);
+    }
+    let kinds: Vec<_> = found.exceptions.iter().map(|exception| exception.kind).collect();
+    let shown = format!("{}: {said}", kinds.join("\n"));
+    grouped(GroupKind::Exception, &[kinds.as_slice(), &[said.as_str()]].concat(), &title, shown)
+}
+
+/// `Type: what it says`; without a type what it says, or what the event does.
+fn title(message: &str, outermost: &Exception<'_>, said: &str) -> String {
     let simple = outermost.kind.rsplit(['.', '$']).next().unwrap_or_default();
-    let title = match (simple, said.as_str()) {
-        ("", _) => template(first_line(message)),
+    match (simple, said) {
+        ("", "") => template(first_line(message)),
+        ("", said) => said.to_owned(),
         (simple, "") => simple.to_owned(),
         (simple, said) => format!("{simple}: {said}"),
-    };
-    if exceptions.iter().all(|exception| exception.frames.is_empty()) {
-        let kinds: Vec<_> = exceptions.iter().map(|exception| exception.kind).collect();
-        let shown = format!("{}: {said}", kinds.join("\n"));
-        return grouped(GroupKind::Exception, &[kinds.as_slice(), &[said.as_str()]].concat(), &title, shown);
     }
-    by_frames(&title, exceptions)
 }
 
 fn by_message(message: &str) -> Grouped {
@@ -58,19 +76,25 @@ fn first_line(message: &str) -> &str {
     message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message)
 }
 
-fn by_frames(title: &str, exceptions: Vec<Exception<'_>>) -> Grouped {
-    let any_in_app =
-        exceptions.iter().any(|exception| exception.frames.iter().any(|frame| trace::is_in_app(frame)));
+fn by_frames(message: &str, title: &str, trace: &Trace<'_>, prefixes: &FramePrefixes) -> Grouped {
     let mut parts = Vec::new();
-    for exception in exceptions {
-        parts.push(exception.kind.to_owned());
-        let frames = exception.frames.into_iter().filter(|frame| !any_in_app || trace::is_in_app(frame));
-        let frames = trace::without_recursion(frames.map(trace::normalised).collect());
+    for (exception, frames) in trace.exceptions.iter().zip(trace.key_frames(prefixes)) {
+        parts.push(kind_in_key(message, exception, trace));
         parts.extend(frames.into_iter().map(|frame| format!("  at {frame}")));
     }
     let shown = parts.join("\n");
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     grouped(GroupKind::Trace, &parts, title, shown)
+}
+
+/// The type of an exception; for want of one, the template of what it or the event says.
+fn kind_in_key(message: &str, exception: &Exception<'_>, trace: &Trace<'_>) -> String {
+    if !exception.kind.is_empty() {
+        return exception.kind.to_owned();
+    }
+    let said = if exception.message.is_empty() { first_line(message) } else { exception.message };
+    let said = template(said);
+    if trace.is_panic() && !exception.message.is_empty() { format!("panic: {said}") } else { said }
 }
 
 fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Grouped {

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 4096;
 const REACH: usize = 40;
 
 /// How a variable is shown.
-const VARIABLE: &str = "<*>";
+pub(super) const VARIABLE: &str = "<*>";
 
 type Tokens<'m> = Vec<Token<'m>>;
 
@@ -278,8 +278,16 @@ fn mask_names(tokens: &mut Tokens<'_>) {
             || word.eq_ignore_ascii_case(b"for") && is_for_from(tokens, at)
         {
             tokens[at + 2] = Token::Variable;
+        } else if is_naming_noun(word) && is_quoted_word(&tokens[at + 1..]) {
+            tokens[at + 3] = Token::Variable;
         }
     }
+}
+
+/// Whether a quoted word follows, behind a space: `user 'alice'`.
+fn is_quoted_word(tokens: &[Token<'_>]) -> bool {
+    let [Token::Space, open, name, close, ..] = tokens else { return false };
+    (open.is(b"'") || open.is(b"\"")) && open == close && name.is_word()
 }
 
 fn names_somebody(tokens: &[Token<'_>], at: usize) -> bool {

@@ -122,7 +122,29 @@ fn without_frames_the_type_and_its_message_decide() {
     assert_ne!(one.id, other.id);
 }
 
+/// Where `0` stands in a message's masked tokens, another digit may.
+fn with_digits(shape: &str, digits: &[u8]) -> String {
+    let mut digits = digits.iter().cycle();
+    shape
+        .chars()
+        .map(|letter| if letter == '0' { char::from(*digits.next().unwrap_or(&b'1')) } else { letter })
+        .collect()
+}
+
 proptest! {
+    #[test]
+    fn other_digits_in_the_same_places_are_the_same_group(digits in prop::collection::vec(b'1'..=b'9', 40)) {
+        let shape = "order 000 of user-00 at 10.0.0.00:0000 took 00.0 ms, id 00f0-00b0, took {\"n\":000}, /v0/x/000";
+        let first = group(&with_digits(shape, b"1"), None);
+        prop_assert_eq!(group(&with_digits(shape, &digits), None), first);
+    }
+
+    #[test]
+    fn masking_again_changes_nothing(words in prop::collection::vec("(order|queue|read|closed|file)|[0-9]{1,6}|/[a-z]{1,4}/[a-z]{1,4}|[a-z]{3}-[0-9]{2}", 0..9)) {
+        let once = template(&format!("failed {}", words.join(" ")));
+        prop_assert_eq!(template(&once), once);
+    }
+
     #[test]
     fn any_text_has_a_group_and_a_short_plain_title(text in any::<String>(), trace in any::<Option<String>>()) {
         let grouped = group(&text, trace.as_deref());

@@ -1,6 +1,6 @@
 //! A message cut into tokens: what varies from event to event is already told from what does not.
 
-use super::words::{is_name_with_digits, is_top_level_domain};
+use super::words::{is_code_key, is_name_with_digits, is_status_key, is_top_level_domain};
 
 /// A piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ fn word<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
 }
 
 fn word_with_digits<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
-    if is_name_with_digits(text) || is_error_code(text) {
+    if is_name_with_digits(text) || is_error_code(text) || is_told_code(text, out) {
         out.push(Token::Text(text));
     } else if memchr::memchr(b'/', text).is_some() {
         split_word(text, b"/", out, depth);
@@ -299,6 +299,30 @@ fn is_error_code(text: &[u8]) -> bool {
         return digits(number, 4) || digits(number, 5);
     }
     text.strip_prefix(b"E").is_some_and(|number| digits(number, 5))
+}
+
+/// The longest code that is a number, in digits: what is longer is an id.
+const MAX_CODE_DIGITS: usize = 5;
+
+/// A number that the key before it, or the word `HTTP`, calls a code: `HTTP 404`, `statusCode: 404`,
+/// `"errorCode":1045`, `SQLSTATE[23505]`. It tells errors apart, but for a status that says all is well.
+fn is_told_code(text: &[u8], before: &[Token<'_>]) -> bool {
+    if text.len() > MAX_CODE_DIGITS || !text.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let is_mark = |token: Token<'_>| [b":", b"=", b"\"", b"["].iter().any(|&mark| token.is(mark));
+    let mut before = before.iter().rev().copied();
+    let (mut is_key, mut is_value) = (false, false);
+    let key = before.find(|&token| {
+        is_key |= is_mark(token);
+        is_value |= token.is(b"=") || token.is(b"\"");
+        token != Token::Space && !is_mark(token)
+    });
+    let Some(Token::Text(key)) = key else { return false };
+    let is_failure = text.len() == 3 && matches!(text[0], b'4' | b'5');
+    // `status: 404 len: 1893` is how access logs go on about one event.
+    let is_status = is_key && is_status_key(key) || is_value && key.eq_ignore_ascii_case(b"status");
+    is_key && is_code_key(key) || is_failure && (key == b"HTTP" || is_status)
 }
 
 /// The name in `name.17`.

@@ -41,6 +41,8 @@ static NAMES_WITH_DIGITS: Words = words!(
 static TELLING_KEYS: Words = words!(
     "reason error err errmsg status state cause type exception class method action op operation event result stat msg message code level severity kind"
 );
+static CODE_KEYS: Words = words!("code errorcode error_code exitcode exit_code errno sqlstate");
+static STATUS_KEYS: Words = words!("statuscode status_code httpstatus http_status");
 static NAMING_NOUNS: Words = words!("user username login account domain");
 static NO_NAMES: Words = words!(
     "from by on at in with to for is was has had does did not of and or as because due using via during after before failed cannot could unknown request requests agent error input data name id session authentication login not"
@@ -70,6 +72,16 @@ pub(super) fn is_name_with_digits(word: &[u8]) -> bool {
 /// Keys whose value tells errors apart.
 pub(super) fn is_telling_key(word: &[u8]) -> bool {
     TELLING_KEYS.holds(word)
+}
+
+/// Keys of a code, a number that tells errors apart.
+pub(super) fn is_code_key(word: &[u8]) -> bool {
+    CODE_KEYS.holds(word)
+}
+
+/// Keys of the status of an HTTP response.
+pub(super) fn is_status_key(word: &[u8]) -> bool {
+    STATUS_KEYS.holds(word)
 }
 
 /// Nouns that the name of somebody or something follows.

@@ -207,7 +207,7 @@ impl Collector {
         let kept = (self.kept.start..self.kept.end).contains(&count.slot);
         if kept {
             self.events[app as usize].add(count.slot, count.events);
-            if count.level.is_error() {
+            if count.level.is_error() || count.group.is_some() {
                 self.errors[app as usize].add(count.slot, count.events);
             }
         }

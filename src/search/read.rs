@@ -8,7 +8,7 @@ use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
 use crate::model::{Day, GroupId, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
-use crate::partial::{ReadSettings, day_start_ms};
+use crate::partial::{ReadSettings, add_trace_line, day_start_ms, group_of, may_carry_trace};
 use crate::query::{Expr, Facts, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
@@ -80,6 +80,7 @@ pub(super) struct Scan<'s> {
 /// The lines of an error event whose group is not yet known.
 #[derive(Default)]
 struct OpenEvent {
+    level: Level,
     message: String,
     trace: String,
     lines: Vec<Hit>,
@@ -274,7 +275,8 @@ impl<'s> Scan<'s> {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                     self.carry_level = event.level;
-                    self.event = event.level.is_error().then(|| OpenEvent {
+                    self.event = (event.level.is_error() || may_carry_trace(&event)).then(|| OpenEvent {
+                        level: event.level,
                         message: event.message.text().into_owned(),
                         trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
                         lines: Vec::new(),
@@ -282,7 +284,7 @@ impl<'s> Scan<'s> {
                 }
                 Parsed::Continuation => {
                     if let Some(event) = &mut self.event {
-                        crate::partial::add_trace_line(&mut event.trace, raw);
+                        add_trace_line(&mut event.trace, raw);
                     }
                 }
                 Parsed::Unparsed => {
@@ -311,13 +313,12 @@ impl<'s> Scan<'s> {
 
     fn close_event(&mut self) {
         let Some(event) = self.event.take() else { return };
-        let trace = (!event.trace.is_empty()).then_some(event.trace.as_str());
-        let group = crate::group::group(&event.message, trace).id;
+        let group = group_of(event.level, &event.message, &event.trace).map(|group| group.id);
         let (expr, request) = (self.expr, self.request);
         for hit in event.lines {
             let wanted = request.window.holds(hit.time_ms)
                 && request.levels & hit.level.bit() != 0
-                && expr.holds(&hit.raw, &mut self.facts(&hit.raw, Some(group)));
+                && expr.holds(&hit.raw, &mut self.facts(&hit.raw, group));
             if wanted {
                 self.counted += 1;
                 self.held_bytes += hit.raw.len();
