@@ -6,7 +6,7 @@
 //!
 //! - words: [`model`];
 //! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
-//!   [`partial`], [`plan`], [`retention`], [`stats`];
+//!   [`overrides`], [`partial`], [`plan`], [`retention`], [`stats`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
 //!   [`state`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
@@ -18,6 +18,7 @@ pub mod model;
 pub mod decode;
 pub mod group;
 pub mod human;
+pub mod overrides;
 pub mod parse;
 pub mod partial;
 pub mod plan;

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gzette_fuzz::decode::{DAMAGES_KEPT, Decoder, Limits, Lines};
 use gzette_fuzz::object::{ReadError, check_accounting};
-use gzette_fuzz::partial::{ReadSettings, read_object};
+use gzette_fuzz::partial::{About, ReadSettings, read_object};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits =
@@ -132,7 +132,7 @@ fn check_whole(outcome: &Outcome, data: &[u8]) {
 fn check_ingest(stored: &[u8], outcome: &Outcome) {
     let settings = ReadSettings { limits: LIMITS, ..ReadSettings::default() };
     let (mut line, mut offset) = (1, 0);
-    let partial = read_object::<_, ReadError>(stored, &settings, None, |block| {
+    let partial = read_object::<_, ReadError>(stored, &settings, &About::default(), |block| {
         assert_eq!((block.first_line, block.offset), (line, offset));
         assert!(block.lines > 0);
         line += block.lines;

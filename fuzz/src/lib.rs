@@ -7,9 +7,11 @@ pub mod decode;
 pub mod group;
 #[path = "../../src/model/mod.rs"]
 pub mod model;
+#[path = "../../src/overrides.rs"]
+pub mod overrides;
 #[path = "../../src/parse/mod.rs"]
 pub mod parse;
-#[path = "../../src/partial.rs"]
+#[path = "../../src/partial/mod.rs"]
 pub mod partial;
 #[path = "../../src/plan/mod.rs"]
 pub mod plan;

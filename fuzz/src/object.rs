@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::decode::Limits;
 use crate::model::{Day, Event, Field, UtcMs};
 use crate::parse::{Format, ParseSettings, Parsed, Parser, read_sample};
-use crate::partial::{Partial, ReadSettings, SAMPLE_BYTES, read_object};
+use crate::partial::{About, Partial, ReadSettings, SAMPLE_BYTES, read_object};
 
 /// The first and the last time that a line can have: 0001-01-01 less the largest offset, and the end of 9999.
 const TIMES_MS: std::ops::RangeInclusive<UtcMs> = -62_135_596_800_000 - 26 * 3_600_000..=253_402_207_200_000;
@@ -98,7 +98,7 @@ fn check_field(field: &Field<'_>, line: &[u8]) {
 fn check_partial(text: &[u8], setting: &Setting) {
     // A first byte that no compression begins with: what is read are the lines.
     let stored = [b"\n", text].concat();
-    let settings = ReadSettings { limits: Limits::default(), parse: setting.settings.clone() };
+    let settings = ReadSettings { limits: Limits::default(), parse: setting.settings.clone(), ..ReadSettings::default() };
     let partial = read(&stored, &settings, setting.day);
     assert_eq!(partial, read(&stored, &settings, setting.day), "read twice");
     assert_eq!(partial.decoded_bytes, stored.len() as u64);
@@ -108,7 +108,7 @@ fn check_partial(text: &[u8], setting: &Setting) {
 }
 
 fn read(stored: &[u8], settings: &ReadSettings, day: Option<Day>) -> Partial {
-    read_object::<_, ReadError>(stored, settings, day, |_| Ok(())).expect("memory can be read")
+    read_object::<_, ReadError>(stored, settings, &About { day, ..About::default() }, |_| Ok(())).expect("memory can be read")
 }
 
 /// What has to hold for what an object adds to the ledger.

@@ -1,5 +1,6 @@
 //! What the commands share: configuration, state, clock, and the user's side.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -53,6 +54,16 @@ impl Context {
         let config = Config::load(self.global.config.as_deref())?;
         let dir = self.global.state.clone().unwrap_or_else(|| config.state_dir.clone());
         Ok(Project { state: State::new(dir), config })
+    }
+
+    /// Returns how the lines of the first source are read; without a configuration, as built in.
+    pub(super) fn read_settings(&self) -> Result<ReadSettings, CommandError> {
+        if self.global.config.is_none() && !Path::new(config::FILE_NAME).exists() {
+            return Ok(ReadSettings::default());
+        }
+        let project = self.project()?;
+        let first = project.config.sources.first().map(|source| source.name.as_str());
+        Ok(project.ingest_settings().of(first.unwrap_or_default()).clone())
     }
 
     /// Takes the state's lock for a command.
@@ -155,15 +166,16 @@ impl Project {
 
     /// Returns how the sources' lines are read.
     pub(super) fn ingest_settings(&self) -> IngestSettings {
+        let other = ReadSettings { overrides: Arc::clone(&self.config.overrides), ..ReadSettings::default() };
         let sources = self.config.sources.iter().map(|source| {
             let parse = ParseSettings {
                 zone: source.zone.clone(),
                 format: source.format,
                 ..ParseSettings::default()
             };
-            (source.name.clone(), ReadSettings { parse, ..ReadSettings::default() })
+            (source.name.clone(), ReadSettings { parse, ..other.clone() })
         });
-        IngestSettings { sources: sources.collect(), other: ReadSettings::default() }
+        IngestSettings { sources: sources.collect(), other: other.clone() }
     }
 
     /// Returns what is to be kept.

@@ -29,13 +29,14 @@ fn parse_dimension(text: &str) -> Result<Dimension, String> {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let chosen = args.filter.chosen(context)?;
+    let ledger = project.ledger_read_only()?;
+    let chosen = args.filter.chosen(context)?.on(&ledger, &context.ui)?;
     if args.by.iter().enumerate().any(|(place, dimension)| args.by[..place].contains(dimension)) {
         return Err(Failure::usage("`--by` names something twice").into());
     }
     let filter =
         CountFilter { apps: chosen.apps, levels: chosen.levels, window: chosen.window, group: chosen.group };
-    let rows = project.ledger_read_only()?.count(&args.by, &filter)?;
+    let rows = ledger.count(&args.by, &filter)?;
     if context.global.json {
         let rows: Vec<_> = rows.iter().map(|row| json_row(&args.by, &row.cells, row.events)).collect();
         context.ui.result(&serde_json::Value::Array(rows).to_string())?;

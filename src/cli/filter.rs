@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::CommandError;
 use super::context::Context;
 use crate::error::Failure;
+use crate::ledger::Ledger;
 use crate::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, MINUTE_MS, UtcMs, Window};
+use crate::ui::Ui;
 
 /// The filters of `search` and `count`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,19 @@ pub(super) struct Chosen {
     pub(super) levels: u8,
     pub(super) group: Option<GroupId>,
     pub(super) window: Window,
+}
+
+impl Chosen {
+    /// Returns the filters with the id that the group has now, which the ledger knows.
+    pub(super) fn on(mut self, ledger: &Ledger, ui: &Ui) -> Result<Self, CommandError> {
+        if let Some(id) = self.group
+            && let Some(now) = ledger.group_aliases()?.get(&id)
+        {
+            ui.note(&format!("{id} has the id {now} by the present rules"));
+            self.group = Some(*now);
+        }
+        Ok(self)
+    }
 }
 
 impl Filter {

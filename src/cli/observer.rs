@@ -125,6 +125,14 @@ impl Observer for Shown<'_> {
             &[(report.damaged.len() as u64, "damaged"), (report.lines.unparsed, "unparsed")],
         );
         self.stage("ingest", &what);
+        if report.read_again + report.regrouped > 0 {
+            let objects = human::plural(report.read_again, "object");
+            let samples = match report.regrouped {
+                0 => String::new(),
+                number => format!("; {} that were pruned by their samples", human::count(number)),
+            };
+            self.stage("regroup", &format!("{objects} read again, for the rules have changed{samples}"));
+        }
         if report.reindexed > 0 {
             let objects = human::plural(report.reindexed, "object");
             self.ui.warn(&format!(

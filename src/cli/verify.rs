@@ -92,8 +92,15 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
             human::bytes(report.pruned.bytes)
         ),
     };
+    let outdated = match report.outdated {
+        0 => String::new(),
+        number => format!(
+            "; {} read by earlier rules, of which only bytes and lines are compared: the next run reads them again",
+            human::plural(number, "object")
+        ),
+    };
     context.ui.result(&format!(
-        "{verdict}: {}, {}, {} recounted; {} in the index{pruned}",
+        "{verdict}: {}, {}, {} recounted; {} in the index{pruned}{outdated}",
         human::plural(report.objects, "object"),
         human::plural(report.lines.total, "line"),
         human::bytes(report.decoded_bytes),

@@ -230,20 +230,35 @@ impl Teller<'_> {
         visible(first.unwrap_or_default(), self.detail.line_chars)
     }
 
+    /// Returns the groups with most events, those of a family as one, and how many groups are left.
     fn top(&self, groups: &[GroupView]) -> (Vec<Top>, usize) {
-        let seen = || groups.iter().filter(|group| group.day.now > 0.0);
-        let top: Vec<Top> = seen()
-            .take(self.detail.top)
-            .map(|group| Top {
-                count: number(group.day.now),
-                change: group.day.yesterday.map(|before| change(group.day.now, before)).unwrap_or_default(),
-                title: visible(&group.title, self.detail.title_chars.min(TOP_CHARS)),
-                apps: apps(group),
-                link: self.link(&format!("g/{}.html", group.id)),
-            })
-            .collect();
-        let more = seen().count() - top.len();
-        (top, more)
+        let mut rows: Vec<Vec<&GroupView>> = Vec::new();
+        for group in groups.iter().filter(|group| group.day.now > 0.0) {
+            let of_family =
+                rows.iter_mut().find(|row| group.family.is_some() && row[0].family == group.family);
+            match of_family {
+                Some(row) => row.push(group),
+                None => rows.push(vec![group]),
+            }
+        }
+        let events = |row: &Vec<&GroupView>| row.iter().map(|group| group.day.now).sum::<f64>();
+        rows.sort_by(|a, b| events(b).total_cmp(&events(a)));
+        let more = rows.iter().skip(self.detail.top).map(Vec::len).sum();
+        (rows.iter().take(self.detail.top).map(|row| self.top_row(row)).collect(), more)
+    }
+
+    fn top_row(&self, row: &[&GroupView]) -> Top {
+        let group = row[0];
+        let now: f64 = row.iter().map(|group| group.day.now).sum();
+        let yesterday: Option<f64> = row.iter().map(|group| group.day.yesterday).sum();
+        let title = visible(&group.title, self.detail.title_chars.min(TOP_CHARS));
+        Top {
+            count: number(now),
+            change: yesterday.map(|before| change(now, before)).unwrap_or_default(),
+            title: if row.len() > 1 { format!("{title} [{} variants]", row.len()) } else { title },
+            apps: apps(group),
+            link: self.link(&format!("g/{}.html", group.id)),
+        }
     }
 
     fn completeness(&self, whole: &Completeness) -> Vec<(String, String)> {

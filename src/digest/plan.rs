@@ -71,7 +71,7 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     let day = day_of(view.now_ms, settings);
     let memory: Memory = memory.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let is_first = memory.day != day;
-    let mut known = if is_first { BTreeSet::new() } else { memory.known };
+    let mut known = if is_first { BTreeSet::new() } else { renamed(memory.known, view) };
     let now = attention(view);
     let fresh: Vec<&String> = now.iter().filter(|thing| !known.contains(*thing)).collect();
     let has_room = known.len() + fresh.len() <= MAX_KNOWN;
@@ -92,6 +92,16 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
         replies_to: (!is_first).then_some(first_id),
         memory: serde_json::to_string(&Memory { day, known }).unwrap_or_default(),
     })
+}
+
+/// Returns what is remembered under the ids that groups have now.
+fn renamed(known: BTreeSet<String>, view: &View) -> BTreeSet<String> {
+    let rename = |thing: String| {
+        let (id, state) = thing.split_once(' ')?;
+        let now = view.aliases.get(&id.parse().ok()?)?;
+        Some(format!("{now} {state}"))
+    };
+    known.into_iter().map(|thing| rename(thing.clone()).unwrap_or(thing)).collect()
 }
 
 /// Returns what needs attention, as short names: a group in a state, an application silent since a time.

@@ -1,5 +1,7 @@
 //! What a mail says, when it is due, and what a hostile log cannot do to it.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::model::{DAY_MS, GroupId, GroupKind, Level, LineCounts, MINUTE_MS, UtcMs};
 use crate::report::{
@@ -33,6 +35,7 @@ fn group(bits: u64, state: GroupState, title: &str) -> GroupView {
         hours: vec![0; 24],
         trend: Vec::new(),
         samples: vec![sample(title)],
+        family: None,
     }
 }
 
@@ -74,6 +77,7 @@ fn quiet() -> View {
             day: change(180.0, 176.0, 190.0),
             ..group(9, GroupState::Ongoing, "connection reset by <*>")
         }],
+        aliases: BTreeMap::new(),
         apps: Vec::new(),
         errors: Vec::new(),
         heat: Heat::default(),

@@ -1,9 +1,11 @@
 //! Message and stack trace to template to group id: pure functions of the event, the same on every machine
 //! and in every order. Any change of what they return is a new [`VERSION`].
 
+mod explain;
 mod family;
 #[cfg(test)]
 mod pairs_tests;
+mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,9 @@ mod token;
 mod trace;
 mod words;
 
+pub use explain::{ExplainedException, ExplainedFrame, Explanation, explain};
 pub use family::families;
+pub use settings::GroupSettings;
 use template::VARIABLE;
 pub use template::template;
 
@@ -33,22 +37,22 @@ const TITLE_CHARS: usize = 300;
 /// application's own); without frames, the exception's type and the template of what it says; else the
 /// template of the message up to the first line break.
 pub fn group(message: &str, trace: Option<&str>) -> Grouped {
-    group_with(message, trace, &FramePrefixes::default())
+    group_with(message, trace, &GroupSettings::default())
 }
 
-/// As [`group`], with the user's word on whose frames are the application's own.
-pub fn group_with(message: &str, trace: Option<&str>, prefixes: &FramePrefixes) -> Grouped {
+/// As [`group`], with the user's word on what it sees.
+pub fn group_with(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Grouped {
     let found = trace.and_then(trace::read).or_else(|| trace::read(message));
     let Some(found) = found else {
-        return by_message(message);
+        return by_message(message, settings);
     };
     let Some(outermost) = found.exceptions.first() else {
-        return by_message(message);
+        return by_message(message, settings);
     };
-    let said = template(outermost.message);
-    let title = title(message, outermost, &said);
+    let said = settings.template(outermost.message);
+    let title = title(message, outermost, &said, settings);
     if found.has_frames() {
-        return by_frames(message, &title, &found, prefixes);
+        return by_frames(message, &title, &found, settings);
     }
     let kinds: Vec<_> = found.exceptions.iter().map(|exception| exception.kind).collect();
     let shown = format!("{}: {said}", kinds.join("\n"));
@@ -56,18 +60,18 @@ pub fn group_with(message: &str, trace: Option<&str>, prefixes: &FramePrefixes) 
 }
 
 /// `Type: what it says`; without a type what it says, or what the event does.
-fn title(message: &str, outermost: &Exception<'_>, said: &str) -> String {
+fn title(message: &str, outermost: &Exception<'_>, said: &str, settings: &GroupSettings) -> String {
     let simple = outermost.kind.rsplit(['.', '$']).next().unwrap_or_default();
     match (simple, said) {
-        ("", "") => template(first_line(message)),
+        ("", "") => settings.template(first_line(message)),
         ("", said) => said.to_owned(),
         (simple, "") => simple.to_owned(),
         (simple, said) => format!("{simple}: {said}"),
     }
 }
 
-fn by_message(message: &str) -> Grouped {
-    let template = template(first_line(message));
+fn by_message(message: &str, settings: &GroupSettings) -> Grouped {
+    let template = settings.template(first_line(message));
     grouped(GroupKind::Message, &[template.as_str()], &template, template.clone())
 }
 
@@ -76,10 +80,10 @@ fn first_line(message: &str) -> &str {
     message.lines().find(|line| !line.trim().is_empty()).unwrap_or(message)
 }
 
-fn by_frames(message: &str, title: &str, trace: &Trace<'_>, prefixes: &FramePrefixes) -> Grouped {
+fn by_frames(message: &str, title: &str, trace: &Trace<'_>, settings: &GroupSettings) -> Grouped {
     let mut parts = Vec::new();
-    for (exception, frames) in trace.exceptions.iter().zip(trace.key_frames(prefixes)) {
-        parts.push(kind_in_key(message, exception, trace));
+    for (exception, frames) in trace.exceptions.iter().zip(trace.key_frames(&settings.frames)) {
+        parts.push(kind_in_key(message, exception, trace, settings));
         parts.extend(frames.into_iter().map(|frame| format!("  at {frame}")));
     }
     let shown = parts.join("\n");
@@ -88,17 +92,27 @@ fn by_frames(message: &str, title: &str, trace: &Trace<'_>, prefixes: &FramePref
 }
 
 /// The type of an exception; for want of one, the template of what it or the event says.
-fn kind_in_key(message: &str, exception: &Exception<'_>, trace: &Trace<'_>) -> String {
+fn kind_in_key(
+    message: &str,
+    exception: &Exception<'_>,
+    trace: &Trace<'_>,
+    settings: &GroupSettings,
+) -> String {
     if !exception.kind.is_empty() {
         return exception.kind.to_owned();
     }
     let said = if exception.message.is_empty() { first_line(message) } else { exception.message };
-    let said = template(said);
+    let said = settings.template(said);
     if trace.is_panic() && !exception.message.is_empty() { format!("panic: {said}") } else { said }
 }
 
 fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Grouped {
     Grouped { id: id(kind, parts), kind, title: visible(title), template }
+}
+
+/// Returns the group that a rule of the user's makes: the id is one of the parts that name it, not of the event.
+pub fn by_rule(parts: &[&str], title: &str, template: String) -> Grouped {
+    grouped(GroupKind::Rule, parts, title, template)
 }
 
 /// The first 60 bits of BLAKE3 over version, kind and the parts, each with its length before it.

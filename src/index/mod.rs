@@ -128,16 +128,18 @@ impl Index {
     }
 
     /// Returns the number of documents by generation, for comparing with the ledger.
-    pub fn generations(&self) -> Result<Vec<(GenerationId, u64)>> {
+    pub fn generations(&self) -> Result<Vec<(GenerationId, i64, u64)>> {
         let searcher = self.searcher()?;
         let mut found = std::collections::BTreeMap::new();
         for reader in searcher.segment_readers() {
-            let column = reader.fast_fields().i64("generation")?.first_or_default_col(0);
+            let generations = reader.fast_fields().i64("generation")?.first_or_default_col(0);
+            let batches = reader.fast_fields().i64("batch")?.first_or_default_col(0);
             for doc in reader.doc_ids_alive() {
-                *found.entry(GenerationId(column.get_val(doc))).or_default() += 1;
+                *found.entry((GenerationId(generations.get_val(doc)), batches.get_val(doc))).or_default() +=
+                    1;
             }
         }
-        Ok(found.into_iter().collect())
+        Ok(found.into_iter().map(|((generation, batch), documents)| (generation, batch, documents)).collect())
     }
 
     /// Checks the checksum of every file; returns the damaged ones.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::grouping::{Reading, grouping_column, rename_groups};
 use super::points::{insert_points, stored_points};
 use super::read::has_titles;
 use super::{Ledger, LedgerError, Result};
@@ -41,6 +42,8 @@ pub struct Ingested {
     pub object: MirroredObject,
     /// What it adds.
     pub partial: Partial,
+    /// Whether the version was counted before, by other rules.
+    pub is_read_again: bool,
 }
 
 /// What a commit did.
@@ -48,7 +51,7 @@ pub struct Ingested {
 pub struct Committed {
     /// The batch.
     pub batch: i64,
-    /// The versions that others replaced.
+    /// The versions that others replaced, and those that were read again: their documents have to go.
     pub replaced: Vec<MirroredObject>,
     /// Groups never seen before.
     pub new_groups: u64,
@@ -73,6 +76,8 @@ pub struct GenerationRow {
     pub mirrored: bool,
     /// Whether the retention has left its documents in the index.
     pub indexed: bool,
+    /// How it was read.
+    pub reading: Reading,
 }
 
 impl GenerationRow {
@@ -149,12 +154,7 @@ impl Ledger {
     }
 
     /// Commits a batch whole or not at all.
-    pub fn commit_batch(
-        &mut self,
-        items: &[Ingested],
-        parser_version: u32,
-        now_ms: UtcMs,
-    ) -> Result<Committed> {
+    pub fn commit_batch(&mut self, items: &[Ingested], reading: Reading, now_ms: UtcMs) -> Result<Committed> {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "INSERT INTO batch (committed_ms, objects) VALUES (?1, ?2)",
@@ -167,8 +167,9 @@ impl Ledger {
                 committed.replaced.push(replaced);
                 checksums.insert(checksum);
             }
-            insert_generation(&transaction, item, committed.batch, parser_version)?;
-            committed.new_groups += insert_sightings(&transaction, item)?;
+            insert_generation(&transaction, item, committed.batch, reading)?;
+            let new_groups = insert_sightings(&transaction, item)?;
+            committed.new_groups += if item.is_read_again { 0 } else { new_groups };
             insert_counts(&transaction, item)?;
             insert_points(&transaction, item.object.generation, &item.partial.points)?;
             checksums.insert(item.partial.checksum.to_vec());
@@ -213,10 +214,11 @@ impl Ledger {
     /// Returns all ingested versions, ordered by (source, key).
     pub fn generations(&self) -> Result<Vec<GenerationRow>> {
         let kept = if self.has_retention()? { "generation.mirrored, generation.indexed" } else { "1, 1" };
+        let grouping = grouping_column(&self.connection)?;
         let mut statement = self.connection.prepare(&format!(
             "SELECT object.id, source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day,
                 generation.batch_id, generation.blocks, generation.first_ms, generation.last_ms,
-                generation.duplicate_of IS NOT NULL, source.url, {kept}
+                generation.duplicate_of IS NOT NULL, source.url, {kept}, generation.parser_version, {grouping}
              FROM generation JOIN object ON object.id = generation.object_id
              JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id
              ORDER BY source.name, object.key"
@@ -226,6 +228,7 @@ impl Ledger {
             let (batch, blocks) = (row.get(7)?, row.get::<_, i64>(8)? as u64);
             let (duplicate, source_url) = (row.get(11)?, row.get(12)?);
             let (mirrored, indexed) = (row.get(13)?, row.get(14)?);
+            let reading = Reading { parser_version: row.get(15)?, grouping: row.get(16)? };
             Ok(mirrored_object(row).map(|object| GenerationRow {
                 object,
                 batch,
@@ -235,6 +238,7 @@ impl Ledger {
                 source_url,
                 mirrored,
                 indexed,
+                reading,
             }))
         })?;
         rows.map(|row| row?).collect()
@@ -272,7 +276,7 @@ impl Ledger {
 }
 
 /// Reads the first seven columns: object id, source, key, etag, size, application, day.
-fn mirrored_object(row: &Row<'_>) -> Result<MirroredObject> {
+pub(super) fn mirrored_object(row: &Row<'_>) -> Result<MirroredObject> {
     let (source, key, etag): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
     let size_bytes = row.get::<_, i64>(4)? as u64;
     let day: Option<String> = row.get(6)?;
@@ -301,11 +305,15 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
     let Some((id, etag, size_bytes, checksum)) = earlier else {
         return Ok(None);
     };
+    if id == object.generation.0 {
+        rename_groups(connection, object.generation, &item.partial.answers)?;
+    } else {
+        connection.execute(
+            "INSERT OR IGNORE INTO replaced (object_id, etag, size_bytes) VALUES (?1, ?2, ?3)",
+            params![object.object_id, etag, size_bytes],
+        )?;
+    }
     connection.execute("DELETE FROM generation WHERE id = ?1", [id])?;
-    connection.execute(
-        "INSERT OR IGNORE INTO replaced (object_id, etag, size_bytes) VALUES (?1, ?2, ?3)",
-        params![object.object_id, etag, size_bytes],
-    )?;
     let earlier = MirroredObject {
         etag,
         size_bytes: size_bytes as u64,
@@ -315,21 +323,16 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
     Ok(Some((earlier, checksum)))
 }
 
-fn insert_generation(
-    connection: &Connection,
-    item: &Ingested,
-    batch: i64,
-    parser_version: u32,
-) -> Result<()> {
+fn insert_generation(connection: &Connection, item: &Ingested, batch: i64, reading: Reading) -> Result<()> {
     let (object, partial) = (&item.object, &item.partial);
     let (lines, damage) = (&partial.lines, partial.damage.as_ref());
     connection
         .prepare_cached(
             "INSERT INTO generation (id, object_id, app_id, etag, size_bytes, batch_id, parser_version,
                 lines, events, continuation, unparsed, quarantined, truncated, undated,
-                decoded_bytes, checksum, first_ms, last_ms, blocks, damage_offset, damage_member, damage_reason)
+                decoded_bytes, checksum, first_ms, last_ms, blocks, damage_offset, damage_member, damage_reason, grouping)
              VALUES (?1, ?2, (SELECT app_id FROM object WHERE id = ?2), ?3, ?4, ?5, ?6,
-                ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         )?
         .execute(params![
             object.generation.0,
@@ -337,7 +340,7 @@ fn insert_generation(
             object.etag,
             object.size_bytes as i64,
             batch,
-            parser_version,
+            reading.parser_version,
             lines.total as i64,
             lines.events as i64,
             lines.continuation as i64,
@@ -353,12 +356,13 @@ fn insert_generation(
             damage.map(|damage| damage.offset as i64),
             damage.map(|damage| damage.member as i64),
             damage.map(|damage| &damage.reason),
+            reading.grouping,
         ])?;
     Ok(())
 }
 
 /// Inserts the sightings and the groups they name; returns how many groups were new.
-fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
+pub(super) fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
     let mut group_statement = connection.prepare_cached(
         "INSERT INTO error_group (id, version, kind, title, template) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (id) DO NOTHING",
@@ -391,7 +395,7 @@ fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
     Ok(new_groups)
 }
 
-fn insert_counts(connection: &Connection, item: &Ingested) -> Result<()> {
+pub(super) fn insert_counts(connection: &Connection, item: &Ingested) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO count (generation_id, group_id, level, slot, events) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
@@ -454,6 +458,7 @@ fn stored_totals(row: &Row<'_>) -> Result<Partial> {
         sightings: Vec::new(),
         blocks: number("blocks")?,
         points: Vec::new(),
+        answers: Vec::new(),
     })
 }
 

@@ -4,12 +4,13 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
     include_str!("migrations/0004_retention.sql"),
     include_str!("migrations/0005_title.sql"),
+    include_str!("migrations/0006_grouping.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version.

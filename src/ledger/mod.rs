@@ -3,6 +3,7 @@
 
 mod batch;
 mod counts;
+mod grouping;
 mod migrations;
 mod objects;
 mod points;
@@ -18,6 +19,7 @@ pub use objects::{GetRecord, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use grouping::Reading;
 pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
 pub use retention::RetainedRow;
 pub use status::{ObjectTotals, RunRow};

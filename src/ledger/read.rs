@@ -1,5 +1,7 @@
 //! What reports are made of: counts, groups, sightings and how complete the ledger is.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::batch::{decompress, object_place};
@@ -237,6 +239,13 @@ impl Ledger {
                 failed_prefixes: unsigned(row, 4)?,
             })
         })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns where the sources are, by name.
+    pub fn source_urls(&self) -> Result<HashMap<SourceName, String>> {
+        let mut statement = self.connection.prepare("SELECT name, url FROM source")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::{GetRecord, Ingested, Ledger, ListingRecord};
+use super::{GetRecord, Ingested, Ledger, ListingRecord, Reading};
 use crate::model::{DAY_MS, HOUR_MS, Level, ListedObject, MINUTE_MS, UtcMs};
 use crate::parse::PARSER_VERSION;
-use crate::partial::{Partial, ReadSettings, read_object};
+use crate::partial::{About, Partial, ReadSettings, read_object};
 use crate::plan::{Diff, ObjectState, PlacedObject};
 
 /// The name of the story's source.
@@ -128,9 +128,12 @@ impl Story {
             let ingested = objects.iter().map(|object| Ingested {
                 object: object.clone(),
                 partial: read(&self.objects[&object.key].text),
+                is_read_again: false,
             });
             let batch: Vec<_> = ingested.collect();
-            ledger.commit_batch(&batch, PARSER_VERSION, now_ms).unwrap();
+            ledger
+                .commit_batch(&batch, Reading { parser_version: PARSER_VERSION, grouping: 1 }, now_ms)
+                .unwrap();
         }
     }
 }
@@ -149,5 +152,6 @@ fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &str) -> PlacedObject 
 }
 
 fn read(text: &str) -> Partial {
-    read_object::<_, io::Error>(text.as_bytes(), &ReadSettings::default(), None, |_| Ok(())).unwrap()
+    read_object::<_, io::Error>(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| Ok(()))
+        .unwrap()
 }

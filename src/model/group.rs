@@ -59,12 +59,14 @@ pub enum GroupKind {
     Trace = 2,
     /// An exception without frames: its type and the template of its message.
     Exception = 3,
+    /// A rule of the user's.
+    Rule = 4,
 }
 
 impl GroupKind {
     /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Message, Self::Trace, Self::Exception].into_iter().find(|kind| kind.name() == name)
+        [Self::Message, Self::Trace, Self::Exception, Self::Rule].into_iter().find(|kind| kind.name() == name)
     }
 
     /// Returns the name used in the ledger and in JSON.
@@ -73,6 +75,7 @@ impl GroupKind {
             Self::Message => "message",
             Self::Trace => "trace",
             Self::Exception => "exception",
+            Self::Rule => "rule",
         }
     }
 }

@@ -271,6 +271,19 @@ impl Expr {
         groups
     }
 
+    /// Returns the expression with other ids of groups.
+    #[must_use]
+    pub fn with_groups(&self, rename: &dyn Fn(GroupId) -> GroupId) -> Self {
+        let all = |terms: &[Self]| terms.iter().map(|term| term.with_groups(rename)).collect();
+        match self {
+            Self::Group(group) => Self::Group(rename(*group)),
+            Self::And(terms) => Self::And(all(terms)),
+            Self::Or(terms) => Self::Or(all(terms)),
+            Self::Not(term) => Self::Not(Box::new(term.with_groups(rename))),
+            leaf => leaf.clone(),
+        }
+    }
+
     /// Returns whether an object decides on a part of the expression.
     pub fn asks_about_objects(&self) -> bool {
         self.has_leaf(|leaf| matches!(leaf, Self::App(_) | Self::Object(_) | Self::Group(_)))

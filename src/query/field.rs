@@ -74,6 +74,26 @@ impl Comparison {
 }
 
 impl FieldName {
+    /// Returns the field of that name.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "logger" => Self::Logger,
+            "thread" => Self::Thread,
+            path => Self::Path(path.to_owned()),
+        }
+    }
+
+    /// Returns the field's first value in a line.
+    pub fn value_in(&self, facts: &mut Facts<'_>) -> Option<String> {
+        let Facts { head, is_cut, parser, .. } = facts;
+        let value = match self {
+            Self::Logger => parser.parse_alone(head, *is_cut)?.logger,
+            Self::Thread => parser.parse_alone(head, *is_cut)?.thread,
+            Self::Path(path) => parser.values(head, path, *is_cut).into_iter().next(),
+        };
+        value.map(|value| value.text().into_owned())
+    }
+
     /// Returns the name as it is written in an expression.
     pub fn text(&self) -> &str {
         match self {

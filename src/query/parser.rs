@@ -165,9 +165,7 @@ impl Parser<'_> {
         };
         Ok(match name {
             "object" => Expr::Object(Box::new(value)),
-            "logger" => field_expr(FieldName::Logger, ValueTest::Text(value)),
-            "thread" => field_expr(FieldName::Thread, ValueTest::Text(value)),
-            path => field_expr(FieldName::Path(path.to_owned()), ValueTest::Text(value)),
+            name => field_expr(FieldName::named(name), ValueTest::Text(value)),
         })
     }
 

@@ -1,12 +1,12 @@
 //! The ledger to the view.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::facts::Facts;
 use super::view::{Verdict, View};
-use super::{apps, completeness, figures, groups, verdict};
+use super::{apps, completeness, families, figures, groups, verdict};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{SourceName, UtcMs};
+use crate::model::{GroupId, SourceName, UtcMs};
 use crate::parse::ParseSettings;
 use crate::stats::GroupState;
 use crate::store::Requests;
@@ -52,7 +52,8 @@ pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Resul
     let judged = groups::judge_all(&facts, settings);
     let carried = groups::carried(&facts, &judged, settings.max_groups);
     let order = apps::order(&facts);
-    let groups = groups::views(ledger, &facts, &carried, settings)?;
+    let mut groups = groups::views(ledger, &facts, &carried, settings)?;
+    families::mark(&mut groups);
     let completeness = completeness::read(ledger, &facts, settings)?;
     let known_until_ms = completeness.sources.iter().filter_map(|source| source.listed_ms).max();
     let mut view = View {
@@ -65,10 +66,22 @@ pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Resul
         errors: apps::errors(&facts, &order),
         heat: figures::heat(&facts),
         groups,
+        aliases: ledger.group_aliases()?,
         completeness,
     };
     view.verdict = verdict::verdict(&view, facts.windows.can_tell_new(facts.reach));
     Ok(view)
+}
+
+/// Returns the state of every group with events in the last 28 days, and why it is in it.
+pub fn states(
+    ledger: &Ledger,
+    now_ms: UtcMs,
+    settings: &ReportSettings,
+) -> Result<BTreeMap<GroupId, (GroupState, String)>, LedgerError> {
+    let facts = Facts::read(ledger, now_ms)?;
+    let judged = groups::judge_all(&facts, settings).into_iter();
+    Ok(judged.map(|judged| (judged.id(&facts), (judged.judgement.state, judged.judgement.reason))).collect())
 }
 
 /// Returns the groups that need attention: by state, then events of the last 24 hours, then id.

@@ -25,6 +25,12 @@ pub(super) struct Judged {
     shown: u64,
 }
 
+impl Judged {
+    pub(super) fn id(&self, facts: &Facts) -> GroupId {
+        facts.groups[self.at].id
+    }
+}
+
 /// A group that becomes a view.
 #[derive(Debug)]
 pub(super) struct Carried<'a> {
@@ -137,6 +143,7 @@ fn view(
         hours: series.stretches(facts.hour_end, HOUR_SLOTS, 24),
         trend: hourly(&series, facts.hour_end, SHOWN_HOURS),
         samples: samples::read(ledger, group.id, &spans, facts.now_ms, settings)?,
+        family: None,
     })
 }
 

@@ -5,6 +5,7 @@ mod apps;
 mod build;
 mod completeness;
 mod facts;
+mod families;
 mod figures;
 mod groups;
 mod pile;
@@ -14,8 +15,8 @@ mod tests;
 mod verdict;
 mod view;
 
-pub use build::{ReportError, ReportSettings, build};
+pub use build::{ReportError, ReportSettings, build, states};
 pub use view::{
-    AppView, Bucket, Change, Completeness, Figures, GroupState, GroupView, Heat, ObjectProblem, SampleView,
-    Series, SilentApp, SourceView, Verdict, View,
+    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, ObjectProblem,
+    SampleView, Series, SilentApp, SourceView, Verdict, View,
 };

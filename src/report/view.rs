@@ -1,5 +1,7 @@
 //! The types of the view. Plain values; texts from logs are raw here and escaped by whoever renders.
 
+use std::collections::BTreeMap;
+
 use crate::model::{AppName, GroupId, GroupKind, Level, LineCounts, UtcMs};
 pub use crate::stats::GroupState;
 
@@ -18,6 +20,8 @@ pub struct View {
     pub silent: Vec<SilentApp>,
     /// All groups with events in the shown period (14 days), by events in the last 24 hours, then in all, then id.
     pub groups: Vec<GroupView>,
+    /// Ids that groups had by earlier rules, with those that most of their events have now.
+    pub aliases: BTreeMap<GroupId, GroupId>,
     /// All applications, by errors in the last 24 hours, then name.
     pub apps: Vec<AppView>,
     /// Errors over the last 7 days, one series an application in the order of `apps`, by hour.
@@ -110,6 +114,17 @@ pub struct GroupView {
     pub trend: Vec<Bucket>,
     /// The first, the latest and further events, without repetition; at most 5.
     pub samples: Vec<SampleView>,
+    /// The groups that differ from it in one word, if there are any.
+    pub family: Option<Family>,
+}
+
+/// Groups whose templates differ in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The id of the one whose template is the first in byte order.
+    pub id: GroupId,
+    /// How many groups of the view it has.
+    pub groups: usize,
 }
 
 /// A count over a stretch of time.

@@ -177,7 +177,7 @@ fn plan(
     request: &Request,
     report: &mut SearchReport,
 ) -> Result<Vec<Task>, SearchError> {
-    let expr = request.condition();
+    let expr = in_present_ids(request.condition(), library.ledger)?;
     let mut wanted = wanted_objects(library, request, &expr, report)?;
     report.objects = wanted.len() as u64;
     let mut tasks = Vec::new();
@@ -216,6 +216,15 @@ fn plan(
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
     Ok(tasks)
+}
+
+/// Returns the expression with the ids that groups have by the present rules.
+fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
+    if !expr.asks_about_groups() {
+        return Ok(expr);
+    }
+    let aliases = ledger.group_aliases()?;
+    Ok(expr.with_groups(&|id| aliases.get(&id).copied().unwrap_or(id)))
 }
 
 /// Returns the task to read all of an object. Lines before its first event have the time of its day.

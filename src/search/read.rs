@@ -8,7 +8,7 @@ use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
 use crate::model::{Day, GroupId, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
-use crate::partial::{ReadSettings, add_trace_line, day_start_ms, group_of, may_carry_trace};
+use crate::partial::{About, EventGrouper, ReadSettings, day_start_ms};
 use crate::query::{Expr, Facts, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
@@ -74,16 +74,10 @@ pub(super) struct Scan<'s> {
     pub(super) counted: u64,
     carry_ms: UtcMs,
     carry_level: Level,
-    event: Option<OpenEvent>,
-}
-
-/// The lines of an error event whose group is not yet known.
-#[derive(Default)]
-struct OpenEvent {
-    level: Level,
-    message: String,
-    trace: String,
-    lines: Vec<Hit>,
+    /// Follows the groups of the events.
+    grouper: EventGrouper<'s>,
+    /// The lines of the event whose group is not yet known.
+    event: Vec<Hit>,
 }
 
 impl<'s> Scan<'s> {
@@ -94,13 +88,14 @@ impl<'s> Scan<'s> {
         row: &'s GenerationRow,
     ) -> Self {
         let parser = Parser::new(&settings.parse, row.object.day);
+        let place = row.place();
+        let about = About { day: row.object.day, app: &row.object.app, place: &place, asked: &[] };
         Self {
             request,
             expr,
             follows_groups: expr.asks_about_groups(),
             settings,
             row,
-            place: row.place(),
             field_parser: parser.clone(),
             parser,
             hits: Vec::new(),
@@ -108,7 +103,9 @@ impl<'s> Scan<'s> {
             counted: 0,
             carry_ms: 0,
             carry_level: Level::Unknown,
-            event: None,
+            grouper: EventGrouper::new(settings, &about),
+            place,
+            event: Vec::new(),
         }
     }
 
@@ -266,56 +263,34 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Follows the events, gathers the lines of each error until its group is known, and keeps those wanted.
+    /// Follows the events, gathers the lines of each until its group is known, and keeps those wanted.
     fn scan_events(&mut self, piece: &[u8], number: u64) {
         for line in lines(piece, number) {
             let raw = &piece[line.start..line.end];
+            let head = raw.get(..self.settings.limits.max_line_bytes).unwrap_or(raw);
             match parse(&mut self.parser, raw, self.settings) {
                 Parsed::Event(event) => {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                     self.carry_level = event.level;
-                    self.event = (event.level.is_error() || may_carry_trace(&event)).then(|| OpenEvent {
-                        level: event.level,
-                        message: event.message.text().into_owned(),
-                        trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
-                        lines: Vec::new(),
-                    });
+                    self.grouper.begin(head, head.len() < raw.len(), &event);
                 }
-                Parsed::Continuation => {
-                    if let Some(event) = &mut self.event {
-                        add_trace_line(&mut event.trace, raw);
-                    }
-                }
+                Parsed::Continuation => self.grouper.add(head),
                 Parsed::Unparsed => {
                     self.close_event();
                     self.carry_level = Level::Unknown;
                 }
             }
-            self.gather(piece, line);
-        }
-    }
-
-    /// Holds a line until the group of its event is known, or decides about it at once where there is none.
-    fn gather(&mut self, piece: &[u8], line: Line) {
-        let raw = &piece[line.start..line.end];
-        if self.event.is_none() {
-            if self.holds(raw) {
-                self.keep(piece, line);
-            }
-        } else if self.expr.judge(raw) != Some(false) {
-            let hit = self.hit(raw, line.number);
-            if let Some(event) = &mut self.event {
-                event.lines.push(hit);
+            if self.expr.judge(raw) != Some(false) {
+                self.event.push(self.hit(raw, line.number));
             }
         }
     }
 
     fn close_event(&mut self) {
-        let Some(event) = self.event.take() else { return };
-        let group = group_of(event.level, &event.message, &event.trace).map(|group| group.id);
+        let group = self.grouper.close().map(|(group, _)| group.id);
         let (expr, request) = (self.expr, self.request);
-        for hit in event.lines {
+        for hit in std::mem::take(&mut self.event) {
             let wanted = request.window.holds(hit.time_ms)
                 && request.levels & hit.level.bit() != 0
                 && expr.holds(&hit.raw, &mut self.facts(&hit.raw, group));

@@ -12,6 +12,7 @@ pub(super) fn page(_site: &Site<'_>) -> Page {
         title: "About the numbers".to_owned(),
         description: "What the words and numbers of this site mean".to_owned(),
         tab: Tab::About,
+        redirect: None,
         body: html! {
             h1 { "About the numbers" }
             @for (id, heading, entries) in sections() {

@@ -21,6 +21,7 @@ pub(super) fn page(site: &Site<'_>, app: &AppView) -> Page {
         title: format!("{name} ({})", path.trim_start_matches("a/").trim_end_matches(".html")),
         description: format!("Errors of the application {name}"),
         tab: Tab::None,
+        redirect: None,
         body: html! {
             nav.crumbs aria-label="Breadcrumb" {
                 a href="../index.html" { "Overview" } " / " span aria-current="page" { bdi { (name) } }

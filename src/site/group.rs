@@ -9,10 +9,12 @@ use super::parts::{self, Figure, Unit};
 use super::text::{self, NAME_CHARS, PLACE_CHARS};
 use super::{Site, trace};
 use crate::model::{GroupKind, HOUR_MS};
-use crate::report::{Bucket, GroupView, SampleView};
+use crate::report::{Bucket, Family, GroupView, SampleView};
 
 /// Pages of groups stand one folder down.
 const ROOT: &str = "../";
+/// The most variants named.
+const MAX_VARIANTS: usize = 20;
 /// The longest template shown, in bytes.
 const TEMPLATE_BYTES: usize = 4096;
 
@@ -25,6 +27,7 @@ pub(super) fn page(site: &Site<'_>, place: usize) -> Page {
         title: format!("{} ({})", text::line(&title, 80), group.id),
         description: format!("Error group {}: {}", group.id, text::line(&title, 150)),
         tab: Tab::None,
+        redirect: None,
         body: html! {
             (head(site, group, &title))
             (figures(site, group))
@@ -36,7 +39,22 @@ pub(super) fn page(site: &Site<'_>, place: usize) -> Page {
             (card("find", "Find it on the command line", &command(group)))
             (card("samples", "Samples", &samples(site, group)))
             (card("key", "What makes this group", &key(group)))
+            @if let Some(family) = group.family { (card("family", "Variants", &variants(site, group, family))) }
         },
+    }
+}
+
+/// The other groups that differ from it in one word.
+fn variants(site: &Site<'_>, group: &GroupView, family: Family) -> Markup {
+    let others = site.view.groups.iter().filter(|other| other.family == Some(family) && other.id != group.id);
+    html! {
+        p.muted { "Groups whose messages differ from this one in one word." }
+        ul {
+            @for other in others.take(MAX_VARIANTS) {
+                li { (parts::group_link(site, ROOT, other)) " " span.muted { (format::count(other.total)) } }
+            }
+        }
+        (parts::more((family.groups - 1).saturating_sub(MAX_VARIANTS), "variant"))
     }
 }
 
@@ -207,6 +225,7 @@ fn key(group: &GroupView) -> Markup {
         GroupKind::Exception => {
             "Events are in this group when their exception has this type and message; <*> stands for what varies."
         }
+        GroupKind::Rule => "Events are in this group when a rule of the configuration holds for them.",
     };
     html! {
         p.muted { (why) }

@@ -53,6 +53,7 @@ fn page(site: &Site<'_>, places: &[usize], number: usize, last: usize) -> Page {
         title: format!("Groups{part}"),
         description: "All error groups with events in the last 14 days".to_owned(),
         tab: Tab::Groups,
+        redirect: None,
         body: html! {
             h1 { "Groups" }
             p.lead { (format::counted(all as u64, "group")) " with events in the last 14 days" (part) "." }

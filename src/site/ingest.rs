@@ -19,6 +19,7 @@ pub(super) fn page(site: &Site<'_>) -> Page {
         title: "Ingest".to_owned(),
         description: "How complete the numbers are: sources, objects, lines and problems".to_owned(),
         tab: Tab::Ingest,
+        redirect: None,
         body: html! {
             h1 { "Ingest" }
             p.lead { (page::completeness(site)) }

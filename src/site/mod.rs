@@ -17,6 +17,7 @@ mod format;
 mod group;
 mod groups;
 mod ingest;
+mod moved;
 mod overview;
 mod page;
 mod parts;
@@ -27,7 +28,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::GroupId;
-use crate::report::View;
+use crate::report::{GroupView, View};
 use assets::Assets;
 use page::Page;
 
@@ -75,6 +76,7 @@ pub fn render(view: &View, settings: &SiteSettings) -> Vec<File> {
     let site = Site::new(view, settings);
     let mut pages: Vec<Page> = Vec::new();
     pages.extend(site.shown_groups().map(|place| group::page(&site, place)));
+    pages.extend(site.moved_groups().map(|(old, group)| moved::page(old, group)));
     pages.extend(view.apps.iter().map(|app| app::page(&site, app)));
     pages.extend(groups::pages(&site));
     pages.push(ingest::page(&site));
@@ -115,6 +117,13 @@ impl<'a> Site<'a> {
     /// Returns the groups that have a page, as places in the view's list.
     fn shown_groups(&self) -> std::ops::Range<usize> {
         0..self.view.groups.len().min(self.settings.max_groups)
+    }
+
+    /// Returns the ids that groups with a page had before.
+    fn moved_groups(&self) -> impl Iterator<Item = (GroupId, &GroupView)> {
+        let shown: BTreeMap<_, _> =
+            self.view.groups[self.shown_groups()].iter().map(|group| (group.id, group)).collect();
+        self.view.aliases.iter().filter_map(move |(old, new)| Some((*old, *shown.get(new)?)))
     }
 
     /// Returns the page of an application; `None` when the view knows it only from a group.

@@ -25,6 +25,7 @@ pub(super) fn page(site: &Site<'_>) -> Page {
         path: "index.html".to_owned(),
         description: text::line(&site.view.verdict.detail, 200),
         tab: Tab::Overview,
+        redirect: None,
         body: html! {
             (verdict(site, &headline))
             (figures(site))

@@ -31,6 +31,8 @@ pub(super) struct Page {
     pub(super) description: String,
     /// Where it stands in the navigation.
     pub(super) tab: Tab,
+    /// The page that it leads to at once, if it is only a signpost.
+    pub(super) redirect: Option<String>,
     /// What stands in `<main>`.
     pub(super) body: Markup,
 }
@@ -70,6 +72,7 @@ impl Page {
                 meta name="referrer" content="no-referrer";
                 meta name="robots" content="noindex";
                 meta name="description" content=(self.description);
+                @if let Some(target) = &self.redirect { meta http-equiv="refresh" content={ "0; url=" (target) }; }
                 title { (self.title) " · " (site.settings.title) }
                 link rel="icon" type="image/svg+xml" href={ (root) (site.assets.icon) };
                 link rel="stylesheet" href={ (root) (site.assets.css) };

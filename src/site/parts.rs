@@ -203,6 +203,7 @@ fn group_row(site: &Site<'_>, root: &str, group: &GroupView, list: GroupList<'_>
                     @if group.state <= GroupState::Regressed || list.id.is_some() { (badge(group)) }
                     @if list.reasons { span.reason { bdi { (text::line(&group.reason, 200)) } } }
                     code { (group.id) }
+                    @if let Some(family) = group.family { span.muted { (family.groups) " variants" } }
                     @if list.app.is_none() { span.phone { (first_app(site, root, group)) } }
                 }
             }

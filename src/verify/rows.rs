@@ -134,6 +134,7 @@ mod tests {
             span_ms: None,
             blocks: 0,
             points: Vec::new(),
+            answers: Vec::new(),
         }
     }
 

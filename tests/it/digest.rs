@@ -30,6 +30,7 @@ fn view(now_ms: UtcMs, titles: &[&str]) -> View {
     let groups: Vec<GroupView> =
         titles.iter().zip(1..).map(|(title, bits)| group(bits, title, now_ms)).collect();
     View {
+        aliases: std::collections::BTreeMap::new(),
         now_ms,
         verdict: Verdict {
             headline: titles.first().map_or("All quiet", |title| title).to_owned(),
@@ -60,6 +61,7 @@ fn group(bits: u64, title: &str, now_ms: UtcMs) -> GroupView {
         line: 1,
     };
     GroupView {
+        family: None,
         id: GroupId::from_bits(bits),
         kind: GroupKind::Message,
         title: title.to_owned(),

@@ -7,6 +7,7 @@ mod decode;
 mod digest;
 mod docs;
 mod faults;
+mod groups;
 mod old_states;
 mod order;
 mod pipeline;

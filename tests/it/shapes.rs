@@ -14,7 +14,7 @@ use gzette::ledger::Ledger;
 use gzette::mirror::Mirror;
 use gzette::model::{Level, LineCounts, UtcMs};
 use gzette::parse::{Format, ParseSettings, Parsed, Parser};
-use gzette::partial::{Partial, ReadSettings, read_object};
+use gzette::partial::{About, Partial, ReadSettings, read_object};
 use gzette::plan::Layout;
 use gzette::query::Expr;
 use gzette::search::{Library, Request, search};
@@ -41,13 +41,14 @@ const TEXT: &str = concat!(
 /// decoded byte is in one line, damage has a place and a reason.
 fn read(stored: &[u8], settings: &ReadSettings) -> Partial {
     let (mut lines, mut bytes) = (0, 0);
-    let partial = read_object(stored, settings, Some(date(2026, 3, 1)), |block| {
-        assert_eq!((block.first_line, block.offset), (lines + 1, bytes));
-        lines += block.lines;
-        bytes += block.length;
-        Ok::<_, io::Error>(())
-    })
-    .unwrap();
+    let partial =
+        read_object(stored, settings, &About { day: Some(date(2026, 3, 1)), ..About::default() }, |block| {
+            assert_eq!((block.first_line, block.offset), (lines + 1, bytes));
+            lines += block.lines;
+            bytes += block.length;
+            Ok::<_, io::Error>(())
+        })
+        .unwrap();
     let LineCounts { total, events, continuation, unparsed, .. } = partial.lines;
     assert_eq!(total, events + continuation + unparsed);
     assert_eq!((lines, bytes), (total, partial.decoded_bytes));

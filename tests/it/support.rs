@@ -140,6 +140,16 @@ impl Project {
         Outcome::of(self.command(args).output().unwrap())
     }
 
+    /// Runs `gzette` with arguments that hold no spaces and a text on stdin.
+    pub(crate) fn gzette_reading(&self, line: &str, stdin: &[u8]) -> Outcome {
+        let mut command = self.command(&line.split_whitespace().collect::<Vec<_>>());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that has seen enough does not read on.
+        let _ = child.stdin.take().unwrap().write_all(stdin);
+        Outcome::of(child.wait_with_output().unwrap())
+    }
+
     /// Starts `gzette` and leaves it at work.
     pub(crate) fn start(&self, line: &str) -> Child {
         let mut command = self.command(&line.split_whitespace().collect::<Vec<_>>());

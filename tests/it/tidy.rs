@@ -10,7 +10,19 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
     (
         "core",
         Within::Earlier,
-        &["human", "words", "decode", "parse", "group", "query", "partial", "plan", "retention", "stats"],
+        &[
+            "human",
+            "words",
+            "decode",
+            "parse",
+            "group",
+            "query",
+            "overrides",
+            "partial",
+            "plan",
+            "retention",
+            "stats",
+        ],
     ),
     ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),
     (

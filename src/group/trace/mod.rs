@@ -140,7 +140,7 @@ impl Trace<'_> {
 
 impl Language {
     /// A frame's name without what a build, a run or a place of installation made up.
-    fn named<'t>(self, frame: &Frame<'t>) -> Cow<'t, str> {
+    pub(super) fn named<'t>(self, frame: &Frame<'t>) -> Cow<'t, str> {
         match self {
             Self::Jvm => jvm::normalised(frame.name),
             Self::DotNet => dotnet::normalised(frame.name),

@@ -1,6 +1,6 @@
 //! One trace of each language, and what of it decides.
 
-use super::super::{FramePrefixes, group, group_with};
+use super::super::{FramePrefixes, GroupSettings, group, group_with};
 
 /// The key of a trace, without its hash.
 fn key(text: &str) -> String {
@@ -183,7 +183,8 @@ fn whose_frames_are_own_can_be_said() {
         own: vec!["org.apache.acme.".to_owned()],
         foreign: vec!["com.acme.base.".to_owned()],
     };
-    let said = group_with("x", Some(trace), &prefixes).template;
+    let settings = GroupSettings { frames: prefixes, ..GroupSettings::default() };
+    let said = group_with("x", Some(trace), &settings).template;
     assert_eq!(said, "a.X\n  at org.apache.acme.Job.run\n  at com.acme.Main.main");
 }
 

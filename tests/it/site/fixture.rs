@@ -78,6 +78,7 @@ pub(crate) fn view() -> View {
     let groups: Vec<GroupView> = (0..37).map(group).collect();
     let apps: Vec<AppView> = APPS.iter().enumerate().map(|(place, name)| app(place, name, &groups)).collect();
     View {
+        aliases: std::collections::BTreeMap::new(),
         now_ms: NOW,
         verdict: Verdict {
             headline: "payments-worker errors are spiking".to_owned(),
@@ -103,6 +104,7 @@ pub(crate) fn view() -> View {
 /// Returns the view of a ledger that has nothing yet.
 pub(crate) fn empty_view() -> View {
     View {
+        aliases: std::collections::BTreeMap::new(),
         now_ms: NOW,
         verdict: Verdict {
             headline: "All quiet".to_owned(),
@@ -146,6 +148,7 @@ fn group(place: usize) -> GroupView {
     let sum = |hours: std::ops::Range<usize>| trend[hours].iter().map(|bucket| bucket.events).sum::<u64>();
     let (day, total) = (sum(312..336), sum(0..336));
     GroupView {
+        family: None,
         id: GroupId::from_bits(0x0a5f_3c91_77d2_e4b1_u64.wrapping_mul(place as u64 * 2 + 1)),
         kind: [GroupKind::Trace, GroupKind::Message, GroupKind::Exception][place % 3],
         template: format!(

@@ -1,8 +1,11 @@
 //! gzette.toml: its keys and defaults, paths relative to the file, unknown keys with the nearest known one.
 //! The only reader of the environment.
 
+mod grouping;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -11,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Failure;
+use crate::overrides::Overrides;
 use crate::parse::Format;
 use crate::plan::Layout;
 use crate::retention::Retention;
@@ -20,7 +24,7 @@ use crate::store::{Location, S3Limits, S3Options, parse_url};
 pub const FILE_NAME: &str = "gzette.toml";
 
 /// What `gzette init` writes.
-pub const TEMPLATE: &str = include_str!("../assets/gzette.toml");
+pub const TEMPLATE: &str = include_str!("../../assets/gzette.toml");
 
 /// A table of the configuration and the keys that it may have.
 pub struct Section {
@@ -33,8 +37,12 @@ pub struct Section {
 }
 
 /// Every section and key; docs/config.md describes each.
-pub const SECTIONS: [Section; 5] = [
-    Section { header: "", name: "", keys: &["state_dir", "source", "site", "digest", "retention"] },
+pub const SECTIONS: [Section; 7] = [
+    Section {
+        header: "",
+        name: "",
+        keys: &["state_dir", "source", "site", "digest", "grouping", "group", "retention"],
+    },
     Section {
         header: "[[source]]",
         name: "source",
@@ -74,6 +82,8 @@ pub const SECTIONS: [Section; 5] = [
         name: "digest",
         keys: &["name", "to", "from", "transport", "subject_prefix", "when"],
     },
+    Section { header: "[grouping]", name: "grouping", keys: &["own", "foreign", "mask"] },
+    Section { header: "[[group]]", name: "group", keys: &["name", "title", "match", "split"] },
     Section {
         header: "[retention]",
         name: "retention",
@@ -92,6 +102,8 @@ pub struct Config {
     pub site: Site,
     /// The mails.
     pub digests: Vec<Digest>,
+    /// The user's word on groups.
+    pub overrides: Arc<Overrides>,
     /// How long what was read is kept.
     pub retention: Retention,
 }
@@ -163,6 +175,10 @@ struct RawConfig {
     site: RawSite,
     #[serde(default)]
     digest: Vec<RawDigest>,
+    #[serde(default)]
+    grouping: grouping::RawGrouping,
+    #[serde(default)]
+    group: Vec<grouping::RawGroup>,
     #[serde(default)]
     retention: RawRetention,
 }
@@ -297,6 +313,7 @@ impl Config {
                 .collect::<Result<_, _>>()?,
             site: checked_site(raw.site, dir)?,
             digests: raw.digest.into_iter().map(checked_digest).collect::<Result<_, _>>()?,
+            overrides: Arc::new(grouping::checked(raw.grouping, raw.group)?),
             retention: Retention {
                 mirror_days: raw.retention.mirror_days,
                 mirror_bytes: raw.retention.mirror_bytes,
@@ -577,6 +594,16 @@ mod tests {
             ("[[source]]\nname='a'\nurl='x'\n[[source]]\nname='a'\nurl='y'", "two sources are named `a`"),
             (&format!("{source}{digest}{digest}"), "two digests are named `d`"),
             (&format!("{source}{digest}when = 'never'"), "digest `d`: `when = \"never\"` is not known"),
+            (
+                &format!("{source}[grouping]\nmask = ['(']"),
+                "`mask`: `(` is no regular expression: error: unclosed",
+            ),
+            (&format!("{source}[grouping]\nmask = ['a*']"), "`mask`: `a*` matches where nothing stands"),
+            (&format!("{source}[grouping]\nown = ['']"), "`own` holds an empty prefix"),
+            (&format!("{source}[[group]]\nname='g'\nmatch='group:x'"), "group `g`: `match`: "),
+            (&format!("{source}[[group]]\nname='g'\nmatch=''"), "group `g`: `match` is empty"),
+            (&format!("{source}[[group]]\nname='g'\nmatch='a'\ntitle=' '"), "group `g`: `title` is empty"),
+            (&format!("{source}[[group]]\nname='g'\nmatch='a'\nsplit=''"), "group `g`: `split` is empty"),
             (&format!("{source}[site]\nbase_url = 'errors'"), "`base_url = \"errors\"` does not begin with"),
         ] {
             let failure = parse(text).unwrap_err();

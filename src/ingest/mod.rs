@@ -1,6 +1,8 @@
 //! Mirror to ledger and index, one batch at a time, exactly once: the ledger's transaction first, the
 //! index's commit after it, and at the start whatever a crash left between the two is made good.
 
+mod regroup;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, BufReader};
 use std::path::Path;
@@ -8,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::index::{BlockAddress, Index, IndexError, Payload, SegmentBuilder, Segments};
-use crate::ledger::{Ingested, Ledger, LedgerError, MirroredObject};
+use crate::ledger::{Ingested, Ledger, LedgerError, MirroredObject, Reading, object_place};
 use crate::mirror::Mirror;
 use crate::model::{GenerationId, LineCounts, UtcMs};
 use crate::parse::PARSER_VERSION;
-use crate::partial::{Block, Partial, ReadSettings, read_object};
+use crate::partial::{About, Block, Partial, ReadSettings, read_object};
 
 /// A batch ends after so many objects,
 const BATCH_OBJECTS: usize = 1000;
@@ -33,11 +35,16 @@ const INDEX_UUID: &str = "index_uuid";
 pub struct IngestSettings {
     /// By the source's name.
     pub sources: HashMap<String, ReadSettings>,
-    /// For sources that are not named.
+    /// For sources that are not named. The user's word on groups is the same in all of them.
     pub other: ReadSettings,
 }
 
 impl IngestSettings {
+    /// Returns what the ledger notes of how versions are read.
+    pub fn reading(&self) -> Reading {
+        Reading { parser_version: PARSER_VERSION, grouping: self.other.overrides.basis().fingerprint() }
+    }
+
     /// Returns how to read the objects of a source.
     pub fn of(&self, source: &str) -> &ReadSettings {
         self.sources.get(source).unwrap_or(&self.other)
@@ -67,6 +74,10 @@ pub struct IngestReport {
     pub reindexed: u64,
     /// Generations that a lost index is built again without, because their mirrored files were pruned.
     pub unindexed: u64,
+    /// Objects that were counted again, because the rules of reading or grouping have changed since.
+    pub read_again: u64,
+    /// Objects whose groups were made anew from samples, because their mirrored files were pruned.
+    pub regrouped: u64,
     /// Whether it was asked to stop before all was done.
     pub stopped: bool,
 }
@@ -99,6 +110,7 @@ pub fn ingest(
         index: &index,
         mirror,
         settings,
+        urls: ledger.source_urls()?,
         stop,
         progress,
         done: AtomicU64::new(0),
@@ -106,13 +118,22 @@ pub fn ingest(
     };
     let mut lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
     remove_replaced(ledger, mirror)?;
+    if lacking.is_empty() {
+        regroup::take_over(ledger, reader.index, settings)?;
+        report.regrouped = regroup::from_samples(ledger, settings)?;
+    }
     loop {
-        let pending = ledger.pending(BATCH_OBJECTS)?;
+        let mut pending = ledger.pending(BATCH_OBJECTS)?;
+        let is_read_again = pending.is_empty() && lacking.is_empty();
+        if is_read_again {
+            pending = ledger.outdated(settings.reading(), BATCH_OBJECTS)?;
+        }
         if pending.is_empty() || stop.load(Ordering::Relaxed) {
             report.stopped |= !pending.is_empty();
             break;
         }
-        commit_batch(ledger, &reader, pending, &uuid, now_ms, lacking.is_empty(), &mut report)?;
+        let jobs = jobs(ledger, pending, is_read_again)?;
+        commit_batch(ledger, &reader, jobs, &uuid, now_ms, lacking.is_empty(), &mut report)?;
     }
     if !lacking.is_empty() && report.batches > 0 {
         // A batch may have replaced what could not be read.
@@ -167,13 +188,17 @@ fn reconcile(
     if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
         return Ok(Vec::new());
     }
-    let mut held: BTreeMap<GenerationId, u64> = reader.index.generations()?.into_iter().collect();
+    let mut held: BTreeMap<GenerationId, Vec<(i64, u64)>> = BTreeMap::new();
+    for (generation, batch, documents) in reader.index.generations()? {
+        held.entry(generation).or_default().push((batch, documents));
+    }
     let (mut lacking, mut pruned) = (Vec::new(), Vec::new());
     for row in ledger.generations()?.into_iter().filter(|row| row.indexed) {
-        if held.get(&row.object.generation).copied().unwrap_or(0) == row.blocks {
+        let wanted = if row.blocks > 0 { vec![(row.batch, row.blocks)] } else { Vec::new() };
+        if held.get(&row.object.generation).unwrap_or(&Vec::new()) == &wanted {
             held.remove(&row.object.generation);
         } else if row.mirrored {
-            lacking.push((row.object, row.batch));
+            lacking.push(Job { object: row.object, batch: row.batch, asked: None });
         } else {
             pruned.push(row.object.generation);
         }
@@ -205,24 +230,40 @@ fn reconcile(
     Ok(lacking)
 }
 
+/// An object to read.
+struct Job {
+    object: MirroredObject,
+    batch: i64,
+    /// If it was counted before, by other rules: the lines whose groups are asked for.
+    asked: Option<Vec<u64>>,
+}
+
+/// Returns the jobs of the next batch.
+fn jobs(ledger: &Ledger, objects: Vec<MirroredObject>, is_read_again: bool) -> Result<Vec<Job>, LedgerError> {
+    let batch = ledger.last_batch()? + 1;
+    let job = |object: MirroredObject| {
+        let asked = is_read_again.then(|| ledger.sample_lines(object.generation)).transpose()?;
+        Ok(Job { object, batch, asked })
+    };
+    objects.into_iter().map(job).collect()
+}
+
 fn commit_batch(
     ledger: &mut Ledger,
     reader: &Reader<'_>,
-    mut pending: Vec<MirroredObject>,
+    mut jobs: Vec<Job>,
     uuid: &str,
     now_ms: UtcMs,
     is_complete: bool,
     report: &mut IngestReport,
 ) -> Result<(), IngestError> {
     let mut bytes = 0;
-    pending.retain(|object| {
-        bytes += object.size_bytes;
-        bytes <= BATCH_BYTES || bytes == object.size_bytes
+    jobs.retain(|job| {
+        bytes += job.object.size_bytes;
+        bytes <= BATCH_BYTES || bytes == job.object.size_bytes
     });
-    let batch = ledger.last_batch()? + 1;
     let segments = Segments::default();
-    let objects = pending.into_iter().map(|object| (object, batch)).collect();
-    let Read { mut items, failed, .. } = reader.read(objects, &segments, Keep::Partials)?;
+    let Read { mut items, failed, .. } = reader.read(jobs, &segments, Keep::Partials)?;
     for (object, reason) in failed {
         ledger.fetch_again(&object, &reason)?;
         report.unreadable.push((object.key, reason));
@@ -231,16 +272,23 @@ fn commit_batch(
         return Ok(());
     }
     items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
-    let committed = ledger.commit_batch(&items, PARSER_VERSION, now_ms)?;
+    let committed = ledger.commit_batch(&items, reader.settings.reading(), now_ms)?;
     let mut writer = reader.index.writer()?;
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
-    let batch = if is_complete { committed.batch } else { INCOMPLETE };
+    let batch = |batch| if is_complete { batch } else { INCOMPLETE };
+    if items.iter().any(|item| item.is_read_again) {
+        // What is deleted with a commit may be what is added with it: the same version, read again. A crash between
+        // the two is one between ledger and index.
+        let payload = Payload { batch: batch(committed.batch - 1), uuid: uuid.to_owned() };
+        writer.commit(&Segments::default(), &payload)?;
+    }
+    let batch = batch(committed.batch);
     writer.commit(&segments, &Payload { batch, uuid: uuid.to_owned() })?;
     remove_replaced(ledger, reader.mirror)?;
     report.batches += 1;
     report.new_groups += committed.new_groups;
     for item in &items {
-        report.add(&item.object.key, &item.partial);
+        report.add(item);
     }
     Ok(())
 }
@@ -255,9 +303,15 @@ pub(crate) fn remove_replaced(ledger: &mut Ledger, mirror: &Mirror) -> Result<()
 }
 
 impl IngestReport {
-    fn add(&mut self, key: &str, partial: &Partial) {
+    fn add(&mut self, item: &Ingested) {
+        if item.is_read_again {
+            self.read_again += 1;
+            return;
+        }
+        let (object, partial) = (&item.object, &item.partial);
         self.objects += 1;
-        self.damaged.extend(partial.damage.as_ref().map(|damage| (key.to_owned(), damage.reason.clone())));
+        let damage = partial.damage.as_ref();
+        self.damaged.extend(damage.map(|damage| (object.key.clone(), damage.reason.clone())));
         self.lines.add(&partial.lines);
         self.errors += partial
             .counts
@@ -293,6 +347,8 @@ struct Reader<'r> {
     index: &'r Index,
     mirror: &'r Mirror,
     settings: &'r IngestSettings,
+    /// Where the sources are, by name.
+    urls: HashMap<String, String>,
     stop: &'r AtomicBool,
     progress: &'r (dyn Fn(u64, u64) + Sync),
     done: AtomicU64,
@@ -301,7 +357,7 @@ struct Reader<'r> {
 
 /// What the workers share.
 struct Work {
-    queue: Mutex<VecDeque<(MirroredObject, i64)>>,
+    queue: Mutex<VecDeque<Job>>,
     read: Mutex<Read>,
     keep: Keep,
     held_bytes: AtomicU64,
@@ -310,16 +366,11 @@ struct Work {
 impl Reader<'_> {
     /// Reads objects into `segments`, each with its batch, until all are done, enough is held or a stop
     /// is asked for.
-    fn read(
-        &self,
-        objects: Vec<(MirroredObject, i64)>,
-        segments: &Segments,
-        keep: Keep,
-    ) -> Result<Read, IngestError> {
+    fn read(&self, jobs: Vec<Job>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
         let workers =
-            std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(objects.len());
+            std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(jobs.len());
         let work = Work {
-            queue: Mutex::new(objects.into()),
+            queue: Mutex::new(jobs.into()),
             read: Mutex::default(),
             keep,
             held_bytes: AtomicU64::new(0),
@@ -339,35 +390,40 @@ impl Reader<'_> {
         let mut builder = self.index.segment_builder(segments);
         while work.held_bytes.load(Ordering::Relaxed) < HELD_BYTES && !self.stop.load(Ordering::Relaxed) {
             let next = lock(&work.queue).pop_front();
-            let Some((object, batch)) = next else { break };
-            match self.read_one(&object, batch, &mut builder) {
+            let Some(job) = next else { break };
+            match self.read_one(&job, &mut builder) {
                 Ok(partial) => {
+                    let Job { object, asked, .. } = job;
                     let stored =
                         self.bytes.fetch_add(object.size_bytes, Ordering::Relaxed) + object.size_bytes;
                     (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, stored);
                     if work.keep == Keep::Partials {
                         work.held_bytes.fetch_add(held_bytes(&partial), Ordering::Relaxed);
-                        lock(&work.read).items.push(Ingested { object, partial });
+                        lock(&work.read).items.push(Ingested {
+                            object,
+                            partial,
+                            is_read_again: asked.is_some(),
+                        });
                     }
                 }
-                Err(ReadError::Io(error)) => lock(&work.read).failed.push((object, error.to_string())),
+                Err(ReadError::Io(error)) => lock(&work.read).failed.push((job.object, error.to_string())),
                 Err(ReadError::Index(error)) => return Err(error.into()),
             }
         }
         Ok(builder.finish()?)
     }
 
-    fn read_one(
-        &self,
-        object: &MirroredObject,
-        batch: i64,
-        builder: &mut SegmentBuilder<'_>,
-    ) -> Result<Partial, ReadError> {
+    fn read_one(&self, job: &Job, builder: &mut SegmentBuilder<'_>) -> Result<Partial, ReadError> {
+        let object = &job.object;
         let settings = self.settings.of(&object.source);
         let file = self.mirror.open(&object.source, &object.key, object.generation)?;
         let reader = BufReader::with_capacity(READ_BYTES, file);
-        read_object(reader, settings, object.day, |block| {
-            Ok(builder.add(&address(object.generation, block), batch, &block.words)?)
+        let place =
+            self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
+        let asked = job.asked.as_deref().unwrap_or_default();
+        let about = About { day: object.day, app: &object.app, place: &place, asked };
+        read_object(reader, settings, &about, |block| {
+            Ok(builder.add(&address(object.generation, block), job.batch, &block.words)?)
         })
     }
 }

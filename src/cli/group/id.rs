@@ -1,42 +1,34 @@
-//! `gzette group`: which error group a message belongs to.
+//! `gzette group id`: which group a message belongs to.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::CommandError;
-use super::context::Context;
+use crate::cli::CommandError;
+use crate::cli::context::Context;
 use crate::error::Exit;
 use crate::group::{families, group, template};
 use crate::model::{GroupId, Grouped};
 use crate::ui::visible;
 
-/// The arguments of `gzette group`.
+/// The arguments of `gzette group id`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:  echo 'order 4711 not found' | gzette group id\n\
+    The id is a function of the message alone: the same on every machine and in every order. `[grouping]` and `[[group]]`\n\
+    of a configuration do not count here; `gzette group explain` heeds them.")]
 pub(super) struct Args {
-    #[command(subcommand)]
-    command: GroupCommand,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum GroupCommand {
-    /// Read one message a line from stdin and print the id of each one's group
-    #[command(after_help = "Example:  echo 'order 4711 not found' | gzette group id\n\
-        The id is a function of the message alone: the same on every machine and in every order.")]
-    Id {
-        /// Print the template instead: the message with what varies masked
-        #[arg(long)]
-        template: bool,
-        /// Print the id of each one's family among all the messages: groups that differ in one word
-        #[arg(long, conflicts_with = "template")]
-        families: bool,
-    },
+    /// Print the template instead: the message with what varies masked
+    #[arg(long)]
+    template: bool,
+    /// Print the id of each one's family among all the messages: groups that differ in one word
+    #[arg(long, conflicts_with = "template")]
+    families: bool,
 }
 
 /// The rest of a longer message is passed over; groups are decided long before.
 const MAX_MESSAGE_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let GroupCommand::Id { template: as_template, families: by_family } = args.command;
+    let &Args { template: as_template, families: by_family } = args;
     let mut input = BufReader::with_capacity(64 << 10, io::stdin().lock());
     if by_family {
         return print_families(&mut input, context);

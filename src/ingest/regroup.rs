@@ -1,0 +1,87 @@
+//! What a change of the rules touches: versions it does not are taken over, those whose files were pruned get their
+//! groups from samples, and the rest is read again.
+
+use std::collections::HashSet;
+
+use super::{IngestError, IngestSettings};
+use crate::index::{Index, Wanted};
+use crate::ledger::{GenerationRow, Ingested, Ledger, object_place};
+use crate::model::{GenerationId, Window};
+use crate::overrides::{Basis, Touched};
+use crate::query::ObjectFacts;
+
+/// The name of the fact that holds the basis of the groups, as JSON.
+const BASIS: &str = "grouping";
+
+/// Takes over the versions that a change of the rules since the last ingest does not touch.
+pub(super) fn take_over(
+    ledger: &mut Ledger,
+    index: &Index,
+    settings: &IngestSettings,
+) -> Result<(), IngestError> {
+    let basis = settings.other.overrides.basis();
+    let earlier = ledger.fact(BASIS)?;
+    // What an unreadable fact was the basis of is read again.
+    let earlier: Option<Basis> = earlier.and_then(|text| serde_json::from_str(&text).ok());
+    if earlier.as_ref() == Some(&basis) {
+        return Ok(());
+    }
+    let from = earlier.as_ref().map_or(0, Basis::fingerprint);
+    let touched = match earlier.map_or(Touched::Everything, |earlier| basis.touched_since(&earlier)) {
+        Touched::Nothing => HashSet::new(),
+        Touched::Rules { old, new } => of_rules(ledger, index, settings, &old, &new)?,
+        Touched::Errors => ledger.generations_with_errors()?,
+        Touched::Everything => ledger.generations()?.iter().map(|row| row.object.generation).collect(),
+    };
+    let value = serde_json::json!(basis).to_string();
+    ledger.take_grouping_over((from, basis.fingerprint()), &touched, (BASIS, &value))?;
+    Ok(())
+}
+
+/// Returns the versions with events of the `old` rules, or that may have events for which the `new` ones hold.
+fn of_rules(
+    ledger: &Ledger,
+    index: &Index,
+    settings: &IngestSettings,
+    old: &[String],
+    new: &[String],
+) -> Result<HashSet<GenerationId>, IngestError> {
+    let mut touched = HashSet::new();
+    for name in old {
+        touched.extend(ledger.generations_with_template(&format!("rule {name}"))?);
+    }
+    let with_errors = ledger.generations_with_errors()?;
+    let mut rows = ledger.generations()?;
+    rows.retain(|row| with_errors.contains(&row.object.generation));
+    for rule in settings.other.overrides.rules.iter().filter(|rule| new.contains(&rule.name)) {
+        let may_hold = |row: &&GenerationRow| {
+            let object = ObjectFacts { app: &row.object.app, place: &row.place(), has_group: &|_| true };
+            !rule.condition.given(&object).is_nothing()
+        };
+        let (indexed, unindexed): (Vec<_>, Vec<_>) =
+            rows.iter().filter(may_hold).partition(|row| row.indexed);
+        // What the index does not hold may hold anything.
+        touched.extend(unindexed.iter().map(|row| row.object.generation));
+        let generations = indexed.iter().map(|row| row.object.generation).collect();
+        let need = rule.condition.need();
+        let wanted = Wanted { need: &need, generations: &generations, window: Window::ALL, levels: u8::MAX };
+        touched.extend(index.candidates(&wanted)?.blocks.iter().map(|block| block.generation));
+    }
+    Ok(touched)
+}
+
+/// Makes the groups of versions whose files are gone anew from their samples; returns of how many.
+pub(super) fn from_samples(ledger: &mut Ledger, settings: &IngestSettings) -> Result<u64, IngestError> {
+    let reading = settings.reading();
+    let outdated = ledger.outdated_and_pruned(reading)?;
+    let urls = ledger.source_urls()?;
+    for object in &outdated {
+        let Some(stored) = ledger.stored_partial(object.generation)? else { continue };
+        let place = urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
+        let about = crate::partial::About { day: object.day, app: &object.app, place: &place, asked: &[] };
+        let partial = stored.regrouped(settings.of(&object.source), &about);
+        let item = Ingested { object: object.clone(), partial, is_read_again: true };
+        ledger.regroup(&item, reading.grouping)?;
+    }
+    Ok(outdated.len() as u64)
+}

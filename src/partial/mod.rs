@@ -1,0 +1,218 @@
+//! One object's ingest as a value: what the ledger and the index merge. Bytes and settings in, a
+//! [`Partial`] and a stream of [`Block`]s out; no state is shared between objects.
+
+mod builder;
+mod event;
+mod regroup;
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use crate::decode::{Decoder, Limits, Lines, Point};
+use crate::model::{Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs};
+use crate::overrides::Overrides;
+use crate::parse::{ParseSettings, Parsed, Parser};
+use crate::words::BlockWords;
+use builder::Builder;
+pub use event::{EventExplanation, EventGrouper, explain_event};
+
+/// What one object adds to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// The accounting of its lines.
+    pub lines: LineCounts,
+    /// The decoded length.
+    pub decoded_bytes: u64,
+    /// BLAKE3 of the decoded bytes.
+    pub checksum: [u8; 32],
+    /// Where decoding stopped early, if it did.
+    pub damage: Option<Damage>,
+    /// The times of the earliest and the latest event.
+    pub span_ms: Option<(UtcMs, UtcMs)>,
+    /// Events by group, level and slot, sorted.
+    pub counts: Vec<Count>,
+    /// The error groups seen, sorted by id.
+    pub sightings: Vec<Sighting>,
+    /// How many blocks were handed out.
+    pub blocks: u64,
+    /// Where decoding can begin within the object.
+    pub points: Vec<Point>,
+    /// The groups of the events that begin at [`About::asked`] lines: line and group.
+    pub answers: Vec<(u64, GroupId)>,
+}
+
+/// Events of one group, level and slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count {
+    /// The group; `None` for events that are no errors. An event below `error` has one when it carries a stack
+    /// trace.
+    pub group: Option<GroupId>,
+    /// Their level.
+    pub level: Level,
+    /// Their slot.
+    pub slot: Slot,
+    /// How many.
+    pub events: u64,
+}
+
+/// A group's events in one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The group.
+    pub group: Grouped,
+    /// How many events.
+    pub events: u64,
+    /// The earliest by (time, line).
+    pub first: Sample,
+    /// The latest by (time, line).
+    pub last: Sample,
+}
+
+/// An event's place and its raw lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it happened.
+    pub time_ms: UtcMs,
+    /// The number of its first line, from 1.
+    pub line: u64,
+    /// Its raw lines, joined by newlines, at most [`SAMPLE_BYTES`].
+    pub raw: Vec<u8>,
+}
+
+/// The most bytes of raw lines that a [`Sample`] keeps.
+pub const SAMPLE_BYTES: usize = 8 << 10;
+
+/// What reading an object depends on besides its bytes.
+#[derive(Clone, Debug, Default)]
+pub struct ReadSettings {
+    /// The bounds of decoding.
+    pub limits: Limits,
+    /// Formats, field names and the zone of stamps without one.
+    pub parse: ParseSettings,
+    /// The user's word on groups.
+    pub overrides: Arc<Overrides>,
+}
+
+/// What is known of an object besides its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'o> {
+    /// The day that its key names.
+    pub day: Option<Day>,
+    /// Its application.
+    pub app: &'o str,
+    /// The object as people write it.
+    pub place: &'o str,
+    /// Lines that began an error event in an earlier reading, and whose group is asked for.
+    pub asked: &'o [u64],
+}
+
+/// A run of lines that is stored and indexed together.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The number of its first line, from 1.
+    pub first_line: u64,
+    /// How many lines.
+    pub lines: u64,
+    /// Its first byte in the decoded object.
+    pub offset: u64,
+    /// Its length in the decoded object.
+    pub length: u64,
+    /// The earliest and the latest time of its lines.
+    pub span_ms: (UtcMs, UtcMs),
+    /// The time that a line without one inherits at the block's start.
+    pub carry_ms: UtcMs,
+    /// The level of the event that a continuation line at the block's start belongs to.
+    pub carry_level: Level,
+    /// A mask of the levels of its lines.
+    pub levels: u8,
+    /// Its words.
+    pub words: BlockWords,
+}
+
+/// Reads one object: hands out its blocks in order and returns what it adds to the ledger. Damage and
+/// lines that no format accepts are in the result; an error is one of the reader or of `on_block`.
+pub fn read_object<R: BufRead, E: From<io::Error>>(
+    reader: R,
+    settings: &ReadSettings,
+    about: &About<'_>,
+    mut on_block: impl FnMut(&Block) -> Result<(), E>,
+) -> Result<Partial, E> {
+    let decoder = Decoder::new(reader, &settings.limits).noting_points();
+    let decoder = Hashing { inner: decoder, hasher: blake3::Hasher::new(), bytes: 0 };
+    let mut lines = Lines::new(decoder, settings.limits.max_line_bytes);
+    let mut parser = Parser::new(&settings.parse, about.day);
+    let mut builder = Builder::new(settings, about);
+    while let Some(line) = lines.next_line()? {
+        let parsed = if line.truncated { parser.parse_cut(line.bytes) } else { parser.parse(line.bytes) };
+        if builder.block_is_full(matches!(parsed, Parsed::Event(_))) {
+            on_block(&builder.block)?;
+            builder.close_block();
+        }
+        builder.add(&line, &parsed);
+    }
+    if builder.block.lines > 0 {
+        on_block(&builder.block)?;
+        builder.close_block();
+    }
+    let mut decoder = lines.into_inner();
+    let mut partial = builder.finish();
+    partial.decoded_bytes = decoder.bytes;
+    partial.checksum = *decoder.hasher.finalize().as_bytes();
+    partial.damage = decoder.inner.damage().cloned();
+    partial.lines.quarantined = decoder.inner.stretches();
+    partial.points = decoder.inner.take_points();
+    Ok(partial)
+}
+
+/// Returns the time that an undated first line takes: the start of the key's day in the source's zone, or 1970.
+pub fn day_start_ms(day: Option<Day>, parse: &ParseSettings) -> UtcMs {
+    day.and_then(|day| day.to_zoned_datetime(parse.zone.clone()).ok())
+        .map_or(0, |zoned| zoned.timestamp().as_millisecond())
+}
+
+/// Counts and hashes the decoded bytes on their way.
+struct Hashing<R> {
+    inner: R,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_carries_a_stack_trace_is_an_error_and_keeps_its_level() {
+        let trace = r"java.lang.IllegalStateException: closed\n\tat com.acme.A.b(A.java:1)";
+        let line =
+            |level: &str, message: &str| format!("{{\"level\":\"{level}\",\"message\":\"{message}\"}}\n");
+        for (level, message, is_error) in [
+            ("INFO", trace, true),
+            ("", trace, true),
+            ("ERROR", "it broke", true),
+            ("ERROR", "", true),
+            ("INFO", r"no error: Exception\nfatal", false),
+            ("DEBUG", trace, false),
+            ("WARN", trace, false),
+        ] {
+            let text = line(level, message);
+            let read = read_object(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| {
+                Ok::<_, io::Error>(())
+            });
+            let partial = read.unwrap();
+            let [count] = partial.counts.as_slice() else { panic!("{:?}", partial.counts) };
+            assert_eq!(count.group.is_some(), is_error, "{text}");
+            assert_eq!(count.level, Level::from_word(level.as_bytes()).unwrap_or_default(), "{text}");
+            assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Groups of an object whose lines are no longer there: what the samples that were kept of it say.
+
+use std::collections::BTreeMap;
+
+use super::{About, EventGrouper, Partial, ReadSettings, SAMPLE_BYTES, Sighting};
+use crate::model::{GroupId, Grouped};
+use crate::parse::{Parsed, Parser};
+
+impl Partial {
+    /// Returns the partial with the groups that its samples have by `settings`: all events of a group go where its
+    /// latest one does. The answers say where that is.
+    #[must_use]
+    pub fn regrouped(mut self, settings: &ReadSettings, about: &About<'_>) -> Self {
+        let mut groups: BTreeMap<GroupId, GroupId> = BTreeMap::new();
+        let mut sightings: BTreeMap<GroupId, Sighting> = BTreeMap::new();
+        for mut sighting in std::mem::take(&mut self.sightings) {
+            let group = group_of_sample(&sighting.last.raw, settings, about);
+            let old = sighting.group.id;
+            sighting.group = group.unwrap_or(sighting.group);
+            let new = sighting.group.id;
+            groups.insert(old, new);
+            self.answers.push((sighting.last.line, new));
+            match sightings.remove(&new) {
+                Some(other) => sightings.insert(new, other.joined(sighting)),
+                None => sightings.insert(new, sighting),
+            };
+        }
+        self.sightings = sightings.into_values().collect();
+        self.answers.sort_unstable();
+        let mut counts = BTreeMap::new();
+        for count in std::mem::take(&mut self.counts) {
+            let group = count.group.map(|old| groups.get(&old).copied().unwrap_or(old));
+            let count = super::Count { group, ..count };
+            let key = (count.group, count.level, count.slot);
+            counts.entry(key).or_insert(super::Count { events: 0, ..count }).events += count.events;
+        }
+        self.counts = counts.into_values().collect();
+        self
+    }
+}
+
+impl Sighting {
+    /// Returns one of the events of both.
+    fn joined(self, other: Self) -> Self {
+        let by_place = |sample: &super::Sample| (sample.time_ms, sample.line);
+        let first = if by_place(&self.first) <= by_place(&other.first) { self.first } else { other.first };
+        let (last, group) = if by_place(&self.last) >= by_place(&other.last) {
+            (self.last, self.group)
+        } else {
+            (other.last, other.group)
+        };
+        Self { group, events: self.events + other.events, first, last }
+    }
+}
+
+/// Returns the group of an event from the lines that a sample kept of it.
+fn group_of_sample(raw: &[u8], settings: &ReadSettings, about: &About<'_>) -> Option<Grouped> {
+    let mut parser = Parser::new(&settings.parse, about.day);
+    let mut grouper = EventGrouper::new(settings, about);
+    let cut_at = if raw.len() >= SAMPLE_BYTES { memchr::memchr_iter(b'\n', raw).count() } else { usize::MAX };
+    for (number, line) in raw.split(|&byte| byte == b'\n').enumerate() {
+        let is_cut = number == cut_at;
+        match if is_cut { parser.parse_cut(line) } else { parser.parse(line) } {
+            Parsed::Event(event) if number == 0 => grouper.begin(line, is_cut, &event),
+            Parsed::Continuation => grouper.add(line),
+            _ => break,
+        }
+    }
+    grouper.close().map(|(group, _)| group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overrides::{Overrides, Rule};
+    use crate::partial::read_object;
+    use crate::query::Expr;
+    use std::io;
+    use std::sync::Arc;
+
+    const TEXT: &str = r#"{"time":"2026-03-01T10:00:00Z","level":"ERROR","message":"disk 7 full"}
+{"time":"2026-03-01T10:01:00Z","level":"INFO","message":"fine"}
+{"time":"2026-03-01T10:02:00Z","level":"ERROR","message":"quota exceeded"}
+{"time":"2026-03-01T10:03:00Z","level":"ERROR","message":"disk 8 full"}
+{"time":"2026-03-01T10:30:00Z","level":"ERROR","message":"a.B: c\n\tat com.acme.X.y(X.java:1)"}
+"#;
+
+    fn read(settings: &ReadSettings) -> Partial {
+        read_object::<_, io::Error>(TEXT.as_bytes(), settings, &About::default(), |_| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn samples_say_what_the_lines_would() {
+        let before = read(&ReadSettings::default());
+        let unchanged = before.clone().regrouped(&ReadSettings::default(), &About::default());
+        assert_eq!(unchanged.sightings, before.sightings);
+        assert_eq!(unchanged.counts, before.counts);
+        let rule = Rule {
+            name: "room".to_owned(),
+            title: Some("No room".to_owned()),
+            condition: Expr::parse("full OR exceeded").unwrap(),
+            text: String::new(),
+            split: None,
+        };
+        let overrides = Overrides { rules: vec![rule], ..Overrides::default() };
+        let settings = ReadSettings { overrides: Arc::new(overrides), ..ReadSettings::default() };
+        let (after, expected) = (before.regrouped(&settings, &About::default()), read(&settings));
+        assert_eq!(after.sightings, expected.sightings);
+        assert_eq!(after.sightings.len(), 2);
+        assert_eq!(after.counts, expected.counts);
+        assert_eq!(after.answers.len(), 3, "one for each group before");
+    }
+}
