@@ -173,8 +173,8 @@ fn changed_rules_apply_to_the_past_as_if_they_had_always_held() {
         let fresh = project_with_errors();
         fresh.configure(&format!("{plain}\n{change}"));
         fresh.gzette("run").exits(0);
-        let (rebuilt, expected) = (counted(&project), counted(&fresh));
-        assert!(rebuilt == expected, "{change}: {} rows, {} expected", rebuilt.len(), expected.len());
+        let (found, expected) = (counted(&project), counted(&fresh));
+        assert!(found == expected, "{change}: {} rows, {} expected", found.len(), expected.len());
         let is_of_all = change.is_empty() || change.starts_with("[grouping]") || change.contains("Main");
         assert!(is_of_all || again < objects, "{change}: {again} of {objects} objects were read again");
         assert_eq!(read_again(&project.gzette("group rebuild").exits(0).stderr), 0, "{change}");
