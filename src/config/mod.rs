@@ -571,6 +571,14 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_that_cannot_be_read_is_shown_with_the_place() {
+        let group = "[[source]]\nname = 'a'\nurl = 'x'\n[[group]]\nname = 'g'\nmatch = 'a AND'";
+        let failure = parse(group).unwrap_err();
+        assert!(failure.message.starts_with("group `g`: `match`: "), "{}", failure.message);
+        assert!(failure.message.ends_with("  a AND\n       ^"), "{}", failure.message);
+    }
+
+    #[test]
     fn mistakes_are_named_in_one_sentence() {
         let source = "[[source]]\nname = 'a'\nurl = 'x'\n";
         let digest = "[[digest]]\nname = 'd'\nto = ['a@b']\nfrom = 'c@d'\n";
@@ -600,7 +608,6 @@ mod tests {
             ),
             (&format!("{source}[grouping]\nmask = ['a*']"), "`mask`: `a*` matches where nothing stands"),
             (&format!("{source}[grouping]\nown = ['']"), "`own` holds an empty prefix"),
-            (&format!("{source}[[group]]\nname='g'\nmatch='group:x'"), "group `g`: `match`: "),
             (&format!("{source}[[group]]\nname='g'\nmatch=''"), "group `g`: `match` is empty"),
             (&format!("{source}[[group]]\nname='g'\nmatch='a'\ntitle=' '"), "group `g`: `title` is empty"),
             (&format!("{source}[[group]]\nname='g'\nmatch='a'\nsplit=''"), "group `g`: `split` is empty"),

@@ -5,9 +5,11 @@ use crate::cli::CommandError;
 use crate::cli::context::Context;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::ingest::IngestSettings;
 use crate::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
 use crate::model::{GroupId, GroupKind, Grouped, Window};
-use crate::partial::Sample;
+use crate::parse::{ParseSettings, Parser};
+use crate::partial::{SAMPLE_BYTES, Sample};
 use crate::report::{ReportSettings, states};
 use crate::ui::visible;
 
@@ -49,7 +51,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         let failure = Failure::usage(format!("there is no group `{}` in the ledger", args.id));
         return Err(failure.hint("`gzette group list` shows those there are").into());
     };
-    if context.global.json { Ok(context.ui.result(&json(&facts))?) } else { print(context, &facts) }?;
+    if context.global.json {
+        context.ui.result(&json(&facts))?;
+    } else {
+        print(context, &facts, &project.ingest_settings())?;
+    }
     Ok(Exit::Fine)
 }
 
@@ -101,7 +107,24 @@ fn name(cell: &Cell) -> String {
     }
 }
 
-fn print(context: &Context, facts: &Facts) -> Result<(), CommandError> {
+/// Returns what an event says, its trace included: escapes resolved, one line each.
+fn text(settings: &ParseSettings, sample: &Sample) -> String {
+    let mut lines = sample.raw.split(|&byte| byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let is_cut = sample.raw.len() >= SAMPLE_BYTES;
+    let mut parser = Parser::new(settings, None);
+    let mut texts = match parser.parse_alone(first, is_cut) {
+        Some(event) => {
+            let trace = event.trace.map(|trace| trace.text().into_owned());
+            [Some(event.message.text().into_owned()), trace].into_iter().flatten().collect()
+        }
+        None => vec![String::from_utf8_lossy(first).into_owned()],
+    };
+    texts.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
+    texts.join("\n")
+}
+
+fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<(), CommandError> {
     let ui = &context.ui;
     let line = |text: &str| ui.result(&visible(text.as_bytes()));
     let head = |text: &str| ui.result("").and_then(|()| ui.result(&ui.bold(text)));
@@ -138,8 +161,8 @@ fn print(context: &Context, facts: &Facts) -> Result<(), CommandError> {
         let name = if *role == "first" { "First event" } else { "Latest event" };
         head(&format!("{name}, {}", human::time(sample.time_ms)))?;
         line(&format!("  {}:{}", sighting.place, sample.line))?;
-        let raw = String::from_utf8_lossy(&sample.raw);
-        raw.lines().try_for_each(|text| line(&format!("  {text}")))?;
+        let text = text(&settings.of(&sighting.source).parse, sample);
+        text.lines().try_for_each(|text| line(&format!("  {text}")))?;
     }
     head("All events")?;
     line(&format!("  gzette search --group {id}"))?;
