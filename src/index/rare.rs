@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use super::terms::Part;
@@ -114,9 +113,8 @@ fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
 pub(super) struct Finder {
     text: memmem::Finder<'static>,
     packed: Option<Packed>,
-    /// Finds a place in the packed words of many blocks at once wherever one of them holds it; `None` when it is too
-    /// short to say much.
-    anywhere: Option<AhoCorasick>,
+    /// Of these, one stands wherever the packed words of a block hold it; `None` when it is too short to say much.
+    anywhere: Option<Vec<memmem::Finder<'static>>>,
 }
 
 /// A needle of hex digits.
@@ -147,26 +145,29 @@ impl Finder {
 
     fn new(text: memmem::Finder<'static>, packed: Option<Packed>) -> Self {
         let mut finder = Self { text, packed, anywhere: None };
-        finder.anywhere = finder.needles().and_then(|needles| AhoCorasick::new(needles).ok());
+        finder.anywhere = finder.needles();
         finder
     }
 
     /// Returns bytes of which some stand wherever packed words hold what is looked for.
-    fn needles(&self) -> Option<Vec<&[u8]>> {
-        let mut needles = vec![self.text.needle()];
-        match &self.packed {
-            None => {}
-            Some(Packed::Word(word)) => needles.push(word),
+    fn needles(&self) -> Option<Vec<memmem::Finder<'static>>> {
+        let needles = match &self.packed {
+            None => vec![self.text.clone()],
+            // A word that can be packed is packed everywhere.
+            Some(Packed::Word(word)) => vec![owned(word)],
             Some(Packed::Part(part)) => {
-                needles.extend(part.needles.as_ref()?.iter().map(memmem::Finder::needle));
+                let [even, odd] = part.needles.clone()?;
+                vec![even, odd, self.text.clone()]
             }
-        }
-        needles.iter().all(|needle| needle.len() >= MIN_NEEDLE_BYTES).then_some(needles)
+        };
+        needles.iter().all(|needle| needle.needle().len() >= MIN_NEEDLE_BYTES).then_some(needles)
     }
 
     /// Returns whether any of many blocks may hold it, whose packed words stand among these bytes.
     pub(super) fn may_be_among(&self, packed: &[u8]) -> bool {
-        self.anywhere.as_ref().is_none_or(|anywhere| anywhere.is_match(packed))
+        // One after the other: a search for a single needle runs at the speed of memory, one for several does not.
+        let is_among = |needle: &memmem::Finder<'static>| needle.find(packed).is_some();
+        self.anywhere.as_ref().is_none_or(|needles| needles.iter().any(is_among))
     }
 
     /// Returns a finder of a part of a word.

@@ -1,9 +1,11 @@
 //! A view made by hand: eight applications, thirty-seven groups, and texts that mean harm.
 
+use std::collections::BTreeMap;
+
 use gzette::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
 use gzette::report::{
-    AppView, Bucket, Change, Completeness, Figures, GroupState, GroupView, Heat, ObjectProblem, SampleView,
-    Series, SilentApp, SourceView, Verdict, View,
+    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, ObjectProblem,
+    SampleView, Series, SilentApp, SourceView, Verdict, View,
 };
 use gzette::store::Requests;
 
@@ -78,7 +80,7 @@ pub(crate) fn view() -> View {
     let groups: Vec<GroupView> = (0..37).map(group).collect();
     let apps: Vec<AppView> = APPS.iter().enumerate().map(|(place, name)| app(place, name, &groups)).collect();
     View {
-        aliases: std::collections::BTreeMap::new(),
+        aliases: BTreeMap::from([(GroupId::from_bits(7), groups[2].id), (GroupId::from_bits(8), groups[9].id)]),
         now_ms: NOW,
         verdict: Verdict {
             headline: "payments-worker errors are spiking".to_owned(),
@@ -104,7 +106,7 @@ pub(crate) fn view() -> View {
 /// Returns the view of a ledger that has nothing yet.
 pub(crate) fn empty_view() -> View {
     View {
-        aliases: std::collections::BTreeMap::new(),
+        aliases: BTreeMap::new(),
         now_ms: NOW,
         verdict: Verdict {
             headline: "All quiet".to_owned(),
@@ -148,7 +150,7 @@ fn group(place: usize) -> GroupView {
     let sum = |hours: std::ops::Range<usize>| trend[hours].iter().map(|bucket| bucket.events).sum::<u64>();
     let (day, total) = (sum(312..336), sum(0..336));
     GroupView {
-        family: None,
+        family: (8..13).contains(&place).then_some(Family { id: GroupId::from_bits(3), groups: 5 }),
         id: GroupId::from_bits(0x0a5f_3c91_77d2_e4b1_u64.wrapping_mul(place as u64 * 2 + 1)),
         kind: [GroupKind::Trace, GroupKind::Message, GroupKind::Exception][place % 3],
         template: format!(
