@@ -13,6 +13,7 @@ use tantivy::index::SegmentComponent;
 use tantivy::store::StoreReader;
 use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
+use super::filter::Filter;
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
 use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
@@ -117,19 +118,21 @@ struct Segment<'s> {
     reader: &'s SegmentReader,
     columns: Columns,
     rare: StoreReader,
+    filter: Option<Filter>,
     /// All that is stored of all documents, as it stands in the file.
     stored: OwnedBytes,
 }
 
 impl<'s> Segment<'s> {
     fn open(index: &'s Index, segment: &tantivy::Segment, reader: &'s SegmentReader) -> Result<Self> {
-        let io = |source| IndexError::Io { path: index.dir.clone(), source };
+        let io = |source| index.io(source);
         let stored = segment.open_read(SegmentComponent::Store).map_err(TantivyError::from)?;
         Ok(Self {
             index,
             reader,
             columns: Columns::open(reader)?,
             rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)?,
+            filter: Filter::open(&index.dir, &segment.id().uuid_string()),
             stored: stored.read_bytes().map_err(io)?,
         })
     }
@@ -153,6 +156,9 @@ impl<'s> Segment<'s> {
             Need::Anything => Ok(within),
             Need::Word(word) => {
                 let postings = self.postings(&[word])?;
+                if self.filter.as_ref().is_some_and(|filter| !filter.may_hold(word)) {
+                    return Ok(common_to(within, &postings));
+                }
                 Ok(self.holding(&postings, &rare::Finder::word(word), within))
             }
             Need::UnicodeEscape => Ok(common_to(within, &self.postings(&[UNICODE_ESCAPE_FLAG])?)),
@@ -191,7 +197,8 @@ impl<'s> Segment<'s> {
     }
 
     fn part(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
-        let words = terms::with_part(&*self.common()?, part, MANY_WORDS).map_err(|source| self.io(source))?;
+        let words =
+            terms::with_part(&*self.common()?, part, MANY_WORDS).map_err(|source| self.index.io(source))?;
         let Some(words) = words else { return Ok(within) };
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         Ok(self.holding(&self.postings(&words)?, &rare::Finder::part(part), within))
@@ -218,15 +225,11 @@ impl<'s> Segment<'s> {
 
     /// The documents with any of some common words, in order.
     fn postings(&self, words: &[&[u8]]) -> Result<Docs> {
-        terms::documents(&*self.common()?, words).map_err(|source| self.io(source))
+        terms::documents(&*self.common()?, words).map_err(|source| self.index.io(source))
     }
 
     fn common(&self) -> Result<Arc<InvertedIndexReader>> {
         Ok(self.reader.inverted_index(self.index.fields.words)?)
-    }
-
-    fn io(&self, source: std::io::Error) -> IndexError {
-        IndexError::Io { path: self.index.dir.clone(), source }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
 //! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
-//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`].
+//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], and which segments hold
+//! one of these in [`filter`].
 
 mod candidates;
+mod filter;
 mod rare;
 mod schema;
 mod terms;
@@ -116,6 +118,10 @@ impl Index {
         }
     }
 
+    fn io(&self, source: std::io::Error) -> IndexError {
+        IndexError::Io { path: self.dir.clone(), source }
+    }
+
     /// Returns a random id for this index.
     pub fn new_uuid(&self) -> String {
         self.inner.new_segment().id().uuid_string()
@@ -144,7 +150,18 @@ impl Index {
 
     /// Checks the checksum of every file; returns the damaged ones.
     pub fn damaged_files(&self) -> Result<Vec<PathBuf>> {
-        Ok(self.inner.validate_checksum()?.into_iter().collect())
+        let mut damaged: Vec<_> = self.inner.validate_checksum()?.into_iter().collect();
+        for segment in self.segment_names()? {
+            let of_filter = filter::damaged(&self.dir, &segment);
+            damaged.extend(of_filter.map_err(|source| self.io(source))?);
+        }
+        Ok(damaged)
+    }
+
+    /// Returns what the names of the segments' files begin with.
+    fn segment_names(&self) -> Result<Vec<String>> {
+        let ids = self.inner.searchable_segment_ids()?;
+        Ok(ids.iter().map(tantivy::index::SegmentId::uuid_string).collect())
     }
 
     fn searcher(&self) -> Result<tantivy::Searcher> {

@@ -109,6 +109,16 @@ fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
     }
 }
 
+/// Calls `found` with each of the packed words of a block; `None` when the bytes make no sense.
+pub(super) fn each_word(packed: &[u8], mut found: impl FnMut(&[u8])) -> Option<()> {
+    let Parts { classes, text } = parts(packed)?;
+    let classes = classes.iter().map(|&(class, words)| unpack(class, words));
+    for words in classes.chain([text.to_vec()]) {
+        words.split(|&byte| byte == b'\n').filter(|word| !word.is_empty()).for_each(&mut found);
+    }
+    Some(())
+}
+
 /// What is looked for among the packed words of many blocks.
 pub(super) struct Finder {
     text: memmem::Finder<'static>,

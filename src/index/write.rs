@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, NoMergePolicy, SegmentWriter};
-use tantivy::{SegmentMeta, Term};
+use tantivy::{SegmentMeta, SegmentReader, Term};
 
+use super::filter::{self, FilterBuilder};
 use super::schema::{self, BlockDocument, Fields, Numbers};
 use super::{BlockAddress, Index, Payload, Result, rare};
 use crate::words::{BlockWords, WordSet};
@@ -27,6 +29,9 @@ const UNUSED_WORKER_BYTES: usize = 15_000_000;
 /// A merge makes segments of at most so many documents, so that it stays short, and searches, which have a segment
 /// or two in memory, stay small.
 const MERGE_DOCUMENTS: u64 = 20_000;
+
+/// The blocks of stored documents that are kept while a merged segment is read in order.
+const MERGED_BLOCKS: usize = 1;
 
 /// With so many segments that could be merged with another, a commit is followed by a merge.
 const MANY_SMALL: usize = 100;
@@ -65,13 +70,41 @@ impl IndexWriter<'_> {
 
     /// Takes in the finished segments and what was deleted, durably, as the state after `payload.batch`.
     pub fn commit(&mut self, finished: &Segments, payload: &Payload) -> Result<()> {
-        for meta in finished.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let finished = std::mem::take(&mut *finished.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let has_finished = !finished.is_empty();
+        for meta in finished {
             self.inner.add_segment(meta)?;
         }
         self.commit_payload(payload)?;
         // What a crashed run left half-written goes with it.
         self.inner.garbage_collect_files().wait()?;
-        Ok(())
+        // Filters of segments that wait for a commit are no strays.
+        if has_finished { self.remove_stray_filters() } else { Ok(()) }
+    }
+
+    fn remove_stray_filters(&self) -> Result<()> {
+        let segments = self.index.segment_names()?;
+        filter::remove_strays(&self.index.dir, &segments).map_err(|source| self.index.io(source))
+    }
+
+    /// Merges segments to one with a filter of its own.
+    fn merge(&mut self, segments: &[SegmentId]) -> Result<()> {
+        let Some(merged) = self.inner.merge(segments).wait()? else { return Ok(()) };
+        let segment = self.index.inner.segment(merged);
+        let mut builder = FilterBuilder::default();
+        let store = SegmentReader::open(&segment)?
+            .get_store_reader(MERGED_BLOCKS)
+            .map_err(|source| self.index.io(source))?;
+        for doc in 0..segment.meta().max_doc() {
+            let document = store.get_document_bytes(doc)?;
+            let packed = schema::rare_words(&document);
+            if packed.and_then(|packed| rare::each_word(packed, |word| builder.add(word))).is_none() {
+                // Without a filter the segment is read.
+                return Ok(());
+            }
+        }
+        let name = segment.id().uuid_string();
+        builder.write(&self.index.dir, &name).map_err(|source| self.index.io(source))
     }
 
     /// Writes the segments anew that deletes have left half empty, so that these give back what they took; keeps the
@@ -80,13 +113,14 @@ impl IndexWriter<'_> {
         let mut metas = self.index.inner.searchable_segment_metas()?;
         metas.retain(|meta| meta.num_deleted_docs() * 2 >= meta.max_doc());
         for meta in &metas {
-            self.inner.merge(&[meta.id()]).wait()?;
+            self.merge(&[meta.id()])?;
         }
-        if !metas.is_empty() {
-            self.commit_payload(payload)?;
-            self.inner.garbage_collect_files().wait()?;
+        if metas.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.commit_payload(payload)?;
+        self.inner.garbage_collect_files().wait()?;
+        self.remove_stray_filters()
     }
 
     /// Merges the smallest segments when there are many; keeps the payload.
@@ -106,10 +140,10 @@ impl IndexWriter<'_> {
             })
             .map(SegmentMeta::id)
             .collect();
-        self.inner.merge(&small).wait()?;
+        self.merge(&small)?;
         self.commit_payload(payload)?;
         self.inner.garbage_collect_files().wait()?;
-        Ok(())
+        self.remove_stray_filters()
     }
 
     fn commit_payload(&mut self, payload: &Payload) -> Result<()> {
@@ -133,6 +167,7 @@ pub struct SegmentBuilder<'s> {
 struct Gathered {
     packer: rare::Packer,
     packed_bytes: usize,
+    filter: FilterBuilder,
     /// The words that are not packable.
     words: WordSet,
     /// The number of blocks that hold each word, as far as it matters.
@@ -169,10 +204,12 @@ impl SegmentBuilder<'_> {
         let segment = self.index.inner.new_segment();
         let mut writer = SegmentWriter::for_segment(TANTIVY_BYTES, segment.clone())?;
         let documents = gathered.blocks.len() as u32;
-        gathered.each_document(self.index.fields, |document| {
+        let filter = gathered.each_document(self.index.fields, |document| {
             writer.add_document(AddOperation { opstamp: 0, document })
         })?;
         writer.finalize()?;
+        let name = segment.id().uuid_string();
+        filter.write(&self.index.dir, &name).map_err(|source| self.index.io(source))?;
         let meta = segment.with_max_doc(documents).meta().clone();
         meta.untrack_temp_docstore();
         self.finished.0.lock().unwrap_or_else(PoisonError::into_inner).push(meta);
@@ -185,6 +222,7 @@ impl Gathered {
         for word in words.iter() {
             if rare::is_packable(word) {
                 self.packer.add(word);
+                self.filter.add(word);
                 continue;
             }
             let number = self.words.add(word);
@@ -201,16 +239,19 @@ impl Gathered {
 
     fn memory_bytes(&self) -> usize {
         self.packed_bytes
+            + self.filter.memory_bytes()
             + self.words.memory_bytes()
             + self.blocks_with.capacity()
             + self.numbers.capacity() * 4
     }
 
+    /// Makes the documents, and the filter of the words that are packed with them.
     fn each_document(
         self,
         fields: Fields,
         mut add: impl FnMut(BlockDocument) -> tantivy::Result<()>,
-    ) -> tantivy::Result<()> {
+    ) -> tantivy::Result<FilterBuilder> {
+        let mut filter = self.filter;
         let words = Arc::new(self.words);
         let mut start = 0;
         for block in self.blocks {
@@ -218,7 +259,8 @@ impl Gathered {
             let (rare, common): (Vec<u32>, Vec<u32>) =
                 of_block.partition(|&&number| self.blocks_with[number as usize] <= RARE_BLOCKS);
             let mut packed = block.packed;
-            rare::add_text(&mut packed, rare.iter().map(|&number| words.word(number)));
+            let rare = rare.iter().map(|&number| words.word(number));
+            rare::add_text(&mut packed, rare.inspect(|word| filter.add(word)));
             start = block.end;
             add(BlockDocument {
                 fields,
@@ -229,6 +271,6 @@ impl Gathered {
                 rare: schema::with_length(packed),
             })?;
         }
-        Ok(())
+        Ok(filter)
     }
 }
