@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 
 use crate::decode::{Decoder, Limits, Lines, Point};
 use crate::model::{
-    Damage, Day, Event, GroupId, GroupKind, Grouped, Level, LineCounts, RawLine, Slot, UtcMs,
+    Damage, Day, Event, Field, GroupId, GroupKind, Grouped, Level, LineCounts, RawLine, Slot, UtcMs,
 };
 use crate::parse::{ParseSettings, Parsed, Parser};
 use crate::words::BlockWords;
@@ -187,6 +187,19 @@ struct Builder {
     carry_ms: UtcMs,
     carry_level: Level,
     open: Option<OpenError>,
+    understated: Understated,
+}
+
+/// The latest event that is no error by itself, in memory that is used again: it is one if a stack trace follows.
+#[derive(Default)]
+struct Understated {
+    is_latest: bool,
+    time_ms: UtcMs,
+    line: u64,
+    level: Level,
+    message: Vec<u8>,
+    is_escaped: bool,
+    raw: Vec<u8>,
 }
 
 /// An error event whose continuation lines may still come.
@@ -212,6 +225,7 @@ impl Builder {
             carry_ms: day_start_ms,
             carry_level: Level::Unknown,
             open: None,
+            understated: Understated::default(),
         }
     }
 
@@ -239,6 +253,7 @@ impl Builder {
             Parsed::Unparsed => {
                 self.lines.unparsed += 1;
                 self.close_error();
+                self.understated.is_latest = false;
                 self.carry_level = Level::Unknown;
             }
         }
@@ -287,10 +302,39 @@ impl Builder {
         } else {
             *self.counts.entry((event.level, Slot::of(time_ms))).or_default() += 1;
         }
+        self.understated.is_latest = self.open.is_none() && understates(event.level);
+        if self.understated.is_latest {
+            self.understated.note(line, event, time_ms);
+        }
+    }
+
+    /// Takes the latest event out of the counts again, as a trace may follow it.
+    fn open_understated(&mut self) {
+        let latest = &mut self.understated;
+        latest.is_latest = false;
+        let field = Field { raw: &latest.message, escaped: latest.is_escaped };
+        self.open = Some(OpenError {
+            time_ms: latest.time_ms,
+            line: latest.line,
+            level: latest.level,
+            message: field.text().into_owned(),
+            trace: String::new(),
+            raw: latest.raw.clone(),
+        });
+        let key = (latest.level, Slot::of(latest.time_ms));
+        if let Entry::Occupied(mut count) = self.counts.entry(key) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 
     fn add_continuation(&mut self, line: &RawLine<'_>) {
         self.lines.continuation += 1;
+        if self.understated.is_latest {
+            self.open_understated();
+        }
         let Some(open) = &mut self.open else { return };
         add_trace_line(&mut open.trace, line.bytes);
         let room = SAMPLE_BYTES.saturating_sub(open.raw.len() + 1);
@@ -344,9 +388,21 @@ impl Builder {
     }
 }
 
+impl Understated {
+    fn note(&mut self, line: &RawLine<'_>, event: &Event<'_>, time_ms: UtcMs) {
+        let raw = event.message.raw;
+        (self.time_ms, self.line, self.level) = (time_ms, line.number, event.level);
+        self.is_escaped = event.message.escaped;
+        self.message.clear();
+        self.message.extend_from_slice(&raw[..raw.len().min(EVENT_BYTES)]);
+        self.raw.clear();
+        self.raw.extend_from_slice(&line.bytes[..line.bytes.len().min(SAMPLE_BYTES)]);
+    }
+}
+
 /// Whether an event that says of itself that it is no error may carry a stack trace all the same: in a field of
 /// its own, or in a message of several lines.
-pub fn may_carry_trace(event: &Event<'_>) -> bool {
+fn may_carry_trace(event: &Event<'_>) -> bool {
     if !understates(event.level) {
         return false;
     }
@@ -356,9 +412,9 @@ pub fn may_carry_trace(event: &Event<'_>) -> bool {
         || message.escaped && memchr::memmem::find(message.raw, b"\\n").is_some()
 }
 
-/// Whether a level is one that prints and collectors give to what has none. Who writes `debug` or `warn` beside a
-/// stack trace means it.
-fn understates(level: Level) -> bool {
+/// Whether a level is one that prints and collectors give to what has none: an event of it is an error if a stack
+/// trace follows. Who writes `debug` or `warn` beside a stack trace means it.
+pub fn understates(level: Level) -> bool {
     matches!(level, Level::Info | Level::Unknown)
 }
 
@@ -417,6 +473,28 @@ mod tests {
             assert_eq!(count.group.is_some(), is_error, "{text}");
             assert_eq!(count.level, Level::from_word(level.as_bytes()).unwrap_or_default(), "{text}");
             assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_a_stack_trace_follows_is_an_error_and_so_is_a_crash_alone() {
+        let info = "{\"level\":\"info\",\"message\":\"serving\"}\n";
+        let crash =
+            "thread 'main' panicked at src/a.rs:1:2:\nno order 7\nstack backtrace:\n   0: app::main\n";
+        for (text, errors, events) in [
+            (format!("{info}{crash}{info}"), 1, 2),
+            (crash.to_owned(), 1, 1),
+            (format!("{info}  indented\n{info}"), 0, 2),
+            (format!("{}{crash}", info.replace("info", "warn")), 0, 1),
+        ] {
+            let read =
+                read_object(text.as_bytes(), &ReadSettings::default(), None, |_| Ok::<_, io::Error>(()));
+            let partial = read.unwrap();
+            let of_group = partial.counts.iter().filter(|count| count.group.is_some());
+            assert_eq!(of_group.map(|count| count.events).sum::<u64>(), errors, "{text}");
+            assert_eq!(partial.counts.iter().map(|count| count.events).sum::<u64>(), events, "{text}");
+            let lines = partial.lines;
+            assert_eq!(lines.events + lines.continuation + lines.unparsed, lines.total, "{text}");
         }
     }
 }

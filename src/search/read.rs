@@ -8,7 +8,7 @@ use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
 use crate::model::{Day, GroupId, Level, UtcMs};
 use crate::parse::{Parsed, Parser};
-use crate::partial::{ReadSettings, add_trace_line, day_start_ms, group_of, may_carry_trace};
+use crate::partial::{ReadSettings, add_trace_line, day_start_ms, group_of, understates};
 use crate::query::{Expr, Facts, Pieces};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
@@ -275,7 +275,7 @@ impl<'s> Scan<'s> {
                     self.close_event();
                     self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
                     self.carry_level = event.level;
-                    self.event = (event.level.is_error() || may_carry_trace(&event)).then(|| OpenEvent {
+                    self.event = (event.level.is_error() || understates(event.level)).then(|| OpenEvent {
                         level: event.level,
                         message: event.message.text().into_owned(),
                         trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
