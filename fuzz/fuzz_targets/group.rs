@@ -23,6 +23,7 @@ fuzz_target!(|case: Case<'_>| {
 
     let shown = template(case.message);
     assert!(shown.len() <= 3 * (4096 + 1), "no more than every byte masked or replaced");
+    assert_eq!(template(&shown), shown, "the template of a template is itself");
     if grouped.kind == GroupKind::Message {
         let alone = group(first_line(case.message), None);
         assert!(alone.kind != GroupKind::Message || alone.id == grouped.id, "one line decides");

@@ -17,52 +17,76 @@ const MIN_VALUES: usize = 6;
 pub fn families<'t>(templates: impl IntoIterator<Item = &'t str>) -> HashMap<&'t str, &'t str> {
     let templates: Vec<&str> = templates.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let mut parents: Vec<usize> = (0..templates.len()).collect();
-    for alike in buckets(&templates).into_values() {
-        let varies = alike.len() >= MIN_VALUES || alike.iter().any(|&(_, is_variable)| is_variable);
+    let mut words: Vec<Word> =
+        templates.iter().enumerate().flat_map(|(number, template)| words(number, template)).collect();
+    words.sort_unstable_by_key(|word| word.context);
+    for alike in words.chunk_by(|a, b| a.context == b.context) {
+        let varies = alike.len() >= MIN_VALUES || alike.iter().any(|word| word.is_variable);
         for pair in alike.windows(2).filter(|_| varies) {
-            unite(&mut parents, pair[0].0, pair[1].0);
+            unite(&mut parents, pair[0].template, pair[1].template);
         }
     }
     (0..templates.len()).map(|at| (templates[at], templates[root(&mut parents, at)])).collect()
 }
 
-/// The place of a word, how many words there are, and a hash of those left and right of it.
-type Context = (usize, usize, [u8; 16]);
+/// A word of a template.
+struct Word {
+    /// A hash of its place, of how many words there are, and of those left and right of it.
+    context: u128,
+    template: usize,
+    is_variable: bool,
+}
 
-/// Templates with all words alike but one, and whether that one is a variable.
-fn buckets(templates: &[&str]) -> HashMap<Context, Vec<(usize, bool)>> {
-    let mut out: HashMap<_, Vec<_>> = HashMap::new();
-    for (number, template) in templates.iter().enumerate() {
-        let words: Vec<_> = template.split(' ').collect();
-        if words.len() > MAX_WORDS {
-            continue;
+/// The words of a template that have enough fixed ones beside them.
+fn words(number: usize, template: &str) -> Vec<Word> {
+    let words: Vec<_> = template.split(' ').collect();
+    if words.len() > MAX_WORDS {
+        return Vec::new();
+    }
+    let hashes: Vec<u128> = words.iter().map(|word| hash(word)).collect();
+    let lettered: Vec<bool> = words.iter().map(|word| word.contains(char::is_alphabetic)).collect();
+    let count = lettered.iter().filter(|&&lettered| lettered).count();
+    let rights = rights(&hashes);
+    let mut left = words.len() as u128;
+    let mut out = Vec::with_capacity(words.len());
+    for (at, word) in words.iter().enumerate() {
+        if count - usize::from(lettered[at]) >= MIN_FIXED_WORDS {
+            let context = chained(LEFT, chained(LEFT, left, at as u128), rights[at]);
+            out.push(Word { context, template: number, is_variable: is_variable(word) });
         }
-        let has_letter = |word: &&str| word.replace(super::VARIABLE, "").contains(char::is_alphabetic);
-        let lettered = words.iter().filter(|word| has_letter(word)).count();
-        let mut start = 0;
-        for (at, word) in words.iter().enumerate() {
-            if lettered - usize::from(has_letter(word)) >= MIN_FIXED_WORDS {
-                let context = (at, words.len(), hash(&template[..start], &template[start + word.len()..]));
-                out.entry(context).or_default().push((number, is_variable(word)));
-            }
-            start += word.len() + 1;
-        }
+        left = chained(LEFT, left, hashes[at]);
     }
     out
 }
+
+/// The hash of the words right of each word.
+fn rights(hashes: &[u128]) -> Vec<u128> {
+    let mut out = vec![0; hashes.len()];
+    for at in (1..hashes.len()).rev() {
+        out[at - 1] = chained(RIGHT, out[at], hashes[at]);
+    }
+    out
+}
+
+/// Adds a word to the hash of those before it: a polynomial in the words' own hashes, so that the contexts of
+/// all words of a template take one pass. Left and right have a base each, or words could change sides.
+fn chained(base: u128, before: u128, word: u128) -> u128 {
+    before.wrapping_mul(base).wrapping_add(word)
+}
+
+/// The golden ratio and the square root of two, as odd fractions of 2^128.
+const LEFT: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+const RIGHT: u128 = 0x6a09_e667_f3bc_c908_b2fb_1366_ea95_7d3f;
 
 /// Whether a word is nothing but a variable, marks around it apart.
 fn is_variable(word: &str) -> bool {
     word.trim_matches(|letter| ".,:;()[]\"'".contains(letter)) == super::VARIABLE
 }
 
-fn hash(left: &str, right: &str) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(left.len() as u64).to_le_bytes());
-    hasher.update(left.as_bytes()).update(right.as_bytes());
-    let mut out = [0; 16];
-    out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    out
+fn hash(word: &str) -> u128 {
+    let mut first = [0; 16];
+    first.copy_from_slice(&blake3::hash(word.as_bytes()).as_bytes()[..16]);
+    u128::from_le_bytes(first)
 }
 
 /// The smallest member of the set that `at` is in.

@@ -24,8 +24,13 @@ pub use trace::FramePrefixes;
 use trace::{Exception, Trace};
 
 /// The version of the rules; part of every id. 2: traces of other languages than Java, the topmost own frames
-/// of an exception alone, no frames of generated classes, a trace without a type told by its message.
+/// of an exception alone, no frames of generated classes, a trace without a type told by its message, the template of a
+/// template is itself, of a long text its beginning alone counts.
 pub const VERSION: u8 = 2;
+
+/// No more of a message or a trace is looked at, up to its last whole line: 32 exceptions with their own frames
+/// fit many times.
+const MAX_TEXT_BYTES: usize = 256 << 10;
 
 /// The longest title, in characters.
 const TITLE_CHARS: usize = 300;
@@ -42,7 +47,8 @@ pub fn group(message: &str, trace: Option<&str>) -> Grouped {
 
 /// As [`group`], with the user's word on what it sees.
 pub fn group_with(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Grouped {
-    let found = trace.and_then(trace::read).or_else(|| trace::read(message));
+    let message = bounded(message);
+    let found = trace.map(bounded).and_then(trace::read).or_else(|| trace::read(message));
     let Some(found) = found else {
         return by_message(message, settings);
     };
@@ -57,6 +63,15 @@ pub fn group_with(message: &str, trace: Option<&str>, settings: &GroupSettings) 
     let kinds: Vec<_> = found.exceptions.iter().map(|exception| exception.kind).collect();
     let shown = format!("{}: {said}", kinds.join("\n"));
     grouped(GroupKind::Exception, &[kinds.as_slice(), &[said.as_str()]].concat(), &title, shown)
+}
+
+/// The beginning of a long text.
+fn bounded(text: &str) -> &str {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text;
+    }
+    let start = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
+    start.rfind('\n').map_or(start, |end| &start[..=end])
 }
 
 /// `Type: what it says`; without a type what it says, or what the event does.
@@ -131,6 +146,9 @@ fn id(kind: GroupKind, parts: &[&str]) -> GroupId {
 /// One line for lists, without control characters.
 fn visible(title: &str) -> String {
     let title = if title.is_empty() { "(no message)" } else { title };
+    if title.len() <= TITLE_CHARS && title.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return title.to_owned();
+    }
     title
         .chars()
         .take(TITLE_CHARS)

@@ -1,11 +1,15 @@
 //! Message to template: what varies is masked, so that the events of one error have one template. A pure
 //! function of the message, without state and without learning.
 
+use std::borrow::Cow;
+
 use super::token::{Token, is_alphanumeric, is_space, tokens};
-use super::words::{is_day, is_month, is_naming_noun, is_no_name, is_separator, is_telling_key, is_unit};
+use super::words::{DAY, FOR, MONTH, NAMING_NOUN, UNIT, is_no_name, is_separator, is_telling_key, roles};
 
 /// No more of a message is looked at: what an error is about stands at its start.
 const MAX_BYTES: usize = 4096;
+/// The same before colours and blanks around it are taken away.
+const MAX_RAW_BYTES: usize = 4 * MAX_BYTES;
 
 /// A bracket's match is looked for so many tokens ahead.
 const REACH: usize = 40;
@@ -15,23 +19,71 @@ pub(super) const VARIABLE: &str = "<*>";
 
 type Tokens<'m> = Vec<Token<'m>>;
 
-/// Returns the template of a message: variables as `<*>`, white space as single blanks.
+/// Returns the template of a message: variables as `<*>`, white space as single blanks. The template of a template
+/// is itself.
 pub fn template(message: &str) -> String {
-    let plain = without_colours(message.as_bytes());
+    let mut found = masked(message);
+    // Each round only ever takes text away, so there is a last one; mostly it is the first or the second.
+    while !found.is_final {
+        let next = masked(&found.text);
+        if next.text == found.text {
+            break;
+        }
+        found = next;
+    }
+    found.text
+}
+
+/// A message after one round of the rules.
+struct Masked {
+    text: String,
+    /// Whether another round is known to change nothing.
+    is_final: bool,
+}
+
+/// Applies each rule once.
+fn masked(message: &str) -> Masked {
+    let plain = without_colours(&message.as_bytes()[..message.floor_char_boundary(MAX_RAW_BYTES)]);
     let trimmed = trim(&plain);
-    let trimmed = &trimmed[..trimmed.len().min(MAX_BYTES)];
+    let trimmed = &trimmed[..boundary(trimmed, MAX_BYTES)];
     let mut tokens = tokens(trimmed);
-    mask_dates(&mut tokens);
-    let tokens = mask_values(&tokens);
-    let mut tokens = drop_comparators_and_units(&tokens);
-    mask_names(&mut tokens);
-    trim_plurals(&mut tokens);
-    let tokens = collapse_lists(&collapse_brackets(tokens));
-    if has_letters(&tokens) { join(&tokens) } else { mask_digits(trimmed) }
+    let mut is_final = tokens.is_plain && matches!(plain, Cow::Borrowed(_));
+    let list = &mut tokens.list;
+    if tokens.roles & (MONTH | DAY) != 0 {
+        is_final &= !mask_dates(list);
+    }
+    if tokens.has_values {
+        *list = mask_values(list, &mut is_final);
+    }
+    if tokens.has_brackets || tokens.roles & UNIT != 0 {
+        is_final &= !drop_comparators_and_units(list);
+    }
+    if tokens.roles & (NAMING_NOUN | FOR) != 0 {
+        is_final &= !mask_names(list);
+    }
+    is_final &= !trim_plurals(list);
+    if tokens.has_brackets {
+        is_final &= !collapse_brackets(list);
+    }
+    is_final &= !collapse_lists(list);
+    let has_letters = has_letters(list);
+    let text = if has_letters { join(list, trimmed.len()) } else { mask_digits(trimmed) };
+    is_final &= has_letters && text.len() <= MAX_BYTES;
+    Masked { text, is_final }
+}
+
+/// The last boundary of a character up to `limit`.
+fn boundary(text: &[u8], limit: usize) -> usize {
+    let is_inside = |at: usize| text.get(at).is_some_and(|&byte| byte & 0xc0 == 0x80);
+    let mut at = limit.min(text.len());
+    while is_inside(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Removes ANSI control sequences: `ESC [ digits and semicolons, a letter`.
-fn without_colours(message: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+fn without_colours(message: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0x1b, message).is_none() {
         return message.into();
     }
@@ -58,28 +110,37 @@ fn trim(text: &[u8]) -> &[u8] {
     &text[start..end]
 }
 
-/// Month and day names beside a variable are part of a date.
-fn mask_dates(tokens: &mut Tokens<'_>) {
+/// Month and day names beside a variable are part of a date, and so are those beside these. Returns whether there
+/// was one.
+fn mask_dates(tokens: &mut Tokens<'_>) -> bool {
     let before = tokens.clone();
+    let is_month = |token: Token<'_>| token.text().is_some_and(|text| roles(text) & MONTH != 0);
     let is_gap = |token: Token<'_>| {
         token == Token::Space || [b"-", b"/", b",", b"."].iter().any(|&mark| token.is(mark))
     };
-    for at in 0..before.len() {
-        if before[at].text().is_some_and(is_month) {
-            let left = before[..at].iter().rev().copied().find(|&token| !is_gap(token));
-            let right = before[at + 1..].iter().copied().find(|&token| !is_gap(token));
-            if [left, right].contains(&Some(Token::Variable)) {
-                tokens[at] = Token::Variable;
-            }
+    mask_behind(tokens.iter_mut(), is_month, is_gap);
+    mask_behind(tokens.iter_mut().rev(), is_month, is_gap);
+    mask_behind(
+        tokens.iter_mut().rev(),
+        |token| token.text().is_some_and(|text| roles(text) & DAY != 0),
+        |token| token == Token::Space || token.is(b","),
+    );
+    *tokens != before
+}
+
+/// Masks what `varies` next behind a variable, in the order of `tokens`, gaps between them aside.
+fn mask_behind<'t, 'm: 't>(
+    tokens: impl Iterator<Item = &'t mut Token<'m>>,
+    varies: impl Fn(Token<'m>) -> bool,
+    is_gap: impl Fn(Token<'m>) -> bool,
+) {
+    let mut is_behind = false;
+    for token in tokens {
+        if is_behind && varies(*token) {
+            *token = Token::Variable;
         }
-    }
-    for at in 0..before.len() {
-        if before[at].text().is_some_and(is_day) {
-            let is_gap = |token: Token<'_>| token == Token::Space || token.is(b",");
-            let next = (at + 1..before.len()).find(|&next| !is_gap(before[next]));
-            if next.is_some_and(|next| tokens[next] == Token::Variable) {
-                tokens[at] = Token::Variable;
-            }
+        if !is_gap(*token) {
+            is_behind = *token == Token::Variable;
         }
     }
 }
@@ -131,7 +192,8 @@ fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
 }
 
 /// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart.
-fn mask_values<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
+/// `is_final` stays if there was none to mask.
+fn mask_values<'m>(tokens: &[Token<'m>], is_final: &mut bool) -> Tokens<'m> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -144,6 +206,7 @@ fn mask_values<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
             at = mask_json_value(tokens, at, &mut out);
         }
     }
+    *is_final &= out == tokens;
     out
 }
 
@@ -234,54 +297,69 @@ fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut
     end
 }
 
-/// Drops `<` and `>` before a variable, and units behind one.
-fn drop_comparators_and_units<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
-    let mut out: Tokens<'m> = Vec::with_capacity(tokens.len());
-    for (at, &token) in tokens.iter().enumerate() {
-        let next = tokens.get(at + 1);
-        if (token.is(b"<") || token.is(b">"))
-            && next == Some(&Token::Variable)
-            && (at == 0 || tokens[at - 1] == Token::Space)
-            && !tokens.get(at + 2).is_some_and(|after| after.is(b">"))
-        {
+/// Drops `<` and `>` before a variable, and units behind one. Returns whether there was one.
+fn drop_comparators_and_units(tokens: &mut Tokens<'_>) -> bool {
+    let before = tokens.len();
+    let mut kept = 0;
+    for at in 0..before {
+        let token = tokens[at];
+        if is_comparator(tokens, at) {
             continue;
         }
-        let unit = token.text().map(|text| {
-            let len = text.iter().rposition(|&byte| byte != b'.').map_or(0, |last| last + 1);
-            text.split_at(len)
-        });
-        match unit {
-            Some((unit, dots)) if is_unit(unit) && !next.is_some_and(|next| next.is(b"=")) => {
-                match out.as_slice() {
-                    [.., Token::Variable] => {}
-                    [.., Token::Variable, Token::Space] => drop(out.pop()),
-                    _ => {
-                        out.push(token);
-                        continue;
-                    }
-                }
-                if !dots.is_empty() {
-                    out.push(Token::Text(b"."));
+        if let Some(dots) = dots_behind_unit(token, tokens.get(at + 1)) {
+            match &tokens[..kept] {
+                [.., Token::Variable] => {}
+                [.., Token::Variable, Token::Space] => kept -= 1,
+                _ => {
+                    tokens[kept] = token;
+                    kept += 1;
+                    continue;
                 }
             }
-            _ => out.push(token),
+            if dots {
+                tokens[kept] = Token::Text(b".");
+                kept += 1;
+            }
+            continue;
         }
+        tokens[kept] = token;
+        kept += 1;
     }
-    out
+    tokens.truncate(kept);
+    kept < before
 }
 
-/// Masks the name behind `user`, `login`, `domain` …, and in `for NAME from <*>`.
-fn mask_names(tokens: &mut Tokens<'_>) {
+/// Whether the token at `at` is a `<` or `>` before a variable.
+fn is_comparator(tokens: &[Token<'_>], at: usize) -> bool {
+    (tokens[at].is(b"<") || tokens[at].is(b">"))
+        && tokens.get(at + 1) == Some(&Token::Variable)
+        && (at == 0 || tokens[at - 1] == Token::Space)
+        && !tokens.get(at + 2).is_some_and(|after| after.is(b">"))
+}
+
+/// Whether dots follow in a token that is a unit; `None` if it is none, or the key of a value.
+fn dots_behind_unit(token: Token<'_>, next: Option<&Token<'_>>) -> Option<bool> {
+    let text = token.text()?;
+    let len = text.iter().rposition(|&byte| byte != b'.').map_or(0, |last| last + 1);
+    let is_unit = roles(&text[..len]) & UNIT != 0 && !next.is_some_and(|next| next.is(b"="));
+    is_unit.then_some(len < text.len())
+}
+
+/// Masks the name behind `user`, `login`, `domain` …, and in `for NAME from <*>`. Returns whether there was one.
+fn mask_names(tokens: &mut Tokens<'_>) -> bool {
+    let mut changed = false;
     for at in 0..tokens.len() {
-        let Some(word) = tokens[at].text() else { continue };
-        if is_naming_noun(word) && names_somebody(tokens, at)
-            || word.eq_ignore_ascii_case(b"for") && is_for_from(tokens, at)
-        {
+        let roles = tokens[at].text().map_or(0, roles);
+        let is_noun = roles & NAMING_NOUN != 0;
+        if is_noun && names_somebody(tokens, at) || roles & FOR != 0 && is_for_from(tokens, at) {
             tokens[at + 2] = Token::Variable;
-        } else if is_naming_noun(word) && is_quoted_word(&tokens[at + 1..]) {
+            changed = true;
+        } else if is_noun && is_quoted_word(&tokens[at + 1..]) {
             tokens[at + 3] = Token::Variable;
+            changed = true;
         }
     }
+    changed
 }
 
 /// Whether a quoted word follows, behind a space: `user 'alice'`.
@@ -315,8 +393,9 @@ fn is_for_from(tokens: &[Token<'_>], at: usize) -> bool {
         && *variable == Token::Variable
 }
 
-/// `<*> files` and `<*> file` are one.
-fn trim_plurals(tokens: &mut Tokens<'_>) {
+/// `<*> files` and `<*> file` are one. Returns whether there was one.
+fn trim_plurals(tokens: &mut Tokens<'_>) -> bool {
+    let mut changed = false;
     for at in 2..tokens.len() {
         if tokens[at - 1] == Token::Space
             && tokens[at - 2] == Token::Variable
@@ -327,19 +406,23 @@ fn trim_plurals(tokens: &mut Tokens<'_>) {
             && word.iter().all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
         {
             tokens[at] = Token::Text(&word[..word.len() - 1]);
+            changed = true;
         }
     }
+    changed
 }
 
 /// Drops brackets that hold nothing but variables and separators: `(…)` wholly, others for one variable.
-fn collapse_brackets(mut tokens: Tokens<'_>) -> Tokens<'_> {
+/// Returns whether there was one.
+fn collapse_brackets(tokens: &mut Tokens<'_>) -> bool {
+    let before = tokens.len();
     loop {
         let mut out: Tokens<'_> = Vec::with_capacity(tokens.len());
         let mut changed = false;
         let mut at = 0;
         while at < tokens.len() {
             let is_first = out.last().is_none_or(|&last| last == Token::Space);
-            match hollow_bracket(&tokens, at).filter(|_| is_first) {
+            match hollow_bracket(tokens, at).filter(|_| is_first) {
                 Some(close) if tokens[at].is(b"(") => {
                     let had_space = out.pop().is_some();
                     let skips_space = !had_space && tokens.get(close + 1) == Some(&Token::Space);
@@ -357,9 +440,9 @@ fn collapse_brackets(mut tokens: Tokens<'_>) -> Tokens<'_> {
                 }
             }
         }
-        tokens = out;
+        *tokens = out;
         if !changed {
-            return tokens;
+            return tokens.len() < before;
         }
     }
 }
@@ -380,19 +463,22 @@ fn is_listed(token: Token<'_>) -> bool {
     }
 }
 
-/// A list of variables is one variable.
-fn collapse_lists<'m>(tokens: &[Token<'m>]) -> Tokens<'m> {
-    let mut out = Vec::with_capacity(tokens.len());
-    let mut at = 0;
-    while at < tokens.len() {
-        out.push(tokens[at]);
+/// A list of variables is one variable. Returns whether there was one.
+fn collapse_lists(tokens: &mut Tokens<'_>) -> bool {
+    let before = tokens.len();
+    let (mut at, mut kept) = (0, 0);
+    while at < before {
+        tokens[kept] = tokens[at];
+        kept += 1;
         if tokens[at] == Token::Variable {
-            let end = (at..tokens.len()).find(|&place| !is_listed(tokens[place])).unwrap_or(tokens.len());
-            at = (at..end).rev().find(|&place| tokens[place] == Token::Variable).unwrap_or(at);
+            let listed = tokens[at..].iter().take_while(|&&token| is_listed(token)).count();
+            let last = tokens[at..at + listed].iter().rposition(|&token| token == Token::Variable);
+            at += last.unwrap_or(0);
         }
         at += 1;
     }
-    out
+    tokens.truncate(kept);
+    kept < before
 }
 
 fn has_letters(tokens: &[Token<'_>]) -> bool {
@@ -401,8 +487,8 @@ fn has_letters(tokens: &[Token<'_>]) -> bool {
     tokens.iter().filter_map(|token| token.text()).any(|text| text.iter().any(is_letter))
 }
 
-fn join(tokens: &[Token<'_>]) -> String {
-    let mut out = Vec::with_capacity(256);
+fn join(tokens: &[Token<'_>], size_hint: usize) -> String {
+    let mut out = Vec::with_capacity(size_hint + 16);
     for token in tokens {
         match token {
             Token::Space if out.last().is_none_or(|&last| last == b' ') => {}
@@ -414,22 +500,27 @@ fn join(tokens: &[Token<'_>]) -> String {
     while out.last() == Some(&b' ') {
         out.pop();
     }
-    String::from_utf8_lossy(&out).into_owned()
+    into_string(out)
 }
 
 /// The template of a message without a letter outside its variables: only its numbers are masked.
 fn mask_digits(message: &[u8]) -> String {
     let mut out = Vec::with_capacity(message.len());
-    let mut in_number = false;
+    let mut before = b' ';
     for &byte in message {
-        let is_digit = byte.is_ascii_digit();
+        let byte = if is_space(byte) { b' ' } else { byte };
         match byte {
-            _ if is_digit && in_number => {}
-            _ if is_digit => out.extend_from_slice(VARIABLE.as_bytes()),
-            b' ' if out.last() == Some(&b' ') => {}
+            b'0'..=b'9' if before.is_ascii_digit() => {}
+            b'0'..=b'9' => out.extend_from_slice(VARIABLE.as_bytes()),
+            b' ' if before == b' ' => {}
             other => out.push(other),
         }
-        in_number = is_digit;
+        before = byte;
     }
-    String::from_utf8_lossy(&out).into_owned()
+    into_string(out)
+}
+
+/// What was cut at ASCII bytes alone is text still.
+fn into_string(text: Vec<u8>) -> String {
+    String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -63,6 +63,17 @@ const TWO: [(&str, &str); 12] = [
 ];
 
 #[test]
+fn masking_again_changes_nothing_where_it_once_did() {
+    let long = "a 1 b ".repeat(1000);
+    for message in
+        ["1 \ny.o\u{2026}1%", "alice\t=/truesec.'sjan:", "deadbeef.#", "\x1b[\x1b[1m1m x", "1 jan-feb", &long]
+    {
+        let once = template(message);
+        assert_eq!(template(&once), once, "{message}");
+    }
+}
+
+#[test]
 fn one_error_is_one_group_and_two_are_two() {
     for (a, b) in ONE {
         assert_eq!(group(a, None).id, group(b, None).id, "{a} | {b}: {} | {}", template(a), template(b));
@@ -143,6 +154,20 @@ proptest! {
     fn masking_again_changes_nothing(words in prop::collection::vec("(order|queue|read|closed|file)|[0-9]{1,6}|/[a-z]{1,4}/[a-z]{1,4}|[a-z]{3}-[0-9]{2}", 0..9)) {
         let once = template(&format!("failed {}", words.join(" ")));
         prop_assert_eq!(template(&once), once);
+    }
+
+    #[test]
+    fn the_template_of_a_template_is_itself(
+        pieces in prop::collection::vec(
+            "[a-z]{1,8}|[0-9]{1,6}|[0-9a-f]{8}|<\\*>|[ \n\t]|[\\[\\](){}<>\"'=:;,./@#$*%-]|jan|mon|user|for|from|ms|files",
+            0..20,
+        ),
+        text in any::<String>(),
+    ) {
+        for text in [pieces.concat(), pieces.join(" "), text] {
+            let once = template(&text);
+            prop_assert_eq!(template(&once), once);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A message cut into tokens: what varies from event to event is already told from what does not.
 
-use super::words::{is_code_key, is_name_with_digits, is_status_key, is_top_level_domain};
+use super::template::VARIABLE;
+use super::words::{is_code_key, is_name_with_digits, is_status_key, is_top_level_domain, roles};
 
 /// A piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,29 +42,110 @@ fn is_word_byte(byte: u8) -> bool {
 }
 
 pub(super) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r' | 0x1c..=0x1f)
+    class::OF[usize::from(byte)] == class::SPACE
+}
+
+/// What a byte may be part of. The union over a word says which rules it can fit.
+mod class {
+    pub(super) const SPACE: u16 = 1;
+    pub(super) const STRUCTURE: u16 = 1 << 1;
+    pub(super) const DIGIT: u16 = 1 << 2;
+    /// A letter that is no hex digit.
+    pub(super) const LETTER: u16 = 1 << 3;
+    pub(super) const DOT: u16 = 1 << 4;
+    pub(super) const COLON: u16 = 1 << 5;
+    pub(super) const SLASH: u16 = 1 << 6;
+    pub(super) const BACKSLASH: u16 = 1 << 7;
+    pub(super) const AT: u16 = 1 << 8;
+    /// A mark of no meaning of its own.
+    pub(super) const MARK: u16 = 1 << 9;
+
+    pub(super) static OF: [u16; 256] = table();
+
+    const fn table() -> [u16; 256] {
+        let mut out = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            out[byte] = of(byte as u8);
+            byte += 1;
+        }
+        out
+    }
+
+    const fn of(byte: u8) -> u16 {
+        match byte {
+            b' ' | b'\t'..=b'\r' | 0x1c..=0x1f => SPACE,
+            b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b'\'' | b'=' | b'<' | b'>'
+            | b'|' | b'`' => STRUCTURE,
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => 0,
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER,
+            b'.' => DOT,
+            b':' => COLON,
+            b'/' => SLASH,
+            b'\\' => BACKSLASH,
+            b'@' => AT,
+            _ => MARK,
+        }
+    }
+}
+
+fn class_of(text: &[u8]) -> u16 {
+    text.iter().fold(0, |union, &byte| union | class::OF[usize::from(byte)])
 }
 
 fn is_structure(byte: u8) -> bool {
-    b",;()[]{}\"'=<>|`".contains(&byte)
+    class::OF[usize::from(byte)] == class::STRUCTURE
+}
+
+/// A message cut into tokens, and what was seen in it.
+pub(super) struct Tokens<'m> {
+    pub(super) list: Vec<Token<'m>>,
+    /// The roles of all words together.
+    pub(super) roles: u8,
+    /// Whether there is an `=` or the colon of a JSON key.
+    pub(super) has_values: bool,
+    /// Whether there is a bracket of any kind.
+    pub(super) has_brackets: bool,
+    /// Whether each word became one token as it stands: cut again, its template gives the same tokens.
+    pub(super) is_plain: bool,
+}
+
+impl<'m> Tokens<'m> {
+    #[inline]
+    fn text(&mut self, text: &'m [u8]) {
+        self.roles |= roles(text);
+        self.list.push(Token::Text(text));
+    }
+
+    fn variable(&mut self) {
+        self.list.push(Token::Variable);
+    }
 }
 
 /// Cuts a message into tokens.
-pub(super) fn tokens(message: &[u8]) -> Vec<Token<'_>> {
-    let mut out = Vec::with_capacity(64);
+pub(super) fn tokens(message: &[u8]) -> Tokens<'_> {
+    let list = Vec::with_capacity(message.len() / 4 + 8);
+    let mut out = Tokens { list, roles: 0, has_values: false, has_brackets: false, is_plain: true };
     let mut at = 0;
     while at < message.len() {
         let byte = message[at];
         at = if is_space(byte) {
-            out.push(Token::Space);
+            out.list.push(Token::Space);
             end_of(message, at, is_space)
-        } else if byte == b':' && out.last().is_some_and(|last| last.is(b"\"")) {
-            out.push(Token::Text(b":"));
+        } else if byte == b':' && out.list.last().is_some_and(|last| last.is(b"\"")) {
+            out.has_values = true;
+            out.list.push(Token::Text(b":"));
             at + 1
         } else if let Some(end) = path_at(message, at, &mut out) {
             end
+        } else if byte == b'<' && message[at..].starts_with(VARIABLE.as_bytes()) {
+            out.variable();
+            at + VARIABLE.len()
         } else if is_structure(byte) {
-            out.push(Token::Text(&message[at..=at]));
+            out.has_values |= byte == b'=';
+            out.has_brackets |= b"([{<>".contains(&byte);
+            out.list.push(Token::Text(&message[at..=at]));
             at + 1
         } else {
             let end = atom_end(message, at);
@@ -80,7 +162,7 @@ fn end_of(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
 }
 
 /// Reads an absolute path at `at`; returns its end.
-fn path_at<'m>(message: &'m [u8], at: usize, out: &mut Vec<Token<'m>>) -> Option<usize> {
+fn path_at<'m>(message: &'m [u8], at: usize, out: &mut Tokens<'m>) -> Option<usize> {
     if message[at] != b'/' {
         return None;
     }
@@ -89,14 +171,15 @@ fn path_at<'m>(message: &'m [u8], at: usize, out: &mut Vec<Token<'m>>) -> Option
     if path.len() < 2 {
         return None;
     }
-    out.push(Token::Variable);
+    out.variable();
+    out.is_plain &= stop.is_empty();
     push_text(stop, out);
     Some(end)
 }
 
-fn push_text<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
+fn push_text<'m>(text: &'m [u8], out: &mut Tokens<'m>) {
     if !text.is_empty() {
-        out.push(Token::Text(text));
+        out.text(text);
     }
 }
 
@@ -109,16 +192,22 @@ fn split_stop(text: &[u8]) -> (&[u8], &[u8]) {
 /// The end of the atom at `start`: up to white space or structure; `can't` is one, and so is a URL.
 fn atom_end(message: &[u8], start: usize) -> usize {
     let mut end = start;
-    while end < message.len() && !is_space(message[end]) {
-        let apostrophe = message[end] == b'\''
-            && end > start
-            && message.get(end + 1).is_some_and(|&next| next.is_ascii_lowercase() || next >= 0x80);
-        if is_structure(message[end]) && !apostrophe {
-            break;
+    let mut union = 0;
+    while let Some(&byte) = message.get(end) {
+        let class = class::OF[usize::from(byte)];
+        if class & (class::SPACE | class::STRUCTURE) != 0 {
+            let apostrophe = byte == b'\''
+                && end > start
+                && message.get(end + 1).is_some_and(|&next| next.is_ascii_lowercase() || next >= 0x80);
+            if !apostrophe {
+                break;
+            }
         }
+        union |= class;
         end += 1;
     }
-    if memchr::memmem::find(&message[start..end], b"://").is_some() {
+    let may_be_url = union & class::COLON != 0 && union & class::SLASH != 0;
+    if may_be_url && memchr::memmem::find(&message[start..end], b"://").is_some() {
         let url = end_of(message, start, |byte| !is_space(byte) && !b"\"'<>|`,;)]}".contains(&byte));
         return url.max(end);
     }
@@ -126,25 +215,33 @@ fn atom_end(message: &[u8], start: usize) -> usize {
 }
 
 /// Tokens of a run without white space and structure: marks before and after it are told from its core.
-fn atom<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>) {
+fn atom<'m>(text: &'m [u8], out: &mut Tokens<'m>) {
     let (core, stop) = split_stop(text);
     if core.is_empty() {
-        return out.push(Token::Text(text));
+        return out.text(text);
+    }
+    let union = class_of(core);
+    if union & !(class::DIGIT | class::LETTER) == 0 {
+        plain_word(core, union, out);
+        return push_text(stop, out);
     }
     let lead = lead_len(core);
     let (lead, inner) = core.split_at(lead);
-    let inner = if lead.is_empty() && is_relative_path(core) {
-        core
-    } else {
-        let len = inner.iter().rposition(|&byte| byte != b'#').map_or(0, |last| last + 1);
-        if len == 0 { b"#" } else { &inner[..len] }
-    };
-    let before = out.len();
+    let inner = if lead.is_empty() && is_relative_path(core) { core } else { without_hashes(inner) };
+    let is_whole = lead.is_empty() && inner.len() == core.len();
+    let before = out.list.len();
     word(inner, out, 0);
-    if !lead.is_empty() && out.get(before) != Some(&Token::Variable) {
-        out.insert(before, Token::Text(lead));
+    if !lead.is_empty() && out.list.get(before) != Some(&Token::Variable) {
+        out.list.insert(before, Token::Text(lead));
     }
+    out.is_plain &= is_whole && out.list.len() == before + 1;
     push_text(stop, out);
+}
+
+/// Takes the `#` off the end of a word; of hashes alone one stays.
+fn without_hashes(text: &[u8]) -> &[u8] {
+    let len = text.iter().rposition(|&byte| byte != b'#').map_or(0, |last| last + 1);
+    if len == 0 { &text[..1] } else { &text[..len] }
 }
 
 /// The length of the marks before a word, as in `#42`, `--verbose` or `$HOME`; 0 for a relative path.
@@ -165,52 +262,82 @@ fn is_relative_path(text: &[u8]) -> bool {
 const MAX_DEPTH: u32 = 32;
 
 /// Tokens of a word: the first rule that fits decides.
-fn word<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
+fn word<'m>(text: &'m [u8], out: &mut Tokens<'m>, depth: u32) {
     if depth > MAX_DEPTH {
-        return out.push(Token::Variable);
+        return out.variable();
     }
-    if let Some((left, right)) = split_dots(text) {
+    let union = class_of(text);
+    if union & !(class::DIGIT | class::LETTER) == 0 {
+        return plain_word(text, union, out);
+    }
+    let has = |classes: u16| union & classes == classes;
+    if has(class::DOT)
+        && let Some((left, right)) = split_dots(text)
+    {
         word(left, out, depth + 1);
-        out.push(Token::Text(b".."));
+        out.text(b"..");
         return word(right, out, depth + 1);
     }
-    if is_url(text) || is_email(text) || is_path(text) || is_colon_hex(text) {
-        return out.push(Token::Variable);
+    if has(class::COLON | class::SLASH) && is_url(text)
+        || has(class::AT | class::DOT) && is_email(text)
+        || union & (class::SLASH | class::BACKSLASH) != 0 && is_path(text)
+        || has(class::COLON) && is_colon_hex(text)
+    {
+        return out.variable();
     }
-    if memchr::memmem::find(text, b"::").is_some() && has_letters(text, 3) {
-        return split_word(text, b"::", out, depth);
-    }
-    if let Some((key, rest)) = split_key(text) {
-        out.extend([Token::Text(key), Token::Text(b":")]);
-        if !rest.is_empty() {
-            word(rest, out, depth + 1);
+    if has(class::COLON) {
+        if memchr::memmem::find(text, b"::").is_some() && has_letters(text, 3) {
+            return split_word(text, b"::", out, depth);
         }
-        return;
+        if let Some((key, rest)) = split_key(text) {
+            out.text(key);
+            out.text(b":");
+            if !rest.is_empty() {
+                word(rest, out, depth + 1);
+            }
+            return;
+        }
     }
-    let slashes = memchr::memchr_iter(b'/', text).count();
-    if has_between_words(text, b'\\') || slashes >= 2 && has_between_words(text, b'/') {
-        return out.push(Token::Variable);
+    let slashes = if has(class::SLASH) { memchr::memchr_iter(b'/', text).count() } else { 0 };
+    if has(class::BACKSLASH) && has_between_words(text, b'\\')
+        || slashes >= 2 && has_between_words(text, b'/')
+    {
+        return out.variable();
     }
-    if text.iter().any(u8::is_ascii_digit) {
+    if has(class::DIGIT) {
         return word_with_digits(text, out, depth);
     }
-    let varies = text.len() >= 8 && text.iter().all(u8::is_ascii_hexdigit) || is_host(text);
-    out.push(if varies { Token::Variable } else { Token::Text(text) });
+    if is_host(text) { out.variable() } else { out.text(text) }
 }
 
-fn word_with_digits<'m>(text: &'m [u8], out: &mut Vec<Token<'m>>, depth: u32) {
-    if is_name_with_digits(text) || is_error_code(text) || is_told_code(text, out) {
-        out.push(Token::Text(text));
+/// A word of letters and digits alone.
+fn plain_word<'m>(text: &'m [u8], union: u16, out: &mut Tokens<'m>) {
+    let is_hex = union & class::LETTER == 0 && text.len() >= 8;
+    let varies =
+        if union & class::DIGIT == 0 { is_hex || text == b"localhost" } else { !keeps_digits(text, out) };
+    if varies { out.variable() } else { out.text(text) }
+}
+
+/// Whether a word with digits is a name or a code.
+fn keeps_digits(text: &[u8], out: &Tokens<'_>) -> bool {
+    is_name_with_digits(text) || is_error_code(text) || is_told_code(text, &out.list)
+}
+
+fn word_with_digits<'m>(text: &'m [u8], out: &mut Tokens<'m>, depth: u32) {
+    if keeps_digits(text, out) {
+        out.text(text);
     } else if memchr::memchr(b'/', text).is_some() {
         split_word(text, b"/", out, depth);
     } else if let Some(name) = name_before_number(text) {
-        out.extend([Token::Text(name), Token::Text(b"."), Token::Variable]);
+        out.text(name);
+        out.text(b".");
+        out.variable();
     } else {
-        out.push(Token::Variable);
+        out.variable();
     }
 }
 
-fn split_word<'m>(text: &'m [u8], separator: &'static [u8], out: &mut Vec<Token<'m>>, depth: u32) {
+fn split_word<'m>(text: &'m [u8], separator: &'static [u8], out: &mut Tokens<'m>, depth: u32) {
     let mut rest = text;
     loop {
         let at = memchr::memmem::find(rest, separator);
@@ -219,7 +346,7 @@ fn split_word<'m>(text: &'m [u8], separator: &'static [u8], out: &mut Vec<Token<
             word(part, out, depth + 1);
         }
         let Some(at) = at else { return };
-        out.push(Token::Text(separator));
+        out.text(separator);
         rest = &rest[at + separator.len()..];
     }
 }

@@ -26,8 +26,9 @@ use self::names::{Fields, Names};
 use self::time::Clock;
 use crate::model::{Day, Event, Field, Level, UtcMs};
 
-/// The version of what lines are read as. A change that reads any line differently adds one.
-pub const PARSER_VERSION: u32 = 1;
+/// The version of what lines are read as. A change that reads any line differently adds one. 2: panics and other
+/// crashes whose lines have no mark in front.
+pub const PARSER_VERSION: u32 = 2;
 
 /// How the lines of an object are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -286,11 +287,21 @@ impl Parser {
     fn single_value<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
         let event = self.message_event(line);
         let has_head = event.time_ms.is_some() || event.level != Level::Unknown;
-        if self.open.is_some() && !has_head && text::continues(line) {
-            return Parsed::Continuation;
+        if let Some(open) = &mut self.open
+            && !has_head
+        {
+            if text::continues(line) {
+                open.marked(line);
+                return Parsed::Continuation;
+            }
+            if open.unmarked > 0 {
+                open.unmarked -= 1;
+                return Parsed::Continuation;
+            }
         }
         self.seen[Format::SingleValue as usize] += 1;
-        self.open = Some(Open { level: event.level, format: Format::SingleValue, unmarked: 0 });
+        let unmarked = text::unmarked_behind(line);
+        self.open = Some(Open { level: event.level, format: Format::SingleValue, unmarked });
         Parsed::Event(event)
     }
 
@@ -332,14 +343,14 @@ impl Parser {
             && text::is_trace_line(&event.message)
     }
 
-    /// Decides about a line that starts no event. See [`text::continues`]; in a text log the lines between those
-    /// with a mark belong to the trace too, [`UNMARKED_LINES`] in a row.
-    fn continuation<'a>(&mut self, line: &[u8]) -> Parsed<'a> {
+    /// Decides about a line that no format takes for an event. See [`text::continues`]; in a text log the lines
+    /// between those with a mark belong to the trace too, [`UNMARKED_LINES`] in a row.
+    fn continuation<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
         let Some(open) = &mut self.open else {
-            return Parsed::Unparsed;
+            return self.crash(line);
         };
         if text::continues(line) {
-            open.unmarked = if open.format == Format::Text { UNMARKED_LINES } else { 0 };
+            open.marked(line);
             return Parsed::Continuation;
         }
         if open.unmarked > 0 && !line.starts_with(b"{") {
@@ -348,6 +359,29 @@ impl Parser {
         }
         self.open = None;
         Parsed::Unparsed
+    }
+
+    /// Takes the first line of a trace that has no event before it as an event of its own, of no level.
+    fn crash<'a>(&mut self, line: &'a [u8]) -> Parsed<'a> {
+        if !text::starts_crash(line) && !text::is_exception_line(line) {
+            return Parsed::Unparsed;
+        }
+        let format = self.format().unwrap_or(Format::Text);
+        self.open = Some(Open { level: Level::Unknown, format, unmarked: text::unmarked_behind(line) });
+        Parsed::Event(Event { message: Field::plain(line), ..Event::default() })
+    }
+}
+
+impl Open {
+    /// Notes that a line with a mark of a trace belongs to the event.
+    fn marked(&mut self, line: &[u8]) {
+        self.unmarked = if self.format == Format::Text {
+            UNMARKED_LINES
+        } else if text::is_exception_line(line) {
+            0
+        } else {
+            self.unmarked.max(text::unmarked_behind(line))
+        };
     }
 }
 

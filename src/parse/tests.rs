@@ -351,6 +351,39 @@ fn traces_split_over_lines_are_joined() {
     assert_eq!(kinds(&[SEED, "\tat a.B.c(B.java:1)", "stray", SEED]), "ecue");
 }
 
+/// What programs print when they die, by language.
+const CRASHES: [&str; 7] = [
+    "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 18 [running]:\npanic({0x4c1, 0xc0})\n\t/usr/local/go/src/runtime/panic.go:884 +0x213\nmain.(*Server).handle(0xc000010000)\n\t/src/app/server.go:88 +0x1d\ncreated by main.main in goroutine 1\n\t/src/app/main.go:10 +0x2",
+    "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.main()\n\t/src/app/main.go:10 +0x2",
+    "thread 'main' panicked at src/main.rs:4:5:\nno order 7\nstack backtrace:\n   0: rust_begin_unwind\n             at /rustc/07dc/library/std/src/panicking.rs:645:5\n   1: app::main\nnote: run with `RUST_BACKTRACE=full`",
+    "Traceback (most recent call last):\n  File \"/app/a.py\", line 1, in a\n    b()\nKeyError: 'id'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"/app/a.py\", line 3, in a\n    c()\nacme.Refused: no",
+    "TypeError: x is not a function\n    at charge (/app/orders.js:10:15)\n    at async /app/server.js:5:1\n  [cause]: Error: y\n      at connect (/app/net.js:1:1)",
+    "Unhandled exception. System.InvalidOperationException: outer\n ---> System.ArgumentException: inner\n   at Acme.Http.Get(String url) in /src/Http.cs:line 42\n   --- End of inner exception stack trace ---\n   at Acme.Program.Main()",
+    "Exception in thread \"main\" com.acme.PayException: no\n\tat com.acme.Client.charge(Client.java:40)\n\tSuppressed: java.io.IOException: close\n\t\tat com.acme.Client.close(Client.java:4)\nCaused by: java.net.ConnectException: refused\n\tat com.acme.Http.get(Http.java:7)\n\t... 3 more",
+];
+
+#[test]
+fn the_lines_of_a_crash_are_one_event_or_belong_to_the_one_before() {
+    let json = r#"{"level":"info","message":"serving"}"#;
+    let text = "2023-10-30 06:10:37,143 INFO [main] com.acme.Foo - serving";
+    for crash in CRASHES {
+        let lines: Vec<_> = crash.split('\n').collect();
+        let whole = format!("e{}", "c".repeat(lines.len() - 1));
+        assert_eq!(kinds(&lines), whole, "{crash}");
+        for head in [json, text] {
+            let around = kinds(&[&[head], lines.as_slice(), &[head]].concat());
+            let (own, joined) = (format!("e{whole}e"), format!("ec{}e", &whole[1..]));
+            assert!(around == joined || around == own && crash.starts_with("panic: "), "{around}: {crash}");
+        }
+        let settings = ParseSettings { format: Some(Format::SingleValue), ..ParseSettings::default() };
+        let mut parser = Parser::new(&settings, None);
+        let events = lines.iter().filter(|line| matches!(parser.parse(line.as_bytes()), Parsed::Event(_)));
+        assert_eq!(events.count(), 1, "{crash}");
+    }
+    assert_eq!(kinds(&[json, "Traceback (most recent call last):", "  x", "a.Bad: y", "stray"]), "ecccu");
+    assert_eq!(kinds(&["main.go is here (really)", json, "see a.b (and c)"]), "ueu");
+}
+
 #[test]
 fn wrapped_trace_lines_are_joined_while_their_level_is_the_same() {
     let head = r#"{"level":"error","log":"bad"}"#;

@@ -314,7 +314,59 @@ pub(super) fn letter_level(letter: u8) -> Level {
 /// Returns whether a line that starts no event belongs to the event before it: it is indented or empty, or has a
 /// mark of a stack trace.
 pub(super) fn continues(line: &[u8]) -> bool {
-    matches!(line.first(), None | Some(b' ' | b'\t')) || has_trace_mark(line) || is_exception_line(line)
+    matches!(line.first(), None | Some(b' ' | b'\t'))
+        || has_trace_mark(line)
+        || is_exception_line(line)
+        || starts_crash(line)
+        || is_go_line(line)
+}
+
+/// Returns whether a line is the first of what a program prints when it dies of an error that nobody caught.
+pub(super) fn starts_crash(line: &[u8]) -> bool {
+    let starts = |marks: &[&[u8]]| marks.iter().any(|mark| line.starts_with(mark));
+    match line.first() {
+        Some(b'T' | b'E') => starts(&[b"Traceback (most recent call last)", b"Exception in thread "]),
+        Some(b'U') => starts(&[b"Unhandled exception. ", b"Unhandled Exception: ", b"Uncaught "]),
+        Some(b'p' | b'f') => starts(&[b"panic: ", b"fatal error: "]),
+        Some(b't') => is_rust_panic(line),
+        _ => false,
+    }
+}
+
+fn is_rust_panic(line: &[u8]) -> bool {
+    line.starts_with(b"thread '")
+        && memchr::memmem::find(&line[..line.len().min(HEAD_BYTES)], b"' panicked at ").is_some()
+}
+
+/// Returns how many lines without a mark follow a line of a trace: what a panic of Rust says, and the last line of
+/// a Python traceback, whatever the name of its exception.
+pub(super) fn unmarked_behind(line: &[u8]) -> u32 {
+    let first = line.trim_ascii_start();
+    let is_one = match first.first() {
+        Some(b't') => is_rust_panic(first),
+        Some(b'T') => first.starts_with(b"Traceback (most recent call last)"),
+        _ => false,
+    };
+    u32::from(is_one)
+}
+
+/// Returns whether a line is one of a Go trace that is not indented: `main.(*Server).handle(0xc000010000)`,
+/// `created by main.run in goroutine 1`, `[signal SIGSEGV: segmentation violation ...`.
+fn is_go_line(line: &[u8]) -> bool {
+    if line.starts_with(b"created by ") || line.starts_with(b"[signal SIG") {
+        return true;
+    }
+    let Some(line) = line.strip_suffix(b")").filter(|line| line.first().is_some_and(u8::is_ascii_alphabetic))
+    else {
+        return false;
+    };
+    let line = &line[..line.len().min(HEAD_BYTES)];
+    let name = memchr::memrchr(b'(', line).map_or(&[][..], |open| &line[..open]);
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'_' | b'/' | b'-' | b'(' | b'*' | b')' | b'[' | b']')
+    };
+    name == b"panic" || name.contains(&b'.') && name.iter().all(is_name)
 }
 
 /// Returns whether a message is only a line of a stack trace. Stricter than [`continues`]: an indented message may be an
@@ -364,7 +416,7 @@ fn has_trace_mark(line: &[u8]) -> bool {
 
 /// Returns whether a line starts with the name of an exception class: `java.io.IOException: closed`,
 /// `ValueError: bad`, `System.NullReferenceException`.
-fn is_exception_line(line: &[u8]) -> bool {
+pub(super) fn is_exception_line(line: &[u8]) -> bool {
     const ENDINGS: [&[u8]; 6] = [b"Exception", b"Error", b"Throwable", b"Failure", b"Warning", b"Interrupt"];
     let head = &line[..line.len().min(HEAD_BYTES)];
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');

@@ -6,7 +6,7 @@ use super::{About, ReadSettings, SAMPLE_BYTES};
 use crate::group::{Explanation, explain, group_with};
 use crate::model::{Event, Field, GroupKind, Grouped, Level};
 use crate::overrides::{Rule, rule_name};
-use crate::parse::Parser;
+use crate::parse::{Parsed, Parser};
 use crate::query::Facts;
 
 /// The most bytes of an event's text that grouping looks at; what a stack trace says is said by then.
@@ -23,11 +23,20 @@ pub struct EventGrouper<'s> {
     rules: Cow<'s, [Rule]>,
     /// Reads the lines that have to be read once more.
     parser: Parser,
-    /// The first line of an event that no error is seen in so far.
-    first: Vec<u8>,
-    first_is_cut: bool,
+    /// The latest event, if it is no error by itself.
+    understated: Understated,
     level: Level,
     open: Option<OpenEvent>,
+}
+
+/// An event that is no error by itself, in memory that is used again: it is one if a stack trace follows.
+#[derive(Default)]
+struct Understated {
+    is_latest: bool,
+    line: Vec<u8>,
+    is_cut: bool,
+    message: Vec<u8>,
+    is_escaped: bool,
 }
 
 /// An event that may be an error; its continuation lines may still come.
@@ -48,8 +57,7 @@ impl<'s> EventGrouper<'s> {
             settings,
             rules: settings.overrides.given(about.app, about.place),
             parser: Parser::new(&settings.parse, about.day),
-            first: Vec::new(),
-            first_is_cut: false,
+            understated: Understated::default(),
             level: Level::Unknown,
             open: None,
         }
@@ -58,12 +66,11 @@ impl<'s> EventGrouper<'s> {
     /// Begins an event at its first line; the one before it has to be closed.
     pub fn begin(&mut self, line: &[u8], is_cut: bool, event: &Event<'_>) {
         self.level = event.level;
-        self.first.clear();
+        self.understated.is_latest = false;
         if event.level.is_error() || understates(event.level) && may_carry_trace(event) {
             self.open = Some(OpenEvent::new(line, is_cut, event, self.raw_bytes()));
         } else if understates(event.level) {
-            self.first.extend_from_slice(&line[..line.len().min(EVENT_BYTES)]);
-            self.first_is_cut = is_cut || self.first.len() < line.len();
+            self.understated.note(line, is_cut, event);
         }
     }
 
@@ -77,21 +84,21 @@ impl<'s> EventGrouper<'s> {
         }
     }
 
-    /// Reads the first line again, if no error was seen in it.
+    /// Takes the latest event for one that may be an error.
     fn open_now(&mut self) {
-        if self.first.is_empty() {
-            return;
-        }
-        let first = std::mem::take(&mut self.first);
-        if let Some(event) = self.parser.parse_alone(&first, self.first_is_cut) {
-            self.open = Some(OpenEvent::new(&first, self.first_is_cut, &event, self.raw_bytes()));
+        let Understated { is_latest, line, is_cut, message, is_escaped } = &mut self.understated;
+        if std::mem::take(is_latest) {
+            let message = Field { raw: message, escaped: *is_escaped };
+            let event = Event { level: self.level, message, ..Event::default() };
+            let raw_bytes = if self.rules.is_empty() { SAMPLE_BYTES } else { EVENT_BYTES };
+            self.open = Some(OpenEvent::new(line, *is_cut, &event, raw_bytes));
         }
     }
 
     /// Ends the event and returns its group with the bytes that a sample keeps; `None` when it is no error, or none
     /// was begun.
     pub fn close(&mut self) -> Option<(Grouped, Vec<u8>)> {
-        self.first.clear();
+        self.understated.is_latest = false;
         let mut open = self.open.take()?;
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
         let group = group_with(&open.message, trace, &self.settings.overrides.settings);
@@ -117,6 +124,19 @@ impl<'s> EventGrouper<'s> {
     /// How much of an event's lines is kept.
     fn raw_bytes(&self) -> usize {
         if self.rules.is_empty() { SAMPLE_BYTES } else { EVENT_BYTES }
+    }
+}
+
+impl Understated {
+    fn note(&mut self, line: &[u8], is_cut: bool, event: &Event<'_>) {
+        let (line_bytes, message) = (line.len().min(EVENT_BYTES), event.message.raw);
+        self.is_latest = true;
+        self.is_cut = is_cut || line_bytes < line.len();
+        self.is_escaped = event.message.escaped;
+        self.line.clear();
+        self.line.extend_from_slice(&line[..line_bytes]);
+        self.message.clear();
+        self.message.extend_from_slice(&message[..message.len().min(EVENT_BYTES)]);
     }
 }
 
@@ -181,7 +201,7 @@ pub fn explain_event(
         let mut parser = Parser::new(&settings.parse, about.day);
         let mut lines = text.trim_ascii_end().split(|&byte| byte == b'\n');
         let first = lines.next()?;
-        let event = parser.parse_alone(first, false)?;
+        let Parsed::Event(event) = parser.parse(first) else { return None };
         grouper.begin(first, false, &event);
         lines.for_each(|line| grouper.add(line));
         grouper.open_now();

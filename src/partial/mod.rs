@@ -215,4 +215,27 @@ mod tests {
             assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
         }
     }
+
+    #[test]
+    fn an_event_that_a_stack_trace_follows_is_an_error_and_so_is_a_crash_alone() {
+        let info = "{\"level\":\"info\",\"message\":\"serving\"}\n";
+        let crash =
+            "thread 'main' panicked at src/a.rs:1:2:\nno order 7\nstack backtrace:\n   0: app::main\n";
+        for (text, errors, events) in [
+            (format!("{info}{crash}{info}"), 1, 2),
+            (crash.to_owned(), 1, 1),
+            (format!("{info}  indented\n{info}"), 0, 2),
+            (format!("{}{crash}", info.replace("info", "warn")), 0, 1),
+        ] {
+            let read = read_object(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| {
+                Ok::<_, io::Error>(())
+            });
+            let partial = read.unwrap();
+            let of_group = partial.counts.iter().filter(|count| count.group.is_some());
+            assert_eq!(of_group.map(|count| count.events).sum::<u64>(), errors, "{text}");
+            assert_eq!(partial.counts.iter().map(|count| count.events).sum::<u64>(), events, "{text}");
+            let lines = partial.lines;
+            assert_eq!(lines.events + lines.continuation + lines.unparsed, lines.total, "{text}");
+        }
+    }
 }
