@@ -9,9 +9,11 @@ use tokio::runtime::Runtime;
 
 use super::CommandError;
 use super::context::{Project, runtime};
+use crate::human;
 use crate::ledger::MirroredObject;
 use crate::model::{ListedObject, SourceName};
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::ui::Ui;
 
 /// The sources of a project, connected when the first object is wanted.
 pub(super) struct Remote<'p> {
@@ -42,9 +44,13 @@ impl<'p> Remote<'p> {
         }
     }
 
-    /// Returns how many objects were fetched, and their bytes.
-    pub(super) fn fetched(&self) -> (u64, u64) {
-        (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    /// Says how much was fetched, if anything was.
+    pub(super) fn tell(&self, ui: &Ui) {
+        let (objects, bytes) = (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        if objects > 0 {
+            let objects = human::plural(objects, "object");
+            ui.stage("fetch", &format!("{objects} that the mirror has no more ({})", human::bytes(bytes)));
+        }
     }
 
     /// Fetches one version of an object; its etag and size are checked as in a sync.
