@@ -114,6 +114,7 @@ impl<'w> Weaver<'w> {
                 object: self.place.clone(),
                 line: self.last,
                 raw: found.raw,
+                group: None,
                 is_match: self.aside.contains(&self.last),
             };
             self.put(hit);

@@ -10,6 +10,7 @@ mod plan;
 mod read;
 mod run;
 mod show;
+mod tally;
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -26,6 +27,7 @@ pub use fetch::Fetch;
 use newest::Newest;
 pub use run::Progress;
 pub use show::{ShowError, Shown, object_at, show};
+pub use tally::{Buckets, Histogram, Part, Tally};
 
 /// What to search.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Request {
     pub limit: Option<usize>,
     /// Whether only the number of lines is wanted: hits come without their bytes.
     pub count_only: bool,
+    /// Whether each line is to have its event's group.
+    pub with_groups: bool,
     /// The lines wanted beside those found.
     pub around: Around,
     /// Only these objects; `None` for all that count.
@@ -61,6 +65,7 @@ impl Request {
             group: None,
             limit: None,
             count_only: false,
+            with_groups: false,
             around: Around::default(),
             only: None,
         }
@@ -99,6 +104,8 @@ pub struct Hit {
     pub line: u64,
     /// The bytes of the line, without the newline.
     pub raw: Vec<u8>,
+    /// Its event's group, where [`Request::with_groups`] or the expression asks for groups.
+    pub group: Option<GroupId>,
     /// Whether it was found; otherwise it is context.
     pub is_match: bool,
 }

@@ -49,7 +49,7 @@ pub(super) fn plan(
             .map(|(row, _)| row.object.generation)
             .collect();
         // An event's group is known from all of its lines, wherever the words stand.
-        let need = if expr.asks_about_groups() { Need::Anything } else { expr.need() };
+        let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
         let asked =
             Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
         let candidates = index.candidates(&asked)?;

@@ -77,7 +77,7 @@ pub(super) struct Scan<'s> {
     /// Reads the fields of single lines.
     field_parser: Parser,
     /// What was found and not yet handed over.
-    pub(super) hits: Vec<Hit>,
+    pub(super) hits: Found,
     /// The bytes in `hits`.
     pub(super) held_bytes: usize,
     /// How many lines were found.
@@ -85,6 +85,19 @@ pub(super) struct Scan<'s> {
     carry_ms: UtcMs,
     carry_level: Level,
     event: Option<OpenEvent>,
+}
+
+/// What was found. A line has the group of the event that was judged last.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) lines: Vec<Hit>,
+    group: Option<GroupId>,
+}
+
+impl Found {
+    fn push(&mut self, hit: Hit) {
+        self.lines.push(Hit { group: self.group, ..hit });
+    }
 }
 
 /// The lines of an error event whose group is not yet known.
@@ -107,13 +120,13 @@ impl<'s> Scan<'s> {
         Self {
             request,
             expr,
-            follows_groups: expr.asks_about_groups(),
+            follows_groups: expr.asks_about_groups() || request.with_groups,
             settings,
             row,
             place: row.place(),
             field_parser: parser.clone(),
             parser,
-            hits: Vec::new(),
+            hits: Found::default(),
             held_bytes: 0,
             counted: 0,
             carry_ms: 0,
@@ -242,6 +255,7 @@ impl<'s> Scan<'s> {
     }
 
     fn facts<'f>(&'f mut self, line: &'f [u8], group: Option<GroupId>) -> Facts<'f> {
+        self.hits.group = group;
         let head = line.get(..self.settings.limits.max_line_bytes).unwrap_or(line);
         Facts {
             level: self.carry_level,
@@ -260,6 +274,7 @@ impl<'s> Scan<'s> {
         self.counted += 1;
         if !request.count_only {
             let hit = self.hit(&piece[line.start..line.end], line.number);
+            self.hits.group = None;
             self.held_bytes += hit.raw.len() + 64;
             self.hits.push(hit);
         }
@@ -275,6 +290,7 @@ impl<'s> Scan<'s> {
             object: self.place.clone(),
             line,
             raw: raw.to_vec(),
+            group: None,
             is_match: true,
         }
     }

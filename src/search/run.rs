@@ -207,7 +207,7 @@ impl Reading<'_, '_> {
     fn read(&mut self) -> (Vec<Hit>, u64, io::Result<()>) {
         let mut scan = Scan::new(self.request, &self.task.expr, self.settings, &self.task.row);
         let result = self.read_with(&mut scan);
-        (scan.hits, scan.counted, result)
+        (scan.hits.lines, scan.counted, result)
     }
 
     fn read_with(&mut self, scan: &mut Scan<'_>) -> io::Result<()> {
@@ -223,15 +223,15 @@ impl Reading<'_, '_> {
         let read = scan.read(&mut object, &task.ranges, &mut |scan| {
             if self.hand_over.is_some() && scan.held_bytes > HELD_BYTES {
                 scan.held_bytes = 0;
-                let hits = std::mem::take(&mut scan.hits);
+                let hits = std::mem::take(&mut scan.hits.lines);
                 woven = self.pass_on(weaver.as_mut(), hits);
             }
             woven.is_ok() && !self.stop.load(Ordering::Relaxed)
         });
         if let Some(weaver) = &mut weaver {
-            let rest = std::mem::take(&mut scan.hits);
+            let rest = std::mem::take(&mut scan.hits.lines);
             woven = woven.and_then(|()| self.weave(weaver, rest)).and_then(|()| weaver.end());
-            scan.hits = std::mem::take(&mut weaver.woven);
+            scan.hits.lines = std::mem::take(&mut weaver.woven);
         }
         read.and(woven)
     }

@@ -69,6 +69,7 @@ pub fn show(
             object: place.clone(),
             line: number,
             raw: text.raw,
+            group: None,
             is_match: number == line,
         };
         if !found(Shown { line: shown, in_event: (first..=last).contains(&number) }) {

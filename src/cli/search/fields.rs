@@ -26,6 +26,16 @@ impl<'s> FieldReader<'s> {
         self.event(hit, |event| event.logger.map(|logger| logger.text().into_owned())).flatten()
     }
 
+    pub(super) fn thread(&mut self, hit: &Hit) -> Option<String> {
+        self.event(hit, |event| event.thread.map(|thread| thread.text().into_owned())).flatten()
+    }
+
+    /// Returns the values of a field of JSON or LTSV.
+    pub(super) fn values(&mut self, hit: &Hit, path: &str) -> Vec<String> {
+        let (head, is_cut) = self.head(hit);
+        self.parser(hit).values(head, path, is_cut).iter().map(|value| value.text().into_owned()).collect()
+    }
+
     fn event<T>(&mut self, hit: &Hit, take: impl FnOnce(Event<'_>) -> T) -> Option<T> {
         let (head, is_cut) = self.head(hit);
         self.parser(hit).parse_alone(head, is_cut).map(take)

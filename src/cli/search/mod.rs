@@ -1,5 +1,6 @@
 //! `gzette search`: lines, offline.
 
+mod counting;
 mod fields;
 pub(super) mod output;
 mod save;
@@ -19,8 +20,9 @@ use crate::human;
 use crate::ingest::IngestSettings;
 use crate::ledger::MirroredObject;
 use crate::query::{Expr, lower_case_operator};
-use crate::search::{Around, Library, Request, SearchReport, search};
+use crate::search::{Around, Histogram, Library, Request, SearchReport, Tally, search};
 use crate::ui::Ui;
+use counting::Key;
 use fields::FieldReader;
 use output::{Output, Printer};
 use save::SavedFile;
@@ -38,6 +40,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
     gzette search 'level>=warn AND NOT (retry OR /timed? out/i)'   an expression\n  \
     gzette search 'status>=500 logger:Basket' -o table            fields of the line\n  \
     gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
+    gzette search level:error --by app,hour --since 1d             counts; also --histogram\n  \
     gzette search timeout --since 4h --save hits.csv.gz           everything into a file\n  \
     gzette search --group abcdefgh2345 --output json              one error group\n\
     On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
@@ -65,14 +68,20 @@ pub(super) struct Args {
     /// Print only the number of lines
     #[arg(short, long)]
     count: bool,
+    /// Count by app, level, hour, day (UTC), logger, thread, group, object, or any field of JSON or LTSV
+    #[arg(long, value_delimiter = ',', value_name = "KEY,...", value_parser = counting::parse_key)]
+    by: Vec<Key>,
+    /// Count over time, and draw it
+    #[arg(long, conflicts_with_all = ["by", "save", "open"])]
+    histogram: bool,
     /// How lines are printed [default: raw]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     output: Option<Output>,
     /// Also write all lines, without the limit, to a file: .csv, .json, .jsonl and .gz choose how
-    #[arg(long, value_name = "FILE", conflicts_with = "count")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "by"])]
     save: Option<PathBuf>,
     /// Print only the place of each line, `s3://bucket/key:LINE`, for `gzette show`
-    #[arg(long, conflicts_with_all = ["count", "output", "save", "before", "after", "context"])]
+    #[arg(long, conflicts_with_all = ["count", "by", "output", "save", "before", "after", "context"])]
     open: bool,
 }
 
@@ -88,6 +97,13 @@ pub(super) struct AroundArgs {
     /// Also N lines before and behind each
     #[arg(short = 'C', long, value_name = "N")]
     context: Option<u64>,
+}
+
+impl Args {
+    /// Whether lines are only counted, in whatever way.
+    fn counts(&self) -> bool {
+        self.count || self.histogram || !self.by.is_empty()
+    }
 }
 
 impl AroundArgs {
@@ -106,7 +122,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
     let fetch = |object: &MirroredObject| remote.fetch(object);
-    let streams = context.ui.is_terminal() && request.limit.is_none() && !args.count;
+    let streams = context.ui.is_terminal() && request.limit.is_none() && !args.counts();
     let scanning = Scanning::new(&context.ui, !streams);
     let library = Library {
         ledger: &ledger,
@@ -118,7 +134,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     };
     let asked = Asked { args, context, library: &library, settings: &settings, scanning: &scanning };
     // The file is written whole, whoever has gone.
-    let shown = asked.show(&request);
+    let shown = if args.counts() { asked.count(&request) } else { asked.show(&request) };
     let saved = args.save.as_ref().map(|path| asked.save(path, &request)).transpose();
     scanning.end();
     let report = shown?;
@@ -149,12 +165,40 @@ impl Asked<'_> {
             printer.line(&hit, &mut bytes);
             attempt(ui.result_bytes(&bytes), &mut failure)
         })?;
-        if failure.is_none() && !request.count_only {
+        if failure.is_none() {
             bytes.clear();
             printer.end(&mut bytes);
             failure = ui.result_bytes(&bytes).err();
         }
         failure.map_or(Ok(report), |error| Err(error.into()))
+    }
+
+    /// Searches and prints how much was found, in one number, by keys or over time.
+    fn count(&self, request: &Request) -> Result<SearchReport, CommandError> {
+        let (ui, args) = (&self.context.ui, self.args);
+        let output = self.output();
+        let mut fields = FieldReader::new(self.settings);
+        let mut tally = Tally::default();
+        let mut histogram = Histogram::default();
+        let report = search(self.library, request, &mut |hit| {
+            if args.histogram {
+                histogram.add(hit.time_ms);
+            } else {
+                tally.add(args.by.iter().map(|key| key.of(&hit, &mut fields)).collect());
+            }
+            ControlFlow::Continue(())
+        })?;
+        self.scanning.end();
+        let text = if args.histogram {
+            let window = self.args.filter.chosen(self.context)?.window_until(self.context.now_ms());
+            counting::histogram(&histogram.into_buckets(window, counting::ROWS), output, ui.columns())
+        } else if args.by.is_empty() {
+            counting::total(report.hits, output)
+        } else {
+            counting::rows(&args.by, tally, output)
+        };
+        ui.result_bytes(text.as_bytes())?;
+        Ok(report)
     }
 
     /// Searches once more without the limit, and writes all to a file.
@@ -211,7 +255,7 @@ fn attempt<E>(result: Result<(), E>, failure: &mut Option<E>) -> ControlFlow<()>
 fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
     let chosen = args.filter.chosen(context)?;
     let expr = expr(args, &context.ui)?;
-    let on_screen = context.ui.is_terminal() && !args.count;
+    let on_screen = context.ui.is_terminal() && !args.counts();
     let limit = args.limit.or(on_screen.then_some(SCREEN_LINES)).filter(|&limit| limit > 0);
     Ok(Request {
         expr,
@@ -219,9 +263,10 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         levels: chosen.levels,
         window: chosen.window,
         group: chosen.group,
-        limit: limit.filter(|_| !args.count),
-        count_only: args.count,
-        around: if args.count { Around::default() } else { args.around.lines(0) },
+        limit: limit.filter(|_| !args.counts()),
+        count_only: args.count && args.by.is_empty() && !args.histogram,
+        with_groups: args.by.contains(&Key::Group),
+        around: if args.counts() { Around::default() } else { args.around.lines(0) },
         only: None,
     })
 }
@@ -258,15 +303,6 @@ fn finish(
     report: &SearchReport,
 ) -> Result<Exit, CommandError> {
     let ui = &context.ui;
-    if args.count {
-        let count = report.hits.to_string();
-        ui.result(&match args.output {
-            _ if context.global.json => format!("{{\"lines\": {count}}}"),
-            Some(Output::Json) => format!("{{\"lines\": {count}}}"),
-            Some(Output::Csv) => format!("lines\r\n{count}\r"),
-            _ => count,
-        })?;
-    }
     ui.flush()?;
     let read = format!(
         "{} of {} read, {} of {}",
@@ -275,7 +311,7 @@ fn finish(
         human::count(report.blocks_read),
         human::plural(report.blocks, "block"),
     );
-    if ui.is_terminal() && !args.count {
+    if ui.is_terminal() && !args.counts() {
         let shown = request.limit.map_or(report.hits, |limit| report.hits.min(limit as u64));
         let more = if shown < report.hits || request.limit.is_some_and(|limit| shown == limit as u64) {
             "the newest "

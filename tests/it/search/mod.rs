@@ -2,6 +2,7 @@
 //! the real `zgrep`.
 
 mod context;
+mod counting;
 mod expressions;
 mod output;
 mod show;
