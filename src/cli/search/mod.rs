@@ -2,6 +2,7 @@
 
 mod counting;
 mod fields;
+mod follow;
 pub(super) mod output;
 mod save;
 
@@ -62,6 +63,9 @@ pub(super) struct Args {
     limit: Option<usize>,
     #[command(flatten)]
     around: AroundArgs,
+    /// Go on, and print what runs beside it take in; shows the newest 10 lines first, or --limit
+    #[arg(short, long, conflicts_with_all = ["count", "by", "histogram", "save"])]
+    follow: bool,
     /// Fetch nothing: objects that were pruned from the mirror are named, and not searched
     #[arg(long)]
     offline: bool,
@@ -133,6 +137,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         progress: Some(&|progress| scanning.tell(progress)),
     };
     let asked = Asked { args, context, library: &library, settings: &settings, scanning: &scanning };
+    if args.follow {
+        return follow::follow(&asked, &request);
+    }
     // The file is written whole, whoever has gone.
     let shown = if args.counts() { asked.count(&request) } else { asked.show(&request) };
     let saved = args.save.as_ref().map(|path| asked.save(path, &request)).transpose();

@@ -4,6 +4,7 @@
 mod context;
 mod counting;
 mod expressions;
+mod follow;
 mod output;
 mod show;
 
