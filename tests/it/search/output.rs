@@ -200,6 +200,42 @@ fn what_cannot_be_saved_is_said_and_what_was_there_stays() {
     assert_eq!(fs::read(project.path("hits.log")).unwrap(), b"an older result");
 }
 
+/// The line of README.md: applications, texts that are all there, a time, a limit for the screen, a file.
+#[test]
+fn a_support_team_asks_in_one_line() {
+    let project = Project::new();
+    for app in ["orders", "billing", "other"] {
+        let mut text = String::new();
+        for minute in (0..600).rev() {
+            let message = ["basket 17 timed out", "basket 18 timed out", "basket 17 is full"][minute % 3];
+            text.push_str(&event(NOON_MS - minute as i64 * 60_000, "ERROR", &format!("{message} at {app}")));
+        }
+        project.put(&format!("{app}/20260301/{app}_0.gz"), text);
+    }
+    project.gzette("run").exits(0);
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme.lines().find(|line| line.contains("--save")).unwrap();
+    assert!(line.starts_with("gzette search ") && line.ends_with(" --save hits.jsonl"), "{line}");
+    let mut command = Command::new("bash");
+    project.prepare(&mut command);
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_gzette")).parent().unwrap();
+    command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display()));
+    let outcome =
+        Outcome::of(command.args(["-c", &format!("{line} --now 2026-03-01T12:00:00Z")]).output().unwrap())
+            .exits(0);
+    // Every third minute of the last four hours, noon and eight o'clock included, of two applications.
+    let shown = lines_of(&outcome.stdout);
+    assert_eq!(shown.len(), 50);
+    assert!(shown.iter().all(|line| String::from_utf8_lossy(line).contains("basket 17 timed out at ")));
+    let saved = fs::read_to_string(project.path("hits.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = saved.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 2 * 81);
+    assert!(
+        rows.iter()
+            .all(|row| row["app"] != "other" && row["time"].as_str() >= Some("2026-03-01T08:00:00.000Z"))
+    );
+}
+
 /// Whoever reads the first line only still has all in the file.
 #[test]
 fn a_reader_that_has_gone_costs_nothing_of_the_file() {
