@@ -59,3 +59,14 @@ fn told(progress: &Progress) -> String {
 fn found(hits: u64) -> String {
     if hits == 1 { "1 match".to_owned() } else { format!("{} matches", human::count(hits)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_how_far_a_search_is() {
+        let progress = Progress { objects: 551, of: 1574, bytes: 7_600_000, hits: 1 };
+        assert_eq!(told(&progress), "551 of 1,574 objects, 7.6 MB, 1 match");
+    }
+}

@@ -30,7 +30,9 @@ pub(in crate::cli) enum Output {
 
 /// The widths of a table's columns are those of its first rows.
 const MEASURED_ROWS: usize = 200;
-/// No column but the last is wider.
+/// The column of which the end says more than the beginning.
+const LOGGER: usize = 3;
+/// No column but the first and the last is wider.
 const COLUMN_WIDTH: usize = 30;
 
 /// Turns lines into what is written.
@@ -133,9 +135,9 @@ impl<'p> Printer<'p> {
 
     fn row(&mut self, hit: &Hit, out: &mut Vec<u8>) {
         let message = self.fields.message(hit);
-        let logger = one_line(&self.fields.logger(hit).unwrap_or_default());
+        let logger = self.fields.logger(hit).unwrap_or_default();
         let time = human::time(hit.time_ms);
-        let cells = [&time, hit.level.name(), &hit.app, &cut_before(&logger, COLUMN_WIDTH), &message];
+        let cells = [&time, hit.level.name(), &hit.app, &logger, &message];
         self.rows.push(cells.map(one_line));
         if self.widths.is_some() || self.rows.len() == MEASURED_ROWS {
             self.print_rows(out);
@@ -144,14 +146,17 @@ impl<'p> Printer<'p> {
 
     fn print_rows(&mut self, out: &mut Vec<u8>) {
         let rows = std::mem::take(&mut self.rows);
+        let room = self.screen.and_then(Ui::columns);
+        let most = room.map_or(COLUMN_WIDTH, |room| COLUMN_WIDTH.min(room / 6));
+        let most = |column: usize| if column == 0 { usize::MAX } else { most };
         let widest = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
         let widths =
-            *self.widths.get_or_insert_with(|| [0, 1, 2, 3].map(|column| widest(column).min(COLUMN_WIDTH)));
-        let room = self.screen.and_then(Ui::columns);
+            *self.widths.get_or_insert_with(|| [0, 1, 2, 3].map(|column| widest(column).min(most(column))));
         for row in rows {
             let mut line = String::new();
-            for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
-                let cell = cut(cell, width);
+            for (column, width) in widths.into_iter().enumerate().filter(|(_, width)| *width > 0) {
+                let cell =
+                    if column == LOGGER { cut_before(&row[column], width) } else { cut(&row[column], width) };
                 let _ = write!(line, "{cell}{:pad$}  ", "", pad = width - cell.width().min(width));
             }
             let left = room.map_or(usize::MAX, |room| room.saturating_sub(line.width()).max(20));
