@@ -10,9 +10,10 @@ use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::CommandError;
-use super::context::Context;
+use super::context::{Context, stop_flag};
 use super::filter::Filter;
 use super::remote::Remote;
 use super::scanning::Scanning;
@@ -144,10 +145,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let shown = if args.counts() { asked.count(&request) } else { asked.show(&request) };
     let saved = args.save.as_ref().map(|path| asked.save(path, &request)).transpose();
     scanning.end();
-    let report = shown?;
+    let report = match (shown, saved?) {
+        // All was read for the file, whether or not anybody looked on.
+        (Ok(shown), Some(saved)) => SearchReport { unreadable: saved.unreadable, ..shown },
+        (Err(CommandError::BrokenPipe), Some(saved)) => saved,
+        (shown, _) => shown?,
+    };
     remote.tell(&context.ui);
-    let exit = finish(args, context, &request, &report)?;
-    Ok(exit.max(saved?.unwrap_or(Exit::Fine)))
+    finish(args, context, &request, &report)
 }
 
 /// A search that is to be shown.
@@ -209,16 +214,20 @@ impl Asked<'_> {
     }
 
     /// Searches once more without the limit, and writes all to a file.
-    fn save(&self, path: &Path, request: &Request) -> Result<Exit, CommandError> {
+    fn save(&self, path: &Path, request: &Request) -> Result<SearchReport, CommandError> {
         let request = Request { limit: None, ..request.clone() };
-        self.context.ui.flush().or_else(|error| if error.is_gone() { Ok(()) } else { Err(error) })?;
+        flush(&self.context.ui)?;
         self.scanning.begin();
         let asked = self.context.global.json.then_some(Output::Json).or(self.args.output);
         let mut printer = self.printer(save::format_of(path, asked), None, &request);
         let mut file = SavedFile::create(path)?;
         let mut bytes = Vec::new();
         let mut failure = None;
+        let stop = stop_flag();
         let report = search(self.library, &request, &mut |hit| {
+            if stop.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
             bytes.clear();
             printer.line(&hit, &mut bytes);
             attempt(file.write(&bytes), &mut failure)
@@ -226,13 +235,16 @@ impl Asked<'_> {
         if let Some(error) = failure {
             return Err(error.into());
         }
+        if stop.load(Ordering::Relaxed) {
+            return Err(Failure::failed(format!("stopped; nothing was saved to `{}`", path.display())).into());
+        }
         bytes.clear();
         printer.end(&mut bytes);
         file.write(&bytes)?;
         let length = human::bytes(file.finish()?);
         let lines = human::plural(report.hits, "line");
         self.context.ui.stage("save", &format!("{lines} in {} ({length})", path.display()));
-        Ok(if report.unreadable.is_empty() { Exit::Fine } else { Exit::Partly })
+        Ok(report)
     }
 
     fn printer<'p>(&'p self, output: Output, screen: Option<&'p Ui>, request: &Request) -> Printer<'p> {
@@ -245,6 +257,14 @@ impl Asked<'_> {
             (false, true) => Output::Json,
             (false, false) => self.args.output.unwrap_or(Output::Raw),
         }
+    }
+}
+
+/// Hands over what was printed so far, if anybody still reads.
+fn flush(ui: &Ui) -> Result<(), CommandError> {
+    match ui.flush() {
+        Err(error) if !error.is_gone() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -310,7 +330,7 @@ fn finish(
     report: &SearchReport,
 ) -> Result<Exit, CommandError> {
     let ui = &context.ui;
-    ui.flush()?;
+    flush(ui)?;
     let read = format!(
         "{} of {} read, {} of {}",
         human::count(report.objects_read),

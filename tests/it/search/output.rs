@@ -200,6 +200,34 @@ fn what_cannot_be_saved_is_said_and_what_was_there_stays() {
     assert_eq!(fs::read(project.path("hits.log")).unwrap(), b"an older result");
 }
 
+/// The file needs every object, also those that the newest lines on the screen do not; and whoever has gone without
+/// looking is told.
+#[test]
+fn what_the_file_lacks_is_said() {
+    let (project, _) = thirty();
+    project.put("api/20260228/old_0.gz", event(NOON_MS - 86_400_000, "INFO", "tick of old"));
+    project.gzette("run").exits(0);
+    for (name, _) in crate::support::files_below(&project.path("state/mirror")) {
+        if name.contains("old") {
+            fs::remove_file(project.path("state/mirror").join(name)).unwrap();
+        }
+    }
+    let outcome = project.gzette("search tick --limit 1 --save hits.log --offline").exits(3);
+    assert_eq!(lines_of(&outcome.stdout).len(), 1);
+    assert!(outcome.stderr.contains("old_0.gz: not in the mirror any more"), "{}", outcome.stderr);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let args = ["search", "tick", "--save", "hits.log", "--offline"];
+    let outcome = Outcome::of(project.command(&args).stdout(writer).output().unwrap()).exits(3);
+    assert!(outcome.stderr.contains("old_0.gz: not in the mirror any more"), "{}", outcome.stderr);
+    let args = ["search", "tick", "--save", "no/hits.log"];
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Outcome::of(project.command(&args).stdout(writer).output().unwrap())
+        .exits(1)
+        .says(&["no/hits.log"], "folder");
+}
+
 /// The line of README.md: applications, texts that are all there, a time, a limit for the screen, a file.
 #[test]
 fn a_support_team_asks_in_one_line() {
