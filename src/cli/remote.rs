@@ -11,9 +11,12 @@ use super::CommandError;
 use super::context::{Project, runtime};
 use crate::human;
 use crate::ledger::MirroredObject;
-use crate::model::{ListedObject, SourceName};
+use crate::model::{GenerationId, ListedObject, SourceName};
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
 use crate::ui::Ui;
+
+/// So many bytes are kept for who reads an object twice: for its context, or for a file.
+const KEPT_BYTES: u64 = 32 << 20;
 
 /// The sources of a project, connected when the first object is wanted.
 pub(super) struct Remote<'p> {
@@ -22,6 +25,7 @@ pub(super) struct Remote<'p> {
     connected: OnceLock<Result<Connected, String>>,
     /// Sources that cannot be reached at all, and why: they are asked once.
     broken: Mutex<BTreeMap<SourceName, String>>,
+    kept: Mutex<BTreeMap<GenerationId, Vec<u8>>>,
     objects: AtomicU64,
     bytes: AtomicU64,
 }
@@ -39,6 +43,7 @@ impl<'p> Remote<'p> {
             offline,
             connected: OnceLock::new(),
             broken: Mutex::default(),
+            kept: Mutex::default(),
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -58,6 +63,9 @@ impl<'p> Remote<'p> {
         if self.offline {
             return Err(io::Error::other("`--offline` forbids it"));
         }
+        if let Some(bytes) = self.kept().get(&object.generation) {
+            return Ok(bytes.clone());
+        }
         let connected = self.connected.get_or_init(|| connect(self.project));
         let connected = connected.as_ref().map_err(|reason| io::Error::other(reason.clone()))?;
         let store = connected.stores.get(&object.source).ok_or_else(|| {
@@ -75,7 +83,10 @@ impl<'p> Remote<'p> {
         match connected.runtime.block_on(store.get(&wanted)) {
             Ok(bytes) => {
                 self.objects.fetch_add(1, Ordering::Relaxed);
-                self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let length = bytes.len() as u64;
+                if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= KEPT_BYTES {
+                    self.kept().insert(object.generation, bytes.clone());
+                }
                 Ok(bytes)
             }
             Err(error) => {
@@ -85,6 +96,10 @@ impl<'p> Remote<'p> {
                 Err(io::Error::other(error.reason))
             }
         }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<GenerationId, Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broken(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, String>> {

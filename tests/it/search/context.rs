@@ -70,6 +70,9 @@ fn context_is_that_of_grep_whatever_is_at_hand() {
     agrees(&project, "from the mirror");
     fs::remove_dir_all(project.path("state/mirror")).unwrap();
     agrees(&project, "fetched");
+    // Read for the matches, for their context and for the file: fetched once.
+    let once = project.gzette("search --fixed marked -C 1 --limit 2 --save all.log").exits(0);
+    assert!(once.stderr.contains("fetch     1 object that"), "{}", once.stderr);
     let refused = project.gzette("search --fixed marked -C 1 --offline").exits(3);
     assert!(refused.stdout.is_empty() && refused.stderr.contains("--offline"), "{}", refused.stderr);
     fs::remove_dir_all(project.path("state/index")).unwrap();
