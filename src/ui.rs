@@ -23,10 +23,20 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// The width of a terminal that does not tell it.
+const FALLBACK_COLUMNS: usize = 80;
+
 /// Results could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the results: {0}")]
 pub struct OutputError(#[from] pub io::Error);
+
+impl OutputError {
+    /// Whether the reader of the results has gone, which is no failure.
+    pub fn is_gone(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
 
 /// The user's side of a command.
 pub struct Ui {
@@ -79,6 +89,19 @@ impl Ui {
     /// Returns `text` in bold where colours are shown.
     pub fn bold<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.shows_colour() { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
+    }
+
+    /// Returns `text` dimmed where colours are shown.
+    pub fn dim<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.shows_colour() { format!("\x1b[2m{text}\x1b[0m").into() } else { text.into() }
+    }
+
+    /// Returns the columns of the terminal that shows the results; `None` when none does.
+    pub fn columns(&self) -> Option<usize> {
+        self.stdout_is_terminal.then(|| {
+            let size = terminal_size::terminal_size_of(io::stdout());
+            size.map_or(FALLBACK_COLUMNS, |(width, _)| usize::from(width.0)).max(40)
+        })
     }
 
     /// Writes a help text as a result, in colour where colours are shown.
@@ -139,16 +162,22 @@ impl Ui {
 
     /// Returns a progress bar for a stage; hidden unless a person looks on.
     pub fn progress(&self, stage: &str) -> ProgressBar {
+        let bar = ProgressBar::hidden();
+        self.show_progress(&bar, stage);
+        bar
+    }
+
+    /// Shows a progress bar that was hidden; nothing happens unless a person looks on.
+    pub fn show_progress(&self, bar: &ProgressBar, stage: &str) {
         if !self.stderr_is_terminal || self.verbosity == Verbosity::Quiet {
-            return ProgressBar::hidden();
+            return;
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
         if let Ok(style) = ProgressStyle::with_template("{prefix:<9} {msg} {elapsed}") {
             bar.set_style(style);
         }
         bar.set_prefix(stage.to_owned());
         bar.enable_steady_tick(Duration::from_millis(250));
-        bar
     }
 }
 

@@ -121,7 +121,7 @@ impl Stages<'_> {
 }
 
 /// Returns a flag that SIGTERM and SIGINT set; the second signal ends the process at once.
-fn stop_flag() -> Arc<AtomicBool> {
+pub(super) fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         // Without the handlers a signal ends the process, which the next run makes good.

@@ -52,6 +52,13 @@ impl Chosen {
         }
         Ok(self)
     }
+
+    /// Returns the window, one that begins somewhere and does not end until now.
+    pub(super) fn window_until(&self, now_ms: UtcMs) -> Window {
+        let Window { start_ms, end_ms } = self.window;
+        let goes_to_now = end_ms == i64::MAX && start_ms != i64::MIN && start_ms < now_ms;
+        Window { start_ms, end_ms: if goes_to_now { now_ms } else { end_ms } }
+    }
 }
 
 impl Filter {

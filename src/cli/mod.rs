@@ -15,7 +15,9 @@ mod publish;
 mod remote;
 mod report;
 mod run;
+mod scanning;
 mod search;
+mod show;
 mod status;
 mod sync;
 mod verify;
@@ -88,6 +90,8 @@ enum Command {
     Digest(digest::Args),
     /// Find lines, offline
     Search(search::Args),
+    /// Show a line of an object with its event and what stands around it
+    Show(show::Args),
     /// Count events
     Count(count::Args),
     /// Ask about error groups
@@ -157,6 +161,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Publish(args) => publish::run(&args, context),
         Command::Digest(args) => digest::run(&args, context),
         Command::Search(args) => search::run(&args, context),
+        Command::Show(args) => show::run(&args, context),
         Command::Count(args) => count::run(&args, context),
         Command::Group(args) => group::run(&args, context),
         Command::Status(args) => status::run(&args, context),

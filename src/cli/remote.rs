@@ -9,9 +9,14 @@ use tokio::runtime::Runtime;
 
 use super::CommandError;
 use super::context::{Project, runtime};
+use crate::human;
 use crate::ledger::MirroredObject;
-use crate::model::{ListedObject, SourceName};
+use crate::model::{GenerationId, ListedObject, SourceName};
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::ui::Ui;
+
+/// So many bytes are kept for who reads an object twice: for its context, or for a file.
+const KEPT_BYTES: u64 = 32 << 20;
 
 /// The sources of a project, connected when the first object is wanted.
 pub(super) struct Remote<'p> {
@@ -20,6 +25,7 @@ pub(super) struct Remote<'p> {
     connected: OnceLock<Result<Connected, String>>,
     /// Sources that cannot be reached at all, and why: they are asked once.
     broken: Mutex<BTreeMap<SourceName, String>>,
+    kept: Mutex<BTreeMap<GenerationId, Vec<u8>>>,
     objects: AtomicU64,
     bytes: AtomicU64,
 }
@@ -37,20 +43,28 @@ impl<'p> Remote<'p> {
             offline,
             connected: OnceLock::new(),
             broken: Mutex::default(),
+            kept: Mutex::default(),
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
     }
 
-    /// Returns how many objects were fetched, and their bytes.
-    pub(super) fn fetched(&self) -> (u64, u64) {
-        (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    /// Says how much was fetched, if anything was.
+    pub(super) fn tell(&self, ui: &Ui) {
+        let (objects, bytes) = (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        if objects > 0 {
+            let objects = human::plural(objects, "object");
+            ui.stage("fetch", &format!("{objects} that the mirror has no more ({})", human::bytes(bytes)));
+        }
     }
 
     /// Fetches one version of an object; its etag and size are checked as in a sync.
     pub(super) fn fetch(&self, object: &MirroredObject) -> io::Result<Vec<u8>> {
         if self.offline {
             return Err(io::Error::other("`--offline` forbids it"));
+        }
+        if let Some(bytes) = self.kept().get(&object.generation) {
+            return Ok(bytes.clone());
         }
         let connected = self.connected.get_or_init(|| connect(self.project));
         let connected = connected.as_ref().map_err(|reason| io::Error::other(reason.clone()))?;
@@ -69,7 +83,10 @@ impl<'p> Remote<'p> {
         match connected.runtime.block_on(store.get(&wanted)) {
             Ok(bytes) => {
                 self.objects.fetch_add(1, Ordering::Relaxed);
-                self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let length = bytes.len() as u64;
+                if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= KEPT_BYTES {
+                    self.kept().insert(object.generation, bytes.clone());
+                }
                 Ok(bytes)
             }
             Err(error) => {
@@ -79,6 +96,10 @@ impl<'p> Remote<'p> {
                 Err(io::Error::other(error.reason))
             }
         }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<GenerationId, Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broken(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, String>> {

@@ -35,6 +35,14 @@ impl<'o> Object<'o> {
         Ok(Self { stock, fetched, row, limits, points, decoder, at: 0 })
     }
 
+    /// Opens it once more at its beginning, to be read by way of other points.
+    pub(super) fn again(&self, points: &'o [Point]) -> io::Result<Self> {
+        let stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
+        let decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, stored), self.limits);
+        let fetched = self.fetched.clone();
+        Ok(Self { fetched, points, decoder, at: 0, ..*self })
+    }
+
     /// Goes forward to a place, from the last point before it if there is one.
     pub(super) fn skip_to(&mut self, place: u64) -> io::Result<()> {
         let between = self.at + 1..=place;

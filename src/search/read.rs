@@ -14,7 +14,7 @@ use crate::query::{Expr, Facts, Pieces};
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
 const PIECE_BYTES: usize = 256 << 10;
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
-const HELD_LINE_BYTES: usize = 64 << 20;
+pub(super) const HELD_LINE_BYTES: usize = 64 << 20;
 
 /// A stretch of lines of a decoded object.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,16 @@ impl Range {
     /// Returns its first byte and the first one behind it.
     pub(super) fn bytes(&self) -> (u64, u64) {
         (self.offset, self.offset.saturating_add(self.length))
+    }
+
+    /// Returns the number of its first line.
+    pub(super) fn first_line(&self) -> u64 {
+        self.first_line
+    }
+
+    /// Returns the level of the event that goes on at its start.
+    pub(super) fn carry_level(&self) -> Level {
+        self.carry_level
     }
 
     /// Returns the time of its lines before the first event.
@@ -93,7 +103,7 @@ impl<'s> Scan<'s> {
         Self {
             request,
             expr,
-            follows_groups: expr.asks_about_groups(),
+            follows_groups: expr.asks_about_groups() || request.with_groups,
             settings,
             row,
             field_parser: parser.clone(),
@@ -257,9 +267,13 @@ impl<'s> Scan<'s> {
             time_ms: self.carry_ms,
             level: self.carry_level,
             app: self.row.object.app.clone(),
+            source: self.row.object.source.clone(),
+            day: self.row.object.day,
             object: self.place.clone(),
             line,
             raw: raw.to_vec(),
+            group: None,
+            is_match: true,
         }
     }
 
@@ -298,7 +312,7 @@ impl<'s> Scan<'s> {
                 self.counted += 1;
                 self.held_bytes += hit.raw.len();
                 if !request.count_only {
-                    self.hits.push(hit);
+                    self.hits.push(Hit { group, ..hit });
                 }
             }
         }
@@ -306,7 +320,7 @@ impl<'s> Scan<'s> {
 }
 
 /// Reads a line as the ingest did: of one over the limit only its beginning.
-fn parse<'l>(parser: &mut Parser, line: &'l [u8], settings: &ReadSettings) -> Parsed<'l> {
+pub(super) fn parse<'l>(parser: &mut Parser, line: &'l [u8], settings: &ReadSettings) -> Parsed<'l> {
     match line.get(..settings.limits.max_line_bytes) {
         Some(start) if start.len() < line.len() => parser.parse_cut(start),
         _ => parser.parse(line),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use gzette::config::{Config, SECTIONS, TEMPLATE};
 use gzette::plan::Layout;
+use gzette::query::Expr;
 use jiff::civil::date;
 
 /// The width that help is rendered for.
@@ -124,6 +125,48 @@ fn the_described_configurations_and_layouts_are_ones() {
         assert!(placement.fits, "`{layout}` does not fit `{key}`");
         assert_eq!((placement.app, placement.day), (Some("checkout"), Some(date(2026, 1, 31))), "`{layout}`");
     }
+}
+
+/// What README.md and the documents show of searches is understood as it stands there.
+#[test]
+fn every_example_of_a_search_is_one() {
+    let mut examples = 0;
+    for document in ["README.md", "docs/cli.md", "docs/search.md"] {
+        let text = read(document);
+        let code = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for line in
+            code.flat_map(str::lines).filter(|line| line.starts_with("gzette s") && !line.contains("$("))
+        {
+            let words = shell_words(line);
+            let parsed = gzette::cli::command().try_get_matches_from(&words);
+            let matches = parsed.unwrap_or_else(|error| panic!("{document}: {line}\n{error}"));
+            let Some(("search", search)) = matches.subcommand() else { continue };
+            examples += 1;
+            let texts = search.get_raw("text").unwrap_or_default().map(|text| text.to_str().unwrap());
+            let texts: Vec<_> = texts.collect();
+            if !search.get_flag("fixed") {
+                Expr::parse(&texts.join(" ")).unwrap_or_else(|error| panic!("{document}: {line}\n{error}"));
+            }
+        }
+    }
+    assert!(examples > 10, "only {examples} examples were found");
+}
+
+/// Returns the words of a command as a shell makes them, up to a comment or a redirection.
+fn shell_words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for letter in line.chars() {
+        match (quote, letter) {
+            (Some(open), letter) if open == letter => quote = None,
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, ' ') => words.push(String::new()),
+            (None, '#' | '>') => break,
+            (_, letter) => words.last_mut().unwrap().push(letter),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Returns the two cells of a row that shows a layout and a key.

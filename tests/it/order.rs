@@ -268,6 +268,7 @@ impl Scene {
                 index: Some(&index),
                 mirror: &mirror,
                 settings: &self.settings,
+                progress: None,
                 fetch: None,
             };
             let request = Request::new(Expr::fixed([needle.as_bytes()]).unwrap());

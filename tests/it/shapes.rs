@@ -252,7 +252,7 @@ fn files_of_any_name_are_mirrored_counted_found_and_shown_harmless() {
         let hit = project.gzette_with(&["search", "--json", "--fixed", &needle]).exits(0).json();
         assert!(hit["object"].as_str().unwrap().ends_with(key.as_str()), "{hit}: {key}");
     }
-    let table = project.gzette("search --fixed --output table number_").exits(0).text();
+    let table = project.gzette("search --fixed --output text number_").exits(0).text();
     assert!(table.lines().all(|line| !line.chars().any(char::is_control)), "{table:?}");
     assert!(!table.contains('\u{202e}') && table.contains("\\x1b[31m"), "{table}");
     for (name, page) in files_below(&project.path("site")) {
@@ -297,8 +297,14 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
     assert_eq!((report.objects, report.lines.events), (keys.len() as u64, keys.len() as u64));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "something lies outside of the mirror");
     let index = Index::open(&index_dir).unwrap();
-    let library =
-        Library { ledger: &ledger, index: Some(&index), mirror: &mirror, fetch: None, settings: &settings };
+    let library = Library {
+        ledger: &ledger,
+        index: Some(&index),
+        mirror: &mirror,
+        fetch: None,
+        settings: &settings,
+        progress: None,
+    };
     let mut found = BTreeSet::new();
     let request = Request::new(Expr::fixed([&b"number_"[..]]).unwrap());
     search(&library, &request, &mut |hit| {

@@ -52,7 +52,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("memmap2", &["mirror.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
-    ("indicatif", &["ui.rs", "cli/observer.rs"]),
+    ("indicatif", &["ui.rs", "cli/observer.rs", "cli/scanning.rs"]),
     ("signal_hook", &["cli/"]),
     ("toml", &["config.rs", "config/"]),
     ("tokio", &["store/", "mail/", "digest/", "sync/", "publish.rs", "run.rs", "cli/"]),

@@ -1,0 +1,205 @@
+//! What a search has to read: the objects that may hold a line, and the stretches of each.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::read::Range;
+use super::{Library, Request, SearchError, SearchReport};
+use crate::decode::Point;
+use crate::index::{BlockAddress, Index, Wanted};
+use crate::ingest::IngestSettings;
+use crate::ledger::{GenerationRow, Ledger, LedgerError};
+use crate::model::{GenerationId, UtcMs, Window};
+use crate::query::{Expr, Need, ObjectFacts};
+
+/// To begin at a point costs about as much as to decode so many bytes.
+const WORTH_A_JUMP_BYTES: u64 = 256 << 10;
+
+/// One object and the stretches of it to read.
+pub(super) struct Task {
+    pub(super) row: GenerationRow,
+    /// What its lines have to fulfil.
+    pub(super) expr: Arc<Expr>,
+    pub(super) ranges: Vec<Range>,
+    /// Places to begin at, where much lies between two stretches.
+    pub(super) points: Vec<Point>,
+    /// The stretches that hold the lines around those, and places to begin at.
+    pub(super) around: Vec<Range>,
+    pub(super) around_points: Vec<Point>,
+    pub(super) first_ms: UtcMs,
+    pub(super) last_ms: UtcMs,
+}
+
+/// Returns what is to be read of each object.
+pub(super) fn plan(
+    library: &Library<'_>,
+    request: &Request,
+    report: &mut SearchReport,
+) -> Result<Vec<Task>, SearchError> {
+    let expr = in_present_ids(request.condition(), library.ledger)?;
+    let mut wanted = wanted_objects(library, request, &expr, report)?;
+    report.objects = wanted.len() as u64;
+    let mut tasks = Vec::new();
+    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
+    let is_indexed = |row: &GenerationRow| row.indexed && row.batch <= indexed_batch;
+    if let (Some(index), true) = (library.index, indexed_batch > 0) {
+        let generations: HashSet<_> = wanted
+            .values()
+            .filter(|(row, _)| is_indexed(row))
+            .map(|(row, _)| row.object.generation)
+            .collect();
+        // An event's group is known from all of its lines, wherever the words stand.
+        let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
+        let asked =
+            Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
+        let candidates = index.candidates(&asked)?;
+        report.blocks = candidates.of;
+        report.blocks_read = candidates.blocks.len() as u64;
+        for blocks in candidates.blocks.chunk_by(|a, b| a.generation == b.generation) {
+            let Some((row, expr)) = wanted.get(&blocks[0].generation) else {
+                continue;
+            };
+            let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
+            tasks.push(Task {
+                row: row.clone(),
+                expr: expr.clone(),
+                points: points_for(library.ledger, row, &ranges)?,
+                ranges,
+                around: Vec::new(),
+                around_points: Vec::new(),
+                first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
+                last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or(0),
+            });
+        }
+    }
+    if let (Some(index), false) = (library.index, request.around.is_none()) {
+        add_surroundings(library, index, request, &mut tasks)?;
+    }
+    // A batch that is in the ledger and not in the index, or what the retention took out of the index.
+    wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
+    tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
+    tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
+    Ok(tasks)
+}
+
+/// So many objects are asked for at a time where the context of their lines stands.
+const ASKED_OBJECTS: usize = 256;
+
+/// Adds the stretches that hold the context of what may be found.
+fn add_surroundings(
+    library: &Library<'_>,
+    index: &Index,
+    request: &Request,
+    tasks: &mut [Task],
+) -> Result<(), SearchError> {
+    for tasks in tasks.chunks_mut(ASKED_OBJECTS) {
+        let blocks = blocks_of(index, &tasks.iter().map(|task| task.row.object.generation).collect())?;
+        let mut of = HashMap::new();
+        for blocks in blocks.chunk_by(|a, b| a.generation == b.generation) {
+            of.insert(blocks[0].generation, blocks);
+        }
+        for task in tasks {
+            let blocks = of.get(&task.row.object.generation).copied().unwrap_or_default();
+            task.around = request.around.of_blocks(blocks, &task.ranges);
+            task.around_points = points_for(library.ledger, &task.row, &task.around)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns all blocks of some objects, ordered by object and place.
+fn blocks_of(index: &Index, generations: &HashSet<GenerationId>) -> Result<Vec<BlockAddress>, SearchError> {
+    let wanted = Wanted { need: &Need::Anything, generations, window: Window::ALL, levels: u8::MAX };
+    Ok(index.candidates(&wanted)?.blocks)
+}
+
+/// Returns the known stretches of an object: its blocks, or where the index has none, all of it.
+pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result<Vec<Range>, SearchError> {
+    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
+    if let (Some(index), true) = (library.index, row.indexed && row.batch <= indexed_batch) {
+        let blocks = blocks_of(index, &HashSet::from([row.object.generation]))?;
+        return Ok(blocks.iter().map(Range::of_block).collect());
+    }
+    Ok(vec![Range::whole(library.settings.of(&row.object.source), row.object.day)])
+}
+
+/// Returns the expression with the ids that groups have by the present rules.
+fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
+    if !expr.asks_about_groups() {
+        return Ok(expr);
+    }
+    let aliases = ledger.group_aliases()?;
+    Ok(expr.with_groups(&|id| aliases.get(&id).copied().unwrap_or(id)))
+}
+
+/// Returns the task to read all of an object. Lines before its first event have the time of its day.
+fn whole(settings: &IngestSettings, row: GenerationRow, expr: Arc<Expr>) -> Task {
+    let range = Range::whole(settings.of(&row.object.source), row.object.day);
+    let (first_ms, last_ms) = row.span_ms.unwrap_or((range.carry_ms(), range.carry_ms()));
+    Task {
+        first_ms: first_ms.min(range.carry_ms()),
+        last_ms: last_ms.max(range.carry_ms()),
+        ranges: vec![range],
+        points: Vec::new(),
+        around: vec![range],
+        around_points: Vec::new(),
+        row,
+        expr,
+    }
+}
+
+/// Returns the access points that save decoding what lies before and between stretches.
+pub(super) fn points_for(
+    ledger: &Ledger,
+    row: &GenerationRow,
+    ranges: &[Range],
+) -> Result<Vec<Point>, LedgerError> {
+    let mut points = Vec::new();
+    let mut at = 0;
+    for (start, end) in ranges.iter().map(Range::bytes) {
+        if start.saturating_sub(at) >= WORTH_A_JUMP_BYTES {
+            points.extend(ledger.point_between(row.object.generation, at, start)?);
+        }
+        at = end;
+    }
+    Ok(points)
+}
+
+/// The objects to search, each with what its lines have to fulfil.
+type WantedObjects = BTreeMap<GenerationId, (GenerationRow, Arc<Expr>)>;
+
+/// Returns the objects that may hold a line for which `expr` holds.
+fn wanted_objects(
+    library: &Library<'_>,
+    request: &Request,
+    expr: &Expr,
+    report: &mut SearchReport,
+) -> Result<WantedObjects, SearchError> {
+    let mut sighted = HashMap::new();
+    for group in expr.groups() {
+        sighted.insert(group, library.ledger.generations_with_group(group)?);
+    }
+    let whole = Arc::new(expr.clone());
+    let is_shared = !expr.asks_about_objects();
+    let mut wanted = BTreeMap::new();
+    for row in library.ledger.generations()? {
+        if request.only.as_ref().is_some_and(|only| !only.contains(&row.object.generation)) {
+            continue;
+        }
+        if !request.apps.is_empty() && !request.apps.contains(&row.object.app) {
+            continue;
+        }
+        let has_group = |group| sighted.get(&group).is_some_and(|seen| seen.contains(&row.object.generation));
+        let facts = ObjectFacts { app: row.object.app.as_str(), place: &row.place(), has_group: &has_group };
+        let expr = if is_shared { whole.clone() } else { Arc::new(expr.given(&facts)) };
+        if expr.is_nothing() {
+            continue;
+        }
+        if row.duplicate {
+            report.duplicates += 1;
+        } else {
+            wanted.insert(row.object.generation, (row, expr));
+        }
+    }
+    Ok(wanted)
+}
