@@ -1,6 +1,6 @@
-//! How fast errors are grouped: `cargo bench --bench group`. First the throughput over the messages of the
-//! corpus of docs/performance.md, beside a peer that masks the most common variables by one regular expression
-//! and hashes the rest. Then the slowest of hostile inputs of a megabyte. One thread, medians of several rounds.
+//! How fast errors are grouped: `cargo bench --bench group`. First the throughput over the messages of errors as the
+//! corpus of docs/performance.md has them, with a trace, and over short ones, beside a peer that masks the most common
+//! variables by one regular expression and hashes the rest. Then the slowest of hostile inputs of a megabyte. One thread, medians of several rounds.
 
 #![expect(clippy::print_stdout, reason = "a program for developers, with results to say")]
 
@@ -22,7 +22,7 @@ const MOST_MS: f64 = 50.0;
 fn main() {
     let (with_trace, without_trace) = messages();
     println!("{:<22} {:>8} {:>8} {:>8} {:>7}", "messages", "bytes", "MB/s", "peer", "ratio");
-    throughput("with a trace", &with_trace);
+    throughput("those of the corpus", &with_trace);
     throughput("without a trace", &without_trace);
     println!("\n{:<44} {:>8}", "a megabyte of", "ms");
     let mut slowest = hostile();
