@@ -25,6 +25,9 @@ pub(super) struct Filter {
     /// Only the time before now: 90s, 30m, 4h, 2d, 1w
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with_all = ["from", "to"])]
     since: Option<i64>,
+    /// Only a day, UTC: 2026-01-31, today or yesterday
+    #[arg(long, value_name = "DAY", value_parser = parse_day, conflicts_with_all = ["since", "from", "to"])]
+    on: Option<OnDay>,
     /// Only from this time on: 2026-01-31, 2026-01-31T12:00, 2026-01-31T12:00:00Z (UTC without a zone)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Option<UtcMs>,
@@ -64,7 +67,9 @@ impl Chosen {
 impl Filter {
     pub(super) fn chosen(&self, context: &Context) -> Result<Chosen, CommandError> {
         let levels = self.level.iter().fold(0, |mask, level| mask | level.bit());
+        let on = self.on.map(|day| day.window(context.now_ms()));
         let window = match self.since {
+            _ if on.is_some() => on.unwrap_or(Window::ALL),
             Some(span_ms) => Window { start_ms: context.now_ms() - span_ms, end_ms: i64::MAX },
             None => Window { start_ms: self.from.unwrap_or(i64::MIN), end_ms: self.to.unwrap_or(i64::MAX) },
         };
@@ -77,6 +82,41 @@ impl Filter {
             group: self.group,
             window,
         })
+    }
+}
+
+/// A day, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnDay {
+    /// So many days before now's.
+    Back(i64),
+    /// The day that begins then.
+    Of(UtcMs),
+}
+
+impl OnDay {
+    fn window(self, now_ms: UtcMs) -> Window {
+        let start_ms = match self {
+            Self::Back(days) => (now_ms.div_euclid(DAY_MS) - days) * DAY_MS,
+            Self::Of(start_ms) => start_ms,
+        };
+        Window { start_ms, end_ms: start_ms + DAY_MS }
+    }
+}
+
+fn parse_day(text: &str) -> Result<OnDay, String> {
+    match text {
+        "today" => Ok(OnDay::Back(0)),
+        "yesterday" => Ok(OnDay::Back(1)),
+        date => {
+            // A time of day would be read and passed over.
+            let is_date = date.len() <= "2026-01-31".len();
+            let day = date.parse::<Date>().ok().filter(|_| is_date);
+            let start = day.and_then(|day| day.at(0, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).ok());
+            let start =
+                start.ok_or_else(|| format!("`{text}` is no day such as 2026-01-31, today or yesterday"))?;
+            Ok(OnDay::Of(start.timestamp().as_millisecond()))
+        }
     }
 }
 
@@ -128,5 +168,11 @@ mod tests {
         }
         assert_eq!(parse_time("2026-01-31"), Ok(noon - 12 * HOUR_MS));
         assert!(parse_time("soon").is_err());
+        let day = |text: &str| parse_day(text).map(|day| day.window(noon));
+        let of = |start_ms| Ok(Window { start_ms, end_ms: start_ms + DAY_MS });
+        assert_eq!(day("today"), of(noon - 12 * HOUR_MS));
+        assert_eq!(day("yesterday"), of(noon - 36 * HOUR_MS));
+        assert_eq!(day("2026-01-30"), day("yesterday"));
+        assert!(day("2026-01-31T12:00").is_err() && day("tomorrow").is_err());
     }
 }

@@ -66,6 +66,11 @@ fn rule(raw: RawGroup) -> Result<Rule, Failure> {
             None => failure,
         }
     })?;
+    if condition.asks_about_sets_of_groups() {
+        return Err(wrong(
+            "`match` asks for a family or a rule, which are made of the groups that it is to make".to_owned(),
+        ));
+    }
     if matches!(condition, Expr::Everything) {
         return Err(wrong("`match` is empty, and would hold for every error".to_owned()));
     }

@@ -138,6 +138,9 @@ impl<'s> Segment<'s> {
     }
 
     fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
+        if !self.columns.may_meet(wanted.window) {
+            return Ok(());
+        }
         let within: Docs =
             self.reader.doc_ids_alive().filter(|&doc| self.columns.is_wanted(doc, wanted)).collect();
         // The words of a line that was cut are not all known.
@@ -276,6 +279,12 @@ impl Columns {
                 open("levels")?,
             ],
         })
+    }
+
+    /// Whether the times of some document may be in a window.
+    fn may_meet(&self, window: Window) -> bool {
+        let [_, _, _, _, _, first_ms, last_ms, _, _] = &self.columns;
+        window.meets(first_ms.min_value(), last_ms.max_value())
     }
 
     /// Whether the document's generation, times and levels are those wanted.

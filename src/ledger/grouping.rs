@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::batch::{insert_counts, insert_sightings, mirrored_object};
 use super::{Ingested, Ledger, MirroredObject, Result, migrations};
-use crate::model::{GenerationId, GroupId};
+use crate::model::{GenerationId, GroupId, GroupKind, Grouped};
 
 /// The schema that brought it.
 const SCHEMA: i64 = 6;
@@ -117,6 +117,32 @@ impl Ledger {
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map(params, |row| row.get(0).map(GenerationId))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns the groups with events: ids, kinds and templates; the titles are left out.
+    pub fn groups_described(&self) -> Result<Vec<Grouped>> {
+        let mut statement = self.connection.prepare(
+            "SELECT id, kind, template FROM error_group
+             WHERE EXISTS (SELECT 1 FROM sighting WHERE group_id = error_group.id) ORDER BY id",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let kind: String = row.get(1)?;
+            Ok(Grouped {
+                id: group(row.get(0)?),
+                kind: GroupKind::from_name(&kind).unwrap_or(GroupKind::Message),
+                title: String::new(),
+                template: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns the versions that the last run took in.
+    pub fn generations_of_last_run(&self) -> Result<HashSet<GenerationId>> {
+        let sql = "SELECT generation.id FROM generation JOIN batch ON batch.id = generation.batch_id
+            WHERE batch.committed_ms >= (SELECT started_ms FROM run WHERE command IN ('run', 'ingest')
+                ORDER BY id DESC LIMIT 1)";
+        self.generations_where(sql, [])
     }
 
     /// Returns where ids of groups that have no events any more lead: to the group that most of their events went to.

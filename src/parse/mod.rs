@@ -170,6 +170,18 @@ impl Parser {
         self.alone(strip(line), cut).map(|(_, event)| event)
     }
 
+    /// Returns whether a line begins an event with a time of its own, whatever stands before it in the object.
+    pub fn begins_dated_event(&mut self, line: &[u8], cut: bool) -> bool {
+        let line = strip(line);
+        if self.format == Some(Format::SingleValue) {
+            return self.message_event(line).time_ms.is_some();
+        }
+        self.event(line, cut).is_some_and(|(format, event)| {
+            let may_continue = event.trace.is_none() && text::is_trace_line(&event.message);
+            event.time_ms.is_some() && (format == Format::Text || !may_continue)
+        })
+    }
+
     /// Returns the values that `path` names in a line read by itself: in JSON a key, or keys joined by dots, in LTSV
     /// a label. Of an array each element counts, of duplicates each.
     pub fn values<'a>(&mut self, line: &'a [u8], path: &str, cut: bool) -> Vec<Field<'a>> {

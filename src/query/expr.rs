@@ -34,6 +34,11 @@ pub enum Expr {
     Levels(u8),
     /// The line belongs to an event of this error group.
     Group(GroupId),
+    /// The line belongs to an event of a group of this one's family. Which those are has to be told before lines are:
+    /// see [`Expr::with_groups`].
+    Family(GroupId),
+    /// The line belongs to an event of a group that this rule of the configuration makes. As for families.
+    Rule(String),
     /// The condition holds for the name of the line's application.
     App(Box<Expr>),
     /// The condition holds for the place of the line's object.
@@ -271,32 +276,50 @@ impl Expr {
         groups
     }
 
-    /// Returns the expression with other ids of groups.
+    /// Returns the expression with each leaf that asks about groups as the groups that `known` says it means.
     #[must_use]
-    pub fn with_groups(&self, rename: &dyn Fn(GroupId) -> GroupId) -> Self {
-        let all = |terms: &[Self]| terms.iter().map(|term| term.with_groups(rename)).collect();
+    pub fn with_groups(&self, known: &dyn Fn(&Self) -> Vec<GroupId>) -> Self {
+        let all = |terms: &[Self]| terms.iter().map(|term| term.with_groups(known)).collect();
         match self {
-            Self::Group(group) => Self::Group(rename(*group)),
             Self::And(terms) => Self::And(all(terms)),
             Self::Or(terms) => Self::Or(all(terms)),
-            Self::Not(term) => Self::Not(Box::new(term.with_groups(rename))),
+            Self::Not(term) => Self::Not(Box::new(term.with_groups(known))),
+            leaf if leaf.is_about_groups() => Self::or(known(leaf).into_iter().map(Self::Group).collect()),
             leaf => leaf.clone(),
         }
     }
 
+    fn is_about_groups(&self) -> bool {
+        matches!(self, Self::Group(_) | Self::Family(_) | Self::Rule(_))
+    }
+
+    /// Returns whether the expression asks about groups that only a ledger can name.
+    pub fn asks_about_sets_of_groups(&self) -> bool {
+        self.has_leaf(|leaf| matches!(leaf, Self::Family(_) | Self::Rule(_)))
+    }
+
+    /// Calls `found` with each leaf that asks about groups.
+    pub fn each_about_groups<'e>(&'e self, found: &mut dyn FnMut(&'e Self)) {
+        self.each_leaf(&mut |leaf| {
+            if leaf.is_about_groups() {
+                found(leaf);
+            }
+        });
+    }
+
     /// Returns whether an object decides on a part of the expression.
     pub fn asks_about_objects(&self) -> bool {
-        self.has_leaf(|leaf| matches!(leaf, Self::App(_) | Self::Object(_) | Self::Group(_)))
+        self.has_leaf(|leaf| matches!(leaf, Self::App(_) | Self::Object(_)) || leaf.is_about_groups())
     }
 
     /// Returns whether the error group of a line's event has to be known.
     pub fn asks_about_groups(&self) -> bool {
-        self.has_leaf(|leaf| matches!(leaf, Self::Group(_)))
+        self.has_leaf(Self::is_about_groups)
     }
 
     /// Returns whether lines have to be parsed.
     pub fn asks_about_events(&self) -> bool {
-        self.has_leaf(|leaf| matches!(leaf, Self::Levels(_) | Self::Field(_) | Self::Group(_)))
+        self.has_leaf(|leaf| matches!(leaf, Self::Levels(_) | Self::Field(_)) || leaf.is_about_groups())
     }
 
     fn has_leaf(&self, test: impl Fn(&Self) -> bool) -> bool {

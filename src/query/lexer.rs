@@ -9,7 +9,8 @@ use super::field::Comparison;
 use crate::words::is_word_byte;
 
 /// Names that are fields wherever they stand before a colon.
-pub(super) const FIELDS: [&str; 7] = ["app", "level", "logger", "thread", "group", "object", "rule"];
+pub(super) const FIELDS: [&str; 8] =
+    ["app", "level", "logger", "thread", "group", "family", "object", "rule"];
 
 /// A token and where it stands.
 #[derive(Clone, Debug, PartialEq)]

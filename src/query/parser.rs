@@ -35,6 +35,8 @@ enum Subject {
     App,
     Level,
     Group,
+    Family,
+    Rule,
 }
 
 impl Expr {
@@ -155,11 +157,10 @@ impl Parser<'_> {
             return Err(self.error(&format!("`{name}:` has no value"), Some(&hint), span.clone()));
         }
         let value = match name {
-            "rule" => {
-                return Err(self.error("there are no rules to search by yet", None, span.clone()));
-            }
             "level" => return self.one(&Subject::Level),
             "group" => return self.one(&Subject::Group),
+            "family" => return self.one(&Subject::Family),
+            "rule" => return self.one(&Subject::Rule),
             "app" => return Ok(Expr::App(Box::new(self.one(&Subject::App)?))),
             _ => self.one(&Subject::Value)?,
         };
@@ -198,12 +199,13 @@ impl Parser<'_> {
             (Subject::Level, Kind::Bare(word) | Kind::Quoted(word)) => {
                 Ok(Expr::Levels(self.level(&word, token.span)?.bit()))
             }
-            (Subject::Group, Kind::Bare(word) | Kind::Quoted(word)) => {
-                let group = word.parse().map(Expr::Group);
-                group.map_err(|reason: String| self.error(&reason, None, token.span))
+            (Subject::Group | Subject::Family, Kind::Bare(word) | Kind::Quoted(word)) => {
+                let leaf = if *subject == Subject::Group { Expr::Group } else { Expr::Family };
+                word.parse().map(leaf).map_err(|reason: String| self.error(&reason, None, token.span))
             }
-            (Subject::Level | Subject::Group, _) => {
-                Err(self.error("a level or a group is a plain word", None, token.span))
+            (Subject::Rule, Kind::Bare(word) | Kind::Quoted(word)) => Ok(Expr::Rule(word)),
+            (Subject::Level | Subject::Group | Subject::Family | Subject::Rule, _) => {
+                Err(self.error("a level, a group or a rule is a plain word", None, token.span))
             }
             (_, Kind::Regex(pattern, ignores_case)) => self.regex(&pattern, ignores_case, token.span),
             (Subject::App, Kind::Quoted(name)) => Ok(Expr::Name { text: name.into(), is_prefix: false }),

@@ -18,6 +18,11 @@ impl fmt::Display for Expr {
             Self::Name { text, .. } => quoted(f, text),
             Self::Levels(mask) => levels(f, *mask),
             Self::Group(group) => write!(f, "group:{group}"),
+            Self::Family(group) => write!(f, "family:{group}"),
+            Self::Rule(name) => {
+                f.write_str("rule:")?;
+                quoted(f, name.as_bytes())
+            }
             Self::App(test) if matches!(**test, Self::Name { .. }) => write!(f, "app:{test}"),
             Self::App(test) => write!(f, "app:({test})"),
             Self::Object(test) => write!(f, "object:({test})"),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use super::Hit;
 use super::lines::Lines;
@@ -47,7 +48,7 @@ pub(super) struct Weaver<'w> {
     lines: Lines<'w>,
     around: Around,
     row: &'w GenerationRow,
-    place: String,
+    place: Arc<str>,
     /// The last line put out.
     last: u64,
     /// Up to here the lines behind the last hit go.
@@ -66,7 +67,7 @@ impl<'w> Weaver<'w> {
             lines,
             around,
             row,
-            place: row.place(),
+            place: row.place().into(),
             last: 0,
             owed: 0,
             aside: VecDeque::new(),
@@ -108,10 +109,10 @@ impl<'w> Weaver<'w> {
             let hit = Hit {
                 time_ms: found.time_ms,
                 level: found.level,
-                app: self.row.object.app.clone(),
-                source: self.row.object.source.clone(),
+                app: self.row.object.app.as_str().into(),
+                source: self.row.object.source.as_str().into(),
                 day: self.row.object.day,
-                object: self.place.clone(),
+                object: Arc::clone(&self.place),
                 line: self.last,
                 raw: found.raw,
                 group: None,

@@ -15,12 +15,13 @@ mod tally;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::index::{Index, IndexError};
 use crate::ingest::IngestSettings;
 use crate::ledger::{Ledger, LedgerError};
 use crate::mirror::Mirror;
-use crate::model::{AppName, Day, GenerationId, GroupId, Level, SourceName, UtcMs, Window};
+use crate::model::{AppName, Day, GenerationId, GroupId, Level, UtcMs, Window};
 use crate::query::Expr;
 pub use context::Around;
 pub use fetch::Fetch;
@@ -46,6 +47,8 @@ pub struct Request {
     pub limit: Option<usize>,
     /// Whether only the number of lines is wanted: hits come without their bytes.
     pub count_only: bool,
+    /// Whether lines are to come with their bytes.
+    pub with_bytes: bool,
     /// Whether each line is to have its event's group.
     pub with_groups: bool,
     /// The lines wanted beside those found.
@@ -65,6 +68,7 @@ impl Request {
             group: None,
             limit: None,
             count_only: false,
+            with_bytes: true,
             with_groups: false,
             around: Around::default(),
             only: None,
@@ -93,16 +97,16 @@ pub struct Hit {
     /// Its event's level.
     pub level: Level,
     /// The application.
-    pub app: AppName,
+    pub app: Arc<str>,
     /// The name of the object's source.
-    pub source: SourceName,
+    pub source: Arc<str>,
     /// The day that the object's key names.
     pub day: Option<Day>,
     /// The object as people write it.
-    pub object: String,
+    pub object: Arc<str>,
     /// The line in the object, from 1.
     pub line: u64,
-    /// The bytes of the line, without the newline.
+    /// The bytes of the line, without the newline; none where [`Request::with_bytes`] does not ask for them.
     pub raw: Vec<u8>,
     /// Its event's group, where [`Request::with_groups`] or the expression asks for groups.
     pub group: Option<GroupId>,

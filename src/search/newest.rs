@@ -1,6 +1,7 @@
 //! The newest lines of a search with a limit.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Hit;
 use super::plan::Task;
@@ -9,7 +10,7 @@ use crate::model::UtcMs;
 /// The newest hits seen so far, by (time, object, line), each with the number of its task.
 pub(super) struct Newest {
     limit: usize,
-    hits: BTreeMap<(UtcMs, String, u64), (usize, Hit)>,
+    hits: BTreeMap<(UtcMs, Arc<str>, u64), (usize, Hit)>,
 }
 
 impl Newest {

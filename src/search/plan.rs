@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::read::Range;
 use super::{Library, Request, SearchError, SearchReport};
 use crate::decode::Point;
+use crate::group::families;
 use crate::index::{BlockAddress, Index, Wanted};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
-use crate::model::{GenerationId, UtcMs, Window};
+use crate::model::{GenerationId, GroupId, GroupKind, Grouped, UtcMs, Window};
+use crate::overrides::rule_name;
 use crate::query::{Expr, Need, ObjectFacts};
 
 /// To begin at a point costs about as much as to decode so many bytes.
@@ -28,6 +30,8 @@ pub(super) struct Task {
     pub(super) around_points: Vec<Point>,
     pub(super) first_ms: UtcMs,
     pub(super) last_ms: UtcMs,
+    /// Whether its object counts as read with it: of several tasks of one object, the newest.
+    pub(super) counts: bool,
 }
 
 /// Returns what is to be read of each object.
@@ -59,17 +63,10 @@ pub(super) fn plan(
             let Some((row, expr)) = wanted.get(&blocks[0].generation) else {
                 continue;
             };
-            let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
-            tasks.push(Task {
-                row: row.clone(),
-                expr: expr.clone(),
-                points: points_for(library.ledger, row, &ranges)?,
-                ranges,
-                around: Vec::new(),
-                around_points: Vec::new(),
-                first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
-                last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or(0),
-            });
+            tasks.push(of_blocks(library.ledger, row, expr, blocks)?);
+        }
+        if request.limit.is_some() && request.around.is_none() && need != Need::Anything {
+            in_parts(library.ledger, &candidates.blocks, &mut tasks)?;
         }
     }
     if let (Some(index), false) = (library.index, request.around.is_none()) {
@@ -80,6 +77,58 @@ pub(super) fn plan(
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
     Ok(tasks)
+}
+
+/// Returns the task to read some blocks of an object.
+fn of_blocks(
+    ledger: &Ledger,
+    row: &GenerationRow,
+    expr: &Arc<Expr>,
+    blocks: &[BlockAddress],
+) -> Result<Task, LedgerError> {
+    let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
+    Ok(Task {
+        row: row.clone(),
+        expr: expr.clone(),
+        points: points_for(ledger, row, &ranges)?,
+        ranges,
+        around: Vec::new(),
+        around_points: Vec::new(),
+        first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
+        last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or(0),
+        counts: true,
+    })
+}
+
+/// With a limit, so many of the newest objects are read from their end on, in parts,
+const OBJECTS_IN_PARTS: usize = 8;
+/// of so many blocks each.
+const PART_BLOCKS: usize = 16;
+
+/// What stands no farther from an object's start is soon reached without a point.
+const NEAR_BYTES: u64 = 4 << 20;
+
+/// Takes the newest objects apart, so that the newest lines are found without what is older in the same object.
+fn in_parts(ledger: &Ledger, blocks: &[BlockAddress], tasks: &mut Vec<Task>) -> Result<(), LedgerError> {
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.last_ms));
+    for whole in tasks.drain(..tasks.len().min(OBJECTS_IN_PARTS)).collect::<Vec<_>>() {
+        let generation = whole.row.object.generation;
+        let start = blocks.partition_point(|block| block.generation < generation);
+        let of_object = blocks[start..].iter().take_while(|block| block.generation == generation);
+        let of_object: Vec<_> = of_object.copied().collect();
+        let parts =
+            of_object.chunks(PART_BLOCKS).map(|part| of_blocks(ledger, &whole.row, &whole.expr, part));
+        let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+        // Without a point to begin at, each part would be reached from the object's start.
+        let is_reached = |part: &Task| !part.points.is_empty() || part.ranges[0].bytes().0 < NEAR_BYTES;
+        if parts.iter().all(is_reached) {
+            parts.iter_mut().rev().skip(1).for_each(|part| part.counts = false);
+            tasks.append(&mut parts);
+        } else {
+            tasks.push(whole);
+        }
+    }
+    Ok(())
 }
 
 /// So many objects are asked for at a time where the context of their lines stands.
@@ -123,13 +172,32 @@ pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result
     Ok(vec![Range::whole(library.settings.of(&row.object.source), row.object.day)])
 }
 
-/// Returns the expression with the ids that groups have by the present rules.
+/// Returns the expression with the ids that groups have by the present rules, families and rules as the groups in them.
 fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
     if !expr.asks_about_groups() {
         return Ok(expr);
     }
     let aliases = ledger.group_aliases()?;
-    Ok(expr.with_groups(&|id| aliases.get(&id).copied().unwrap_or(id)))
+    let described = if expr.asks_about_sets_of_groups() { ledger.groups_described()? } else { Vec::new() };
+    let messages = described.iter().filter(|group| group.kind == GroupKind::Message);
+    let families = families(messages.map(|group| group.template.as_str()));
+    let family_of = |group: &Grouped| families.get(group.template.as_str());
+    let ids = |wanted: &dyn Fn(&&Grouped) -> bool| -> Vec<GroupId> {
+        described.iter().filter(|group| wanted(group)).map(|group| group.id).collect()
+    };
+    let present = |id: &GroupId| aliases.get(id).copied().unwrap_or(*id);
+    Ok(expr.with_groups(&|leaf| match leaf {
+        Expr::Group(id) => vec![present(id)],
+        Expr::Family(id) => {
+            let id = present(id);
+            let family = described.iter().find(|group| group.id == id).and_then(family_of);
+            if family.is_none() { vec![id] } else { ids(&|group| family_of(group) == family) }
+        }
+        Expr::Rule(name) => {
+            ids(&|group| rule_name(&group.template) == Some(name) && group.kind == GroupKind::Rule)
+        }
+        _ => Vec::new(),
+    }))
 }
 
 /// Returns the task to read all of an object. Lines before its first event have the time of its day.
@@ -143,6 +211,7 @@ fn whole(settings: &IngestSettings, row: GenerationRow, expr: Arc<Expr>) -> Task
         points: Vec::new(),
         around: vec![range],
         around_points: Vec::new(),
+        counts: true,
         row,
         expr,
     }

@@ -1,6 +1,7 @@
 //! Reading stretches of one object back from the mirror and picking the lines that match.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::object::Object;
 use super::{Hit, Request};
@@ -71,7 +72,10 @@ pub(super) struct Scan<'s> {
     follows_groups: bool,
     settings: &'s ReadSettings,
     row: &'s GenerationRow,
-    place: String,
+    /// The object, its application and its source, as every line found names them.
+    place: Arc<str>,
+    app: Arc<str>,
+    source: Arc<str>,
     /// Follows the events.
     parser: Parser,
     /// Reads the fields of single lines.
@@ -114,7 +118,9 @@ impl<'s> Scan<'s> {
             carry_ms: 0,
             carry_level: Level::Unknown,
             grouper: EventGrouper::new(settings, &about),
-            place,
+            place: place.into(),
+            app: row.object.app.as_str().into(),
+            source: row.object.source.as_str().into(),
             event: Vec::new(),
         }
     }
@@ -173,7 +179,7 @@ impl<'s> Scan<'s> {
         if self.request.count_only && !self.request.needs_events() && !self.expr.asks_about_events() {
             self.counted += matches.len() as u64;
         } else if goes_on || !matches.is_empty() {
-            self.date_and_keep(piece, number, &matches);
+            self.date_and_keep(piece, &matches, goes_on);
         }
     }
 
@@ -209,16 +215,42 @@ impl<'s> Scan<'s> {
         Ok(read_bytes)
     }
 
-    /// Follows the events of a piece, so that each match gets its time and level, and keeps those wanted.
-    fn date_and_keep(&mut self, piece: &[u8], number: u64, matches: &[Line]) {
-        let mut matches = matches.iter().peekable();
-        for line in lines(piece, number) {
-            self.follow(&piece[line.start..line.end]);
-            let may_match = matches.next_if(|found| found.number == line.number).is_some();
-            if may_match && self.holds(&piece[line.start..line.end]) {
+    /// Gives each match its time and level, and keeps those wanted; `goes_on` when another piece follows.
+    fn date_and_keep(&mut self, piece: &[u8], matches: &[Line], goes_on: bool) {
+        let mut followed = 0;
+        for &line in matches {
+            self.follow_to(piece, &mut followed, line.end);
+            if self.holds(&piece[line.start..line.end]) {
                 self.keep(piece, line);
             }
         }
+        if goes_on {
+            self.follow_to(piece, &mut followed, piece.len());
+        }
+    }
+
+    /// Follows the events up to the line that ends at `end`, where they were `followed` up to another place. What stands
+    /// before an event with a time of its own does not matter to what comes behind it.
+    fn follow_to(&mut self, piece: &[u8], followed: &mut usize, end: usize) {
+        let (from, limit) = (*followed, self.settings.limits.max_line_bytes);
+        if from >= end {
+            return;
+        }
+        let mut line_end = if piece[end - 1] == b'\n' { end - 1 } else { end };
+        let start = loop {
+            let newline = memchr::memrchr(b'\n', &piece[from..line_end]);
+            let Some(start) = newline.map(|newline| from + newline + 1) else { break from };
+            let line = &piece[start..line_end];
+            let head = line.get(..limit).unwrap_or(line);
+            if self.parser.begins_dated_event(head, head.len() < line.len()) {
+                break start;
+            }
+            line_end = start - 1;
+        };
+        for line in lines(&piece[start..end], 0) {
+            self.follow(&piece[start + line.start..start + line.end]);
+        }
+        *followed = end + 1;
     }
 
     fn follow(&mut self, line: &[u8]) {
@@ -256,7 +288,8 @@ impl<'s> Scan<'s> {
         }
         self.counted += 1;
         if !request.count_only {
-            let hit = self.hit(&piece[line.start..line.end], line.number);
+            let raw = if request.with_bytes { &piece[line.start..line.end] } else { &[] };
+            let hit = self.hit(raw, line.number);
             self.held_bytes += hit.raw.len() + 64;
             self.hits.push(hit);
         }
@@ -266,8 +299,8 @@ impl<'s> Scan<'s> {
         Hit {
             time_ms: self.carry_ms,
             level: self.carry_level,
-            app: self.row.object.app.clone(),
-            source: self.row.object.source.clone(),
+            app: self.app.clone(),
+            source: self.source.clone(),
             day: self.row.object.day,
             object: self.place.clone(),
             line,

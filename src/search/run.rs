@@ -95,8 +95,10 @@ impl<'r> Runner<'r> {
             };
             let (hits, counted, failure) = self.read(number, task);
             let mut turn = self.my_turn(number);
-            turn.report.objects_read += 1;
-            turn.bytes += task.row.object.size_bytes;
+            if task.counts {
+                turn.report.objects_read += 1;
+                turn.bytes += task.row.object.size_bytes;
+            }
             turn.report.hits += counted;
             turn.report.unreadable.extend(failure.map(|reason| (task.row.place(), reason)));
             self.hand_over(&mut turn, number + 1, hits);
@@ -131,8 +133,8 @@ impl<'r> Runner<'r> {
     fn tell(&self, turn: &Turn<'_>) {
         if let Some(progress) = self.progress {
             progress(&Progress {
-                objects: turn.next as u64,
-                of: self.tasks.len() as u64,
+                objects: turn.report.objects_read,
+                of: self.tasks.iter().filter(|task| task.counts).count() as u64,
                 bytes: turn.bytes,
                 hits: turn.report.hits,
             });

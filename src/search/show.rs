@@ -1,6 +1,7 @@
 //! One line of an object, its event and what stands around it.
 
 use std::io;
+use std::sync::Arc;
 
 use super::context::Around;
 use super::fetch::Stock;
@@ -57,14 +58,14 @@ pub fn show(
     let begin = first.saturating_sub(around.before).max(1);
     let points = opened.points(opened.stretch_of(begin))?;
     let mut lines = opened.lines(&points)?;
-    let place = row.place();
+    let place: Arc<str> = row.place().into();
     for number in begin..=last.saturating_add(around.after) {
         let Some(text) = lines.line(number)? else { break };
         let shown = Hit {
             time_ms: text.time_ms,
             level: text.level,
-            app: row.object.app.clone(),
-            source: row.object.source.clone(),
+            app: row.object.app.as_str().into(),
+            source: row.object.source.as_str().into(),
             day: row.object.day,
             object: place.clone(),
             line: number,

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, Window};
 
@@ -16,7 +17,7 @@ pub enum Part {
     /// The start of an hour or a day.
     Time(UtcMs),
     /// A name or a value.
-    Text(String),
+    Text(Arc<str>),
     /// The line has none.
     None,
 }
@@ -155,7 +156,7 @@ mod tests {
         let mut tally = Tally::default();
         let mut histogram = Histogram::default();
         for number in 0..25_000_i64 {
-            tally.add(vec![Part::Text((number % 12_500).to_string())]);
+            tally.add(vec![Part::Text((number % 12_500).to_string().into())]);
             histogram.add(number * 7_777 - 50_000_000);
         }
         assert!(histogram.counts.len() <= MAX_BUCKETS);

@@ -226,6 +226,72 @@ fn a_rule_splits_by_a_field_and_its_events_are_found() {
 }
 
 #[test]
+fn families_and_rules_are_searched_as_the_groups_in_them() {
+    let project = project_with_errors();
+    let plain = fs::read_to_string(project.path("gzette.toml")).unwrap();
+    project.configure(&format!(
+        "{plain}\n[[group]]\nname = 'memory'\nmatch = '\"out of memory\"'\nsplit = 'logLevel'\n"
+    ));
+    let found = |text: &str| {
+        let mut lines = lines_of(&project.gzette_with(&["search", "-q", text]).exits(0).stdout);
+        lines.sort();
+        lines
+    };
+    project.put("jobs/20260301/jobs_9.gz", event(project.now_ms - HOUR_MS, "ERROR", "quota of 7 used up"));
+    project.gzette("run").exits(0);
+    let listed = project.gzette("group list quota --json").exits(0).text();
+    let id = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let ids: Vec<_> = listed.lines().map(id).collect();
+    assert_eq!(ids.len(), 4, "{listed}");
+    let all = found("\"used up\"");
+    assert_eq!(all.len(), 61);
+    for id in &ids {
+        assert!(found(&format!("group:{id}")).len() < all.len());
+        assert_eq!(found(&format!("family:{id}")), all);
+    }
+    let memory = found("rule:memory");
+    assert!(!memory.is_empty());
+    let groups = project.gzette("group list memory --json").exits(0).text();
+    let of_each = groups.lines().map(id).flat_map(|id| found(&format!("group:{id}")));
+    let mut of_each: Vec<_> = of_each.collect();
+    of_each.sort();
+    assert_eq!(memory, of_each);
+    assert_eq!(found("rule:memory OR NOT rule:memory"), found(""), "a condition that always holds");
+    assert_eq!(found("NOT rule:memory").len() + memory.len(), found("").len());
+    assert!(found("rule:nothing").is_empty());
+    let wrong = "[[group]]\nname = 'x'\nmatch = 'rule:memory'\n";
+    project.configure(&format!("{plain}\n{wrong}"));
+    let refused = project.gzette("search x").exits(2).stderr;
+    assert!(refused.contains("group `x`: `match` asks for a family or a rule"), "{refused}");
+}
+
+#[test]
+fn what_the_last_run_took_in_and_what_was_of_a_day_is_found() {
+    let mut project = Project::new();
+    project.put_week();
+    project.gzette("run").exits(0);
+    project.now_ms += 600_000;
+    project.put("late/20260226/late_0.gz", event(project.now_ms - 72 * HOUR_MS, "INFO", "better late"));
+    project.gzette("run").exits(0);
+    let found_in =
+        |project: &Project, args: &str| project.gzette(&format!("search -q {args}")).exits(0).text();
+    let found = |args: &str| found_in(&project, args);
+    assert_eq!(found("--last-run").lines().count(), 1);
+    assert!(found("--last-run").contains("better late"));
+    let of_yesterday = found("--on yesterday");
+    assert!(!of_yesterday.is_empty());
+    assert_eq!(of_yesterday, found("--on 2026-02-28"));
+    assert_eq!(of_yesterday, found("--from 2026-02-28 --to 2026-03-01"));
+    assert!(found("--on 2026-02-26").contains("better late"));
+    project.now_ms += 600_000;
+    project.gzette("run").exits(0);
+    assert_eq!(found_in(&project, "--last-run"), "", "it took nothing in");
+    project.gzette("search x --on yesterday --since 1h").exits(2);
+}
+
+#[test]
 fn an_index_from_before_a_rebuild_is_made_good() {
     let project = project_with_errors();
     project.gzette("run").exits(0);

@@ -308,7 +308,7 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
     let mut found = BTreeSet::new();
     let request = Request::new(Expr::fixed([&b"number_"[..]]).unwrap());
     search(&library, &request, &mut |hit| {
-        found.insert((hit.object, String::from_utf8(hit.raw).unwrap() + "\n"));
+        found.insert((hit.object.to_string(), String::from_utf8(hit.raw).unwrap() + "\n"));
         ControlFlow::Continue(())
     })
     .unwrap();

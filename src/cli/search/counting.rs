@@ -72,13 +72,18 @@ impl Key {
         }
     }
 
+    /// Whether what stands in a line decides.
+    pub(super) fn reads_lines(&self) -> bool {
+        matches!(self, Self::Logger | Self::Thread | Self::Field(_))
+    }
+
     /// Returns what a line counts under.
     pub(super) fn of(&self, hit: &Hit, fields: &mut FieldReader<'_>) -> Part {
         let start = |length_ms: i64| Part::Time(hit.time_ms.div_euclid(length_ms) * length_ms);
-        let told = |text: Option<String>| text.map_or(Part::None, |text| Part::Text(short(&text)));
+        let told = |text: Option<String>| text.map_or(Part::None, |text| Part::Text(short(&text).into()));
         match self {
             Self::App => Part::Text(hit.app.clone()),
-            Self::Level => Part::Text(hit.level.name().to_owned()),
+            Self::Level => Part::Text(hit.level.name().into()),
             Self::Hour => start(HOUR_MS),
             Self::Day => start(DAY_MS),
             Self::Logger => told(fields.logger(hit)),
@@ -189,7 +194,7 @@ fn text_rows(rows: &[(Vec<Part>, u64)], other: u64) -> String {
 fn told(part: &Part) -> String {
     match part {
         Part::Time(time_ms) => human::time(*time_ms).replace(".000Z", "Z"),
-        Part::Text(text) => text.clone(),
+        Part::Text(text) => text.to_string(),
         Part::None => "-".to_owned(),
     }
 }

@@ -1,14 +1,15 @@
 //! The fields of found lines, each read by itself.
 
 use crate::ingest::IngestSettings;
-use crate::model::{Day, Event, SourceName};
+use crate::model::{Day, Event};
 use crate::parse::Parser;
 use crate::search::Hit;
+use std::sync::Arc;
 
 /// Reads the fields of lines as their sources are configured.
 pub(super) struct FieldReader<'s> {
     settings: &'s IngestSettings,
-    parser: Option<(SourceName, Option<Day>, Parser)>,
+    parser: Option<(Arc<str>, Option<Day>, Parser)>,
 }
 
 impl<'s> FieldReader<'s> {
@@ -50,7 +51,7 @@ impl<'s> FieldReader<'s> {
 
     fn parser(&mut self, hit: &Hit) -> &mut Parser {
         let fits =
-            |(source, day, _): &(SourceName, Option<Day>, Parser)| *source == hit.source && *day == hit.day;
+            |(source, day, _): &(Arc<str>, Option<Day>, Parser)| *source == hit.source && *day == hit.day;
         if !self.parser.as_ref().is_some_and(fits) {
             self.parser = None;
         }

@@ -102,8 +102,8 @@ impl<'r> Round<'r> {
             }
             bytes.clear();
             printer.line(&hit, &mut bytes);
-            if self.fresh.get(&hit.object).is_some_and(|row| last_ms(row) <= hit.time_ms) {
-                shown.push((hit.object.clone(), mark(&hit)));
+            if self.fresh.get(&*hit.object).is_some_and(|row| last_ms(row) <= hit.time_ms) {
+                shown.push((hit.object.to_string(), mark(&hit)));
             }
             attempt(ui.result_bytes(&bytes), &mut failure)
         })?;
@@ -145,7 +145,7 @@ impl Seen {
     /// Whether an earlier version of the line's object had that line.
     fn knows(&self, hit: &Hit) -> bool {
         self.0
-            .get(&hit.object)
+            .get(&*hit.object)
             .is_some_and(|known| hit.time_ms < known.last_ms || known.shown.contains(&mark(hit)))
     }
 

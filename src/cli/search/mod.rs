@@ -59,6 +59,9 @@ pub(super) struct Args {
     ignore_case: bool,
     #[command(flatten)]
     filter: Filter,
+    /// Only what the last run took in
+    #[arg(long, conflicts_with = "follow")]
+    last_run: bool,
     /// Only the newest N lines; 0 for all; not used with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
@@ -123,7 +126,10 @@ impl AroundArgs {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let ledger = project.ledger_read_only()?;
-    let request = request(args, context)?;
+    let mut request = request(args, context)?;
+    if args.last_run {
+        request.only = Some(ledger.generations_of_last_run()?);
+    }
     let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
     let fetch = |object: &MirroredObject| remote.fetch(object);
@@ -292,6 +298,7 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         group: chosen.group,
         limit: limit.filter(|_| !args.counts()),
         count_only: args.count && args.by.is_empty() && !args.histogram,
+        with_bytes: !args.counts() || args.by.iter().any(Key::reads_lines),
         with_groups: args.by.contains(&Key::Group),
         around: if args.counts() { Around::default() } else { args.around.lines(0) },
         only: None,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -43,7 +44,7 @@ pub(super) struct Printer<'p> {
     with_context: bool,
     fields: FieldReader<'p>,
     has_begun: bool,
-    last: Option<(String, u64)>,
+    last: Option<(Arc<str>, u64)>,
     rows: Vec<[String; 5]>,
     widths: Option<[usize; 4]>,
 }
@@ -101,7 +102,7 @@ impl<'p> Printer<'p> {
 
     /// Puts `--` between lines that do not follow one another.
     fn separate(&mut self, hit: &Hit, out: &mut Vec<u8>) {
-        let follows = |(object, line): &(String, u64)| *object == hit.object && line + 1 == hit.line;
+        let follows = |(object, line): &(Arc<str>, u64)| *object == hit.object && line + 1 == hit.line;
         if self.last.as_ref().is_some_and(|last| !follows(last)) {
             out.extend_from_slice(b"--\n");
         }
@@ -177,8 +178,8 @@ pub(in crate::cli) fn json(hit: &Hit, with_context: bool) -> serde_json::Value {
     let mut json = serde_json::json!({
         "time": human::time(hit.time_ms),
         "level": hit.level,
-        "app": hit.app,
-        "object": hit.object,
+        "app": &*hit.app,
+        "object": &*hit.object,
         "line": hit.line,
         "raw": String::from_utf8_lossy(&hit.raw),
     });

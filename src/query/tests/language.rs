@@ -213,7 +213,8 @@ fn a_wrong_expression_is_shown_with_the_place() {
             "unknown level `warm`; one of trace, debug, info, warn, error, fatal, unknown\n  level:warm\n        ^^^^",
         ),
         ("level: warn", "`level:` has no value\n  level: warn\n  ^^^^^^"),
-        ("rule:x", "there are no rules to search by yet\n  rule:x\n  ^^^^^"),
+        ("rule:/x/", "a level, a group or a rule is a plain word\n  rule:/x/\n       ^^^"),
+        ("family:x", "`x` is no group id; an id has 12 letters of a-z and 2-7\n  family:x\n         ^"),
         ("group:x", "`x` is no group id; an id has 12 letters of a-z and 2-7\n  group:x\n        ^"),
         (
             "logger:(level:warn)",

@@ -245,7 +245,7 @@ fn agree(shelf: &Shelf, objects: &[(String, &Object)], asks: &[Ask]) -> Result<(
         let request =
             Request::new(Expr::parse(&text).map_err(|error| TestCaseError::fail(error.to_string()))?);
         let (hits, report) = shelf.search(&request);
-        let mut found: Vec<_> = hits.into_iter().map(|hit| (hit.app.as_str().to_owned(), hit.raw)).collect();
+        let mut found: Vec<_> = hits.into_iter().map(|hit| (hit.app.to_string(), hit.raw)).collect();
         found.sort();
         prop_assert_eq!(found.len(), expected.len(), "lines with {}", text);
         prop_assert!(found == expected, "other lines with {}", text);
