@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{GroupSettings, VARIABLE, first_line, group_with, trace};
+use super::{GroupSettings, VARIABLE, bounded, first_line, group_with, trace};
 use crate::model::Grouped;
 
 /// What decided the group of an event.
@@ -43,6 +43,7 @@ pub struct ExplainedFrame {
 
 /// Returns why an event is in its group; the arguments are those of [`group_with`].
 pub fn explain(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Explanation {
+    let (message, trace) = (bounded(message), trace.map(bounded));
     let group = group_with(message, trace, settings);
     let found = trace.and_then(trace::read).or_else(|| trace::read(message));
     let text = found.as_ref().and_then(|trace| trace.exceptions.first()).map_or("", |first| first.message);

@@ -1,6 +1,7 @@
 //! Message and stack trace to template to group id: pure functions of the event, the same on every machine
 //! and in every order. Any change of what they return is a new [`VERSION`].
 
+mod brackets;
 mod explain;
 mod family;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod template;
 mod tests;
 mod token;
 mod trace;
+mod values;
 mod words;
 
 pub use explain::{ExplainedException, ExplainedFrame, Explanation, explain};

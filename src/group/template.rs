@@ -3,21 +3,21 @@
 
 use std::borrow::Cow;
 
+use super::brackets::collapse_brackets;
 use super::token::{Token, is_alphanumeric, is_space, tokens};
-use super::words::{DAY, FOR, MONTH, NAMING_NOUN, UNIT, is_no_name, is_separator, is_telling_key, roles};
+use super::values::mask_values;
+use super::words::{DAY, FOR, MONTH, NAMING_NOUN, UNIT, is_no_name, is_separator, roles};
 
 /// No more of a message is looked at: what an error is about stands at its start.
 const MAX_BYTES: usize = 4096;
 /// The same before colours and blanks around it are taken away.
 const MAX_RAW_BYTES: usize = 4 * MAX_BYTES;
 
-/// A bracket's match is looked for so many tokens ahead.
-const REACH: usize = 40;
-
 /// How a variable is shown.
 pub(super) const VARIABLE: &str = "<*>";
 
-type Tokens<'m> = Vec<Token<'m>>;
+/// The tokens of a message.
+pub(super) type Tokens<'m> = Vec<Token<'m>>;
 
 /// Returns the template of a message: variables as `<*>`, white space as single blanks. The template of a template
 /// is itself.
@@ -145,158 +145,6 @@ fn mask_behind<'t, 'm: 't>(
     }
 }
 
-/// Whether the value of `key` tells errors apart: its last segment is such a word.
-fn tells(key: Token<'_>) -> bool {
-    let Some(key) = key.text() else { return false };
-    let mut start = 0;
-    for at in 0..key.len() {
-        if b"._-$".contains(&key[at]) {
-            start = at + 1;
-        } else if at > 0 && key[at - 1].is_ascii_lowercase() && key[at].is_ascii_uppercase() {
-            start = at;
-        }
-    }
-    is_telling_key(&key[start..])
-}
-
-fn closing(open: Token<'_>) -> Option<&'static [u8]> {
-    Some(match open.text()? {
-        b"(" => b")",
-        b"[" => b"]",
-        b"{" => b"}",
-        b"<" => b">",
-        b"\"" => b"\"",
-        b"'" => b"'",
-        _ => return None,
-    })
-}
-
-/// The place of the bracket or quote that closes the one at `at`.
-fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
-    let open = tokens[at];
-    let close = closing(open)?;
-    let is_quote = open.is(close);
-    let mut depth = 1;
-    let reach = tokens.len().min(at + REACH);
-    for (place, token) in tokens.iter().enumerate().take(reach).skip(at + 1) {
-        if token.is(close) {
-            if is_quote || depth == 1 {
-                return Some(place);
-            }
-            depth -= 1;
-        } else if *token == open {
-            depth += 1;
-        }
-    }
-    None
-}
-
-/// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart.
-/// `is_final` stays if there was none to mask.
-fn mask_values<'m>(tokens: &[Token<'m>], is_final: &mut bool) -> Tokens<'m> {
-    let mut out = Vec::with_capacity(tokens.len());
-    let mut at = 0;
-    while at < tokens.len() {
-        let token = tokens[at];
-        out.push(token);
-        at += 1;
-        if token.is(b"=") {
-            at = mask_assigned(tokens, at, &mut out);
-        } else if token.is(b":") && is_json_key(&out[..out.len() - 1]) {
-            at = mask_json_value(tokens, at, &mut out);
-        }
-    }
-    *is_final &= out == tokens;
-    out
-}
-
-fn is_json_key(before: &[Token<'_>]) -> bool {
-    matches!(before, [.., open, key, close] if open.is(b"\"") && key.is_word() && close.is(b"\""))
-}
-
-/// Masks a JSON value at `at`; returns where to go on.
-fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
-    if tells(out[out.len() - 3]) {
-        return at;
-    }
-    let value = if tokens.get(at + 1).is_some() && tokens[at] == Token::Space { at + 1 } else { at };
-    let Some(&first) = tokens.get(value) else {
-        return at;
-    };
-    let end = if first.is(b"\"") {
-        matching(tokens, value)
-    } else {
-        let is_literal = |text: &[u8]| {
-            [&b"true"[..], b"false", b"null"].iter().any(|word| text.eq_ignore_ascii_case(word))
-        };
-        first.text().is_some_and(is_literal).then_some(value)
-    };
-    end.map_or(at, |end| {
-        out.push(Token::Variable);
-        end + 1
-    })
-}
-
-/// Masks the value behind the `=` that `out` ends with; returns where to go on.
-fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
-    let before = &out[..out.len() - 1];
-    let Some(key_at) = before.iter().rposition(|&token| token != Token::Space) else {
-        return at;
-    };
-    let key = before[key_at];
-    let is_key =
-        key.is_word() || key == Token::Variable || [b"]", b")", b"\"", b"'"].iter().any(|&mark| key.is(mark));
-    if !is_key {
-        return at;
-    }
-    let is_spaced_before = key_at + 1 < before.len();
-    let is_spaced_after = tokens.get(at) == Some(&Token::Space);
-    let value = at + usize::from(is_spaced_after);
-    // "key= value": no value, unless a lone variable follows that is no key itself.
-    if is_spaced_after && !is_spaced_before {
-        let is_lone = tokens.get(value) == Some(&Token::Variable);
-        if !is_lone || tokens.get(value + 1).is_some_and(|next| next.is(b"=")) {
-            return at;
-        }
-    }
-    let Some(&first) = tokens.get(value) else {
-        return at;
-    };
-    let is_empty = [b",", b";", b")", b"]", b"}", b"="].iter().any(|&mark| first.is(mark));
-    if is_empty || tells(key) {
-        return at;
-    }
-    if closing(first).is_some() {
-        return matching(tokens, value).map_or(at, |end| {
-            out.push(Token::Variable);
-            end + 1
-        });
-    }
-    mask_plain_value(tokens, at, value, out)
-}
-
-/// Masks a value that goes on up to the next space or structure, with the bracket that follows it directly.
-fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut Tokens<'m>) -> usize {
-    let ends = |token: Token<'_>| {
-        token == Token::Space
-            || token.text().is_some_and(|text| text.len() == 1 && b",;)]}\"'=({[<>|".contains(&text[0]))
-    };
-    let end = (value..tokens.len()).find(|&place| ends(tokens[place])).unwrap_or(tokens.len());
-    let is_stop = |token: Token<'_>| [&b"."[..], b":", b"!", b"?", b"..."].iter().any(|mark| token.is(mark));
-    let last = (value..end).rev().find(|&place| !is_stop(tokens[place]));
-    let Some(stop) = last.map(|last| last + 1) else {
-        return at;
-    };
-    out.push(Token::Variable);
-    let opens = stop == end
-        && tokens.get(end).is_some_and(|next| [b"(", b"{", b"[", b"<"].iter().any(|&mark| next.is(mark)));
-    if opens && let Some(close) = matching(tokens, end) {
-        return close + 1;
-    }
-    out.extend_from_slice(&tokens[stop..end]);
-    end
-}
-
 /// Drops `<` and `>` before a variable, and units behind one. Returns whether there was one.
 fn drop_comparators_and_units(tokens: &mut Tokens<'_>) -> bool {
     let before = tokens.len();
@@ -412,51 +260,8 @@ fn trim_plurals(tokens: &mut Tokens<'_>) -> bool {
     changed
 }
 
-/// Drops brackets that hold nothing but variables and separators: `(…)` wholly, others for one variable.
-/// Returns whether there was one.
-fn collapse_brackets(tokens: &mut Tokens<'_>) -> bool {
-    let before = tokens.len();
-    loop {
-        let mut out: Tokens<'_> = Vec::with_capacity(tokens.len());
-        let mut changed = false;
-        let mut at = 0;
-        while at < tokens.len() {
-            let is_first = out.last().is_none_or(|&last| last == Token::Space);
-            match hollow_bracket(tokens, at).filter(|_| is_first) {
-                Some(close) if tokens[at].is(b"(") => {
-                    let had_space = out.pop().is_some();
-                    let skips_space = !had_space && tokens.get(close + 1) == Some(&Token::Space);
-                    at = close + 1 + usize::from(skips_space);
-                    changed = true;
-                }
-                Some(close) if tokens[at..close].contains(&Token::Variable) => {
-                    out.push(Token::Variable);
-                    at = close + 1;
-                    changed = true;
-                }
-                _ => {
-                    out.push(tokens[at]);
-                    at += 1;
-                }
-            }
-        }
-        *tokens = out;
-        if !changed {
-            return tokens.len() < before;
-        }
-    }
-}
-
-/// The place of the closing bracket, if only variables and separators stand between.
-fn hollow_bracket(tokens: &[Token<'_>], at: usize) -> Option<usize> {
-    let is_bracket = [b"(", b"[", b"{", b"<"].iter().any(|&mark| tokens[at].is(mark));
-    let close = closing(tokens[at]).filter(|_| is_bracket)?;
-    let end = (at + 1..tokens.len()).find(|&place| !is_listed(tokens[place]))?;
-    tokens[end].is(close).then_some(end)
-}
-
 /// Whether a token can stand in a list of variables.
-fn is_listed(token: Token<'_>) -> bool {
+pub(super) fn is_listed(token: Token<'_>) -> bool {
     match token {
         Token::Variable | Token::Space => true,
         Token::Text(text) => is_separator(text),

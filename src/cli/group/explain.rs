@@ -1,5 +1,6 @@
 //! `gzette group explain`: which group an event is in, and why.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use crate::cli::CommandError;
@@ -10,6 +11,8 @@ use crate::model::{AppName, GroupKind};
 use crate::partial::{About, EventExplanation, explain_event};
 use crate::ui::{Ui, visible};
 
+/// No more of a text is printed, in characters.
+const SHOWN_CHARS: usize = 4000;
 /// More than this is no event.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -65,12 +68,20 @@ fn print(ui: &Ui, event: &EventExplanation) -> Result<(), CommandError> {
         let why = "no: an event of this level without a stack trace is no error";
         row("counted", why)?;
     }
-    row("text", text)?;
-    row("template", template)?;
+    row("text", &beginning(text))?;
+    row("template", &beginning(template))?;
     if !masked.is_empty() {
-        row("masked", &masked.join(" | "))?;
+        row("masked", &beginning(&masked.join(" | ")))?;
     }
     exceptions.iter().try_for_each(|exception| print_exception(ui, exception))
+}
+
+/// As much of a text as a person looks at.
+fn beginning(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((at, _)) => format!("{}…", &text[..at]).into(),
+        None => text.into(),
+    }
 }
 
 fn decided_by(kind: GroupKind) -> &'static str {
