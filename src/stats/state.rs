@@ -14,7 +14,7 @@ const MIN_BASELINE_HOURS: i64 = 6;
 /// otherwise lift its own limit within the hour and be called usual while it goes on.
 const SPIKE_HOURS: i64 = 24;
 
-/// The state of a group (DESIGN: "Numbers").
+/// The state of a group (docs/numbers.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupState {
