@@ -8,8 +8,8 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
-    include_str!("migrations/0004_retention.sql"),
-    include_str!("migrations/0005_title.sql"),
+    include_str!("migrations/0004_title.sql"),
+    include_str!("migrations/0005_retention.sql"),
     include_str!("migrations/0006_grouping.sql"),
 ];
 

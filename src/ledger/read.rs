@@ -12,7 +12,7 @@ use crate::model::{
 use crate::partial::Sample;
 
 /// The schema that gave each sighting its own title.
-const TITLE_SCHEMA: i64 = 5;
+const TITLE_SCHEMA: i64 = 4;
 
 /// The title in the object with the latest event; in the order of the index `sighting_group`.
 const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id

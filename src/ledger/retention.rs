@@ -11,7 +11,7 @@ use crate::model::{Day, GenerationId, SourceName, UtcMs};
 use crate::retention::{Kept, Plan, day_of};
 
 /// The schema that brought it.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 
 /// An ingested version as a prune needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
