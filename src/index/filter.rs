@@ -4,7 +4,7 @@
 //!
 //! The filter is a blocked one: a word has its bits in one cache line (Putze, Sanders and Singler, "Cache-, Hash- and
 //! Space-Efficient Bloom Filters", 2007). One in eight words that are not there seems to be, which costs the reading of one
-//! segment in eight; that it be fewer costs more bytes than an index of 5 % of the lines has.
+//! segment in eight; fewer would cost more bytes than an index of at most 5 % of the lines has to spare.
 //!
 //! Format: `gzf1`, the cache lines, the first 8 bytes of BLAKE3 over both.
 
@@ -29,7 +29,7 @@ const EXTENSION: &str = "rare";
 /// Gathers the rare words of a segment.
 #[derive(Default)]
 pub(super) struct FilterBuilder {
-    /// A hash of each word. That two words share one is as rare as a word seeming to be there for other reasons is not.
+    /// A hash of each word. Two words that share one only seem to be there together.
     hashes: Vec<u32>,
 }
 

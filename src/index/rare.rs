@@ -147,10 +147,9 @@ struct PackedPart {
 impl Finder {
     /// Returns a finder of a whole word, in lower case.
     pub(super) fn word(word: &[u8]) -> Self {
-        let is_packed = word.len() >= MIN_PACKED_BYTES && word.iter().all(|&byte| half(byte).is_some());
         let mut packed = Vec::new();
         pack_word(word, &mut packed);
-        Self::new(owned(&[b"\n", word, b"\n"].concat()), is_packed.then_some(Packed::Word(packed)))
+        Self::new(owned(&[b"\n", word, b"\n"].concat()), is_packable(word).then_some(Packed::Word(packed)))
     }
 
     fn new(text: memmem::Finder<'static>, packed: Option<Packed>) -> Self {
