@@ -4,6 +4,7 @@
 //! backslash is an ordinary separator.
 
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -55,10 +56,7 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
         match CLASS[line[at] as usize] {
             WORD => {
                 let start = at;
-                at += 1;
-                while at < line.len() && CLASS[line[at] as usize] == WORD {
-                    at += 1;
-                }
+                at = word_end(line, start);
                 found(start, at);
             }
             BACKSLASH => {
@@ -70,6 +68,34 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
         }
     }
     has_unicode_escape
+}
+
+/// Returns the end of the word that begins at `start`.
+#[inline]
+fn word_end(text: &[u8], start: usize) -> usize {
+    let mut end = start + 1;
+    while end < text.len() && CLASS[text[end] as usize] == WORD {
+        end += 1;
+    }
+    end
+}
+
+/// Returns the last place of `text`, but for those before `from`, up to which its words depend on nothing behind it: one
+/// behind a byte that is neither a word's nor, perhaps, an escape's.
+fn last_boundary(text: &[u8], from: usize) -> usize {
+    let is_separator = |&byte: &u8| CLASS[byte as usize] == SEPARATOR;
+    text[from..].iter().rposition(is_separator).map_or(from, |at| from + at + 1)
+}
+
+/// Returns how many bytes both texts begin with.
+#[inline]
+fn same_bytes(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = size_of::<u128>();
+    let (a_steps, _) = a.as_chunks::<STEP>();
+    let (b_steps, _) = b.as_chunks::<STEP>();
+    let steps = a_steps.iter().zip(b_steps).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[steps * STEP..], &b[steps * STEP..]);
+    steps * STEP + a.iter().zip(b).take(STEP).take_while(|(a, b)| a == b).count()
 }
 
 /// Returns whether `line` holds `word` as a whole word, ignoring ASCII case.
@@ -174,10 +200,17 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The distinct words of a run of lines, lower-cased, in the order of their first appearance.
+///
+/// Lines of a log repeat each other. Behind a word that was there before, the text is compared with what stood
+/// behind it then; as far as both are the same, so are their words, and none of them is looked up again.
 #[derive(Debug, Default)]
 pub struct BlockWords {
     words: WordSet,
-    /// The line at hand.
+    /// All lines so far, a newline behind each.
+    text: Vec<u8>,
+    /// Where each word ended in `text` when it was last looked up.
+    ends: Vec<usize>,
+    /// The line at hand, lower-cased.
     lower: Vec<u8>,
     /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
     pub has_long: bool,
@@ -190,20 +223,51 @@ pub struct BlockWords {
 impl BlockWords {
     /// Adds the words of a line.
     pub fn add_line(&mut self, line: &[u8]) {
-        let mut long = false;
-        let (words, lower) = (&mut self.words, &mut self.lower);
-        lower.clear();
-        lower.extend_from_slice(line);
-        lower.make_ascii_lowercase();
-        let escaped = each_word(line, |start, end| {
-            if end - start > MAX_WORD_BYTES {
-                long = true;
-            } else {
-                words.add(&lower[start..end]);
+        self.lower.clear();
+        self.lower.extend_from_slice(line);
+        self.lower.make_ascii_lowercase();
+        let begin = self.text.len();
+        self.text.extend_from_slice(line);
+        self.text.push(b'\n');
+        let mut at = begin;
+        // Up to here, the text is known to be what stood behind an earlier word.
+        let mut same_until = 0;
+        while let Some(&byte) = self.text.get(at) {
+            match CLASS[byte as usize] {
+                WORD => {
+                    let end = word_end(&self.text, at);
+                    let before = self.add_word(at - begin..end - begin, end);
+                    at = end;
+                    // What was compared is not compared again, or a line could be written that takes for ever.
+                    if let (Some(before), true) = (before, at >= same_until) {
+                        same_until = at + same_bytes(&self.text[before..], &self.text[at..]);
+                        at = last_boundary(&self.text[..same_until], at);
+                    }
+                }
+                BACKSLASH => {
+                    let len = escape_len(&self.text[at..]);
+                    self.has_unicode_escape |= len == 6;
+                    at += len;
+                }
+                _ => at += 1,
             }
-        });
-        self.has_long |= long;
-        self.has_unicode_escape |= escaped;
+        }
+    }
+
+    /// Adds the word at a place of the line, which ends at `end` of the text; returns where it ended the last time.
+    fn add_word(&mut self, place: Range<usize>, end: usize) -> Option<usize> {
+        if place.len() > MAX_WORD_BYTES {
+            self.has_long = true;
+            return None;
+        }
+        let number = self.words.add(&self.lower[place]) as usize;
+        match self.ends.get_mut(number) {
+            Some(before) => Some(std::mem::replace(before, end)),
+            None => {
+                self.ends.push(end);
+                None
+            }
+        }
     }
 
     /// Returns the words.
@@ -214,6 +278,8 @@ impl BlockWords {
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
         self.words.clear();
+        self.text.clear();
+        self.ends.clear();
         self.has_long = false;
         self.has_unicode_escape = false;
         self.has_cut_line = false;
@@ -222,6 +288,8 @@ impl BlockWords {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(line: &[u8]) -> Vec<String> {
@@ -255,5 +323,33 @@ mod tests {
         block.clear();
         block.add_line(&[b'x'; MAX_WORD_BYTES]);
         assert!(!block.has_long && block.iter().count() == 1);
+    }
+    #[test]
+    fn a_line_of_nothing_but_repetitions_takes_no_time() {
+        let mut block = BlockWords::default();
+        block.add_line(&br"\a".repeat(1 << 20));
+        assert_eq!(block.iter().collect::<Vec<_>>(), [b"a"]);
+    }
+
+    proptest! {
+        /// What is passed over because it repeats what stood before holds nothing new.
+        #[test]
+        fn repetitions_hide_no_word(lines in prop::collection::vec(r#"([ab1 "\\N\n]|\\u|00e9|at com|x{190}|x{15}){0,40}"#, 0..12)) {
+            let mut block = BlockWords::default();
+            let (mut expected, mut long, mut escape) = (Vec::<Vec<u8>>::new(), false, false);
+            for line in &lines {
+                block.add_line(line.as_bytes());
+                escape |= each_word(line.as_bytes(), |start, end| {
+                    let word = line.as_bytes()[start..end].to_ascii_lowercase();
+                    if word.len() > MAX_WORD_BYTES {
+                        long = true;
+                    } else if !expected.contains(&word) {
+                        expected.push(word);
+                    }
+                });
+            }
+            prop_assert_eq!(block.iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), expected);
+            prop_assert_eq!((block.has_long, block.has_unicode_escape), (long, escape));
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Asking: which blocks may hold a match. Whole words are looked up first; parts of words only while the
-//! blocks left are still many, for all terms of a segment have to be walked. A word is among a segment's terms or
-//! packed with its blocks, in a merged segment both.
+//! Asking: which blocks may hold a match. A segment whose summary says that it holds none is not opened. In one that is,
+//! whole words are looked up first, and parts of words only while the blocks left are still many, for many words may
+//! have them. A word is among a segment's terms or packed with its blocks, in a merged segment both.
 
 use std::collections::HashSet;
 use std::ops::Not as _;
@@ -13,8 +13,9 @@ use tantivy::index::SegmentComponent;
 use tantivy::store::StoreReader;
 use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
-use super::filter::Filter;
+use super::rare::Packed;
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
+use super::summary::{How, Summary};
 use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
 use crate::model::{GenerationId, Level, Window};
@@ -32,6 +33,9 @@ const TRIES: u32 = 5;
 
 /// A part of a word with more words than this says too little to be worth their postings.
 const MANY_WORDS: usize = 4096;
+
+/// A part of a word of fewer digits than this is in some id of nearly every block.
+const SHORT_PART: usize = 3;
 
 /// What a search asks of the index.
 pub struct Wanted<'w> {
@@ -88,8 +92,11 @@ impl Index {
         let work = || -> Result<Vec<Candidate>> {
             let mut blocks = Vec::new();
             while let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let reader = SegmentReader::open(segment)?;
-                Segment::open(self, segment, &reader)?.collect(wanted, &mut blocks)?;
+                let summary = Summary::open(&self.dir, &segment.id().uuid_string());
+                if summary.as_ref().is_none_or(|summary| summary.may_meet(wanted.window, wanted.need)) {
+                    let reader = SegmentReader::open(segment)?;
+                    Segment::open(self, segment, &reader, summary)?.collect(wanted, &mut blocks)?;
+                }
             }
             Ok(blocks)
         };
@@ -118,13 +125,18 @@ struct Segment<'s> {
     reader: &'s SegmentReader,
     columns: Columns,
     rare: StoreReader,
-    filter: Option<Filter>,
+    summary: Option<Summary>,
     /// All that is stored of all documents, as it stands in the file.
     stored: OwnedBytes,
 }
 
 impl<'s> Segment<'s> {
-    fn open(index: &'s Index, segment: &tantivy::Segment, reader: &'s SegmentReader) -> Result<Self> {
+    fn open(
+        index: &'s Index,
+        segment: &tantivy::Segment,
+        reader: &'s SegmentReader,
+        summary: Option<Summary>,
+    ) -> Result<Self> {
         let io = |source| index.io(source);
         let stored = segment.open_read(SegmentComponent::Store).map_err(TantivyError::from)?;
         Ok(Self {
@@ -132,7 +144,7 @@ impl<'s> Segment<'s> {
             reader,
             columns: Columns::open(reader)?,
             rare: reader.get_store_reader(CACHED_BLOCKS).map_err(io)?,
-            filter: Filter::open(&index.dir, &segment.id().uuid_string()),
+            summary,
             stored: stored.read_bytes().map_err(io)?,
         })
     }
@@ -157,13 +169,7 @@ impl<'s> Segment<'s> {
         }
         match need {
             Need::Anything => Ok(within),
-            Need::Word(word) => {
-                let postings = self.postings(&[word])?;
-                if self.filter.as_ref().is_some_and(|filter| !filter.may_hold(word)) {
-                    return Ok(common_to(within, &postings));
-                }
-                Ok(self.holding(&postings, &rare::Finder::word(word), within))
-            }
+            Need::Word(word) => self.word(word, within),
             Need::UnicodeEscape => Ok(common_to(within, &self.postings(&[UNICODE_ESCAPE_FLAG])?)),
             Need::Levels(levels) => Ok(self.with_levels(*levels, within)),
             Need::LongWord => Ok(common_to(within, &self.postings(&[LONG_WORD_FLAG])?)),
@@ -199,12 +205,38 @@ impl<'s> Segment<'s> {
         Ok(within)
     }
 
+    fn word(&self, word: &[u8], within: Docs) -> Result<Docs> {
+        let postings = self.postings(&[word])?;
+        if self.may_hold(word, How::Rare) {
+            return Ok(self.holding(&postings, &rare::Finder::word(word), within));
+        }
+        Ok(common_to(within, &postings))
+    }
+
     fn part(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
-        let words =
-            terms::with_part(&*self.common()?, part, MANY_WORDS).map_err(|source| self.index.io(source))?;
+        let packed = self.summary.as_ref().map_or(Packed::of(part), |summary| summary.packed(part));
+        if packed == Packed::Inside && part.bytes().len() < SHORT_PART {
+            return Ok(within);
+        }
+        let text = self.summary.as_ref().and_then(Summary::text);
+        let words = match text {
+            Some(text) => terms::in_text(text, part, MANY_WORDS),
+            None => terms::with_part(&*self.common()?, part, MANY_WORDS)
+                .map_err(|source| self.index.io(source))?,
+        };
         let Some(words) = words else { return Ok(within) };
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        Ok(self.holding(&self.postings(&words)?, &rare::Finder::part(part), within))
+        let in_text = self.summary.as_ref().is_none_or(|summary| summary.may_be_unlisted(part))
+            || words.iter().any(|word| self.may_hold(word, How::Rare));
+        let postings = self.postings(&words)?;
+        if packed == Packed::Nowhere && !in_text {
+            return Ok(common_to(within, &postings));
+        }
+        Ok(self.holding(&postings, &rare::Finder::part(part, packed, in_text), within))
+    }
+
+    fn may_hold(&self, word: &[u8], how: How) -> bool {
+        self.summary.as_ref().is_none_or(|summary| summary.may_hold(word, how))
     }
 
     /// Keeps the documents that are in `postings` or whose rare words hold what is looked for.
@@ -228,7 +260,11 @@ impl<'s> Segment<'s> {
 
     /// The documents with any of some common words, in order.
     fn postings(&self, words: &[&[u8]]) -> Result<Docs> {
-        terms::documents(&*self.common()?, words).map_err(|source| self.index.io(source))
+        let words: Vec<_> = words.iter().copied().filter(|word| self.may_hold(word, How::Common)).collect();
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        terms::documents(&*self.common()?, &words).map_err(|source| self.index.io(source))
     }
 
     fn common(&self) -> Result<Arc<InvertedIndexReader>> {

@@ -1,12 +1,12 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
 //! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
-//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], and which segments hold
-//! one of these in [`filter`].
+//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], and what a whole segment
+//! holds in [`summary`].
 
 mod candidates;
-mod filter;
 mod rare;
 mod schema;
+mod summary;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -85,14 +85,17 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index in `dir`; `None` when there is none, or it is of another schema, or one of its files is
-    /// missing or cut.
+    /// Opens the index in `dir`; `None` when there is none, or it is of another schema. Its files are not looked at
+    /// before they are needed; see [`Index::is_whole`].
     pub fn open(dir: &Path) -> Option<Self> {
         let (schema, fields) = schema::schema();
         let inner = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
-        let index = (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })?;
-        index.searcher().ok()?;
-        Some(index)
+        (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })
+    }
+
+    /// Whether none of its files is missing or cut.
+    pub fn is_whole(&self) -> bool {
+        self.searcher().is_ok()
     }
 
     /// Creates an empty index in `dir`, replacing what is there.
@@ -152,8 +155,8 @@ impl Index {
     pub fn damaged_files(&self) -> Result<Vec<PathBuf>> {
         let mut damaged: Vec<_> = self.inner.validate_checksum()?.into_iter().collect();
         for segment in self.segment_names()? {
-            let of_filter = filter::damaged(&self.dir, &segment);
-            damaged.extend(of_filter.map_err(|source| self.io(source))?);
+            let summary = summary::damaged(&self.dir, &segment);
+            damaged.extend(summary.map_err(|source| self.io(source))?);
         }
         Ok(damaged)
     }

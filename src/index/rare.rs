@@ -24,8 +24,7 @@ const MAX_PACKED_BYTES: usize = 255;
 /// Returns whether a word is packed in half its letters. Such words are ids and numbers in nearly all cases,
 /// and are packed with every block that holds them, rare or not.
 pub(super) fn is_packable(word: &[u8]) -> bool {
-    (MIN_PACKED_BYTES..=MAX_PACKED_BYTES).contains(&word.len())
-        && word.iter().all(|&byte| half(byte).is_some())
+    (MIN_PACKED_BYTES..=MAX_PACKED_BYTES).contains(&word.len()) && word.iter().all(|&byte| is_half(byte))
 }
 
 /// Packs the words of a block, one after the other.
@@ -68,6 +67,11 @@ pub(super) fn add_text<'w>(packed: &mut Vec<u8>, words: impl Iterator<Item = &'w
     if packed.len() > before {
         packed.push(b'\n');
     }
+}
+
+/// Whether a byte takes half a byte in a packed word.
+pub(super) fn is_half(byte: u8) -> bool {
+    half(byte).is_some()
 }
 
 /// Returns the value of a hex digit; `None` for any other byte.
@@ -119,23 +123,43 @@ pub(super) fn each_word(packed: &[u8], mut found: impl FnMut(&[u8])) -> Option<(
     Some(())
 }
 
-/// What is looked for among the packed words of many blocks.
+/// How words that have a part may stand among the packed ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packed {
+    /// None has it.
+    Nowhere,
+    /// Only a word that is no longer than the part.
+    Whole,
+    /// A longer word may have it.
+    Inside,
+}
+
+impl Packed {
+    /// Returns what is known of a part without looking.
+    pub(super) fn of(part: Part<'_>) -> Self {
+        if part.bytes().iter().all(|&byte| is_half(byte)) { Self::Inside } else { Self::Nowhere }
+    }
+}
+
+/// What is looked for among the rare words of many blocks.
 pub(super) struct Finder {
-    text: memmem::Finder<'static>,
-    packed: Option<Packed>,
+    /// How it is found among the words that are not packed, if it may be there.
+    text: Option<memmem::Finder<'static>>,
+    /// How it is found among the packed ones, if it may be there.
+    packed: Option<Needle>,
     /// Of these, one stands wherever the packed words of a block hold it; `None` when it is too short to say much.
     anywhere: Option<Vec<memmem::Finder<'static>>>,
 }
 
 /// A needle of hex digits.
-enum Packed {
+enum Needle {
     /// The whole word.
     Word(Vec<u8>),
     /// A part of one.
-    Part(Box<PackedPart>),
+    Part(Box<PartNeedle>),
 }
 
-struct PackedPart {
+struct PartNeedle {
     letters: usize,
     /// Its whole bytes where it begins with a byte's first half, and where with its second; `None` when they
     /// are too few to look for.
@@ -147,12 +171,25 @@ struct PackedPart {
 impl Finder {
     /// Returns a finder of a whole word, in lower case.
     pub(super) fn word(word: &[u8]) -> Self {
-        let mut packed = Vec::new();
-        pack_word(word, &mut packed);
-        Self::new(owned(&[b"\n", word, b"\n"].concat()), is_packable(word).then_some(Packed::Word(packed)))
+        if is_packable(word) {
+            return Self::new(None, Some(Needle::word(word)));
+        }
+        Self::new(Some(owned(&[b"\n", word, b"\n"].concat())), None)
     }
 
-    fn new(text: memmem::Finder<'static>, packed: Option<Packed>) -> Self {
+    /// Returns a finder of a part of a word, which may stand among the packed words in this way, and among the others
+    /// or not.
+    pub(super) fn part(part: Part<'_>, packed: Packed, in_text: bool) -> Self {
+        let text = owned(&part.needle());
+        let packed = match packed {
+            Packed::Nowhere => None,
+            Packed::Whole => Some(Needle::word(part.bytes())),
+            Packed::Inside => Some(Needle::part(part.bytes(), text.clone())),
+        };
+        Self::new(in_text.then_some(text), packed)
+    }
+
+    fn new(text: Option<memmem::Finder<'static>>, packed: Option<Needle>) -> Self {
         let mut finder = Self { text, packed, anywhere: None };
         finder.anywhere = finder.needles();
         finder
@@ -160,15 +197,12 @@ impl Finder {
 
     /// Returns bytes of which some stand wherever packed words hold what is looked for.
     fn needles(&self) -> Option<Vec<memmem::Finder<'static>>> {
-        let needles = match &self.packed {
-            None => vec![self.text.clone()],
-            // A word that can be packed is packed everywhere.
-            Some(Packed::Word(word)) => vec![owned(word)],
-            Some(Packed::Part(part)) => {
-                let [even, odd] = part.needles.clone()?;
-                vec![even, odd, self.text.clone()]
-            }
+        let packed = match &self.packed {
+            None => Vec::new(),
+            Some(Needle::Word(word)) => vec![owned(word)],
+            Some(Needle::Part(part)) => part.needles.clone()?.to_vec(),
         };
+        let needles: Vec<_> = packed.into_iter().chain(self.text.clone()).collect();
         needles.iter().all(|needle| needle.needle().len() >= MIN_NEEDLE_BYTES).then_some(needles)
     }
 
@@ -179,17 +213,6 @@ impl Finder {
         self.anywhere.as_ref().is_none_or(|needles| needles.iter().any(is_among))
     }
 
-    /// Returns a finder of a part of a word.
-    pub(super) fn part(part: Part<'_>) -> Self {
-        let letters = part.bytes();
-        let text = owned(&part.needle());
-        let packed = letters.iter().all(|&byte| half(byte).is_some()).then(|| {
-            let needles = packed_needles(letters);
-            Packed::Part(Box::new(PackedPart { letters: letters.len(), needles, text: text.clone() }))
-        });
-        Self::new(text, packed)
-    }
-
     /// Returns whether the packed words of a block hold it. Bytes that make no sense may hold anything.
     pub(super) fn is_in(&self, packed: &[u8]) -> bool {
         let Some(Parts { classes, text }) = parts(packed) else { return true };
@@ -197,11 +220,22 @@ impl Finder {
             .packed
             .as_ref()
             .is_some_and(|needle| classes.iter().any(|&(class, words)| needle.is_in(class, words)));
-        in_classes || self.text.find(text).is_some()
+        in_classes || self.text.as_ref().is_some_and(|finder| finder.find(text).is_some())
     }
 }
 
-impl Packed {
+impl Needle {
+    fn word(word: &[u8]) -> Self {
+        let mut packed = Vec::new();
+        pack_word(word, &mut packed);
+        Self::Word(packed)
+    }
+
+    fn part(letters: &[u8], text: memmem::Finder<'static>) -> Self {
+        let needles = packed_needles(letters);
+        Self::Part(Box::new(PartNeedle { letters: letters.len(), needles, text }))
+    }
+
     fn is_in(&self, class: u8, words: &[u8]) -> bool {
         match self {
             Self::Word(word) => {
@@ -268,7 +302,7 @@ mod tests {
     }
 
     fn holds(packed: &[u8], part: Part<'_>) -> bool {
-        Finder::part(part).is_in(packed)
+        Finder::part(part, Packed::of(part), true).is_in(packed)
     }
 
     #[test]
@@ -288,8 +322,12 @@ mod tests {
             assert!(!Finder::word(absent).may_be_among(&packed), "{absent:?}");
         }
         assert!(Finder::word(b"word").may_be_among(&packed));
-        assert!(Finder::part(Part::Inner(b"345678ab")).may_be_among(&packed));
-        assert!(!Finder::part(Part::Inner(b"345678a1")).may_be_among(&packed));
+        let part = |part| Finder::part(Part::Inner(part), Packed::Inside, true);
+        assert!(part(b"345678ab").may_be_among(&packed));
+        assert!(!part(b"345678a1").may_be_among(&packed));
+        let known = |part, how, in_text| Finder::part(Part::Inner(part), how, in_text).is_in(&packed);
+        assert!(known(b"12345678abcd", Packed::Whole, false) && known(b"wor", Packed::Nowhere, true));
+        assert!(!known(b"2345678abcd", Packed::Whole, false) && !known(b"wor", Packed::Nowhere, false));
     }
 
     #[test]
@@ -324,9 +362,9 @@ mod tests {
             let among = [b"something before".as_slice(), &packed, b"and behind"].concat();
             for finder in [
                 Finder::word(needle),
-                Finder::part(Part::Prefix(needle)),
-                Finder::part(Part::Suffix(needle)),
-                Finder::part(Part::Inner(needle)),
+                Finder::part(Part::Prefix(needle), Packed::of(Part::Inner(needle)), true),
+                Finder::part(Part::Suffix(needle), Packed::of(Part::Inner(needle)), true),
+                Finder::part(Part::Inner(needle), Packed::of(Part::Inner(needle)), true),
             ] {
                 prop_assert!(finder.may_be_among(&among) || !finder.is_in(&packed));
             }

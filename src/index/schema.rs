@@ -93,6 +93,11 @@ pub(super) fn flags(words: &BlockWords) -> Vec<&'static [u8]> {
     long.into_iter().chain(escape).chain(cut).collect()
 }
 
+/// Whether a term is a flag.
+pub(super) fn is_flag(term: &[u8]) -> bool {
+    [LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, CUT_LINE_FLAG].contains(&term)
+}
+
 /// Adds the length to packed words, so that they are found at the end of a stored document.
 pub(super) fn with_length(mut packed: Vec<u8>) -> Vec<u8> {
     packed.extend_from_slice(&(packed.len() as u32).to_le_bytes());

@@ -1,5 +1,5 @@
 //! The common words of a segment, which are terms of tantivy's: their documents, and those words that have a
-//! part in common. There are some thousands of them in a segment, so a part is looked for by walking them all.
+//! part in common, from the text of the segment's summary or by walking all terms.
 
 use memchr::memmem;
 use tantivy::schema::IndexRecordOption;
@@ -38,6 +38,15 @@ impl<'a> Part<'a> {
     }
 }
 
+/// Calls `found` with each term.
+pub(super) fn each(index: &InvertedIndexReader, mut found: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut stream = index.terms().stream()?;
+    while stream.advance() {
+        found(stream.key());
+    }
+    Ok(())
+}
+
 /// Returns the words that have the part; `None` when there are more than `limit`.
 pub(super) fn with_part(
     index: &InvertedIndexReader,
@@ -56,6 +65,25 @@ pub(super) fn with_part(
         }
     }
     Ok(Some(found))
+}
+
+/// Returns the words of a text that have the part, where a newline stands before and behind each; `None` when there are
+/// more than `limit`.
+pub(super) fn in_text(text: &[u8], part: Part<'_>, limit: usize) -> Option<Vec<Vec<u8>>> {
+    let finder = memmem::Finder::new(&part.needle()).into_owned();
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = finder.find(&text[from..]).map(|at| from + at) {
+        // The part itself may begin with the newline before the word.
+        let start = memchr::memrchr(b'\n', &text[..=at]).map_or(0, |newline| newline + 1);
+        let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |newline| start + newline);
+        if found.len() == limit {
+            return None;
+        }
+        found.push(text[start..end].to_vec());
+        from = end;
+    }
+    Some(found)
 }
 
 /// Returns the documents with any of the words, in order.
@@ -90,5 +118,11 @@ mod tests {
         assert_eq!(having(Part::Suffix(b"bc")), ["abc", "xabc"]);
         assert_eq!(having(Part::Inner(b"bc")), ["abc", "abcd", "bcd", "xabc"]);
         assert!(having(Part::Inner(b"q")).is_empty());
+        let in_text = |part, limit| in_text(b"\nabc\nabcd\nbcd\nxabc\nzz\n", part, limit);
+        assert_eq!(in_text(Part::Prefix(b"abc"), 2).unwrap(), [b"abc".to_vec(), b"abcd".to_vec()]);
+        assert_eq!(in_text(Part::Suffix(b"bc"), 2).unwrap(), [b"abc".to_vec(), b"xabc".to_vec()]);
+        assert_eq!(in_text(Part::Inner(b"z"), 1).unwrap(), [b"zz".to_vec()]);
+        assert_eq!(in_text(Part::Inner(b"bc"), 3), None);
+        assert_eq!(in_text(Part::Inner(b"q"), 0).unwrap(), Vec::<Vec<u8>>::new());
     }
 }

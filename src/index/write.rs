@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, NoMergePolicy, SegmentWriter};
-use tantivy::{SegmentMeta, SegmentReader, Term};
+use tantivy::{SegmentMeta, SegmentReader, TantivyError, Term};
 
-use super::filter::{self, FilterBuilder};
 use super::schema::{self, BlockDocument, Fields, Numbers};
+use super::summary::{self, How, SummaryBuilder};
+use super::terms;
 use super::{BlockAddress, Index, Payload, Result, rare};
 use crate::words::{BlockWords, WordSet};
 
@@ -78,33 +79,57 @@ impl IndexWriter<'_> {
         self.commit_payload(payload)?;
         // What a crashed run left half-written goes with it.
         self.inner.garbage_collect_files().wait()?;
-        // Filters of segments that wait for a commit are no strays.
-        if has_finished { self.remove_stray_filters() } else { Ok(()) }
+        // Summaries of segments that wait for a commit are no strays.
+        if has_finished { self.remove_stray_summaries() } else { Ok(()) }
     }
 
-    fn remove_stray_filters(&self) -> Result<()> {
+    fn remove_stray_summaries(&self) -> Result<()> {
         let segments = self.index.segment_names()?;
-        filter::remove_strays(&self.index.dir, &segments).map_err(|source| self.index.io(source))
+        summary::remove_strays(&self.index.dir, &segments).map_err(|source| self.index.io(source))
     }
 
-    /// Merges segments to one with a filter of its own.
+    /// Merges segments to one with a summary of its own.
     fn merge(&mut self, segments: &[SegmentId]) -> Result<()> {
         let Some(merged) = self.inner.merge(segments).wait()? else { return Ok(()) };
         let segment = self.index.inner.segment(merged);
-        let mut builder = FilterBuilder::default();
-        let store = SegmentReader::open(&segment)?
-            .get_store_reader(MERGED_BLOCKS)
-            .map_err(|source| self.index.io(source))?;
-        for doc in 0..segment.meta().max_doc() {
+        // Without a summary the segment is read.
+        let Some(summary) = self.summary(&SegmentReader::open(&segment)?)? else { return Ok(()) };
+        let name = segment.id().uuid_string();
+        summary.write(&self.index.dir, &name).map_err(|source| self.index.io(source))
+    }
+
+    /// Returns what a segment holds; `None` when its documents make no sense.
+    fn summary(&self, segment: &SegmentReader) -> Result<Option<SummaryBuilder>> {
+        let io = |source| self.index.io(source);
+        let mut builder = SummaryBuilder::default();
+        let times = |name| Ok::<_, TantivyError>(segment.fast_fields().i64(name)?.first_or_default_col(0));
+        builder.add_span(times("first_ms")?.min_value(), times("last_ms")?.max_value());
+        let store = segment.get_store_reader(MERGED_BLOCKS).map_err(io)?;
+        let mut rare_text = WordSet::default();
+        terms::each(&*segment.inverted_index(self.index.fields.words)?, |term| {
+            if schema::is_flag(term) {
+                builder.add_flag(term);
+            } else {
+                builder.add_unpacked(term, How::Common);
+            }
+        })
+        .map_err(io)?;
+        for doc in 0..segment.max_doc() {
             let document = store.get_document_bytes(doc)?;
-            let packed = schema::rare_words(&document);
-            if packed.and_then(|packed| rare::each_word(packed, |word| builder.add(word))).is_none() {
-                // Without a filter the segment is read.
-                return Ok(());
+            let Some(packed) = schema::rare_words(&document) else { return Ok(None) };
+            let add = |word: &[u8]| {
+                if rare::is_packable(word) {
+                    builder.add_packed(word);
+                } else {
+                    rare_text.add(word);
+                }
+            };
+            if rare::each_word(packed, add).is_none() {
+                return Ok(None);
             }
         }
-        let name = segment.id().uuid_string();
-        builder.write(&self.index.dir, &name).map_err(|source| self.index.io(source))
+        rare_text.iter().for_each(|word| builder.add_unpacked(word, How::Rare));
+        Ok(Some(builder))
     }
 
     /// Writes the segments anew that deletes have left half empty, so that these give back what they took; keeps the
@@ -120,7 +145,7 @@ impl IndexWriter<'_> {
         }
         self.commit_payload(payload)?;
         self.inner.garbage_collect_files().wait()?;
-        self.remove_stray_filters()
+        self.remove_stray_summaries()
     }
 
     /// Merges the smallest segments when there are many; keeps the payload.
@@ -143,7 +168,7 @@ impl IndexWriter<'_> {
         self.merge(&small)?;
         self.commit_payload(payload)?;
         self.inner.garbage_collect_files().wait()?;
-        self.remove_stray_filters()
+        self.remove_stray_summaries()
     }
 
     fn commit_payload(&mut self, payload: &Payload) -> Result<()> {
@@ -167,7 +192,7 @@ pub struct SegmentBuilder<'s> {
 struct Gathered {
     packer: rare::Packer,
     packed_bytes: usize,
-    filter: FilterBuilder,
+    summary: SummaryBuilder,
     /// The words that are not packable.
     words: WordSet,
     /// The number of blocks that hold each word, as far as it matters.
@@ -188,7 +213,7 @@ struct GatheredBlock {
 impl SegmentBuilder<'_> {
     /// Adds a block.
     pub fn add(&mut self, address: &BlockAddress, batch: i64, words: &BlockWords) -> Result<()> {
-        self.gathered.add(schema::numbers(address, batch), words);
+        self.gathered.add(address, batch, words);
         if self.gathered.memory_bytes() >= SEGMENT_BYTES {
             self.finish()?;
         }
@@ -204,12 +229,12 @@ impl SegmentBuilder<'_> {
         let segment = self.index.inner.new_segment();
         let mut writer = SegmentWriter::for_segment(TANTIVY_BYTES, segment.clone())?;
         let documents = gathered.blocks.len() as u32;
-        let filter = gathered.each_document(self.index.fields, |document| {
+        let summary = gathered.each_document(self.index.fields, |document| {
             writer.add_document(AddOperation { opstamp: 0, document })
         })?;
         writer.finalize()?;
         let name = segment.id().uuid_string();
-        filter.write(&self.index.dir, &name).map_err(|source| self.index.io(source))?;
+        summary.write(&self.index.dir, &name).map_err(|source| self.index.io(source))?;
         let meta = segment.with_max_doc(documents).meta().clone();
         meta.untrack_temp_docstore();
         self.finished.0.lock().unwrap_or_else(PoisonError::into_inner).push(meta);
@@ -218,11 +243,12 @@ impl SegmentBuilder<'_> {
 }
 
 impl Gathered {
-    fn add(&mut self, numbers: Numbers, words: &BlockWords) {
+    fn add(&mut self, address: &BlockAddress, batch: i64, words: &BlockWords) {
+        self.summary.add_span(address.first_ms, address.last_ms);
         for word in words.iter() {
             if rare::is_packable(word) {
                 self.packer.add(word);
-                self.filter.add(word);
+                self.summary.add_packed(word);
                 continue;
             }
             let number = self.words.add(word);
@@ -232,6 +258,7 @@ impl Gathered {
             }
             self.numbers.push(number);
         }
+        let numbers = schema::numbers(address, batch);
         let (flags, packed) = (schema::flags(words), self.packer.finish());
         self.packed_bytes += packed.len();
         self.blocks.push(GatheredBlock { numbers, flags, packed, end: self.numbers.len() });
@@ -239,19 +266,22 @@ impl Gathered {
 
     fn memory_bytes(&self) -> usize {
         self.packed_bytes
-            + self.filter.memory_bytes()
+            + self.summary.memory_bytes()
             + self.words.memory_bytes()
             + self.blocks_with.capacity()
             + self.numbers.capacity() * 4
     }
 
-    /// Makes the documents, and the filter of the words that are packed with them.
+    /// Makes the documents, and the summary of all.
     fn each_document(
         self,
         fields: Fields,
         mut add: impl FnMut(BlockDocument) -> tantivy::Result<()>,
-    ) -> tantivy::Result<FilterBuilder> {
-        let mut filter = self.filter;
+    ) -> tantivy::Result<SummaryBuilder> {
+        let mut summary = self.summary;
+        for (word, &blocks) in self.words.iter().zip(&self.blocks_with) {
+            summary.add_unpacked(word, if blocks <= RARE_BLOCKS { How::Rare } else { How::Common });
+        }
         let words = Arc::new(self.words);
         let mut start = 0;
         for block in self.blocks {
@@ -259,8 +289,8 @@ impl Gathered {
             let (rare, common): (Vec<u32>, Vec<u32>) =
                 of_block.partition(|&&number| self.blocks_with[number as usize] <= RARE_BLOCKS);
             let mut packed = block.packed;
-            let rare = rare.iter().map(|&number| words.word(number));
-            rare::add_text(&mut packed, rare.inspect(|word| filter.add(word)));
+            rare::add_text(&mut packed, rare.iter().map(|&number| words.word(number)));
+            block.flags.iter().for_each(|flag| summary.add_flag(flag));
             start = block.end;
             add(BlockDocument {
                 fields,
@@ -271,6 +301,6 @@ impl Gathered {
                 rare: schema::with_length(packed),
             })?;
         }
-        Ok(filter)
+        Ok(summary)
     }
 }

@@ -149,8 +149,9 @@ pub fn ingest(
 
 /// Returns the index that belongs to the ledger with what its last commit says; `None` if there is none to be had.
 pub(crate) fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<(Index, Payload)>, LedgerError> {
-    let Some((index, payload)) =
-        Index::open(dir).and_then(|index| index.payload().map(|payload| (index, payload)))
+    let Some((index, payload)) = Index::open(dir)
+        .filter(Index::is_whole)
+        .and_then(|index| index.payload().map(|payload| (index, payload)))
     else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 
 use super::{Ledger, Result};
-use crate::model::{AppName, GroupId, Level, UtcMs, Window};
+use crate::model::{AppName, GroupId, Level, SLOT_MS, UtcMs, Window};
 use crate::stats::slots_starting_in;
 
 /// What events can be counted by.
@@ -110,10 +110,14 @@ impl Ledger {
         let apps: Vec<String> = (0..filter.apps.len()).map(|place| format!("?{}", place + 5)).collect();
         let in_apps =
             if apps.is_empty() { String::new() } else { format!("AND app.name IN ({})", apps.join(", ")) };
+        // A cross join keeps the order: of most objects no count is looked at, for their times are others.
         let sql = format!(
-            "SELECT {columns} FROM count
-             JOIN generation ON generation.id = count.generation_id JOIN app ON app.id = generation.app_id
-             WHERE generation.duplicate_of IS NULL AND count.slot >= ?1 AND count.slot < ?2
+            "SELECT {columns} FROM generation
+             JOIN app ON app.id = generation.app_id
+             CROSS JOIN count ON count.generation_id = generation.id
+             WHERE generation.duplicate_of IS NULL
+                AND generation.last_ms >= ?1 * {SLOT_MS} AND generation.first_ms < ?2 * {SLOT_MS}
+                AND count.slot >= ?1 AND count.slot < ?2
                 AND (?3 >> count.level) & 1 AND (?4 IS NULL OR count.group_id = ?4) {in_apps} {grouping}"
         );
         let slots = slots_starting_in(filter.window);

@@ -145,6 +145,7 @@ pub enum SearchError {
 }
 
 /// What a search reads from.
+#[derive(Clone, Copy)]
 pub struct Library<'l> {
     /// Which objects count.
     pub ledger: &'l Ledger,
@@ -160,6 +161,18 @@ pub struct Library<'l> {
     pub progress: Option<&'l (dyn Fn(&Progress) + Sync)>,
 }
 
+impl Library<'_> {
+    /// Asks with the index, or without it when that turns out to be a wreck: all that it says is in the mirror, too.
+    fn ask<T>(&self, asked: impl Fn(&Self) -> Result<T, SearchError>) -> Result<T, SearchError> {
+        match asked(self) {
+            Err(SearchError::Index(_)) if self.index.is_some_and(|index| !index.is_whole()) => {
+                asked(&Self { index: None, ..*self })
+            }
+            answer => answer,
+        }
+    }
+}
+
 /// Finds lines and hands them to `found`, until it breaks. With a limit: the newest, oldest first; without:
 /// object by object from the oldest on, in the order of their lines, as they are found. With context: object by object,
 /// also where a limit chooses the newest.
@@ -168,10 +181,10 @@ pub fn search(
     request: &Request,
     found: &mut (dyn FnMut(Hit) -> ControlFlow<()> + Send),
 ) -> Result<SearchReport, SearchError> {
-    let mut report = SearchReport::default();
-    let mut tasks = plan::plan(library, request, &mut report)?;
+    let (mut tasks, mut report) = library.ask(|library| plan::plan(library, request))?;
     let Some(limit) = request.limit else {
         tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
+        let tasks = plan::share_out(library, request, run::workers(), tasks)?;
         run::run(library, request, &tasks, &mut report, &mut |_, hits| {
             hits.into_iter().try_for_each(&mut *found)
         });

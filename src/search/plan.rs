@@ -10,6 +10,7 @@ use crate::group::families;
 use crate::index::{BlockAddress, Index, Wanted};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError};
+use crate::mirror::Mirror;
 use crate::model::{GenerationId, GroupId, GroupKind, Grouped, UtcMs, Window};
 use crate::overrides::rule_name;
 use crate::query::{Expr, Need, ObjectFacts};
@@ -34,14 +35,14 @@ pub(super) struct Task {
     pub(super) counts: bool,
 }
 
-/// Returns what is to be read of each object.
+/// Returns what is to be read of each object, and the start of a report.
 pub(super) fn plan(
     library: &Library<'_>,
     request: &Request,
-    report: &mut SearchReport,
-) -> Result<Vec<Task>, SearchError> {
+) -> Result<(Vec<Task>, SearchReport), SearchError> {
+    let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
-    let mut wanted = wanted_objects(library, request, &expr, report)?;
+    let mut wanted = wanted_objects(library, request, &expr, &mut report)?;
     report.objects = wanted.len() as u64;
     let mut tasks = Vec::new();
     let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
@@ -76,7 +77,7 @@ pub(super) fn plan(
     wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
-    Ok(tasks)
+    Ok((tasks, report))
 }
 
 /// Returns the task to read some blocks of an object.
@@ -129,6 +130,80 @@ fn in_parts(ledger: &Ledger, blocks: &[BlockAddress], tasks: &mut Vec<Task>) -> 
         }
     }
     Ok(())
+}
+
+/// With fewer tasks than this for each worker, large ones are shared out between the workers,
+const TASKS_A_WORKER: usize = 4;
+/// in parts of at least so many bytes.
+const PART_BYTES: u64 = 3 << 20;
+
+/// Takes large tasks apart where there are too few for all workers to have something to do until the end. The parts
+/// stand in the place of the whole, in the order of their lines.
+pub(super) fn share_out(
+    library: &Library<'_>,
+    request: &Request,
+    workers: usize,
+    tasks: Vec<Task>,
+) -> Result<Vec<Task>, LedgerError> {
+    // The context of lines, and the group of an event, may need what stands in another part.
+    if tasks.len() >= TASKS_A_WORKER * workers || !request.around.is_none() || request.with_groups {
+        return Ok(tasks);
+    }
+    let mut shared = Vec::new();
+    for task in tasks {
+        let is_whole = task.expr.asks_about_groups() || !is_mirrored(library.mirror, &task.row);
+        match if is_whole { None } else { parts_of(library.ledger, &task)? } {
+            Some(parts) => shared.extend(parts),
+            None => shared.push(task),
+        }
+    }
+    Ok(shared)
+}
+
+/// Whether an object's bytes are there: each part would fetch them anew.
+fn is_mirrored(mirror: &Mirror, row: &GenerationRow) -> bool {
+    mirror.open(&row.object.source, &row.object.key, row.object.generation).is_ok()
+}
+
+/// Returns the parts of a large task; `None` for one that is small, or that cannot be begun in its middle.
+fn parts_of(ledger: &Ledger, task: &Task) -> Result<Option<Vec<Task>>, LedgerError> {
+    let mut ends = Vec::new();
+    let mut bytes = 0;
+    for (number, range) in task.ranges.iter().enumerate() {
+        let (start, end) = range.bytes();
+        bytes += end - start;
+        if bytes >= PART_BYTES {
+            ends.push(number + 1);
+            bytes = 0;
+        }
+    }
+    if ends.len() < 2 {
+        return Ok(None);
+    }
+    ends.pop();
+    ends.push(task.ranges.len());
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        let ranges = task.ranges[start..end].to_vec();
+        let points = points_for(ledger, &task.row, &ranges)?;
+        if points.is_empty() && start > 0 {
+            return Ok(None);
+        }
+        let counts = task.counts && start == 0;
+        parts.push(Task {
+            ranges,
+            points,
+            counts,
+            around: Vec::new(),
+            around_points: Vec::new(),
+            row: task.row.clone(),
+            expr: task.expr.clone(),
+            ..*task
+        });
+        start = end;
+    }
+    Ok(Some(parts))
 }
 
 /// So many objects are asked for at a time where the context of their lines stands.

@@ -44,6 +44,11 @@ struct Turn<'c> {
     consume: Consume<'c>,
 }
 
+/// Returns how many threads read, where there is enough to read.
+pub(super) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Reads the tasks and hands over what is found.
 pub(super) fn run(
     library: &Library<'_>,
@@ -52,7 +57,7 @@ pub(super) fn run(
     report: &mut SearchReport,
     consume: Consume<'_>,
 ) {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len());
+    let workers = workers().min(tasks.len());
     let turn = Mutex::new(Turn { next: 0, bytes: 0, report: std::mem::take(report), consume });
     let runner = Runner {
         progress: library.progress,
@@ -100,7 +105,13 @@ impl<'r> Runner<'r> {
                 turn.bytes += task.row.object.size_bytes;
             }
             turn.report.hits += counted;
-            turn.report.unreadable.extend(failure.map(|reason| (task.row.place(), reason)));
+            if let Some(reason) = failure {
+                let unreadable = (task.row.place(), reason);
+                // Of several tasks of an object, another may have said it.
+                if task.counts || !turn.report.unreadable.contains(&unreadable) {
+                    turn.report.unreadable.push(unreadable);
+                }
+            }
             self.hand_over(&mut turn, number + 1, hits);
             turn.next += 1;
             self.tell(&turn);

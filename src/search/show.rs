@@ -52,7 +52,7 @@ pub fn show(
     around: Around,
     found: &mut dyn FnMut(Shown) -> bool,
 ) -> Result<(), ShowError> {
-    let stretches = stretches_of(library, row)?;
+    let stretches = library.ask(|library| stretches_of(library, row))?;
     let opened = Opened::new(library, row, &stretches)?;
     let (first, last) = opened.event_of(line)?;
     let begin = first.saturating_sub(around.before).max(1);
