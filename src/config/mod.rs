@@ -340,10 +340,15 @@ fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<(
     Ok(())
 }
 
+/// Returns the zone of a name. For UTC, nearly everybody's, the system's zones are not read.
+fn zone(name: &str) -> Result<TimeZone, jiff::Error> {
+    if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name) }
+}
+
 fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
     let wrong = |what: String| Failure::usage(format!("source `{}`: {what}", raw.name));
     let layout = Layout::parse(&raw.layout).map_err(|error| wrong(format!("`layout`: {error}")))?;
-    let zone = TimeZone::get(&raw.timezone).map_err(|_| {
+    let zone = zone(&raw.timezone).map_err(|_| {
         wrong(format!("`timezone = \"{}\"` is no IANA zone such as `UTC` or `Europe/Berlin`", raw.timezone))
     })?;
     let format = match &raw.format {

@@ -185,7 +185,7 @@ impl<R: Read> Gzip<R> {
         let mut spare = [0];
         let room = self.budget.room().min(out.len());
         let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };
-        let step = self.inflate.step(self.input.unread(), target);
+        let step = self.inflate.step(self.input.unread(), target, self.points.is_some());
         let made = step.made;
         let last_byte = self.input.unread().get(step.read.wrapping_sub(1)).copied();
         self.input.consume(step.read);

@@ -7,8 +7,8 @@ use std::ffi::c_int;
 use std::mem::size_of;
 
 use libz_rs_sys::{
-    Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateGetDictionary, inflateInit2_,
-    inflatePrime, inflateReset, inflateSetDictionary, z_stream, zlibVersion,
+    Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, Z_SYNC_FLUSH, inflate, inflateEnd, inflateGetDictionary,
+    inflateInit2_, inflatePrime, inflateReset, inflateSetDictionary, z_stream, zlibVersion,
 };
 
 /// How far back deflate refers.
@@ -59,24 +59,25 @@ impl Inflate {
         unsafe { inflateReset(&raw mut *self.stream) };
     }
 
-    /// Decodes until `out` is full, `input` is used up or a block has ended.
-    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Step {
-        let step = self.step_once(input, out);
+    /// Decodes until `out` is full, `input` is used up or, where it is to stop at these, a block has ended.
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8], stops_at_blocks: bool) -> Step {
+        let flush = if stops_at_blocks { Z_BLOCK } else { Z_SYNC_FLUSH };
+        let step = self.step_once(input, out, flush);
         // The end of a block that stood in bits read before.
         if step.read == 0 && step.made == 0 && step.status == Status::More && self.between_blocks() {
-            return self.step_once(input, out);
+            return self.step_once(input, out, flush);
         }
         step
     }
 
-    fn step_once(&mut self, input: &[u8], out: &mut [u8]) -> Step {
+    fn step_once(&mut self, input: &[u8], out: &mut [u8], flush: c_int) -> Step {
         let (in_bytes, out_bytes) = (clamped(input.len()), clamped(out.len()));
         let stream = &mut *self.stream;
         (stream.next_in, stream.avail_in) = (input.as_ptr(), in_bytes);
         (stream.next_out, stream.avail_out) = (out.as_mut_ptr(), out_bytes);
         // SAFETY: the stream was initialized by `new`; it may read `in_bytes` and write `out_bytes`, which lie in
         // `input` and `out`, and keeps no pointer to them that it uses later.
-        let code = unsafe { inflate(&raw mut *stream, Z_BLOCK) };
+        let code = unsafe { inflate(&raw mut *stream, flush) };
         let status = match code {
             Z_OK | Z_BUF_ERROR => Status::More,
             Z_STREAM_END => Status::Ended,

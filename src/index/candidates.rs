@@ -34,6 +34,9 @@ const TRIES: u32 = 5;
 /// A part of a word with more words than this says too little to be worth their postings.
 const MANY_WORDS: usize = 4096;
 
+/// More than one in so many documents is most of them.
+const MOST: usize = 4;
+
 /// A part of a word of fewer digits than this is in some id of nearly every block.
 const SHORT_PART: usize = 3;
 
@@ -240,16 +243,15 @@ impl<'s> Segment<'s> {
     }
 
     /// Keeps the documents that are in `postings` or whose rare words hold what is looked for.
-    fn holding(&self, postings: &[DocId], finder: &rare::Finder, mut within: Docs) -> Docs {
-        if within.len() > FEW_BLOCKS && !finder.may_be_among(&self.stored) {
-            return common_to(within, postings);
+    fn holding(&self, postings: &[DocId], finder: &rare::Finder, within: Docs) -> Docs {
+        let (mut found, mut rest): (Docs, Docs) =
+            within.into_iter().partition(|doc| postings.binary_search(doc).is_ok());
+        // What is stored of all is searched faster than that of most, one by one.
+        if rest.len() < self.reader.max_doc() as usize / MOST || finder.may_be_among(&self.stored) {
+            rest.retain(|&doc| self.has_rare(doc, finder));
+            found = union(found, rest);
         }
-        let mut postings = postings.iter().copied().peekable();
-        within.retain(|&doc| {
-            while postings.next_if(|&posting| posting < doc).is_some() {}
-            postings.peek() == Some(&doc) || self.has_rare(doc, finder)
-        });
-        within
+        found
     }
 
     /// A document whose words cannot be read may hold anything.

@@ -22,6 +22,17 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_row(params![generation.0, after as i64, at as i64], point).optional()?)
     }
+
+    /// Returns the places of a generation's points in its decoded bytes.
+    pub fn point_places(&self, generation: GenerationId) -> Result<Vec<u64>> {
+        if !has_points(&self.connection)? {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT decoded_at FROM point WHERE generation_id = ?1 ORDER BY decoded_at";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let places = statement.query_map([generation.0], |row| row.get(0).map(|place: i64| place as u64))?;
+        Ok(places.collect::<rusqlite::Result<_>>()?)
+    }
 }
 
 /// Whether the file is of a version that has points: a search does not change an older one.

@@ -6,6 +6,7 @@ mod fetch;
 mod lines;
 mod newest;
 mod object;
+mod piece;
 mod plan;
 mod read;
 mod run;

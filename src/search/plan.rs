@@ -134,8 +134,10 @@ fn in_parts(ledger: &Ledger, blocks: &[BlockAddress], tasks: &mut Vec<Task>) -> 
 
 /// With fewer tasks than this for each worker, large ones are shared out between the workers,
 const TASKS_A_WORKER: usize = 4;
-/// in parts of at least so many bytes.
-const PART_BYTES: u64 = 3 << 20;
+/// in parts of at least so many bytes,
+const PART_BYTES: u64 = 2 << 20;
+/// that begin no farther behind a point.
+const PART_BEHIND_BYTES: u64 = 256 << 10;
 
 /// Takes large tasks apart where there are too few for all workers to have something to do until the end. The parts
 /// stand in the place of the whole, in the order of their lines.
@@ -167,43 +169,33 @@ fn is_mirrored(mirror: &Mirror, row: &GenerationRow) -> bool {
 
 /// Returns the parts of a large task; `None` for one that is small, or that cannot be begun in its middle.
 fn parts_of(ledger: &Ledger, task: &Task) -> Result<Option<Vec<Task>>, LedgerError> {
-    let mut ends = Vec::new();
-    let mut bytes = 0;
-    for (number, range) in task.ranges.iter().enumerate() {
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut points = ledger.point_places(task.row.object.generation)?.into_iter().peekable();
+    let mut point = None;
+    for range in &task.ranges {
         let (start, end) = range.bytes();
-        bytes += end - start;
-        if bytes >= PART_BYTES {
-            ends.push(number + 1);
+        while let Some(next) = points.next_if(|&next| next <= start) {
+            point = Some(next);
+        }
+        let is_near = point.is_some_and(|point| start - point <= PART_BEHIND_BYTES);
+        if is_near && bytes >= PART_BYTES {
+            parts.push(std::mem::take(&mut part));
             bytes = 0;
         }
+        part.push(*range);
+        bytes += end - start;
     }
-    if ends.len() < 2 {
+    if parts.is_empty() {
         return Ok(None);
     }
-    ends.pop();
-    ends.push(task.ranges.len());
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for end in ends {
-        let ranges = task.ranges[start..end].to_vec();
+    parts.push(part);
+    let part_of = |(number, ranges): (usize, Vec<Range>)| {
         let points = points_for(ledger, &task.row, &ranges)?;
-        if points.is_empty() && start > 0 {
-            return Ok(None);
-        }
-        let counts = task.counts && start == 0;
-        parts.push(Task {
-            ranges,
-            points,
-            counts,
-            around: Vec::new(),
-            around_points: Vec::new(),
-            row: task.row.clone(),
-            expr: task.expr.clone(),
-            ..*task
-        });
-        start = end;
-    }
-    Ok(Some(parts))
+        let (row, expr, counts) = (task.row.clone(), task.expr.clone(), task.counts && number == 0);
+        let around = (Vec::new(), Vec::new());
+        Ok(Task { row, expr, ranges, points, around: around.0, around_points: around.1, counts, ..*task })
+    };
+    parts.into_iter().enumerate().map(part_of).collect::<Result<_, _>>().map(Some)
 }
 
 /// So many objects are asked for at a time where the context of their lines stands.

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::object::Object;
+use super::piece::{PIECE_BYTES, Piece, read_full};
 use super::{Hit, Request};
 use crate::index::BlockAddress;
 use crate::ledger::GenerationRow;
@@ -12,8 +13,6 @@ use crate::parse::{Parsed, Parser};
 use crate::partial::{About, EventGrouper, ReadSettings, day_start_ms};
 use crate::query::{Expr, Facts, Pieces};
 
-/// A stretch is read in pieces of so many bytes, cut at a line's end.
-const PIECE_BYTES: usize = 256 << 10;
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
 pub(super) const HELD_LINE_BYTES: usize = 64 << 20;
 
@@ -132,7 +131,7 @@ impl<'s> Scan<'s> {
         ranges: &[Range],
         go_on: &mut dyn FnMut(&mut Self) -> bool,
     ) -> io::Result<()> {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut piece = Piece::new();
         let mut at = 0;
         for range in ranges {
             decoded.skip_to(range.offset)?;
@@ -147,18 +146,19 @@ impl<'s> Scan<'s> {
             let mut stretch = decoded.take(range.length);
             let mut number = range.first_line;
             loop {
-                let len = fill(&mut stretch, &mut piece)?;
+                let len = piece.fill(&mut stretch)?;
                 if len == 0 {
                     break;
                 }
                 left = left.saturating_sub(len as u64);
-                if len >= HELD_LINE_BYTES && piece[len - 1] != b'\n' {
+                let lines = &piece.bytes()[..len];
+                if len >= HELD_LINE_BYTES && lines[len - 1] != b'\n' {
                     left = left.saturating_sub(self.scan_long(&mut piece, &mut stretch, number)?);
                     number += 1;
                 } else {
-                    self.scan(&piece[..len], number, left > 0);
-                    number += memchr::memchr_iter(b'\n', &piece[..len]).count() as u64;
-                    piece.drain(..len);
+                    self.scan(lines, number, left > 0);
+                    number += memchr::memchr_iter(b'\n', lines).count() as u64;
+                    piece.drop_first(len);
                 }
                 if !go_on(self) {
                     return Ok(());
@@ -185,33 +185,31 @@ impl<'s> Scan<'s> {
 
     /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
     /// `piece` stands behind it. Returns how much of the line was read from the stretch.
-    fn scan_long(&mut self, piece: &mut Vec<u8>, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
+    fn scan_long(&mut self, piece: &mut Piece, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
         let mut pieces = Pieces::new(self.expr);
-        pieces.add(piece);
-        let mut next = Vec::with_capacity(PIECE_BYTES);
+        pieces.add(piece.bytes());
+        let mut next = vec![0; PIECE_BYTES];
         let mut read_bytes = 0;
         let rest = loop {
-            next.clear();
-            let read = stretch.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut next)?;
-            let newline = memchr::memchr(b'\n', &next);
+            let read = read_full(stretch, &mut next)?;
+            let newline = memchr::memchr(b'\n', &next[..read]);
+            let end = newline.map_or(read, |newline| newline + 1);
             pieces.add(&next[..newline.unwrap_or(read)]);
-            read_bytes += newline.map_or(read, |newline| newline + 1) as u64;
+            read_bytes += end as u64;
             if read == 0 || newline.is_some() {
-                break newline.map_or(read, |newline| newline + 1);
+                break &next[end..read];
             }
         };
-        let line = Line { start: 0, end: piece.len(), number };
+        let head = piece.bytes();
         if self.follows_groups {
-            self.scan_events(piece, number);
+            self.scan_events(head, number);
         } else {
-            self.follow(piece);
-            if pieces.end(piece, &mut self.facts(piece, None)) {
-                self.keep(piece, line);
+            self.follow(head);
+            if pieces.end(head, &mut self.facts(head, None)) {
+                self.keep(head, Line { start: 0, end: head.len(), number });
             }
         }
-        piece.clear();
-        piece.shrink_to(PIECE_BYTES);
-        piece.extend_from_slice(&next[rest..]);
+        piece.replace(rest);
         Ok(read_bytes)
     }
 
@@ -366,25 +364,6 @@ struct Line {
     start: usize,
     end: usize,
     number: u64,
-}
-
-/// Tops the piece up and returns the length of its whole lines; at the end of the stretch, of all of it, and of all
-/// that was read of a line of at least [`HELD_LINE_BYTES`].
-fn fill(stretch: &mut impl Read, piece: &mut Vec<u8>) -> io::Result<usize> {
-    loop {
-        let before = piece.len();
-        let want = PIECE_BYTES.saturating_sub(before).max(PIECE_BYTES / 2) as u64;
-        let read = stretch.take(want).read_to_end(piece)?;
-        if read == 0 {
-            return Ok(piece.len());
-        }
-        if let Some(newline) = memchr::memrchr(b'\n', &piece[before..]) {
-            return Ok(before + newline + 1);
-        }
-        if piece.len() >= HELD_LINE_BYTES {
-            return Ok(piece.len());
-        }
-    }
 }
 
 fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {

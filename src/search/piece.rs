@@ -1,0 +1,75 @@
+//! The decoded bytes that a search has at hand: some lines of a stretch, and the start of the next one.
+
+use std::io::{self, Read};
+
+use super::read::HELD_LINE_BYTES;
+
+/// A stretch is read in pieces of so many bytes, cut at a line's end.
+pub(super) const PIECE_BYTES: usize = 256 << 10;
+
+/// Bytes of a stretch, in memory that is used for one piece after the other.
+pub(super) struct Piece {
+    memory: Vec<u8>,
+    length: usize,
+}
+
+impl Piece {
+    pub(super) fn new() -> Self {
+        Self { memory: vec![0; PIECE_BYTES], length: 0 }
+    }
+
+    /// Returns the bytes at hand.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.memory[..self.length]
+    }
+
+    /// Tops the piece up and returns the length of its whole lines; at the end of the stretch, of all of it, and of all
+    /// that was read of a line of at least [`HELD_LINE_BYTES`].
+    pub(super) fn fill(&mut self, stretch: &mut impl Read) -> io::Result<usize> {
+        loop {
+            let before = self.length;
+            let want = PIECE_BYTES.saturating_sub(before).max(PIECE_BYTES / 2);
+            if self.memory.len() < before + want {
+                self.memory.resize(before + want, 0);
+            }
+            self.length += read_full(stretch, &mut self.memory[before..before + want])?;
+            if self.length == before {
+                return Ok(self.length);
+            }
+            if let Some(newline) = memchr::memrchr(b'\n', &self.bytes()[before..]) {
+                return Ok(before + newline + 1);
+            }
+            if self.length >= HELD_LINE_BYTES {
+                return Ok(self.length);
+            }
+        }
+    }
+
+    /// Drops the first bytes.
+    pub(super) fn drop_first(&mut self, length: usize) {
+        self.memory.copy_within(length..self.length, 0);
+        self.length -= length;
+    }
+
+    /// Has other bytes in the place of all, at most [`PIECE_BYTES`], and gives back the memory that these do not need.
+    pub(super) fn replace(&mut self, bytes: &[u8]) {
+        self.memory.truncate(PIECE_BYTES);
+        self.memory.shrink_to_fit();
+        self.memory[..bytes.len()].copy_from_slice(bytes);
+        self.length = bytes.len();
+    }
+}
+
+/// Reads until `out` is full or all is read; returns how much that was.
+pub(super) fn read_full(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < out.len() {
+        match reader.read(&mut out[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
