@@ -261,13 +261,11 @@ impl BlockWords {
             return None;
         }
         let number = self.words.add(&self.lower[place]) as usize;
-        match self.ends.get_mut(number) {
-            Some(before) => Some(std::mem::replace(before, end)),
-            None => {
-                self.ends.push(end);
-                None
-            }
+        if number == self.ends.len() {
+            self.ends.push(end);
+            return None;
         }
+        Some(std::mem::replace(&mut self.ends[number], end))
     }
 
     /// Returns the words.

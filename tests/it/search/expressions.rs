@@ -2,10 +2,14 @@
 //! fields are known because they were made.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
+use gzette::group::group;
 use gzette::model::{AppName, Level};
 use gzette::query::Expr;
+use gzette::retention::Retention;
 use gzette::search::Request;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,6 +26,8 @@ struct Row {
     level: Level,
     /// By name, as text.
     fields: Vec<(&'static str, String)>,
+    /// The message of [`FAILURES`] that it is an error with.
+    failure: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +52,8 @@ enum Ask {
     Level(Level),
     LevelFrom(Level),
     Status(&'static str, i64),
+    /// The group of a message of [`FAILURES`].
+    Group(usize),
     /// A field and a word, phrase, prefix or regular expression of its value.
     Field(&'static str, Box<Ask>),
     Not(Box<Ask>),
@@ -68,6 +76,7 @@ const REGEXES: [&str; 9] = [
     "caf.",
     "x*",
 ];
+const FAILURES: [&str; 3] = ["order 42 failed", "retry 4: timeout", "new tab"];
 const LEVELS: [Level; 4] = [Level::Info, Level::Warn, Level::Error, Level::Unknown];
 const FIELDS: [&str; 4] = ["logger", "note", "user.name", "status"];
 
@@ -86,6 +95,7 @@ impl Ask {
             Self::Level(level) => format!("level:{level}"),
             Self::LevelFrom(level) => format!("level>={level}"),
             Self::Status(sign, limit) => format!("status{sign}{limit}"),
+            Self::Group(failure) => format!("group:{}", group(FAILURES[*failure], None).id),
             Self::Field(name, test) => format!("{name}:({})", test.text()),
             Self::Not(term) => format!("NOT {}", term.text()),
             Self::And(terms) => joined(terms, " "),
@@ -99,6 +109,7 @@ impl Ask {
             Self::App(name) => app == *name,
             Self::Level(level) => row.level == *level,
             Self::LevelFrom(level) => row.level >= *level,
+            Self::Group(failure) => row.failure == Some(*failure),
             Self::Status(sign, limit) => values.any(|(name, value)| {
                 let number = (*name == "status").then(|| value.parse::<i64>().ok()).flatten();
                 number.is_some_and(|number| match *sign {
@@ -151,6 +162,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => select(&LEVELS[..]).prop_map(Ask::Level),
         1 => select(&LEVELS[..]).prop_map(Ask::LevelFrom),
         1 => (signs, 40..46_i64).prop_map(|(sign, limit)| Ask::Status(sign, limit)),
+        2 => (0..FAILURES.len()).prop_map(Ask::Group),
         4 => (select(&FIELDS[..]), text_ask()).prop_map(|(name, test)| Ask::Field(name, Box::new(test))),
     ];
     leaf.prop_recursive(3, 10, 3, |inner| {
@@ -198,6 +210,14 @@ fn row() -> impl Strategy<Value = Row> {
             ("user.name", user),
             ("status", status.to_string()),
         ],
+        failure: None,
+    });
+    let failed_row = (0..FAILURES.len(), 40..46_i64).prop_map(|(failure, status)| Row {
+        line: format!(r#"{{"level":"error","message":"{}","status":{status}}}"#, FAILURES[failure])
+            .into_bytes(),
+        level: Level::Error,
+        fields: vec![("message", FAILURES[failure].to_owned()), ("status", status.to_string())],
+        failure: Some(failure),
     });
     let ltsv_row = (level, value(), 40..46_i64).prop_map(|(level, note, status)| {
         let note = note.replace(['\n', '\t'], "");
@@ -205,6 +225,7 @@ fn row() -> impl Strategy<Value = Row> {
             line: format!("level:{level}\tnote:{note}\tstatus:{status}").into_bytes(),
             level,
             fields: vec![("note", note), ("status", status.to_string())],
+            failure: None,
         }
     });
     // Neither an event nor part of one, whatever stands before it.
@@ -212,8 +233,9 @@ fn row() -> impl Strategy<Value = Row> {
         line: format!("{{ {}", text.replace('\n', "")).into_bytes(),
         level: Level::Unknown,
         fields: Vec::new(),
+        failure: None,
     });
-    prop_oneof![4 => json_row, 2 => ltsv_row, 1 => odd_row]
+    prop_oneof![4 => json_row, 2 => failed_row, 2 => ltsv_row, 1 => odd_row]
 }
 
 fn object() -> impl Strategy<Value = Object> {
@@ -235,8 +257,12 @@ fn agree(shelf: &Shelf, objects: &[(String, &Object)], asks: &[Ask]) -> Result<(
     for ask in asks {
         let mut expected = Vec::new();
         for (key, object) in objects {
-            let mark =
-                Row { line: format!("{{ {key}").into_bytes(), level: Level::Unknown, fields: Vec::new() };
+            let mark = Row {
+                line: format!("{{ {key}").into_bytes(),
+                level: Level::Unknown,
+                fields: Vec::new(),
+                failure: None,
+            };
             let found = object.rows.iter().chain([&mark]).filter(|row| ask.holds(object.app, row));
             expected.extend(found.map(|row| (object.app.to_owned(), row.line.clone())));
         }
@@ -297,6 +323,44 @@ fn any_expression_finds_what_a_plain_reading_finds() {
         shelf.lose_index();
         agree(&shelf, &held, &asks)?;
     });
+}
+
+/// Objects one by one until their segments are merged, then without some of their files and documents.
+#[test]
+fn any_expression_finds_the_same_in_what_was_merged_and_pruned() {
+    const OBJECTS: usize = 102;
+    const DAYS: [&str; 4] = ["20260226", "20260227", "20260228", "20260301"];
+    let config = ProptestConfig {
+        cases: 1,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(objects in vec(object(), OBJECTS), asks in vec(ask(), 20))| {
+        let mut shelf = Shelf::new();
+        let mut held: Vec<(String, &Object)> = Vec::new();
+        for (number, object) in objects.iter().enumerate() {
+            let key = format!("{}/{}/pod_{number}.gz", object.app, DAYS[number % DAYS.len()]);
+            put(&mut shelf, &key, object);
+            shelf.take_in();
+            held.push((key, object));
+        }
+        let summaries = files_with(&shelf.index_dir(), "summary");
+        prop_assert!(summaries < OBJECTS / 2, "{} segments after a merge", summaries);
+        agree(&shelf, &held, &asks)?;
+        // Many of the documents go, so that segments are written anew, and then nearly all files.
+        let pruned = shelf.prune(Retention { index_days: 2, ..Retention::default() });
+        prop_assert!(pruned.unindexed > 0 && pruned.unmirrored == 0, "{:?}", pruned);
+        agree(&shelf, &held, &asks)?;
+        let pruned = shelf.prune(Retention { index_days: 2, mirror_bytes: 10_000, ..Retention::default() });
+        prop_assert!(pruned.unmirrored > 0, "{:?}", pruned);
+        agree(&shelf, &held, &asks)?;
+    });
+}
+
+fn files_with(dir: &Path, extension: &str) -> usize {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|of_file| of_file == extension)).count()
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,11 +21,13 @@ use std::thread;
 
 use gzette::index::Index;
 use gzette::ingest::{IngestSettings, ingest};
-use gzette::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger};
+use gzette::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger, MirroredObject};
 use gzette::mirror::Mirror;
 use gzette::model::{HOUR_MS, Level, UtcMs, Window};
 use gzette::plan::Layout;
+use gzette::prune::{PruneReport, PruneSettings, prune};
 use gzette::query::Expr;
+use gzette::retention::Retention;
 use gzette::search::{Hit, Library, Request, SearchReport, search};
 use gzette::store::{MemoryStore, ObjectStore as _, PutOptions};
 use gzette::sync::{SyncOptions, SyncSource, sync};
@@ -47,8 +50,9 @@ struct Shelf {
     mirror: Mirror,
     settings: IngestSettings,
     dir: TempDir,
-    /// What the store holds, decoded.
+    /// What the store holds, decoded and as it is stored.
     put: BTreeMap<String, Vec<u8>>,
+    stored: BTreeMap<String, Vec<u8>>,
     /// What search is to find.
     held: BTreeMap<String, Vec<u8>>,
 }
@@ -76,6 +80,7 @@ impl Shelf {
             settings: IngestSettings::default(),
             dir,
             put: BTreeMap::new(),
+            stored: BTreeMap::new(),
             held: BTreeMap::new(),
         }
     }
@@ -83,6 +88,7 @@ impl Shelf {
     /// Puts an object of so many members, cut anywhere.
     fn put(&mut self, key: &str, text: &[u8], members: usize) {
         let stored: Vec<u8> = text.chunks(text.len() / members + 1).flat_map(gz).collect();
+        self.stored.insert(key.to_owned(), stored.clone());
         self.runtime.block_on(self.store.put(key, stored, &PutOptions::default())).unwrap();
         self.put.insert(key.to_owned(), text.to_vec());
     }
@@ -98,7 +104,7 @@ impl Shelf {
     /// Takes the mirror in. Other tests of this process start programs, which between fork and exec hold copies of
     /// its files, the lock of an index just closed among them: then once more, as after a crash.
     fn ingest(&mut self) {
-        let index_dir = self.dir.path().join("index");
+        let index_dir = self.index_dir();
         let go_on = AtomicBool::new(false);
         let report = loop {
             let (ledger, mirror, settings) = (&mut self.ledger, &self.mirror, &self.settings);
@@ -117,11 +123,27 @@ impl Shelf {
     }
 
     fn lose_index(&self) {
-        fs::remove_dir_all(self.dir.path().join("index")).unwrap();
+        fs::remove_dir_all(self.index_dir()).unwrap();
+    }
+
+    fn index_dir(&self) -> PathBuf {
+        self.dir.path().join("index")
+    }
+
+    /// Drops what is past its time. As in [`Self::ingest`], the index's lock may be held by nobody for a moment.
+    fn prune(&mut self, retention: Retention) -> PruneReport {
+        let settings = PruneSettings { retention, ..PruneSettings::default() };
+        let index_dir = self.index_dir();
+        loop {
+            match prune(&mut self.ledger, &self.mirror, &index_dir, &settings, NOON_MS, false) {
+                Err(error) if error.to_string().contains("LockBusy") => thread::yield_now(),
+                other => break other.unwrap(),
+            }
+        }
     }
 
     fn index(&self) -> Option<Index> {
-        Index::open(&self.dir.path().join("index"))
+        Index::open(&self.index_dir())
     }
 
     /// Returns what is found with the index as it is.
@@ -129,12 +151,15 @@ impl Shelf {
         self.search_with(self.index().as_ref(), request)
     }
 
+    /// What is pruned from the mirror is fetched from the store.
     fn search_with(&self, index: Option<&Index>, request: &Request) -> (Vec<Hit>, SearchReport) {
+        let stored = &self.stored;
+        let fetch = |object: &MirroredObject| Ok(stored[&object.key].clone());
         let library = Library {
             ledger: &self.ledger,
             index,
             mirror: &self.mirror,
-            fetch: None,
+            fetch: Some(&fetch),
             settings: &self.settings,
             progress: None,
         };
