@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Failure;
 
@@ -84,6 +85,14 @@ impl Ui {
     /// Writes what was held back; call it before the end.
     pub fn flush(&self) -> Result<(), OutputError> {
         Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
+    }
+
+    /// Returns whether nobody reads the results any more: they go to a pipe whose other end is closed.
+    pub fn reader_is_gone(&self) -> bool {
+        let stdout = io::stdout();
+        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        poll(&mut asked, Some(&Timespec::default())).is_ok() && asked[0].revents().intersects(gone)
     }
 
     /// Returns `text` in bold where colours are shown.

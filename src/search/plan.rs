@@ -134,8 +134,8 @@ fn in_parts(ledger: &Ledger, blocks: &[BlockAddress], tasks: &mut Vec<Task>) -> 
 
 /// With fewer tasks than this for each worker, large ones are shared out between the workers,
 const TASKS_A_WORKER: usize = 4;
-/// in parts of at least so many bytes,
-const PART_BYTES: u64 = 2 << 20;
+/// in parts of at least so many bytes, so that each point begins one,
+const PART_BYTES: u64 = 1 << 20;
 /// that begin no farther behind a point.
 const PART_BEHIND_BYTES: u64 = 256 << 10;
 

@@ -64,6 +64,14 @@ impl Range {
     }
 }
 
+/// Returns the stretches with those made one that adjoin each other: events go on from one to the next.
+fn joined(ranges: &[Range]) -> impl Iterator<Item = Range> {
+    let adjoin = |a: &Range, b: &Range| a.bytes().1 == b.offset;
+    ranges
+        .chunk_by(adjoin)
+        .map(|chunk| Range { length: chunk.iter().map(|range| range.length).sum(), ..chunk[0] })
+}
+
 /// The search through one object.
 pub(super) struct Scan<'s> {
     request: &'s Request,
@@ -132,16 +140,11 @@ impl<'s> Scan<'s> {
         go_on: &mut dyn FnMut(&mut Self) -> bool,
     ) -> io::Result<()> {
         let mut piece = Piece::new();
-        let mut at = 0;
-        for range in ranges {
+        for range in joined(ranges) {
             decoded.skip_to(range.offset)?;
-            // Where all lines are followed, what one stretch begins goes on in one that adjoins it.
-            if !self.follows_groups || range.offset != at || at == 0 {
-                self.close_event();
-                (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
-                self.parser.resume(range.carry_level);
-            }
-            at = range.offset.saturating_add(range.length);
+            self.close_event();
+            (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
+            self.parser.resume(range.carry_level);
             let mut left = range.length;
             let mut stretch = decoded.take(range.length);
             let mut number = range.first_line;

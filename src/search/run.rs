@@ -1,6 +1,6 @@
 //! Several threads read the objects of a search; what they find is handed over in the order of the objects.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,9 +35,26 @@ pub struct Progress {
     pub hits: u64,
 }
 
+/// What the reading of a task came to.
+struct Outcome {
+    /// What was found and not handed over before.
+    hits: Vec<Hit>,
+    counted: u64,
+    failure: Option<String>,
+}
+
+impl Outcome {
+    fn held_bytes(&self) -> usize {
+        self.hits.iter().map(|hit| hit.raw.len() + size_of::<Hit>()).sum()
+    }
+}
+
 /// The output, which workers use in the order of their tasks.
 struct Turn<'c> {
     next: usize,
+    /// The outcomes of later tasks than the next one, and the bytes in them.
+    waiting: HashMap<usize, Outcome>,
+    waiting_bytes: usize,
     /// Stored bytes of the objects so far.
     bytes: u64,
     report: SearchReport,
@@ -58,7 +75,14 @@ pub(super) fn run(
     consume: Consume<'_>,
 ) {
     let workers = workers().min(tasks.len());
-    let turn = Mutex::new(Turn { next: 0, bytes: 0, report: std::mem::take(report), consume });
+    let turn = Mutex::new(Turn {
+        next: 0,
+        waiting: HashMap::new(),
+        waiting_bytes: 0,
+        bytes: 0,
+        report: std::mem::take(report),
+        consume,
+    });
     let runner = Runner {
         progress: library.progress,
         stock: Stock { mirror: library.mirror, fetch: library.fetch },
@@ -98,32 +122,56 @@ impl<'r> Runner<'r> {
             let Some(task) = self.tasks.get(number) else {
                 return;
             };
-            let (hits, counted, failure) = self.read(number, task);
-            let mut turn = self.my_turn(number);
-            if task.counts {
-                turn.report.objects_read += 1;
-                turn.bytes += task.row.object.size_bytes;
-            }
-            turn.report.hits += counted;
-            if let Some(reason) = failure {
-                let unreadable = (task.row.place(), reason);
-                // Of several tasks of an object, another may have said it.
-                if task.counts || !turn.report.unreadable.contains(&unreadable) {
-                    turn.report.unreadable.push(unreadable);
-                }
-            }
-            self.hand_over(&mut turn, number + 1, hits);
-            turn.next += 1;
-            self.tell(&turn);
-            drop(turn);
-            self.turned.notify_all();
+            let outcome = self.read(number, task);
+            self.settle(number, outcome);
         }
     }
 
+    /// Settles a task in its turn, and the later ones that wait for it. One that is too early is left to wait while its
+    /// worker goes on, if it is small.
+    fn settle(&self, number: usize, outcome: Outcome) {
+        let mut turn = self.turn();
+        let bytes = outcome.held_bytes();
+        if turn.next != number && turn.waiting_bytes + bytes <= HELD_BYTES {
+            turn.waiting_bytes += bytes;
+            turn.waiting.insert(number, outcome);
+            return;
+        }
+        let mut turn = self.wait(turn, number);
+        let mut outcome = Some(outcome);
+        while let Some(next) = outcome {
+            self.settle_next(&mut turn, next);
+            let number = turn.next;
+            outcome = turn.waiting.remove(&number);
+            turn.waiting_bytes -= outcome.as_ref().map_or(0, Outcome::held_bytes);
+        }
+        drop(turn);
+        self.turned.notify_all();
+    }
+
+    fn settle_next(&self, turn: &mut Turn<'_>, outcome: Outcome) {
+        let task = &self.tasks[turn.next];
+        turn.next += 1;
+        if task.counts {
+            turn.report.objects_read += 1;
+            turn.bytes += task.row.object.size_bytes;
+        }
+        turn.report.hits += outcome.counted;
+        if let Some(reason) = outcome.failure {
+            let unreadable = (task.row.place(), reason);
+            // Of several tasks of an object, another may have said it.
+            if task.counts || !turn.report.unreadable.contains(&unreadable) {
+                turn.report.unreadable.push(unreadable);
+            }
+        }
+        self.hand_over(turn, turn.next, outcome.hits);
+        self.tell(turn);
+    }
+
     /// Reads a task; hands over early what grows too large to hold.
-    fn read(&self, number: usize, task: &Task) -> (Vec<Hit>, u64, Option<String>) {
+    fn read(&self, number: usize, task: &Task) -> Outcome {
         let mut hand_over = |hits: Vec<Hit>| {
-            let mut turn = self.my_turn(number);
+            let mut turn = self.wait(self.turn(), number);
             self.hand_over(&mut turn, number, hits);
         };
         let is_limited = self.request.limit.is_some();
@@ -138,7 +186,7 @@ impl<'r> Runner<'r> {
             stop: &self.stop,
         };
         let (hits, counted, result) = reading.read();
-        (hits, counted, result.err().map(|error| error.to_string()))
+        Outcome { hits, counted, failure: result.err().map(|error| error.to_string()) }
     }
 
     fn tell(&self, turn: &Turn<'_>) {
@@ -152,8 +200,11 @@ impl<'r> Runner<'r> {
         }
     }
 
-    fn my_turn(&self, number: usize) -> MutexGuard<'_, Turn<'r>> {
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    fn turn(&self) -> MutexGuard<'_, Turn<'r>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'t>(&'t self, turn: MutexGuard<'t, Turn<'r>>, number: usize) -> MutexGuard<'t, Turn<'r>> {
         self.turned.wait_while(turn, |turn| turn.next != number).unwrap_or_else(PoisonError::into_inner)
     }
 

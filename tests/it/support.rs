@@ -117,8 +117,9 @@ impl Project {
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gzette"));
         self.prepare(&mut command);
-        command.args(args);
+        // First, for behind `--` it would be a text.
         command.args(["--now".to_owned(), Timestamp::from_millisecond(self.now_ms).unwrap().to_string()]);
+        command.args(args);
         command
     }
 

@@ -16,7 +16,7 @@ use crate::search::{Hit, Library, Request, SearchReport, search};
 
 /// How often the ledger is asked for a new batch.
 const POLL: Duration = Duration::from_secs(1);
-/// A signal is noticed after no more than this.
+/// A signal, and that the reader has gone, is noticed after no more than this.
 const NAP: Duration = Duration::from_millis(50);
 /// So many lines are shown first, unless asked for: as many as by tail.
 const FIRST_LINES: usize = 10;
@@ -30,10 +30,11 @@ pub(super) fn follow(asked: &Asked<'_>, request: &Request) -> Result<Exit, Comma
     let mut seen = Seen::default();
     let mut exit = Exit::Fine;
     let mut batch = None;
-    while !stop.load(Ordering::Relaxed) {
+    let goes_on = || !stop.load(Ordering::Relaxed) && !ui.reader_is_gone();
+    while goes_on() {
         let last = ledger.last_batch()?;
         if batch == Some(last) {
-            nap(&stop);
+            nap(&goes_on);
             continue;
         }
         let round = Round::new(asked, request, seen.fresh(ledger.generations()?), batch.is_none());
@@ -48,12 +49,9 @@ pub(super) fn follow(asked: &Asked<'_>, request: &Request) -> Result<Exit, Comma
 }
 
 /// Waits until it is time to ask again, or to stop.
-fn nap(stop: &AtomicBool) {
-    for _ in 0..POLL.as_millis() / NAP.as_millis() {
-        if !stop.load(Ordering::Relaxed) {
-            thread::sleep(NAP);
-        }
-    }
+fn nap(goes_on: &dyn Fn() -> bool) {
+    let naps = POLL.as_millis() / NAP.as_millis();
+    (0..naps).take_while(|_| goes_on()).for_each(|_| thread::sleep(NAP));
 }
 
 /// The search of one batch or more.
