@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::grouping::{Reading, grouping_column, rename_groups};
-use super::points::{insert_points, stored_points};
+use super::points::insert_points;
 use super::read::has_titles;
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
@@ -213,7 +213,7 @@ impl Ledger {
 
     /// Returns all ingested versions, ordered by (source, key).
     pub fn generations(&self) -> Result<Vec<GenerationRow>> {
-        let kept = if self.has_retention()? { "generation.mirrored, generation.indexed" } else { "1, 1" };
+        let kept = if self.has_retention() { "generation.mirrored, generation.indexed" } else { "1, 1" };
         let grouping = grouping_column(&self.connection)?;
         let mut statement = self.connection.prepare(&format!(
             "SELECT object.id, source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day,
@@ -257,7 +257,7 @@ impl Ledger {
         };
         partial.counts = stored_counts(&self.connection, generation)?;
         partial.sightings = stored_sightings(&self.connection, generation)?;
-        partial.points = stored_points(&self.connection, generation)?;
+        partial.points = self.stored_points(generation)?;
         Ok(Some(partial))
     }
 

@@ -14,7 +14,7 @@ const MIGRATIONS: [&str; 6] = [
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version.
-pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<i64> {
     let found = check(connection)?;
     for (version, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let transaction = connection.transaction()?;
@@ -22,7 +22,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
         transaction.pragma_update(None, "user_version", version as i64 + 1)?;
         transaction.commit()?;
     }
-    Ok(())
+    Ok(MIGRATIONS.len() as i64)
 }
 
 /// Returns the file's schema version. One that was opened for reading may have an older one than the present.

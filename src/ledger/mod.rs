@@ -66,6 +66,8 @@ pub type Result<T> = std::result::Result<T, LedgerError>;
 /// An open ledger.
 pub struct Ledger {
     connection: Connection,
+    /// The version of its schema when it was opened. What only reads does not change an older one.
+    schema: i64,
 }
 
 impl Ledger {
@@ -82,8 +84,8 @@ impl Ledger {
     pub fn open_read_only(path: &Path) -> Result<Self> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(BUSY_WAIT)?;
-        migrations::check(&connection)?;
-        Ok(Self { connection })
+        let schema = migrations::check(&connection)?;
+        Ok(Self { connection, schema })
     }
 
     /// Returns an empty ledger in memory.
@@ -93,7 +95,7 @@ impl Ledger {
 
     fn prepare(mut connection: Connection) -> Result<Self> {
         connection.pragma_update(None, "foreign_keys", true)?;
-        migrations::migrate(&mut connection)?;
-        Ok(Self { connection })
+        let schema = migrations::migrate(&mut connection)?;
+        Ok(Self { connection, schema })
     }
 }

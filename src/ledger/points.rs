@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Ledger, Result, migrations};
+use super::{Ledger, Result};
 use crate::decode::Point;
 use crate::model::GenerationId;
 
@@ -14,7 +14,7 @@ const COLUMNS: &str = "SELECT decoded_at, stored_at, byte, bits, window FROM poi
 impl Ledger {
     /// Returns the last point of a generation behind `after` and not behind `at`.
     pub fn point_between(&self, generation: GenerationId, after: u64, at: u64) -> Result<Option<Point>> {
-        if !has_points(&self.connection)? {
+        if self.schema < SCHEMA {
             return Ok(None);
         }
         let sql =
@@ -23,9 +23,18 @@ impl Ledger {
         Ok(statement.query_row(params![generation.0, after as i64, at as i64], point).optional()?)
     }
 
+    pub(super) fn stored_points(&self, generation: GenerationId) -> Result<Vec<Point>> {
+        if self.schema < SCHEMA {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(&format!("{COLUMNS} ORDER BY decoded_at"))?;
+        let points = statement.query_map([generation.0], point)?;
+        Ok(points.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Returns the places of a generation's points in its decoded bytes.
     pub fn point_places(&self, generation: GenerationId) -> Result<Vec<u64>> {
-        if !has_points(&self.connection)? {
+        if self.schema < SCHEMA {
             return Ok(Vec::new());
         }
         let sql = "SELECT decoded_at FROM point WHERE generation_id = ?1 ORDER BY decoded_at";
@@ -33,11 +42,6 @@ impl Ledger {
         let places = statement.query_map([generation.0], |row| row.get(0).map(|place: i64| place as u64))?;
         Ok(places.collect::<rusqlite::Result<_>>()?)
     }
-}
-
-/// Whether the file is of a version that has points: a search does not change an older one.
-fn has_points(connection: &Connection) -> Result<bool> {
-    Ok(migrations::version(connection)? >= SCHEMA)
 }
 
 pub(super) fn insert_points(
@@ -59,15 +63,6 @@ pub(super) fn insert_points(
         ])?;
     }
     Ok(())
-}
-
-pub(super) fn stored_points(connection: &Connection, generation: GenerationId) -> Result<Vec<Point>> {
-    if !has_points(connection)? {
-        return Ok(Vec::new());
-    }
-    let mut statement = connection.prepare_cached(&format!("{COLUMNS} ORDER BY decoded_at"))?;
-    let points = statement.query_map([generation.0], point)?;
-    Ok(points.collect::<rusqlite::Result<_>>()?)
 }
 
 fn point(row: &Row<'_>) -> rusqlite::Result<Point> {

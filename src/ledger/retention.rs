@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::batch::mark_duplicates;
-use super::{Ledger, LedgerError, Result, migrations};
+use super::{Ledger, LedgerError, Result};
 use crate::model::{Day, GenerationId, SourceName, UtcMs};
 use crate::retention::{Kept, Plan, day_of};
 
@@ -83,8 +83,8 @@ impl Ledger {
     }
 
     /// Whether the file is of a version that has a retention: a search does not change an older one.
-    pub(super) fn has_retention(&self) -> Result<bool> {
-        Ok(migrations::version(&self.connection)? >= SCHEMA)
+    pub(super) fn has_retention(&self) -> bool {
+        self.schema >= SCHEMA
     }
 }
 

@@ -65,7 +65,7 @@ impl Ledger {
         let number =
             |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
         let (mut pruned, mut expired) = (0, 0);
-        if self.has_retention()? {
+        if self.has_retention() {
             pruned = number(PRUNED)?;
             expired = number("SELECT count(*) FROM object WHERE state = 'mirrored' AND expired")?;
         }

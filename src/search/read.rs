@@ -159,8 +159,7 @@ impl<'s> Scan<'s> {
                     left = left.saturating_sub(self.scan_long(&mut piece, &mut stretch, number)?);
                     number += 1;
                 } else {
-                    self.scan(lines, number, left > 0);
-                    number += memchr::memchr_iter(b'\n', lines).count() as u64;
+                    number = self.scan(lines, number, left > 0);
                     piece.drop_first(len);
                 }
                 if !go_on(self) {
@@ -172,18 +171,21 @@ impl<'s> Scan<'s> {
         Ok(())
     }
 
-    /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows.
-    fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) {
+    /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows. Returns the
+    /// number of the line behind it.
+    fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) -> u64 {
         if self.follows_groups {
-            return self.scan_events(piece, number);
+            self.scan_events(piece, number);
+            return number + newlines(piece);
         }
         let mut matches = Vec::new();
-        each_match(self.expr, piece, number, |line| matches.push(line));
+        let next = each_match(self.expr, piece, number, |line| matches.push(line));
         if self.request.count_only && !self.request.needs_events() && !self.expr.asks_about_events() {
             self.counted += matches.len() as u64;
         } else if goes_on || !matches.is_empty() {
             self.date_and_keep(piece, &matches, goes_on);
         }
+        next
     }
 
     /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
@@ -385,16 +387,17 @@ fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
 }
 
 /// Calls `found` with each line for which `expr` may hold, in order. Where the expression requires some bytes,
-/// only the lines that hold them are looked at.
-fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) {
+/// only the lines that hold them are looked at. Returns the number of the line behind the last one.
+fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) -> u64 {
     let may_match = |line: &[u8]| expr.judge(line) != Some(false);
     let Some(finder) = expr.required_bytes() else {
-        return lines(piece, first).filter(|line| may_match(&piece[line.start..line.end])).for_each(found);
+        lines(piece, first).filter(|line| may_match(&piece[line.start..line.end])).for_each(found);
+        return first + newlines(piece);
     };
     let (mut from, mut number) = (0, first);
     while let Some(at) = finder.find(&piece[from..]).map(|at| from + at) {
         let start = memchr::memrchr(b'\n', &piece[from..at]).map_or(from, |newline| from + newline + 1);
-        number += memchr::memchr_iter(b'\n', &piece[from..start]).count() as u64;
+        number += newlines(&piece[from..start]);
         let end = memchr::memchr(b'\n', &piece[at..]).map_or(piece.len(), |newline| at + newline);
         let line = Line { start, end, number };
         if may_match(&piece[start..end]) {
@@ -403,4 +406,9 @@ fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)
         from = (end + 1).min(piece.len());
         number += 1;
     }
+    number + newlines(&piece[from..])
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
