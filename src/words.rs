@@ -322,6 +322,7 @@ mod tests {
         block.add_line(&[b'x'; MAX_WORD_BYTES]);
         assert!(!block.has_long && block.iter().count() == 1);
     }
+
     #[test]
     fn a_line_of_nothing_but_repetitions_takes_no_time() {
         let mut block = BlockWords::default();

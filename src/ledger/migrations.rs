@@ -13,7 +13,7 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0006_grouping.sql"),
 ];
 
-/// Applies what the file lacks, each step in one transaction with its version.
+/// Applies what the file lacks, each step in one transaction with its version. Returns the version it has then.
 pub(super) fn migrate(connection: &mut Connection) -> Result<i64> {
     let found = check(connection)?;
     for (version, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
