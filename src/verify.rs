@@ -4,7 +4,7 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -132,7 +132,7 @@ fn recount(row: &GenerationRow, mirror: &Mirror, settings: &IngestSettings) -> i
     let object = &row.object;
     let file = mirror.open(&object.source, &object.key, object.generation)?;
     let about = About { day: object.day, app: &object.app, place: &row.place(), asked: &[] };
-    read_object(BufReader::with_capacity(128 << 10, file), settings.of(&object.source), &about, |_| Ok(()))
+    read_object(file, settings.of(&object.source), &about, |_| Ok(()))
 }
 
 impl VerifyReport {

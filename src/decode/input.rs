@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Read};
 
 /// The buffer's length. Large enough for [`KEEP_BYTES`], a header of `gzip::HEADER_BYTES` and fresh bytes.
 const BUFFER_BYTES: usize = 256 << 10;
+/// So much is read at a time: one that begins at a point may want no more.
+const READ_BYTES: usize = 64 << 10;
 /// How far a reader may step back at the most.
 pub(super) const KEEP_BYTES: usize = 64 << 10;
 
@@ -59,13 +61,14 @@ impl<R: Read> Input<R> {
     /// on. `false`: there are no more, or the buffer is full of unread bytes.
     pub(super) fn fill(&mut self, keep_from: u64) -> io::Result<bool> {
         if self.buffer.is_empty() {
-            self.buffer.resize(BUFFER_BYTES, 0);
+            self.buffer = vec![0; BUFFER_BYTES];
         }
         if self.end == self.buffer.len() {
             self.drop_consumed(keep_from);
         }
         loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
+            let end = self.buffer.len().min(self.end + READ_BYTES);
+            match self.reader.read(&mut self.buffer[self.end..end]) {
                 Ok(bytes) => {
                     self.end += bytes;
                     return Ok(bytes > 0);

@@ -15,7 +15,7 @@ mod zstd;
 pub use lines::Lines;
 pub use point::Point;
 
-use std::io::{self, BufRead, Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use self::gzip::Gzip;
 use self::input::Input;
@@ -59,7 +59,7 @@ pub const DAMAGES_KEPT: usize = 16;
 /// Damage is no error: what can be decoded is given, then reading goes on behind the damage where a gzip
 /// member starts, or ends. A line that damage tore, or may have torn, ends there: a newline that is not in the object
 /// keeps it from running into the next one.
-pub struct Decoder<R: BufRead> {
+pub struct Decoder<R> {
     chain: Chain<R>,
     limits: Limits,
     log: DamageLog,
@@ -77,7 +77,7 @@ enum Chain<R> {
     Ended,
 }
 
-impl<R: BufRead> Decoder<R> {
+impl<R: Read> Decoder<R> {
     /// Returns a decoder of `reader`'s bytes; nothing is read yet.
     pub fn new(reader: R, limits: &Limits) -> Self {
         Self::of(Chain::Unopened(reader), limits)
@@ -209,7 +209,7 @@ impl<R: BufRead> Decoder<R> {
     }
 }
 
-impl<R: BufRead> Read for Decoder<R> {
+impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if matches!(self.chain, Chain::Unopened(_))
             && let Chain::Unopened(reader) = std::mem::replace(&mut self.chain, Chain::Ended)

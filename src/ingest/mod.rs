@@ -4,7 +4,7 @@
 mod regroup;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,8 +22,6 @@ const BATCH_OBJECTS: usize = 1000;
 const BATCH_BYTES: u64 = 256 << 20;
 /// or when so many bytes of partials wait for the commit.
 const HELD_BYTES: u64 = 32 << 20;
-/// Read ahead of a mirrored file.
-const READ_BYTES: usize = 128 << 10;
 /// More workers would read faster than one small machine's disk, and take more memory.
 const MAX_WORKERS: usize = 4;
 
@@ -418,12 +416,11 @@ impl Reader<'_> {
         let object = &job.object;
         let settings = self.settings.of(&object.source);
         let file = self.mirror.open(&object.source, &object.key, object.generation)?;
-        let reader = BufReader::with_capacity(READ_BYTES, file);
         let place =
             self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
         let asked = job.asked.as_deref().unwrap_or_default();
         let about = About { day: object.day, app: &object.app, place: &place, asked };
-        read_object(reader, settings, &about, |block| {
+        read_object(file, settings, &about, |block| {
             Ok(builder.add(&address(object.generation, block), job.batch, &block.words)?)
         })
     }

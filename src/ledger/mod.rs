@@ -33,7 +33,7 @@ pub use published::PublishedChecksum;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 /// How long a reader waits for a writer, and a writer for a checkpoint.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -70,6 +70,11 @@ pub struct Ledger {
     schema: i64,
 }
 
+/// One state of a ledger: while this lives, all that is asked of the ledger is answered from it.
+pub struct Snapshot<'l> {
+    _transaction: Transaction<'l>,
+}
+
 impl Ledger {
     /// Opens or creates the ledger at `path` and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self> {
@@ -86,6 +91,11 @@ impl Ledger {
         connection.busy_timeout(BUSY_WAIT)?;
         let schema = migrations::check(&connection)?;
         Ok(Self { connection, schema })
+    }
+
+    /// Holds on to the present state, whatever a run beside this one writes meanwhile.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        Ok(Snapshot { _transaction: self.connection.unchecked_transaction()? })
     }
 
     /// Returns an empty ledger in memory.

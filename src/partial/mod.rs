@@ -5,7 +5,7 @@ mod builder;
 mod event;
 mod regroup;
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::decode::{Decoder, Limits, Lines, Point};
@@ -131,7 +131,7 @@ pub struct Block {
 
 /// Reads one object: hands out its blocks in order and returns what it adds to the ledger. Damage and
 /// lines that no format accepts are in the result; an error is one of the reader or of `on_block`.
-pub fn read_object<R: BufRead, E: From<io::Error>>(
+pub fn read_object<R: Read, E: From<io::Error>>(
     reader: R,
     settings: &ReadSettings,
     about: &About<'_>,

@@ -182,15 +182,18 @@ pub fn search(
     request: &Request,
     found: &mut (dyn FnMut(Hit) -> ControlFlow<()> + Send),
 ) -> Result<SearchReport, SearchError> {
+    let snapshot = library.ledger.snapshot()?;
     let (mut tasks, mut report) = library.ask(|library| plan::plan(library, request))?;
     let Some(limit) = request.limit else {
         tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
         let tasks = plan::share_out(library, request, run::workers(), tasks)?;
+        drop(snapshot);
         run::run(library, request, &tasks, &mut report, &mut |_, hits| {
             hits.into_iter().try_for_each(&mut *found)
         });
         return Ok(report);
     };
+    drop(snapshot);
     tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
     let mut newest = Newest::new(limit);
     run::run(library, request, &tasks, &mut report, &mut |next, hits| {

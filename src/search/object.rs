@@ -1,15 +1,12 @@
 //! One object's decoded bytes for a search: read forward, and over what is not wanted by way of access points.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use crate::decode::{Decoder, Limits, Point};
 use crate::ledger::GenerationRow;
 
 use super::fetch::{Stock, Stored};
-
-/// Read ahead of a mirrored file.
-const READ_BYTES: usize = 128 << 10;
 
 /// The decoded bytes of an object.
 pub(super) struct Object<'o> {
@@ -18,7 +15,7 @@ pub(super) struct Object<'o> {
     row: &'o GenerationRow,
     limits: &'o Limits,
     points: &'o [Point],
-    decoder: Decoder<BufReader<Stored>>,
+    decoder: Decoder<Stored>,
     at: u64,
 }
 
@@ -31,14 +28,14 @@ impl<'o> Object<'o> {
     ) -> io::Result<Self> {
         let stored = stock.open(&row.object)?;
         let fetched = stored.fetched();
-        let decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, stored), limits);
+        let decoder = Decoder::new(stored, limits);
         Ok(Self { stock, fetched, row, limits, points, decoder, at: 0 })
     }
 
     /// Opens it once more at its beginning, to be read by way of other points.
     pub(super) fn again(&self, points: &'o [Point]) -> io::Result<Self> {
         let stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
-        let decoder = Decoder::new(BufReader::with_capacity(READ_BYTES, stored), self.limits);
+        let decoder = Decoder::new(stored, self.limits);
         let fetched = self.fetched.clone();
         Ok(Self { fetched, points, decoder, at: 0, ..*self })
     }
@@ -58,8 +55,7 @@ impl<'o> Object<'o> {
     fn jump(&mut self, point: &Point) -> io::Result<()> {
         let mut stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
         stored.seek(SeekFrom::Start(point.stored_at))?;
-        let reader = BufReader::with_capacity(READ_BYTES, stored);
-        if let Some(decoder) = Decoder::resume(reader, self.limits, point) {
+        if let Some(decoder) = Decoder::resume(stored, self.limits, point) {
             (self.decoder, self.at) = (decoder, point.decoded_at);
         }
         Ok(())
