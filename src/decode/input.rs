@@ -4,8 +4,6 @@ use std::io::{self, ErrorKind, Read};
 
 /// The buffer's length. Large enough for [`KEEP_BYTES`], a header of `gzip::HEADER_BYTES` and fresh bytes.
 const BUFFER_BYTES: usize = 256 << 10;
-/// So much is read at a time: one that begins at a point may want no more.
-const READ_BYTES: usize = 64 << 10;
 /// How far a reader may step back at the most.
 pub(super) const KEEP_BYTES: usize = 64 << 10;
 
@@ -67,8 +65,7 @@ impl<R: Read> Input<R> {
             self.drop_consumed(keep_from);
         }
         loop {
-            let end = self.buffer.len().min(self.end + READ_BYTES);
-            match self.reader.read(&mut self.buffer[self.end..end]) {
+            match self.reader.read(&mut self.buffer[self.end..]) {
                 Ok(bytes) => {
                     self.end += bytes;
                     return Ok(bytes > 0);
