@@ -39,6 +39,8 @@ const HEADER_BYTES: usize = 64;
 const CHECKSUM_BYTES: usize = 8;
 /// What the name of the file ends with, after the segment's.
 const EXTENSION: &str = "summary";
+/// What it ends with before it is whole.
+const UNFINISHED_EXTENSION: &str = "unfinished";
 /// What those of an older version end with.
 const FORMER_EXTENSION: &str = "rare";
 
@@ -140,11 +142,15 @@ impl SummaryBuilder {
         file
     }
 
-    /// Writes the file of a segment, durably.
+    /// Writes the file of a segment, durably. It is there whole or not at all: a merged segment may be searched before
+    /// its summary is written.
     pub(super) fn write(self, dir: &Path, segment: &str) -> io::Result<()> {
-        let mut file = File::create(path(dir, segment))?;
+        let path = path(dir, segment);
+        let unfinished = path.with_extension(UNFINISHED_EXTENSION);
+        let mut file = File::create(&unfinished)?;
         file.write_all(&self.finish())?;
-        file.sync_data()
+        file.sync_data()?;
+        std::fs::rename(unfinished, path)
     }
 }
 
@@ -334,14 +340,14 @@ pub(super) fn damaged(dir: &Path, segment: &str) -> io::Result<Option<PathBuf>> 
     Ok((!is_whole).then_some(path))
 }
 
-/// Removes the summaries in `dir` that belong to none of the segments.
+/// Removes the summaries in `dir` that belong to none of the segments or never became whole.
 pub(super) fn remove_strays(dir: &Path, segments: &[String]) -> io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         let is = |wanted| path.extension().is_some_and(|extension| extension == wanted);
         let belongs =
             path.file_stem().is_some_and(|stem| segments.iter().any(|segment| stem == segment.as_str()));
-        if is(EXTENSION) && !belongs || is(FORMER_EXTENSION) {
+        if is(EXTENSION) && !belongs || is(UNFINISHED_EXTENSION) || is(FORMER_EXTENSION) {
             std::fs::remove_file(path)?;
         }
     }
@@ -454,8 +460,11 @@ mod tests {
         }
         std::fs::write(dir.path().join("other"), "x").unwrap();
         std::fs::write(dir.path().join("b.rare"), "of an older version").unwrap();
+        std::fs::write(dir.path().join("b.unfinished"), &whole[..9]).unwrap();
+        assert!(Summary::open(dir.path(), "b").is_none());
+        assert_eq!(damaged(dir.path(), "b").unwrap(), None);
         remove_strays(dir.path(), &["b".to_owned()]).unwrap();
-        assert!(!path(dir.path(), "a").exists() && !dir.path().join("b.rare").exists());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(dir.path().join("other").exists());
     }
 
