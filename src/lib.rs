@@ -26,6 +26,7 @@ pub mod query;
 pub mod retention;
 pub mod stats;
 pub mod words;
+pub mod workers;
 
 pub mod clock;
 pub mod index;

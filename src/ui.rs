@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Failure;
+use crate::human;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,9 @@ pub enum Verbosity {
     /// Everything that was noticed.
     Verbose,
 }
+
+/// So many problems are told one by one, unless all are wanted.
+const TOLD_PROBLEMS: usize = 20;
 
 /// The width of a terminal that does not tell it.
 const FALLBACK_COLUMNS: usize = 80;
@@ -154,6 +158,16 @@ impl Ui {
     /// Says what is not as it should be, without being an end.
     pub fn warn(&self, what: &str) {
         say(&format!("warning   {what}"));
+    }
+
+    /// Warns of problems, of many only of the first ones unless all are wanted; `rest` says where the others are told.
+    /// There may be more than are at hand: `count` is how many.
+    pub fn warn_of<T>(&self, problems: &[T], count: u64, rest: &str, told: impl Fn(&T) -> String) {
+        let named = if self.is_verbose() { problems.len() } else { problems.len().min(TOLD_PROBLEMS) };
+        problems.iter().take(named).for_each(|problem| self.warn(&told(problem)));
+        if count > named as u64 {
+            self.warn(&format!("and {} more: {rest}", human::count(count - named as u64)));
+        }
     }
 
     /// Says why the command failed.

@@ -16,6 +16,7 @@ use crate::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject, Reading}
 use crate::mirror::Mirror;
 use crate::model::{Damage, LineCounts, UtcMs};
 use crate::partial::{About, Partial, read_object};
+use crate::workers;
 
 /// What a recount found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -103,7 +104,7 @@ pub fn verify(
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel(4);
     let recounted = std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        for _ in 0..workers::count() {
             let (sender, rows, next) = (sender.clone(), &rows, &next);
             scope.spawn(move || {
                 while let Some(&row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {

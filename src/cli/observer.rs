@@ -17,9 +17,6 @@ use crate::site::Written;
 use crate::sync::{Progress, SyncReport};
 use crate::ui::Ui;
 
-/// So many problems are told one by one, unless all are wanted.
-const TOLD: usize = 20;
-
 /// Shows the stages to the user.
 pub(super) struct Shown<'u> {
     ui: &'u Ui,
@@ -51,12 +48,7 @@ impl<'u> Shown<'u> {
     }
 
     fn problems<T>(&self, all: &[T], count: u64, told: impl Fn(&T) -> String) {
-        let named = if self.ui.is_verbose() { all.len() } else { all.len().min(TOLD) };
-        all.iter().take(named).for_each(|problem| self.ui.warn(&told(problem)));
-        if count > named as u64 {
-            let more = human::count(count - named as u64);
-            self.ui.warn(&format!("and {more} more: `--verbose` names each, the ingest page the latest"));
-        }
+        self.ui.warn_of(all, count, "`--verbose` names each, the ingest page the latest", told);
     }
 }
 

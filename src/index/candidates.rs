@@ -20,6 +20,7 @@ use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
 use crate::model::{GenerationId, Level, Window};
 use crate::query::Need;
+use crate::workers;
 
 /// With no more blocks than this left, reading them is cheaper than walking a segment's terms: a block is
 /// read and matched in about 0.1 ms, ten thousand terms are walked in about 1 ms.
@@ -103,15 +104,9 @@ impl Index {
             }
             Ok(blocks)
         };
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(segments.len());
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut blocks = work()?;
-            for other in others {
-                blocks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-            }
-            Ok(blocks)
-        })
+        let found: Result<Vec<_>> =
+            workers::each(workers::count().min(segments.len()), work).into_iter().collect();
+        Ok(found?.concat())
     }
 }
 

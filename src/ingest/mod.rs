@@ -15,6 +15,7 @@ use crate::mirror::Mirror;
 use crate::model::{GenerationId, LineCounts, UtcMs};
 use crate::parse::PARSER_VERSION;
 use crate::partial::{About, Block, Partial, ReadSettings, read_object};
+use crate::workers;
 
 /// A batch ends after so many objects,
 const BATCH_OBJECTS: usize = 1000;
@@ -366,21 +367,14 @@ impl Reader<'_> {
     /// Reads objects into `segments`, each with its batch, until all are done, enough is held or a stop
     /// is asked for.
     fn read(&self, jobs: Vec<Job>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
-        let workers =
-            std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS).min(jobs.len());
+        let workers = workers::count().min(MAX_WORKERS).min(jobs.len());
         let work = Work {
             queue: Mutex::new(jobs.into()),
             read: Mutex::default(),
             keep,
             held_bytes: AtomicU64::new(0),
         };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work, segments))).collect();
-            threads.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })?;
+        workers::each(workers, || self.work(&work, segments)).into_iter().collect::<Result<(), _>>()?;
         let left = lock(&work.queue).len();
         Ok(Read { left, ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner) })
     }

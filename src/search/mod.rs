@@ -24,9 +24,11 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::mirror::Mirror;
 use crate::model::{AppName, Day, GenerationId, GroupId, Level, UtcMs, Window};
 use crate::query::Expr;
+use crate::workers;
 pub use context::Around;
 pub use fetch::Fetch;
 use newest::Newest;
+use plan::Task;
 pub use run::Progress;
 pub use show::{ShowError, Shown, object_at, show};
 pub use tally::{Buckets, Histogram, Part, Tally};
@@ -182,19 +184,13 @@ pub fn search(
     request: &Request,
     found: &mut (dyn FnMut(Hit) -> ControlFlow<()> + Send),
 ) -> Result<SearchReport, SearchError> {
-    let snapshot = library.ledger.snapshot()?;
-    let (mut tasks, mut report) = library.ask(|library| plan::plan(library, request))?;
+    let (tasks, mut report) = planned(library, request)?;
     let Some(limit) = request.limit else {
-        tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
-        let tasks = plan::share_out(library, request, run::workers(), tasks)?;
-        drop(snapshot);
         run::run(library, request, &tasks, &mut report, &mut |_, hits| {
             hits.into_iter().try_for_each(&mut *found)
         });
         return Ok(report);
     };
-    drop(snapshot);
-    tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
     let mut newest = Newest::new(limit);
     run::run(library, request, &tasks, &mut report, &mut |next, hits| {
         newest.add(next - 1, hits);
@@ -206,4 +202,17 @@ pub fn search(
         run::with_context(library, request, &tasks, newest.into_places(), &mut report, found);
     }
     Ok(report)
+}
+
+/// Returns what is to be read in its order, all of it as one state of the ledger has it, and the start of a report.
+fn planned(library: &Library<'_>, request: &Request) -> Result<(Vec<Task>, SearchReport), SearchError> {
+    let _snapshot = library.ledger.snapshot()?;
+    let (mut tasks, report) = library.ask(|library| plan::plan(library, request))?;
+    if request.limit.is_some() {
+        tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
+        return Ok((tasks, report));
+    }
+    tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
+    let tasks = plan::share_out(library, request, workers::count(), tasks)?;
+    Ok((tasks, report))
 }

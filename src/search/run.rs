@@ -15,6 +15,7 @@ use super::read::Scan;
 use super::{Hit, Library, Request, SearchReport};
 use crate::ingest::IngestSettings;
 use crate::partial::ReadSettings;
+use crate::workers;
 
 /// Takes the hits of a task, in the order of the tasks; the number is that of the next task.
 type Consume<'c> = &'c mut (dyn FnMut(usize, Vec<Hit>) -> ControlFlow<()> + Send);
@@ -61,11 +62,6 @@ struct Turn<'c> {
     consume: Consume<'c>,
 }
 
-/// Returns how many threads read, where there is enough to read.
-pub(super) fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Reads the tasks and hands over what is found.
 pub(super) fn run(
     library: &Library<'_>,
@@ -74,7 +70,6 @@ pub(super) fn run(
     report: &mut SearchReport,
     consume: Consume<'_>,
 ) {
-    let workers = workers().min(tasks.len());
     let turn = Mutex::new(Turn {
         next: 0,
         waiting: HashMap::new(),
@@ -94,12 +89,7 @@ pub(super) fn run(
         taken: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
     };
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            scope.spawn(|| runner.work());
-        }
-        runner.work();
-    });
+    workers::each(workers::count().min(tasks.len()), || runner.work());
     *report = runner.turn.into_inner().unwrap_or_else(PoisonError::into_inner).report;
 }
 

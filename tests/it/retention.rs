@@ -106,7 +106,7 @@ fn an_offline_search_names_what_it_lacks() {
     let kept = of_days(&project, 2);
     let expected = Recount::of(&kept).lines()[0];
     let pruned = 42 - kept.len();
-    let offline = project.gzette("search --offline --count").exits(3);
+    let offline = project.gzette("search --offline --count --verbose").exits(3);
     assert_eq!(offline.text().trim(), expected.to_string());
     assert_eq!(offline.stderr.matches("`--offline` forbids it").count(), pruned, "{}", offline.stderr);
     assert!(
@@ -115,13 +115,19 @@ fn an_offline_search_names_what_it_lacks() {
         offline.stderr
     );
 
+    // Of many, some are enough.
+    let short = project.gzette("search --offline --count").exits(3);
+    let named = short.stderr.matches("`--offline` forbids it").count();
+    let rest = format!("and {} more: `--verbose` names each", pruned - named);
+    assert!(named < pruned && short.stderr.contains(&rest), "{}", short.stderr);
+
     // What the index rules out is not asked for.
     let newest = project.gzette("search --offline --since 1d --count").exits(0).text();
     assert_ne!(newest.trim(), "0");
 
     // A source that cannot be reached is no reason to say less; a changed object is not taken for the old one.
     hide_the_source(&project);
-    let lost = project.gzette("search --count").exits(3);
+    let lost = project.gzette("search --count --verbose").exits(3);
     assert_eq!(
         (lost.text().trim(), lost.stderr.matches("not fetched").count()),
         (expected.to_string().as_str(), pruned)

@@ -22,6 +22,7 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
             "plan",
             "retention",
             "stats",
+            "workers",
         ],
     ),
     ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),

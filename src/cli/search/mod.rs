@@ -360,8 +360,9 @@ fn finish(
         let objects = human::plural(report.duplicates, "object");
         ui.detail(&format!("{objects} passed over: another holds the same records"));
     }
-    for (place, reason) in &report.unreadable {
-        ui.warn(&format!("{place}: {reason}"));
-    }
+    let unreadable = report.unreadable.len() as u64;
+    ui.warn_of(&report.unreadable, unreadable, "`--verbose` names each", |(place, reason)| {
+        format!("{place}: {reason}")
+    });
     Ok(if report.unreadable.is_empty() { Exit::Fine } else { Exit::Partly })
 }
