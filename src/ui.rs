@@ -2,7 +2,7 @@
 //! from logs never reach a terminal.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -74,16 +74,22 @@ impl Ui {
         self.wants_colour && self.stdout_is_terminal
     }
 
+    /// Has results written as they are.
+    pub fn results(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+        Ok(write(&mut *self.out.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
     /// Writes result bytes as they are.
     pub fn result_bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
-        Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)?)
+        self.results(|out| out.write_all(bytes))
     }
 
     /// Writes a line of results.
     pub fn result(&self, line: &str) -> Result<(), OutputError> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(line.as_bytes())?;
-        Ok(out.write_all(b"\n")?)
+        self.results(|out| {
+            out.write_all(line.as_bytes())?;
+            out.write_all(b"\n")
+        })
     }
 
     /// Writes what was held back; call it before the end.
@@ -105,8 +111,9 @@ impl Ui {
     }
 
     /// Returns `text` dimmed where colours are shown.
-    pub fn dim<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.shows_colour() { format!("\x1b[2m{text}\x1b[0m").into() } else { text.into() }
+    pub fn dim<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
+        let (begin, end) = if self.shows_colour() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        fmt::from_fn(move |formatter| write!(formatter, "{begin}{text}{end}"))
     }
 
     /// Returns the columns of the terminal that shows the results; `None` when none does.
@@ -209,23 +216,37 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", visible(line.as_bytes()));
 }
 
-/// Returns text for a terminal: control characters as `\x1b` or `\u{202e}` (a tab stays), invalid UTF-8 as U+FFFD.
+/// Bytes as text for a terminal: control characters as `\x1b` or `\u{202e}` (a tab stays), invalid UTF-8 as U+FFFD.
+pub struct Visible<'b>(pub &'b [u8]);
+
+impl Display for Visible<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            let mut rest = chunk.valid();
+            while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_unsafe(character))
+            {
+                formatter.write_str(&rest[..at])?;
+                let code = character as u32;
+                if character.is_ascii() {
+                    write!(formatter, "\\x{code:02x}")?;
+                } else {
+                    write!(formatter, "\\u{{{code:x}}}")?;
+                }
+                rest = &rest[at + character.len_utf8()..];
+            }
+            formatter.write_str(rest)?;
+            if !chunk.invalid().is_empty() {
+                formatter.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns [`Visible`] text.
 pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
-    if !text.chars().any(is_unsafe) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        if !is_unsafe(character) {
-            out.push(character);
-        } else if character.is_ascii() {
-            let _ = write!(out, "\\x{:02x}", character as u32);
-        } else {
-            let _ = write!(out, "\\u{{{:x}}}", character as u32);
-        }
-    }
-    out.into()
+    if text.chars().any(is_unsafe) { Visible(bytes).to_string().into() } else { text }
 }
 
 /// Control characters, those that turn the direction of the text around them, and those without a shape.

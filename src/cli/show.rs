@@ -6,7 +6,7 @@ use super::CommandError;
 use super::context::{Context, Project};
 use super::remote::Remote;
 use super::search::AroundArgs;
-use super::search::output::json;
+use super::search::output::Found;
 use crate::error::{Exit, Failure};
 use crate::human;
 use crate::ledger::{GenerationRow, MirroredObject};
@@ -112,7 +112,7 @@ fn refused(row: &GenerationRow, line: u64, error: ShowError) -> CommandError {
 fn print(context: &Context, shown: &Shown) -> Result<(), OutputError> {
     let ui = &context.ui;
     if context.global.json {
-        let mut json = json(&shown.line, true);
+        let mut json = serde_json::json!(Found::of(&shown.line, true));
         json["event"] = shown.in_event.into();
         return ui.result(&json.to_string());
     }
@@ -132,6 +132,6 @@ fn text(ui: &Ui, shown: &Shown) -> String {
     } else if shown.in_event {
         text
     } else {
-        ui.dim(&text).into_owned()
+        ui.dim(&text).to_string()
     }
 }

@@ -171,6 +171,12 @@ impl<'s> Scan<'s> {
         Ok(())
     }
 
+    /// Drops all but so many of the newest lines found.
+    pub(super) fn keep_newest(&mut self, limit: usize) {
+        self.hits.sort_by_key(|hit| (hit.time_ms, hit.line));
+        self.hits.drain(..self.hits.len().saturating_sub(limit));
+    }
+
     /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows. Returns the
     /// number of the line behind it.
     fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) -> u64 {

@@ -172,6 +172,7 @@ impl<'r> Runner<'r> {
             task,
             kept: None,
             weaves: !self.request.around.is_none() && !is_limited,
+            newest: self.request.limit,
             hand_over: if is_limited { None } else { Some(&mut hand_over) },
             stop: &self.stop,
         };
@@ -229,6 +230,7 @@ pub(super) fn with_context(
             task,
             kept: Some(&lines),
             weaves: true,
+            newest: None,
             hand_over: Some(&mut hand_over),
             stop: &stop,
         };
@@ -251,6 +253,8 @@ struct Reading<'t, 'h> {
     kept: Option<&'t HashSet<u64>>,
     /// Whether what was found is surrounded with context.
     weaves: bool,
+    /// Only so many of the newest lines are wanted; the others go when what is held grows too large.
+    newest: Option<usize>,
     /// Takes what grows too large to hold.
     hand_over: Option<&'h mut dyn FnMut(Vec<Hit>)>,
     stop: &'t AtomicBool,
@@ -279,6 +283,10 @@ impl Reading<'_, '_> {
                 scan.held_bytes = 0;
                 let hits = std::mem::take(&mut scan.hits);
                 woven = self.pass_on(weaver.as_mut(), hits);
+            }
+            if let (Some(limit), true) = (self.newest, scan.held_bytes > HELD_BYTES) {
+                scan.held_bytes = 0;
+                scan.keep_newest(limit);
             }
             woven.is_ok() && !self.stop.load(Ordering::Relaxed)
         });

@@ -146,23 +146,30 @@ fn json_rows(by: &[Key], rows: Vec<(Vec<Part>, u64)>, other: u64) -> String {
 
 fn csv_rows(by: &[Key], rows: &[(Vec<Part>, u64)], other: u64) -> String {
     let header: Vec<&str> = by.iter().map(Key::name).chain(["lines"]).collect();
-    let mut text = record(&header);
+    let mut text = Vec::new();
+    add(&mut text, &header);
     for (parts, lines) in rows {
         let cells: Vec<_> = parts
             .iter()
             .map(|part| if *part == Part::None { String::new() } else { told(part) })
             .chain([lines.to_string()])
             .collect();
-        text.extend(record(&cells.iter().map(String::as_str).collect::<Vec<_>>()));
+        add(&mut text, &cells.iter().map(String::as_str).collect::<Vec<_>>());
     }
     if other > 0 {
         let mut cells = vec![OTHER];
         cells.resize(by.len(), "");
         let other = other.to_string();
         cells.push(&other);
-        text.extend(record(&cells));
+        add(&mut text, &cells);
     }
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Adds a record of CSV.
+fn add(text: &mut Vec<u8>, cells: &[&str]) {
+    // Writing into memory cannot fail.
+    let _ = record(cells, text);
 }
 
 fn text_rows(rows: &[(Vec<Part>, u64)], other: u64) -> String {
@@ -209,9 +216,10 @@ pub(super) fn histogram(found: &Buckets, output: Output, columns: Option<usize>)
             format!("{}\n", json!({ "bucket_seconds": found.width_ms / 1000, "buckets": buckets }))
         }
         Output::Csv => {
-            let mut text = record(&["time", "lines"]);
+            let mut text = Vec::new();
+            add(&mut text, &["time", "lines"]);
             for (start_ms, lines) in &found.buckets {
-                text.extend(record(&[&human::time(*start_ms), &lines.to_string()]));
+                add(&mut text, &[&human::time(*start_ms), &lines.to_string()]);
             }
             String::from_utf8_lossy(&text).into_owned()
         }

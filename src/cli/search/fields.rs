@@ -1,10 +1,12 @@
 //! The fields of found lines, each read by itself.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::ingest::IngestSettings;
 use crate::model::{Day, Event};
 use crate::parse::Parser;
 use crate::search::Hit;
-use std::sync::Arc;
 
 /// Reads the fields of lines as their sources are configured.
 pub(super) struct FieldReader<'s> {
@@ -18,9 +20,9 @@ impl<'s> FieldReader<'s> {
     }
 
     /// Returns the message; of a line that starts no event, the line.
-    pub(super) fn message(&mut self, hit: &Hit) -> String {
-        self.event(hit, |event| event.message.text().into_owned())
-            .unwrap_or_else(|| String::from_utf8_lossy(&hit.raw).into_owned())
+    pub(super) fn message<'h>(&mut self, hit: &'h Hit) -> Cow<'h, str> {
+        let message = self.event(hit, |event| event.message.text().into_owned());
+        message.map_or_else(|| String::from_utf8_lossy(&hit.raw), Cow::Owned)
     }
 
     pub(super) fn logger(&mut self, hit: &Hit) -> Option<String> {

@@ -88,7 +88,6 @@ impl<'r> Round<'r> {
         stop: &AtomicBool,
     ) -> Result<SearchReport, CommandError> {
         let ui = &asked.context.ui;
-        let mut bytes = Vec::new();
         let mut failure = None;
         let mut shown = Vec::new();
         let report = search(&self.library, &self.request, &mut |hit| {
@@ -98,19 +97,15 @@ impl<'r> Round<'r> {
             if seen.knows(&hit) {
                 return ControlFlow::Continue(());
             }
-            bytes.clear();
-            printer.line(&hit, &mut bytes);
             if self.fresh.get(&*hit.object).is_some_and(|row| last_ms(row) <= hit.time_ms) {
                 shown.push((hit.object.to_string(), mark(&hit)));
             }
-            attempt(ui.result_bytes(&bytes), &mut failure)
+            attempt(ui.results(|out| printer.line(&hit, out)), &mut failure)
         })?;
         if let Some(error) = failure {
             return Err(error.into());
         }
-        bytes.clear();
-        printer.end(&mut bytes);
-        ui.result_bytes(&bytes)?;
+        ui.results(|out| printer.end(out))?;
         ui.flush()?;
         seen.add(self.fresh, shown);
         Ok(report)

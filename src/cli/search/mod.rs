@@ -175,18 +175,13 @@ impl Asked<'_> {
     fn show(&self, request: &Request) -> Result<SearchReport, CommandError> {
         let ui = &self.context.ui;
         let mut printer = self.printer(self.output(), ui.is_terminal().then_some(ui), request);
-        let mut bytes = Vec::new();
         let mut failure = None;
         let report = search(self.library, request, &mut |hit| {
             self.scanning.end();
-            bytes.clear();
-            printer.line(&hit, &mut bytes);
-            attempt(ui.result_bytes(&bytes), &mut failure)
+            attempt(ui.results(|out| printer.line(&hit, out)), &mut failure)
         })?;
         if failure.is_none() {
-            bytes.clear();
-            printer.end(&mut bytes);
-            failure = ui.result_bytes(&bytes).err();
+            failure = ui.results(|out| printer.end(out)).err();
         }
         failure.map_or(Ok(report), |error| Err(error.into()))
     }
@@ -227,16 +222,13 @@ impl Asked<'_> {
         let asked = self.context.global.json.then_some(Output::Json).or(self.args.output);
         let mut printer = self.printer(save::format_of(path, asked), None, &request);
         let mut file = SavedFile::create(path)?;
-        let mut bytes = Vec::new();
         let mut failure = None;
         let stop = stop_flag();
         let report = search(self.library, &request, &mut |hit| {
             if stop.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            bytes.clear();
-            printer.line(&hit, &mut bytes);
-            attempt(file.write(&bytes), &mut failure)
+            attempt(file.write(|out| printer.line(&hit, out)), &mut failure)
         })?;
         if let Some(error) = failure {
             return Err(error.into());
@@ -244,9 +236,7 @@ impl Asked<'_> {
         if stop.load(Ordering::Relaxed) {
             return Err(Failure::failed(format!("stopped; nothing was saved to `{}`", path.display())).into());
         }
-        bytes.clear();
-        printer.end(&mut bytes);
-        file.write(&bytes)?;
+        file.write(|out| printer.end(out))?;
         let length = human::bytes(file.finish()?);
         let lines = human::plural(report.hits, "line");
         self.context.ui.stage("save", &format!("{lines} in {} ({length})", path.display()));

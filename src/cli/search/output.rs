@@ -1,15 +1,19 @@
 //! How found lines are printed: as they are, as JSON, CSV, a table, or their places.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, Write};
 use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::fields::FieldReader;
 use crate::human;
+use crate::model::Level;
 use crate::search::Hit;
-use crate::ui::{self, Ui, visible};
+use crate::ui::{Ui, Visible, visible};
 
 /// How lines are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,14 +33,16 @@ pub(in crate::cli) enum Output {
     Place,
 }
 
-/// The widths of a table's columns are those of its first rows.
+/// The widths of a table's columns are those of its first rows,
 const MEASURED_ROWS: usize = 200;
+/// or of so many of them as have more bytes than this.
+const MEASURED_BYTES: usize = 1 << 20;
 /// The column of which the end says more than the beginning.
 const LOGGER: usize = 3;
 /// No column but the first and the last is wider.
 const COLUMN_WIDTH: usize = 30;
 
-/// Turns lines into what is written.
+/// Writes lines, each as it is found: one may be long, and is not held once more.
 pub(super) struct Printer<'p> {
     output: Output,
     /// For a terminal: control characters become visible.
@@ -46,6 +52,7 @@ pub(super) struct Printer<'p> {
     has_begun: bool,
     last: Option<(Arc<str>, u64)>,
     rows: Vec<[String; 5]>,
+    rows_bytes: usize,
     widths: Option<[usize; 4]>,
 }
 
@@ -65,87 +72,87 @@ impl<'p> Printer<'p> {
             has_begun: false,
             last: None,
             rows: Vec::new(),
+            rows_bytes: 0,
             widths: None,
         }
     }
 
-    /// Adds a line to `out`.
-    pub(super) fn line(&mut self, hit: &Hit, out: &mut Vec<u8>) {
-        self.begin(out);
+    /// Writes a line to `out`.
+    pub(super) fn line(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
+        self.begin(out)?;
         if self.with_context && matches!(self.output, Output::Raw | Output::Text) {
-            self.separate(hit, out);
+            self.separate(hit, out)?;
         }
         match self.output {
-            Output::Raw if self.screen.is_some() => self.shown(hit, &visible(&hit.raw), out),
-            Output::Raw => out.extend_from_slice(&hit.raw),
-            Output::Text => self.text(hit, out),
-            Output::Json => out.extend(json(hit, self.with_context).to_string().bytes()),
+            Output::Raw if self.screen.is_some() => self.shown(hit, &Visible(&hit.raw), out)?,
+            Output::Raw => out.write_all(&hit.raw)?,
+            Output::Text => self.text(hit, out)?,
+            Output::Json => serde_json::to_writer(&mut *out, &Found::of(hit, self.with_context))?,
             Output::Csv => return self.csv(hit, out),
             Output::Table => return self.row(hit, out),
-            Output::Place => out.extend(visible(place(hit).as_bytes()).bytes()),
+            Output::Place => write!(out, "{}", Visible(place(hit).as_bytes()))?,
         }
-        out.push(b'\n');
+        out.write_all(b"\n")
     }
 
-    /// Adds what was held back.
-    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        self.begin(out);
-        self.print_rows(out);
+    /// Writes what was held back.
+    pub(super) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.begin(out)?;
+        self.print_rows(out)
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_begun, true) && self.output == Output::Csv {
             let header = ["time", "level", "app", "object", "line", "message", "raw", "match"];
-            out.extend(record(&header[..if self.with_context { 8 } else { 7 }]));
+            record(&header[..if self.with_context { 8 } else { 7 }], out)?;
         }
+        Ok(())
     }
 
     /// Puts `--` between lines that do not follow one another.
-    fn separate(&mut self, hit: &Hit, out: &mut Vec<u8>) {
+    fn separate(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
         let follows = |(object, line): &(Arc<str>, u64)| *object == hit.object && line + 1 == hit.line;
-        if self.last.as_ref().is_some_and(|last| !follows(last)) {
-            out.extend_from_slice(b"--\n");
-        }
-        self.last = Some((hit.object.clone(), hit.line));
+        let last = self.last.replace((hit.object.clone(), hit.line));
+        if last.is_some_and(|last| !follows(&last)) { out.write_all(b"--\n") } else { Ok(()) }
     }
 
-    fn text(&self, hit: &Hit, out: &mut Vec<u8>) {
+    fn text(&self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
         let mark = if hit.is_match { ':' } else { '-' };
         let place = format!("{}{mark}{}{mark}", hit.object, hit.line);
-        let line = format!("{}{}", visible(place.as_bytes()), visible(&hit.raw));
-        self.shown(hit, &line, out);
+        self.shown(hit, &format_args!("{}{}", Visible(place.as_bytes()), Visible(&hit.raw)), out)
     }
 
-    /// Adds text for people: context is dimmed where colours are shown.
-    fn shown(&self, hit: &Hit, text: &str, out: &mut Vec<u8>) {
+    /// Writes text for people: context is dimmed where colours are shown.
+    fn shown(&self, hit: &Hit, text: &dyn Display, out: &mut dyn Write) -> io::Result<()> {
         match self.screen {
-            Some(ui) if !hit.is_match => out.extend(ui.dim(text).bytes()),
-            _ => out.extend(text.bytes()),
+            Some(ui) if !hit.is_match => write!(out, "{}", ui.dim(text)),
+            _ => write!(out, "{text}"),
         }
     }
 
-    fn csv(&mut self, hit: &Hit, out: &mut Vec<u8>) {
+    fn csv(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
         let message = self.fields.message(hit);
         let (time, line) = (human::time(hit.time_ms), hit.line.to_string());
         let raw = String::from_utf8_lossy(&hit.raw);
         let is_match = if hit.is_match { "true" } else { "false" };
         let cells: [&str; 8] =
             [&time, hit.level.name(), &hit.app, &hit.object, &line, &message, &raw, is_match];
-        out.extend(record(&cells[..if self.with_context { 8 } else { 7 }]));
+        record(&cells[..if self.with_context { 8 } else { 7 }], out)
     }
 
-    fn row(&mut self, hit: &Hit, out: &mut Vec<u8>) {
+    fn row(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
         let message = self.fields.message(hit);
         let logger = self.fields.logger(hit).unwrap_or_default();
         let time = human::time(hit.time_ms);
         let cells = [&time, hit.level.name(), &hit.app, &logger, &message];
-        self.rows.push(cells.map(one_line));
-        if self.widths.is_some() || self.rows.len() == MEASURED_ROWS {
-            self.print_rows(out);
-        }
+        let row = cells.map(|cell| one_line(cell).into_owned());
+        self.rows_bytes += row.iter().map(String::len).sum::<usize>();
+        self.rows.push(row);
+        let are_enough = self.rows.len() == MEASURED_ROWS || self.rows_bytes > MEASURED_BYTES;
+        if self.widths.is_some() || are_enough { self.print_rows(out) } else { Ok(()) }
     }
 
-    fn print_rows(&mut self, out: &mut Vec<u8>) {
+    fn print_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let rows = std::mem::take(&mut self.rows);
         let room = self.screen.and_then(Ui::columns);
         let most = room.map_or(COLUMN_WIDTH, |room| COLUMN_WIDTH.min(room / 6));
@@ -154,6 +161,7 @@ impl<'p> Printer<'p> {
         let widths =
             *self.widths.get_or_insert_with(|| [0, 1, 2, 3].map(|column| widest(column).min(most(column))));
         for row in rows {
+            use fmt::Write as _;
             let mut line = String::new();
             for (column, width) in widths.into_iter().enumerate().filter(|(_, width)| *width > 0) {
                 let cell =
@@ -162,9 +170,10 @@ impl<'p> Printer<'p> {
             }
             let left = room.map_or(usize::MAX, |room| room.saturating_sub(line.width()).max(20));
             line.push_str(&cut(&row[4], left));
-            out.extend(line.trim_end().bytes());
-            out.push(b'\n');
+            out.write_all(line.trim_end().as_bytes())?;
+            out.write_all(b"\n")?;
         }
+        Ok(())
     }
 }
 
@@ -173,49 +182,90 @@ fn place(hit: &Hit) -> String {
     format!("{}:{}", hit.object, hit.line)
 }
 
-/// Returns a line as JSON; with context it says whether it was found.
-pub(in crate::cli) fn json(hit: &Hit, with_context: bool) -> serde_json::Value {
-    let mut json = serde_json::json!({
-        "time": human::time(hit.time_ms),
-        "level": hit.level,
-        "app": &*hit.app,
-        "object": &*hit.object,
-        "line": hit.line,
-        "raw": String::from_utf8_lossy(&hit.raw),
-    });
-    if with_context {
-        json["match"] = hit.is_match.into();
-    }
-    json
+/// A line as JSON has it.
+#[derive(Serialize)]
+pub(in crate::cli) struct Found<'h> {
+    time: String,
+    level: Level,
+    app: &'h str,
+    object: &'h str,
+    line: u64,
+    #[serde(serialize_with = "as_text")]
+    raw: &'h [u8],
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    is_match: Option<bool>,
 }
 
-/// Returns a record of CSV, its cells harmless to spreadsheets and control characters visible.
-pub(super) fn record(cells: &[&str]) -> Vec<u8> {
-    let mut record = Vec::new();
+impl<'h> Found<'h> {
+    /// Returns a line; with context it says whether it was found.
+    pub(in crate::cli) fn of(hit: &'h Hit, with_context: bool) -> Self {
+        Self {
+            time: human::time(hit.time_ms),
+            level: hit.level,
+            app: &hit.app,
+            object: &hit.object,
+            line: hit.line,
+            raw: &hit.raw,
+            is_match: with_context.then_some(hit.is_match),
+        }
+    }
+}
+
+fn as_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Lossy(bytes))
+}
+
+/// Bytes as text, invalid UTF-8 as U+FFFD.
+struct Lossy<'b>(&'b [u8]);
+
+impl Display for Lossy<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            formatter.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                formatter.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a record of CSV, its cells harmless to spreadsheets and control characters visible.
+pub(super) fn record(cells: &[&str], out: &mut dyn Write) -> io::Result<()> {
+    // Each time that its buffer is full, the writer looks through what is left of a cell: with a small one, a cell of
+    // 64 MB takes half a minute.
+    let bytes = cells.iter().map(|cell| cell.len()).sum::<usize>();
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
-        .buffer_capacity(1 << 10)
-        .from_writer(&mut record);
-    // Writing into memory cannot fail.
-    let _ = writer.write_record(cells.iter().map(|cell| harmless(cell)));
-    let _ = writer.flush();
-    drop(writer);
-    record
+        .buffer_capacity((2 * bytes).clamp(1 << 10, 1 << 20))
+        .from_writer(out);
+    writer.write_record(cells.iter().map(|cell| Cell(harmless(cell))))?;
+    writer.flush()
+}
+
+/// A cell, as the writer of CSV wants it.
+struct Cell<'c>(Cow<'c, str>);
+
+impl AsRef<[u8]> for Cell<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// Returns a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-fn harmless(cell: &str) -> String {
+fn harmless(cell: &str) -> Cow<'_, str> {
     let shown = one_line(cell);
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        format!("'{shown}")
+        format!("'{shown}").into()
     } else {
         shown
     }
 }
 
 /// Returns text whose control characters, tabs too, are visible.
-fn one_line(text: &str) -> String {
-    ui::visible(text.as_bytes()).replace('\t', "\\x09")
+fn one_line(text: &str) -> Cow<'_, str> {
+    let shown = visible(text.as_bytes());
+    if shown.contains('\t') { shown.replace('\t', "\\x09").into() } else { shown }
 }
 
 /// Returns the beginning of a text that has room in so many columns, with `…` where it was cut.
@@ -252,7 +302,9 @@ mod tests {
     fn cells_are_no_formulas_and_quoted_where_they_must_be() {
         let cells = ["=1+1", "+1", "-1", "@a", "\tb", "\rc", "a,b", "say \"x\"", "d\ne", "plain", "a=b", ""];
         let expected = "'=1+1,'+1,'-1,'@a,'\\x09b,'\\x0dc,\"a,b\",\"say \"\"x\"\"\",d\\x0ae,plain,a=b,\r\n";
-        assert_eq!(String::from_utf8(record(&cells)).unwrap(), expected);
+        let mut written = Vec::new();
+        record(&cells, &mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), expected);
     }
 
     #[test]

@@ -51,10 +51,14 @@ impl SavedFile {
         Ok(Self { path, writer, temporary })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Has something written to it.
+    pub(super) fn write(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let written = match &mut self.writer {
-            Writer::Plain(file) => file.write_all(bytes),
-            Writer::Gz(encoder) => encoder.write_all(bytes),
+            Writer::Plain(file) => write(file),
+            Writer::Gz(encoder) => write(encoder),
         };
         written.map_err(|error| refused(&self.path, &error))
     }

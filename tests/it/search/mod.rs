@@ -594,6 +594,27 @@ fn a_limit_keeps_the_newest_whatever_the_objects_are_called() {
     }
 }
 
+/// Of an object with more lines than are held at a time only the newest are kept while it is read, wherever they stand.
+#[test]
+fn a_limit_keeps_the_newest_of_a_large_object() {
+    const LINES: i64 = 30_000;
+    let mut shelf = Shelf::new();
+    // 7919 is prime: each of these times once, in disorder.
+    let times = (0..LINES).map(|number| NOON_MS - (number * 7919 % LINES) * 100);
+    let text: String = times.map(|time_ms| event(time_ms, "INFO", &"tick ".repeat(30))).collect();
+    shelf.put("api/20260301/pod_0.gz", text.as_bytes(), 1);
+    shelf.take_in();
+    for limit in [1, 100, 20_000] {
+        let request = Request { limit: Some(limit), ..Request::new(Expr::parse("tick").unwrap()) };
+        for index in [shelf.index(), None] {
+            let (hits, report) = shelf.search_with(index.as_ref(), &request);
+            let newest = (0..limit as i64).rev().map(|number| NOON_MS - number * 100);
+            assert!(hits.iter().map(|hit| hit.time_ms).eq(newest), "the newest {limit}");
+            assert!(index.is_some() || report.hits == LINES as u64, "{} hits", report.hits);
+        }
+    }
+}
+
 /// Objects as programs write them, with all that makes lines hard.
 fn hard_project() -> Project {
     let project = Project::new();
