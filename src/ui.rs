@@ -112,7 +112,16 @@ impl Ui {
 
     /// Returns `text` dimmed where colours are shown.
     pub fn dim<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
-        let (begin, end) = if self.shows_colour() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        self.styled("\x1b[2m", text)
+    }
+
+    /// Returns `text` as what was looked for, in grep's colour, where colours are shown.
+    pub fn mark<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
+        self.styled("\x1b[1;31m", text)
+    }
+
+    fn styled<'t>(&self, style: &'static str, text: &'t dyn Display) -> impl Display + 't {
+        let (begin, end) = if self.shows_colour() { (style, "\x1b[0m") } else { ("", "") };
         fmt::from_fn(move |formatter| write!(formatter, "{begin}{text}{end}"))
     }
 

@@ -10,6 +10,7 @@ mod parser;
 mod pieces;
 mod print;
 mod regex;
+mod spans;
 #[cfg(test)]
 mod tests;
 

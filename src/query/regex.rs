@@ -1,5 +1,7 @@
 //! Regular expressions: whether one matches, and which bytes it requires of a line.
 
+use std::ops::Range;
+
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
@@ -58,6 +60,11 @@ impl Pattern {
     /// Returns whether it matches somewhere in `text`.
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
         self.regex.is_match(text)
+    }
+
+    /// Returns the stretches that it matches, but for empty ones.
+    pub(super) fn matches<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
+        self.regex.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty())
     }
 
     /// Returns the pattern as it was written.

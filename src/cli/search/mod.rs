@@ -243,8 +243,9 @@ impl Asked<'_> {
         Ok(report)
     }
 
-    fn printer<'p>(&'p self, output: Output, screen: Option<&'p Ui>, request: &Request) -> Printer<'p> {
-        Printer::new(output, screen, !request.around.is_none(), FieldReader::new(self.settings))
+    fn printer<'p>(&'p self, output: Output, screen: Option<&'p Ui>, request: &'p Request) -> Printer<'p> {
+        let fields = FieldReader::new(self.settings);
+        Printer::new(output, screen, &request.expr, !request.around.is_none(), fields)
     }
 
     fn output(&self) -> Output {

@@ -12,6 +12,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use super::fields::FieldReader;
 use crate::human;
 use crate::model::Level;
+use crate::query::Expr;
 use crate::search::Hit;
 use crate::ui::{Ui, Visible, visible};
 
@@ -45,8 +46,9 @@ const COLUMN_WIDTH: usize = 30;
 /// Writes lines, each as it is found: one may be long, and is not held once more.
 pub(super) struct Printer<'p> {
     output: Output,
-    /// For a terminal: control characters become visible.
+    /// For a terminal: control characters become visible, and what was looked for is marked.
     screen: Option<&'p Ui>,
+    expr: &'p Expr,
     with_context: bool,
     fields: FieldReader<'p>,
     has_begun: bool,
@@ -61,12 +63,14 @@ impl<'p> Printer<'p> {
     pub(super) fn new(
         output: Output,
         screen: Option<&'p Ui>,
+        expr: &'p Expr,
         with_context: bool,
         fields: FieldReader<'p>,
     ) -> Self {
         Self {
             output,
             screen,
+            expr,
             with_context,
             fields,
             has_begun: false,
@@ -84,7 +88,7 @@ impl<'p> Printer<'p> {
             self.separate(hit, out)?;
         }
         match self.output {
-            Output::Raw if self.screen.is_some() => self.shown(hit, &Visible(&hit.raw), out)?,
+            Output::Raw if self.screen.is_some() => self.shown(hit, "", out)?,
             Output::Raw => out.write_all(&hit.raw)?,
             Output::Text => self.text(hit, out)?,
             Output::Json => serde_json::to_writer(&mut *out, &Found::of(hit, self.with_context))?,
@@ -119,15 +123,31 @@ impl<'p> Printer<'p> {
     fn text(&self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
         let mark = if hit.is_match { ':' } else { '-' };
         let place = format!("{}{mark}{}{mark}", hit.object, hit.line);
-        self.shown(hit, &format_args!("{}{}", Visible(place.as_bytes()), Visible(&hit.raw)), out)
+        self.shown(hit, &place, out)
     }
 
-    /// Writes text for people: context is dimmed where colours are shown.
-    fn shown(&self, hit: &Hit, text: &dyn Display, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes a line for people, with its place before it: where colours are shown, context is dimmed.
+    fn shown(&self, hit: &Hit, place: &str, out: &mut dyn Write) -> io::Result<()> {
+        let (place, line) = (Visible(place.as_bytes()), Visible(&hit.raw));
         match self.screen {
-            Some(ui) if !hit.is_match => write!(out, "{}", ui.dim(text)),
-            _ => write!(out, "{text}"),
+            Some(ui) if !hit.is_match => write!(out, "{}", ui.dim(&format_args!("{place}{line}"))),
+            Some(ui) => {
+                write!(out, "{place}")?;
+                self.marked(ui, &hit.raw, out)
+            }
+            None => write!(out, "{place}{line}"),
         }
+    }
+
+    /// Writes text with what was looked for marked.
+    fn marked(&self, ui: &Ui, text: &[u8], out: &mut dyn Write) -> io::Result<()> {
+        let mut at = 0;
+        for span in self.expr.spans(text) {
+            let (before, found) = (Visible(&text[at..span.start]), Visible(&text[span.clone()]));
+            write!(out, "{before}{}", ui.mark(&found))?;
+            at = span.end;
+        }
+        write!(out, "{}", Visible(&text[at..]))
     }
 
     fn csv(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
@@ -169,8 +189,14 @@ impl<'p> Printer<'p> {
                 let _ = write!(line, "{cell}{:pad$}  ", "", pad = width - cell.width().min(width));
             }
             let left = room.map_or(usize::MAX, |room| room.saturating_sub(line.width()).max(20));
-            line.push_str(&cut(&row[4], left));
-            out.write_all(line.trim_end().as_bytes())?;
+            let message = cut(&row[4], left);
+            match self.screen {
+                Some(ui) => {
+                    out.write_all(line.as_bytes())?;
+                    self.marked(ui, message.trim_end().as_bytes(), out)?;
+                }
+                None => out.write_all(format!("{line}{message}").trim_end().as_bytes())?,
+            }
             out.write_all(b"\n")?;
         }
         Ok(())

@@ -793,16 +793,43 @@ fn control_characters_are_made_visible_on_a_terminal_only() {
     project.gzette("run").exits(0);
     assert_eq!(project.gzette("search turned").exits(0).stdout, [&line[..], b"\n"].concat());
 
-    // Python's pty is a terminal.
+    let shown = on_a_terminal(&project, &["search", "turned", "--no-color"]);
+    assert!(shown.contains(r"\x1b[31mred\x07 \u{202e} turned"), "{shown}");
+    assert!(!shown.contains(['\x1b', '\x07', '\u{202e}']), "{shown:?}");
+}
+
+/// On a terminal what was looked for is in grep's colour, context dimmed, and nothing of a line is a sequence.
+#[test]
+fn what_was_looked_for_is_marked_on_a_terminal() {
+    let project = Project::new();
+    let lines = [event(NOON_MS, "INFO", "before"), event(NOON_MS, "WARN", "Lost one, lost two")];
+    let text = [lines.concat().as_bytes(), b"\x1b[31m lost\x1b[0m and \x1b[32m\n"].concat();
+    project.put("api/20260301/api_0.gz", text);
+    project.gzette("run").exits(0);
+    let shown = on_a_terminal(&project, &["search", "lost OR /.\\[3./", "-B", "1", "-q"]);
+    assert!(shown.contains("\x1b[1;31mLost\x1b[0m one, \x1b[1;31mlost\x1b[0m two"), "{shown:?}");
+    assert!(shown.starts_with("\x1b[2m{\"") && shown.contains("before\"}\x1b[0m"), "{shown:?}");
+    // What stands in the line is shown, not done, marked or not.
+    let wreck = [r"\x1b[31", "lost", r"\x1b[32"].map(|found| format!("\x1b[1;31m{found}\x1b[0m"));
+    let wreck = format!(r"{}m {}\x1b[0m and {}m", wreck[0], wreck[1], wreck[2]);
+    assert!(shown.contains(&wreck), "{shown:?}");
+    assert_eq!(shown.matches('\x1b').count(), 2 * 5 + 2, "{shown:?}");
+
+    let table = on_a_terminal(&project, &["search", "lost", "-q", "--output", "table"]);
+    assert!(table.contains("\x1b[1;31mLost\x1b[0m one, \x1b[1;31mlost\x1b[0m two"), "{table:?}");
+    assert!(!project.gzette("search lost").exits(0).text().contains("\x1b[1"));
+}
+
+/// Returns what the binary prints on a terminal: Python's pty is one.
+fn on_a_terminal(project: &Project, args: &[&str]) -> String {
     let mut command = Command::new(tool("python3"));
     command.args(["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]);
-    command.arg(env!("CARGO_BIN_EXE_gzette")).args(["search", "turned", "--no-color"]);
+    command.arg(env!("CARGO_BIN_EXE_gzette")).args(args);
     project.prepare(&mut command);
     let output = command.output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{shown}");
-    assert!(shown.contains(r"\x1b[31mred\x07 \u{202e} turned"), "{shown}");
-    assert!(!shown.contains(['\x1b', '\x07', '\u{202e}']), "{shown:?}");
+    shown
 }
 
 #[test]

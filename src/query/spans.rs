@@ -1,0 +1,117 @@
+//! Where in a line the texts stand that an expression asks for, to be marked on a screen.
+
+use std::ops::Range;
+
+use super::Expr;
+use crate::words::each_word;
+
+/// Texts are looked for in so many bytes of a line: nobody reads more of it on a screen.
+const MARKED_BYTES: usize = 64 << 10;
+
+impl Expr {
+    /// Returns the stretches of a line's beginning that words, phrases and regular expressions match which are not
+    /// negated: in order, apart, and without a part of a character.
+    pub fn spans(&self, line: &[u8]) -> Vec<Range<usize>> {
+        let line = &line[..line.len().min(MARKED_BYTES)];
+        let mut spans = Vec::new();
+        self.add_spans(line, &mut spans);
+        let is_within = |at: usize| line.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+        for span in &mut spans {
+            while span.start > 0 && is_within(span.start) {
+                span.start -= 1;
+            }
+            while is_within(span.end) {
+                span.end += 1;
+            }
+        }
+        spans.sort_unstable_by_key(|span| (span.start, span.end));
+        spans.dedup_by(|next, span| {
+            let meets = next.start <= span.end;
+            span.end = if meets { span.end.max(next.end) } else { span.end };
+            meets
+        });
+        spans
+    }
+
+    fn add_spans(&self, line: &[u8], spans: &mut Vec<Range<usize>>) {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().for_each(|term| term.add_spans(line, spans)),
+            Self::Word(word) => {
+                add_words(line, spans, |held| held.eq_ignore_ascii_case(word).then_some(held.len()));
+            }
+            Self::Prefix(start) => add_words(line, spans, |held| {
+                held.get(..start.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(start))
+                    .then_some(start.len())
+            }),
+            Self::Substring(finder) => {
+                spans.extend(finder.find_iter(line).map(|at| at..at + finder.needle().len()));
+            }
+            Self::Regex(pattern) => spans.extend(pattern.matches(line)),
+            _ => {}
+        }
+    }
+}
+
+/// Adds the beginnings of words, as long as `length` says, if it does.
+fn add_words(line: &[u8], spans: &mut Vec<Range<usize>>, length: impl Fn(&[u8]) -> Option<usize>) {
+    each_word(line, |start, end| {
+        spans.extend(length(&line[start..end]).map(|length| start..start + length));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The line with brackets around what is marked.
+    fn marked(expr: &str, line: &str) -> String {
+        let mut out = Vec::new();
+        let mut at = 0;
+        for span in Expr::parse(expr).unwrap().spans(line.as_bytes()) {
+            assert!(at <= span.start && span.start < span.end && span.end <= line.len(), "{span:?}");
+            out.extend_from_slice(&line.as_bytes()[at..span.start]);
+            out.push(b'[');
+            out.extend_from_slice(&line.as_bytes()[span.clone()]);
+            out.push(b']');
+            at = span.end;
+        }
+        out.extend_from_slice(&line.as_bytes()[at..]);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_asked_for_is_marked() {
+        for (expr, line, expected) in [
+            ("timeout", "Timeout, timeouts, timeout", "[Timeout], timeouts, [timeout]"),
+            ("time*", "timeout at time 5", "[time]out at [time] 5"),
+            (r#""time""#, "timetime Time", "[timetime] Time"),
+            ("caused", r"at x\nCaused by", r"at x\n[Caused] by"),
+            (r"/\d+/", "17 of 4711", "[17] of [4711]"),
+            ("/x*/", "axxb", "a[xx]b"),
+            ("a NOT b", "a c", "[a] c"),
+            ("NOT b", "a b", "a b"),
+            ("one OR (two three)", "three two one", "[three] [two] [one]"),
+            (r#""abc" "cde""#, "abcde", "[abcde]"),
+            ("level:error lost", "lost error", "[lost] error"),
+            (r#""é""#, "café", "caf[é]"),
+            ("level:error", "error", "error"),
+        ] {
+            assert_eq!(marked(expr, line), expected, "{expr}");
+        }
+    }
+
+    #[test]
+    fn half_a_character_is_marked_whole() {
+        let needles: [&[u8]; 2] = [b"\xc3", b"\xa9"];
+        for needle in needles {
+            assert_eq!(Expr::fixed([needle]).unwrap().spans("é!".as_bytes()), [Range { start: 0, end: 2 }]);
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_marked_at_its_beginning() {
+        let line = vec![b'a'; 1 << 20];
+        assert_eq!(Expr::fixed([&b"aa"[..]]).unwrap().spans(&line), [Range { start: 0, end: MARKED_BYTES }]);
+    }
+}
