@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
 
 use crate::error::Failure;
 use crate::human;
@@ -258,6 +259,29 @@ pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
     if text.chars().any(is_unsafe) { Visible(bytes).to_string().into() } else { text }
 }
 
+/// Writes a value as JSON in which what would not be safe on a terminal is escaped, wherever it goes: it is read as the
+/// same value.
+pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaped))?)
+}
+
+/// JSON in one line. `serde_json` itself escapes the control characters of ASCII, but for the last.
+struct Escaped;
+
+impl serde_json::ser::Formatter for Escaped {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        let is_plain = fragment.is_ascii() && !fragment.contains('\x7f');
+        let next = |rest: &str| rest.char_indices().find(|&(_, character)| is_unsafe(character));
+        while let Some((at, character)) = if is_plain { None } else { next(rest) } {
+            // All of them are in the first plane.
+            write!(out, "{}\\u{:04x}", &rest[..at], character as u32)?;
+            rest = &rest[at + character.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
 /// Control characters, those that turn the direction of the text around them, and those without a shape.
 fn is_unsafe(character: char) -> bool {
     character.is_control() && character != '\t'
@@ -267,6 +291,20 @@ fn is_unsafe(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_harmless_and_the_same_value() {
+        let text = "a\x1b[31m\u{9b}2J \u{202e}é\x7f\t\"\\ \u{1f600}\u{feff}";
+        let mut written = Vec::new();
+        write_json(&mut written, &serde_json::json!({ "text": text, "\u{85}": [1, null] })).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(
+            written,
+            r#"{"text":"a\u001b[31m\u009b2J \u202eé\u007f\t\"\\ 😀\ufeff","\u0085":[1,null]}"#
+        );
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!((&read["text"], &read["\u{85}"][0]), (&text.into(), &1.into()));
+    }
 
     #[test]
     fn no_sequence_reaches_the_terminal_alive() {

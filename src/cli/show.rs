@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::human;
 use crate::ledger::{GenerationRow, MirroredObject};
 use crate::search::{Library, ShowError, Shown, object_at, show};
-use crate::ui::{OutputError, Ui, visible};
+use crate::ui::{OutputError, Ui, visible, write_json};
 
 /// Lines before and behind an event, unless it is said how many.
 const AROUND_LINES: u64 = 5;
@@ -114,7 +114,10 @@ fn print(context: &Context, shown: &Shown) -> Result<(), OutputError> {
     if context.global.json {
         let mut json = serde_json::json!(Found::of(&shown.line, true));
         json["event"] = shown.in_event.into();
-        return ui.result(&json.to_string());
+        return ui.results(|out| {
+            write_json(out, &json)?;
+            out.write_all(b"\n")
+        });
     }
     ui.result(&text(ui, shown))
 }

@@ -14,7 +14,7 @@ use crate::human;
 use crate::model::Level;
 use crate::query::Expr;
 use crate::search::Hit;
-use crate::ui::{Ui, Visible, visible};
+use crate::ui::{Ui, Visible, visible, write_json};
 
 /// How lines are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -91,7 +91,7 @@ impl<'p> Printer<'p> {
             Output::Raw if self.screen.is_some() => self.shown(hit, "", out)?,
             Output::Raw => out.write_all(&hit.raw)?,
             Output::Text => self.text(hit, out)?,
-            Output::Json => serde_json::to_writer(&mut *out, &Found::of(hit, self.with_context))?,
+            Output::Json => write_json(out, &Found::of(hit, self.with_context))?,
             Output::Csv => return self.csv(hit, out),
             Output::Table => return self.row(hit, out),
             Output::Place => write!(out, "{}", Visible(place(hit).as_bytes()))?,
