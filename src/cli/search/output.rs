@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::fields::FieldReader;
@@ -265,7 +264,13 @@ pub(super) fn record(cells: &[&str], out: &mut dyn Write) -> io::Result<()> {
         .terminator(csv::Terminator::CRLF)
         .buffer_capacity((2 * bytes).clamp(1 << 10, 1 << 20))
         .from_writer(out);
-    writer.write_record(cells.iter().map(|cell| Cell(harmless(cell))))?;
+    // Made an `io::Error` by itself, the writer's error would no longer say that the reader has gone or the disk is full.
+    writer.write_record(cells.iter().map(|cell| Cell(harmless(cell)))).map_err(|error| {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        }
+    })?;
     writer.flush()
 }
 
@@ -331,6 +336,24 @@ mod tests {
         let mut written = Vec::new();
         record(&cells, &mut written).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_told_by_short_and_long_records() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for length in [1, 4 << 20] {
+            let error = record(&[&"x".repeat(length)], &mut Gone).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{length} bytes");
+        }
     }
 
     #[test]
