@@ -7,6 +7,7 @@ use crate::ingest::IngestError;
 use crate::ledger::LedgerError;
 use crate::prune::PruneError;
 use crate::publish::PublishError;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::search::SearchError;
 use crate::state::LockError;
@@ -60,6 +61,8 @@ impl Failure {
 
 const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
 
+const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
+
 /// Returns whether an error says that no more can be written: the disk is full, a quota is used up, a file
 /// may not grow. `SQLite` has but one word for the last two.
 fn is_full(text: &str) -> bool {
@@ -74,6 +77,8 @@ impl From<LedgerError> for Failure {
         let failure = Self::failed(&text);
         if matches!(error, LedgerError::TooNew { .. }) {
             failure.hint("install the newer gzette, or use another state directory")
+        } else if matches!(error, LedgerError::Corrupt { .. }) {
+            failure.hint(REBUILD)
         } else if is_full(&text) {
             failure.hint(MAKE_ROOM)
         } else {
@@ -147,11 +152,13 @@ impl From<LockError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Ledger(error) | RunError::Sync(SyncError::Ledger(error)) => error.into(),
+            RunError::Ledger(error)
+            | RunError::Sync(SyncError::Ledger(error))
+            | RunError::Report(ReportError::Ledger(error)) => error.into(),
             RunError::Ingest(error) => error.into(),
             RunError::Prune(error) => error.into(),
             RunError::NoSource(error) => error.into(),
-            RunError::Report(_) | RunError::Site { .. } | RunError::Sync(_) => {
+            RunError::Site { .. } | RunError::Sync(_) => {
                 let failure = Self::failed(&error);
                 if is_full(&failure.message) { failure.hint(MAKE_ROOM) } else { failure }
             }

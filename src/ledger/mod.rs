@@ -3,6 +3,7 @@
 
 mod batch;
 mod counts;
+mod error;
 mod grouping;
 mod migrations;
 mod objects;
@@ -19,6 +20,7 @@ pub use objects::{GetRecord, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use error::{LedgerError, Result};
 pub use grouping::Reading;
 pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
 pub use retention::RetainedRow;
@@ -38,31 +40,6 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 /// How long a reader waits for a writer, and a writer for a checkpoint.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-/// What went wrong in the ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// `SQLite` refused.
-    #[error("ledger: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// A newer gzette wrote this file.
-    #[error("the ledger has schema {found}, this gzette knows up to {known}: a newer gzette wrote it")]
-    TooNew {
-        /// The file's schema version.
-        found: i64,
-        /// The newest version known here.
-        known: i64,
-    },
-    /// A value in the ledger that gzette did not write so.
-    #[error("ledger: `{what}` is unreadable")]
-    Unreadable {
-        /// The table and column.
-        what: &'static str,
-    },
-}
-
-/// What a ledger call returns.
-pub type Result<T> = std::result::Result<T, LedgerError>;
-
 /// An open ledger.
 pub struct Ledger {
     connection: Connection,
@@ -78,6 +55,7 @@ pub struct Snapshot<'l> {
 impl Ledger {
     /// Opens or creates the ledger at `path` and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self> {
+        error::are_about(path);
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -87,6 +65,7 @@ impl Ledger {
 
     /// Opens an existing ledger for reading beside a run that writes.
     pub fn open_read_only(path: &Path) -> Result<Self> {
+        error::are_about(path);
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(BUSY_WAIT)?;
         let schema = migrations::check(&connection)?;

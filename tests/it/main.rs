@@ -8,6 +8,7 @@ mod digest;
 mod docs;
 mod faults;
 mod groups;
+mod ledger_file;
 mod old_states;
 mod order;
 mod pipeline;

@@ -1,0 +1,65 @@
+//! What goes wrong in the ledger. A damaged file is told apart from all else, since it can be rebuilt.
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+
+/// The file that the errors of `SQLite` are about, which do not name one: a process works on one ledger.
+static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
+
+/// What went wrong in the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// `SQLite` refused.
+    #[error("ledger: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+    /// The file does not hold what was written to it: a fault of the disk, a partial copy, another program.
+    #[error("the ledger `{path}` is damaged: {reason}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// How that was noticed.
+        reason: String,
+    },
+    /// A newer gzette wrote this file.
+    #[error("the ledger has schema {found}, this gzette knows up to {known}: a newer gzette wrote it")]
+    TooNew {
+        /// The file's schema version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A value in the ledger that gzette did not write so.
+    #[error("ledger: `{what}` is unreadable")]
+    Unreadable {
+        /// The table and column.
+        what: &'static str,
+    },
+}
+
+/// What a ledger call returns.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// Says which file the errors from now on are about.
+pub(super) fn are_about(path: &Path) {
+    *FILE.write().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        if !is_damage(&error) {
+            return Self::Sqlite(error);
+        }
+        let file = FILE.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::Corrupt { path: file.unwrap_or_default(), reason: error.to_string() }
+    }
+}
+
+/// Whether an error says that the file does not hold what was written to it.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let Some(error) = error.sqlite_error() else { return false };
+    matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        || matches!(error.extended_code, ffi::SQLITE_IOERR_DATA | ffi::SQLITE_IOERR_CORRUPTFS)
+}
