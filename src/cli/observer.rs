@@ -128,7 +128,7 @@ impl Observer for Shown<'_> {
         if report.reindexed > 0 {
             let objects = human::plural(report.reindexed, "object");
             self.ui.warn(&format!(
-                "the index lacked {objects} (a crash, or a lost index); they are in it again"
+                "the index lacked {objects} (a crash, a lost index or one of an older version); they are in it again"
             ));
         }
         if report.unindexed > 0 {

@@ -29,8 +29,11 @@ pub struct Lines<R> {
 struct Found {
     from: usize,
     to: usize,
+    /// Where the bytes of the line end that are in the buffer.
+    end: usize,
     len_bytes: u64,
     truncated: bool,
+    dropped_crc: u32,
 }
 
 impl<R: Read> Lines<R> {
@@ -61,6 +64,8 @@ impl<R: Read> Lines<R> {
             offset,
             len_bytes: found.len_bytes,
             truncated: found.truncated,
+            whole: &self.buffer[found.from..found.end],
+            dropped_crc: found.dropped_crc,
         }))
     }
 
@@ -99,8 +104,10 @@ impl<R: Read> Lines<R> {
         Found {
             from,
             to: to.min(from.saturating_add(self.max_line_bytes)),
+            end: self.start,
             len_bytes: (self.start - from) as u64,
             truncated: to - from > self.max_line_bytes,
+            dropped_crc: 0,
         }
     }
 
@@ -141,13 +148,17 @@ impl<R: Read> Lines<R> {
             self.buffer.resize(kept + SPARE_BYTES, 0);
         }
         let mut len_bytes = self.end as u64;
+        let mut dropped = crc32fast::Hasher::new();
+        dropped.update(&self.buffer[kept..self.end]);
         loop {
             let bytes = self.fill(kept)?;
             let ending = memchr::memchr(b'\n', &self.buffer[kept..self.end]);
             self.start = ending.map_or(self.end, |at| kept + at + 1);
             len_bytes += (self.start - kept) as u64;
+            dropped.update(&self.buffer[kept..self.start]);
             if bytes == 0 || ending.is_some() {
-                return Ok(Found { from: 0, to: kept, len_bytes, truncated: true });
+                let dropped_crc = dropped.finalize();
+                return Ok(Found { from: 0, to: kept, end: kept, len_bytes, truncated: true, dropped_crc });
             }
         }
     }

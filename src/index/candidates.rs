@@ -292,7 +292,7 @@ fn longest_part(need: &Need) -> usize {
 
 /// The fast fields of a segment.
 struct Columns {
-    columns: [std::sync::Arc<dyn tantivy::columnar::ColumnValues<i64>>; 9],
+    columns: [std::sync::Arc<dyn tantivy::columnar::ColumnValues<i64>>; 10],
 }
 
 impl Columns {
@@ -310,31 +310,32 @@ impl Columns {
                 open("last_ms")?,
                 open("carry_ms")?,
                 open("levels")?,
+                open("crc")?,
             ],
         })
     }
 
     /// Whether the times of some document may be in a window.
     fn may_meet(&self, window: Window) -> bool {
-        let [_, _, _, _, _, first_ms, last_ms, _, _] = &self.columns;
+        let [_, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
         window.meets(first_ms.min_value(), last_ms.max_value())
     }
 
     /// Whether the document's generation, times and levels are those wanted.
     fn is_wanted(&self, doc: DocId, wanted: &Wanted<'_>) -> bool {
-        let [generation, _, _, _, _, first_ms, last_ms, _, _] = &self.columns;
+        let [generation, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
         self.has_level(doc, wanted.levels)
             && wanted.window.meets(first_ms.get_val(doc), last_ms.get_val(doc))
             && wanted.generations.contains(&GenerationId(generation.get_val(doc)))
     }
 
     fn has_level(&self, doc: DocId, wanted: u8) -> bool {
-        let [.., levels] = &self.columns;
+        let [.., levels, _] = &self.columns;
         levels.get_val(doc) as u8 & wanted != 0
     }
 
     fn block(&self, doc: DocId) -> BlockAddress {
-        let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels] =
+        let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels, crc] =
             self.columns.each_ref().map(|column| column.get_val(doc));
         BlockAddress {
             generation: GenerationId(generation),
@@ -347,6 +348,7 @@ impl Columns {
             carry_ms,
             carry_level: Level::from_number((levels >> 8) as u8),
             levels: levels as u8,
+            crc: crc as u32,
         }
     }
 }

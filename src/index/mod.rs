@@ -47,6 +47,8 @@ pub struct BlockAddress {
     pub carry_level: Level,
     /// A mask of [`Level::bit`]s of its lines.
     pub levels: u8,
+    /// The CRC-32 of its decoded bytes, by which a search knows that they are those that were indexed.
+    pub crc: u32,
 }
 
 /// What the last commit says of itself.

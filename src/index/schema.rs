@@ -26,7 +26,7 @@ pub(super) struct Fields {
     pub(super) generation: Field,
 }
 
-const NUMBERS: [&str; 10] = [
+const NUMBERS: [&str; 11] = [
     "generation",
     "batch",
     "first_line",
@@ -37,6 +37,7 @@ const NUMBERS: [&str; 10] = [
     "last_ms",
     "carry_ms",
     "levels",
+    "crc",
 ];
 
 /// Returns the schema: common words as terms without frequencies, positions or norms; rare words as stored
@@ -82,6 +83,7 @@ pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
         address.last_ms,
         address.carry_ms,
         i64::from(address.levels) | i64::from(address.carry_level as u8) << 8,
+        i64::from(address.crc),
     ]
 }
 

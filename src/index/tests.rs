@@ -22,6 +22,7 @@ fn address(generation: i64) -> BlockAddress {
         carry_ms: 0,
         carry_level: Level::Info,
         levels: Level::Info.bit(),
+        crc: 0,
     }
 }
 

@@ -455,6 +455,7 @@ fn address(generation: GenerationId, block: &Block) -> BlockAddress {
         carry_ms: block.carry_ms,
         carry_level: block.carry_level,
         levels: block.levels,
+        crc: block.crc.clone().finalize(),
     }
 }
 

@@ -13,6 +13,10 @@ pub struct RawLine<'a> {
     pub len_bytes: u64,
     /// Whether bytes past the line limit were left out of `bytes`.
     pub truncated: bool,
+    /// `bytes` and as much of what follows them, the newline included, as was at hand.
+    pub whole: &'a [u8],
+    /// The CRC-32 of the rest, which was read and dropped.
+    pub dropped_crc: u32,
 }
 
 /// What became of an object's lines. Always `total = events + continuation + unparsed`;

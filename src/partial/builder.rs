@@ -109,6 +109,11 @@ impl<'s> Builder<'s> {
         block.levels |= self.carry_level.bit();
         block.span_ms.0 = block.span_ms.0.min(self.carry_ms);
         block.span_ms.1 = block.span_ms.1.max(self.carry_ms);
+        block.crc.update(line.whole);
+        let dropped_bytes = line.len_bytes - line.whole.len() as u64;
+        if dropped_bytes > 0 {
+            block.crc.combine(&crc32fast::Hasher::new_with_initial_len(line.dropped_crc, dropped_bytes));
+        }
         block.words.add_line(line.bytes);
         block.words.has_cut_line |= line.truncated;
     }

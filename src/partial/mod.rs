@@ -125,6 +125,8 @@ pub struct Block {
     pub carry_level: Level,
     /// A mask of the levels of its lines.
     pub levels: u8,
+    /// The CRC-32 of its decoded bytes so far.
+    pub crc: crc32fast::Hasher,
     /// Its words.
     pub words: BlockWords,
 }
@@ -214,6 +216,26 @@ mod tests {
             assert_eq!(count.level, Level::from_word(level.as_bytes()).unwrap_or_default(), "{text}");
             assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
         }
+    }
+
+    #[test]
+    fn a_block_has_the_checksum_of_its_bytes_and_of_those_of_cut_lines() {
+        let limits = Limits { max_line_bytes: 100, ..Limits::default() };
+        let settings = ReadSettings { limits, ..ReadSettings::default() };
+        let long = "x".repeat(300_000);
+        let short: Vec<String> =
+            (0..1_000).map(|number| format!("{{\"level\":\"info\",\"n\":{number}}}\n")).collect();
+        let cut = format!("{{\"level\":\"info\",\"long\":\"{}\"}}\n", &long[..120]);
+        let text = [&short.concat(), &long, "\r\n", &cut, "the last ", &long].concat();
+        let (mut blocks, mut end) = (0, 0);
+        let read = read_object(text.as_bytes(), &settings, &About::default(), |block| {
+            let bytes = &text.as_bytes()[block.offset as usize..][..block.length as usize];
+            assert_eq!(block.crc.clone().finalize(), crc32fast::hash(bytes), "from {}", block.offset);
+            (blocks, end) = (blocks + 1, block.offset + block.length);
+            Ok::<_, io::Error>(())
+        });
+        assert_eq!((read.unwrap().blocks, end), (blocks, text.len() as u64));
+        assert!(blocks > 5, "{blocks}");
     }
 
     #[test]

@@ -36,6 +36,14 @@ fn project_with(schema: &str) -> Project {
     project
 }
 
+/// Requires that all agrees but the index, whose format is an older one: the next run builds it again.
+fn verifies_but_for_the_index(project: &Project) {
+    let report = project.gzette("verify --json").json();
+    let differences = report["differences"].as_array().unwrap();
+    let [index] = differences.as_slice() else { panic!("{report:#}") };
+    assert_eq!((&index["place"], &index["what"]), (&"index".into(), &"files".into()), "{report:#}");
+}
+
 #[test]
 fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
     let objects = files_below(&fixture("schema-2/mirror/prod"))
@@ -47,10 +55,10 @@ fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
     for schema in STATES {
         let project = project_with(schema);
         // What only reads leaves the schema as it is.
-        project.verifies();
+        verifies_but_for_the_index(&project);
         project.gzette("digest --print").exits(0);
         let run = project.gzette("run --json").exits(0);
-        assert!(!run.stderr.contains("the index lacked"), "{schema}: {}", run.stderr);
+        assert!(run.stderr.contains("or one of an older version"), "{schema}: {}", run.stderr);
         let summary = run.json();
         assert_eq!(summary["lines"]["total"], 0, "{schema}: it was counted already");
         project.counts_these(&expected);
@@ -77,7 +85,7 @@ fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
         ledger.pragma_update(None, "user_version", stop as i64).unwrap();
         drop(ledger);
         // What only reads copes with it as it is.
-        project.verifies();
+        verifies_but_for_the_index(&project);
         for command in ["count", "status", "search order", "group list", "digest --print"] {
             project.gzette(command).exits(0);
         }
