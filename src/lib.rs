@@ -21,6 +21,7 @@ pub mod human;
 pub mod overrides;
 pub mod parse;
 pub mod partial;
+pub mod paste;
 pub mod plan;
 pub mod query;
 pub mod retention;

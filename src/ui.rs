@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::human;
+use crate::paste::Invocation;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,7 @@ pub struct Ui {
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     out: Mutex<BufWriter<Stdout>>,
+    invocation: OnceLock<Invocation>,
 }
 
 impl Ui {
@@ -63,7 +65,18 @@ impl Ui {
             stdout_is_terminal,
             stderr_is_terminal: io::stderr().is_terminal(),
             out: Mutex::new(BufWriter::with_capacity(64 << 10, io::stdout())),
+            invocation: OnceLock::new(),
         }
+    }
+
+    /// Has commands in hints and notes written so that they do the same from any folder. The first word counts.
+    pub fn set_invocation(&self, invocation: Invocation) {
+        let _ = self.invocation.set(invocation);
+    }
+
+    /// Returns how the commands of hints, notes and results are written.
+    pub fn invocation(&self) -> Invocation {
+        self.invocation.get().cloned().unwrap_or_default()
     }
 
     /// Returns whether a person reads the results.
@@ -168,7 +181,7 @@ impl Ui {
     /// Says what a user may not expect.
     pub fn note(&self, what: &str) {
         if self.verbosity > Verbosity::Quiet {
-            say(&format!("note      {what}"));
+            say(&format!("note      {}", self.invocation().told(what)));
         }
     }
 
@@ -196,8 +209,13 @@ impl Ui {
             head = "";
         }
         if let Some(hint) = &failure.hint {
-            say(&format!("hint      {hint}"));
+            self.hint(hint);
         }
+    }
+
+    /// Says what to do about a warning or a failure.
+    pub fn hint(&self, hint: &str) {
+        say(&format!("hint      {}", self.invocation().told(hint)));
     }
 
     /// Returns a progress bar for a stage; hidden unless a person looks on.

@@ -1,13 +1,13 @@
 //! What the commands share: configuration, state, clock, and the user's side.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::observer::Shown;
 use super::{CommandError, Global};
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigFile};
 use crate::digest::{DigestSettings, When};
 use crate::error::Failure;
 use crate::human;
@@ -19,6 +19,7 @@ use crate::mirror::Mirror;
 use crate::model::UtcMs;
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
+use crate::paste::Invocation;
 use crate::prune::PruneSettings;
 use crate::publish::Target;
 use crate::run::{DigestPlan, Pipeline, RunSettings, TimeLimit};
@@ -37,6 +38,8 @@ pub(super) struct Context {
 pub(super) struct Project {
     pub(super) config: Config,
     pub(super) state: State,
+    /// How commands are written that somebody else may paste.
+    pub(super) invocation: Invocation,
 }
 
 impl Context {
@@ -51,14 +54,28 @@ impl Context {
 
     /// Reads the configuration.
     pub(super) fn project(&self) -> Result<Project, CommandError> {
-        let config = Config::load(self.global.config.as_deref())?;
-        let dir = self.global.state.clone().unwrap_or_else(|| config.state_dir.clone());
-        Ok(Project { state: State::new(dir), config })
+        let (config, file) = Config::load(self.global.config.as_deref())?;
+        let elsewhere = self.elsewhere();
+        self.uses(&file, elsewhere.as_deref());
+        let dir = elsewhere.unwrap_or_else(|| config.state_dir.clone());
+        Ok(Project { state: State::new(dir), config, invocation: self.ui.invocation() })
+    }
+
+    /// Returns the absolute path of `--state`.
+    fn elsewhere(&self) -> Option<PathBuf> {
+        let dir = self.global.state.as_ref()?;
+        Some(std::path::absolute(dir).unwrap_or_else(|_| dir.clone()))
+    }
+
+    /// Has commands written for this configuration, and says which it is.
+    pub(super) fn uses(&self, file: &ConfigFile, state: Option<&Path>) {
+        self.ui.detail(&format!("configuration {}", file.path.display()));
+        self.ui.set_invocation(file.invocation().with_state(state));
     }
 
     /// Returns how the lines of the first source are read; without a configuration, as built in.
     pub(super) fn read_settings(&self) -> Result<ReadSettings, CommandError> {
-        if self.global.config.is_none() && !Path::new(config::FILE_NAME).exists() {
+        if ConfigFile::find(self.global.config.as_deref()).is_none() {
             return Ok(ReadSettings::default());
         }
         let project = self.project()?;
@@ -234,6 +251,7 @@ impl Project {
                 subject_prefix: digest.subject_prefix.clone(),
                 site_url: self.config.site.base_url.clone(),
                 when: if digest.when == "always" { When::Always } else { When::Changes },
+                invocation: self.invocation.clone(),
                 ..DigestSettings::default()
             };
             let options = MailOptions {

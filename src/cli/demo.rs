@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use super::context::{Context, Project};
-use crate::config::Config;
+use crate::config::{Config, ConfigFile};
 use crate::demo::write_objects;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::paste;
 use crate::state::State;
 
 /// The arguments of `gzette demo`.
@@ -55,7 +56,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         &format!("{objects}, {lines}, {} in {}", human::bytes(summary.bytes), summary.dir.display()),
     );
     let config = Config::parse(CONFIG, &dir)?;
-    let project = Project { state: State::new(config.state_dir.clone()), config };
+    context.uses(&ConfigFile::at(&dir.join("gzette.toml")), None);
+    let invocation = context.ui.invocation();
+    let project = Project { state: State::new(config.state_dir.clone()), config, invocation };
     let done = super::run::run_project(context, &project, None)?;
     let left = Left::of(&dir, &project);
     if context.global.json {
@@ -116,8 +119,10 @@ impl Left {
         if let Some(mail) = &self.mail {
             ui.result(&format!("mail       {}", mail.display()))?;
         }
-        let program =
-            std::env::current_exe().map_or_else(|_| "gzette".into(), |path| path.display().to_string());
+        // The demo may run before gzette is on the PATH.
+        let program = std::env::current_exe().unwrap_or_else(|_| "gzette".into());
+        let [program, config] =
+            [&program, &self.config].map(|path| paste::quoted(path.as_os_str().as_encoded_bytes()));
         ui.result("try")?;
         for search in [
             "search timed out --since 2h",
@@ -126,7 +131,7 @@ impl Left {
             "count --by app,level",
             "verify",
         ] {
-            ui.result(&format!("  {program} --config {} {search}", self.config.display()))?;
+            ui.result(&format!("  {program} --config {config} {search}"))?;
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! `gzette init`: a commented configuration to start from.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::CommandError;
 use super::context::Context;
-use crate::config::{FILE_NAME, TEMPLATE};
+use crate::config::{ConfigFile, FILE_NAME, TEMPLATE};
 use crate::error::{Exit, Failure};
 
 /// The arguments of `gzette init`.
@@ -17,6 +17,10 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let path = context.global.config.as_deref().unwrap_or(Path::new(FILE_NAME));
+    if let Some(dir) = path.parent() {
+        // What keeps it from being made keeps the file from being written, which is told.
+        let _ = fs::create_dir_all(dir);
+    }
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = file.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage(format!("`{}` exists already", path.display()))
@@ -24,6 +28,8 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         _ => Failure::failed(format!("cannot write `{}`: {error}", path.display())),
     })?;
     file.write_all(TEMPLATE.as_bytes())?;
-    context.ui.stage("init", &format!("wrote {}; set `url` in it, then `gzette run`", path.display()));
+    context.uses(&ConfigFile::at(path), None);
+    let run = context.ui.invocation().command(&["run"]);
+    context.ui.stage("init", &format!("wrote {}; set `url` in it, then `{run}`", path.display()));
     Ok(Exit::Fine)
 }

@@ -49,7 +49,8 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Global {
-    /// The configuration [default: gzette.toml in the working directory]
+    /// The configuration [default: `GZETTE_CONFIG`, or the first of ./gzette.toml, ~/.config/gzette/gzette.toml,
+    /// /etc/gzette/gzette.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The state directory, in place of the configuration's

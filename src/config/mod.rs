@@ -1,6 +1,7 @@
-//! gzette.toml: its keys and defaults, paths relative to the file, unknown keys with the nearest known one.
+//! gzette.toml: where it is, its keys and defaults, paths relative to the file, unknown keys with the nearest known one.
 //! The only reader of the environment.
 
+mod find;
 mod grouping;
 
 use std::collections::BTreeSet;
@@ -20,8 +21,7 @@ use crate::plan::Layout;
 use crate::retention::Retention;
 use crate::store::{Location, S3Limits, S3Options, parse_url};
 
-/// The name of the configuration file that is looked for in the working directory.
-pub const FILE_NAME: &str = "gzette.toml";
+pub use find::{ConfigFile, FILE_NAME};
 
 /// What `gzette init` writes.
 pub const TEMPLATE: &str = include_str!("../../assets/gzette.toml");
@@ -280,19 +280,16 @@ fn default_when() -> String {
 }
 
 impl Config {
-    /// Reads the file that `--config` names, or the one in the working directory.
-    pub fn load(path: Option<&Path>) -> Result<Self, Failure> {
-        let path = path.unwrap_or(Path::new(FILE_NAME));
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("cannot read the configuration `{}`: {error}", path.display()))
-                .hint("`gzette init` writes one; `--config FILE` names another; `gzette demo` needs none")
-        })?;
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        Self::parse(&text, &dir).map_err(|mut failure| {
-            failure.message = format!("{}: {}", path.display(), failure.message);
+    /// Reads the file that `--config` names, or the one that [`ConfigFile::find`] finds.
+    pub fn load(path: Option<&Path>) -> Result<(Self, ConfigFile), Failure> {
+        let file = ConfigFile::find(path).ok_or_else(find::not_found)?;
+        let text = file.text()?;
+        let dir = file.path.parent().unwrap_or(Path::new("/"));
+        let config = Self::parse(&text, dir).map_err(|mut failure| {
+            failure.message = format!("{}: {}", file.path.display(), failure.message);
             failure
-        })
+        })?;
+        Ok((config, file))
     }
 
     /// Reads a configuration whose paths are relative to `dir`.

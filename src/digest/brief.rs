@@ -203,7 +203,7 @@ impl Teller<'_> {
             counts: Some(counts(&group.day)),
             seen: format!("{}, last at {}", apps(group), self.time_and_age(group.last_ms)),
             link: self.link(&format!("g/{}.html", group.id)),
-            command: Some(format!("gzette search --group {}", group.id)),
+            command: Some(self.settings.invocation.command(&["search", "--group", &group.id.to_string()])),
         }
     }
 

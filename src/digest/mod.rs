@@ -22,6 +22,7 @@ use jiff::tz::TimeZone;
 use crate::ledger::LedgerError;
 use crate::mail::{self, MailError};
 use crate::model::HOUR_MS;
+use crate::paste::Invocation;
 use crate::report::View;
 
 use brief::{Brief, DETAILS, Detail};
@@ -51,6 +52,8 @@ pub struct DigestSettings {
     pub zone: TimeZone,
     /// When the digest's day begins, in milliseconds after midnight: the first run after it mails in any case.
     pub day_begins_ms: i64,
+    /// How the commands in the mail are written.
+    pub invocation: Invocation,
 }
 
 impl Default for DigestSettings {
@@ -65,6 +68,7 @@ impl Default for DigestSettings {
             when: When::Changes,
             zone: TimeZone::UTC,
             day_begins_ms: 8 * HOUR_MS,
+            invocation: Invocation::default(),
         }
     }
 }

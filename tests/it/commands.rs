@@ -182,3 +182,51 @@ fn status_says_that_lines_of_duplicates_are_left_out() {
     let lines = status.lines().find(|line| line.starts_with("lines")).unwrap();
     assert!(lines.ends_with(" unparsed, without those of duplicates"), "{status}");
 }
+
+/// `group list --state new` panicked: the name belonged to the global option for the state directory.
+#[test]
+fn no_option_of_a_command_clashes_with_a_global_one() {
+    let root = gzette::cli::command();
+    root.clone().debug_assert();
+    let globals: Vec<_> = root.get_arguments().filter(|option| option.is_global_set()).collect();
+    assert!(globals.len() > 5, "{} global options", globals.len());
+    let mut left: Vec<_> = root.get_subcommands().collect();
+    let mut options = 0;
+    while let Some(command) = left.pop() {
+        left.extend(command.get_subcommands());
+        for option in command.get_arguments() {
+            options += 1;
+            for global in &globals {
+                let clash = option.get_id() == global.get_id()
+                    || names(option).iter().any(|name| names(global).contains(name));
+                assert!(!clash, "`{}` of `{}` is a global option", option.get_id(), command.get_name());
+            }
+        }
+    }
+    assert!(options > 40, "only {options} options were looked at");
+}
+
+/// Returns the names by which an option is written, the aliases too.
+fn names(option: &clap::Arg) -> Vec<String> {
+    let long = option.get_long_and_visible_aliases().unwrap_or_default();
+    let hidden = option.get_all_aliases().unwrap_or_default();
+    let short = option.get_short_and_visible_aliases().unwrap_or_default();
+    let long = long.into_iter().chain(hidden).map(|name| format!("--{name}"));
+    long.chain(short.into_iter().map(|name| format!("-{name}"))).collect()
+}
+
+#[test]
+fn groups_are_listed_by_state_and_from_another_state_directory() {
+    let project = Project::new();
+    project.put_week_and_a_new_error();
+    project.gzette("run").exits(0);
+    let all = project.gzette("group list").exits(0).text();
+    let new = project.gzette("group list --is new").exits(0).text();
+    assert!(new.ends_with("the printer is on fire\n") && new.lines().count() == 1, "{new}");
+    assert_eq!(project.gzette("group list --is new,spiking,regressed,ongoing,quiet").exits(0).text(), all);
+    std::fs::rename(project.path("state"), project.path("elsewhere")).unwrap();
+    for line in ["--state elsewhere group list --is new", "group list --state elsewhere --is new"] {
+        assert_eq!(project.gzette(line).exits(0).text(), new, "{line}");
+    }
+    project.gzette("group list --state elsewhere --is old").exits(2);
+}

@@ -11,6 +11,7 @@ mod groups;
 mod ledger_file;
 mod old_states;
 mod order;
+mod pasted;
 mod pipeline;
 mod points;
 mod retention;

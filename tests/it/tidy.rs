@@ -12,6 +12,7 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
         Within::Earlier,
         &[
             "human",
+            "paste",
             "words",
             "decode",
             "parse",

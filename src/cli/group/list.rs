@@ -23,7 +23,7 @@ const TITLE_CHARS: usize = 160;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gzette group list --since 24h                          what happened today, most events first\n  \
-    gzette group list --state new,spiking --app checkout-api\n  \
+    gzette group list --is new,spiking --app checkout-api\n  \
     gzette group list timeout --sort last --json           one JSON object a group\n\
     Events are counted by whole ten-minute slots; states are those of now.")]
 pub(super) struct Args {
@@ -35,7 +35,7 @@ pub(super) struct Args {
     sort: Sort,
     /// Only groups in these states
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STATE,...")]
-    state: Vec<State>,
+    is: Vec<State>,
     #[command(flatten)]
     filter: Filter,
     /// Only the first N groups; 0 for all
@@ -135,7 +135,7 @@ impl Args {
     fn wants(&self, row: &Row) -> bool {
         let Grouped { id, title, template, .. } = &row.group;
         let all = format!("{id}\n{title}\n{template}").to_lowercase();
-        let in_state = self.state.is_empty() || self.state.contains(&row.state);
+        let in_state = self.is.is_empty() || self.is.contains(&row.state);
         in_state && self.text.iter().all(|text| all.contains(&text.to_lowercase()))
     }
 

@@ -165,7 +165,7 @@ fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<
         text.lines().try_for_each(|text| line(&format!("  {text}")))?;
     }
     head("All events")?;
-    line(&format!("  gzette search --group {id}"))?;
+    line(&format!("  {}", ui.invocation().command(&["search", "--group", &id.to_string()])))?;
     Ok(())
 }
 
