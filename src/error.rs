@@ -63,6 +63,11 @@ const MAKE_ROOM: &str = "make room on the disk and run again; the last state is 
 
 const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
 
+const ASK_OWNER: &str =
+    "its owner lets others read the state directory with `chmod -R a+rX`, and new files with `umask 022`";
+const TRY_LATER: &str =
+    "try again when the run has ended, or after `gzette status` by the owner of the state directory";
+
 /// Returns whether an error says that no more can be written: the disk is full, a quota is used up, a file
 /// may not grow. `SQLite` has but one word for the last two.
 fn is_full(text: &str) -> bool {
@@ -79,6 +84,10 @@ impl From<LedgerError> for Failure {
             failure.hint("install the newer gzette, or use another state directory")
         } else if matches!(error, LedgerError::Corrupt { .. }) {
             failure.hint(REBUILD)
+        } else if matches!(error, LedgerError::Denied { .. }) {
+            failure.hint(ASK_OWNER)
+        } else if matches!(error, LedgerError::Unshared { .. }) {
+            failure.hint(TRY_LATER)
         } else if is_full(&text) {
             failure.hint(MAKE_ROOM)
         } else {

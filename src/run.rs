@@ -214,11 +214,13 @@ impl Pipeline<'_> {
         }
         let (view, files) = self.report(ledger, Some(summary))?;
         if let Some(target) = target {
-            let result = self.publish(runtime, ledger, target, &files, summary);
-            summary.has_problems |= result.is_err();
+            match self.publish(runtime, ledger, target, &files, summary) {
+                Err(PublishError::Ledger(error @ LedgerError::Corrupt { .. })) => return Err(error.into()),
+                result => summary.has_problems |= result.is_err(),
+            }
         }
         if !self.stops(summary) {
-            let delivered = self.deliver(runtime, ledger, &view);
+            let delivered = self.deliver(runtime, ledger, &view)?;
             summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
         if !self.stops(summary) && !self.settings.prune.is_for_ever() {
@@ -374,16 +376,24 @@ impl Pipeline<'_> {
         result.map(drop)
     }
 
-    /// Mails what changed; returns what came of each mail.
-    pub fn deliver(&self, runtime: &Runtime, ledger: &mut Ledger, view: &View) -> Vec<Delivered> {
+    /// Mails what changed; returns what came of each mail. Only a damaged ledger ends it.
+    pub fn deliver(
+        &self,
+        runtime: &Runtime,
+        ledger: &mut Ledger,
+        view: &View,
+    ) -> Result<Vec<Delivered>, RunError> {
         let deliver = |plan: &DigestPlan| {
             let result = runtime.block_on(async {
                 let transport =
                     mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
                 digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
             });
+            if let Err(DigestError::Ledger(error @ LedgerError::Corrupt { .. })) = result {
+                return Err(error.into());
+            }
             self.observer.delivered(&plan.settings.name, &result);
-            Delivered { digest: plan.settings.name.clone(), result }
+            Ok(Delivered { digest: plan.settings.name.clone(), result })
         };
         self.settings.digests.iter().map(deliver).collect()
     }

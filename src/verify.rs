@@ -94,6 +94,7 @@ pub fn verify(
     settings: &IngestSettings,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<VerifyReport, VerifyError> {
+    ledger.check_pages()?;
     let all = ledger.generations()?;
     let mut report = VerifyReport::default();
     let (rows, pruned): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.mirrored);

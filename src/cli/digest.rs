@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let _lock = context.lock(&project.state, "digest")?;
     let mut ledger = project.ledger()?;
     let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
-    let delivered = stages.pipeline().deliver(&runtime()?, &mut ledger, &view);
+    let delivered = stages.pipeline().deliver(&runtime()?, &mut ledger, &view).map_err(Failure::from)?;
     if context.global.json {
         let each = delivered.iter().map(json).collect();
         context.ui.result(&serde_json::Value::Array(each).to_string())?;

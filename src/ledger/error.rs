@@ -23,6 +23,20 @@ pub enum LedgerError {
         /// How that was noticed.
         reason: String,
     },
+    /// A file may not be read.
+    #[error("cannot read `{path}`: {source}")]
+    Denied {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another user's run is at work, or left its log, and the state directory may not be written.
+    #[error("the ledger `{path}` cannot be read beside another user's run")]
+    Unshared {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer gzette wrote this file.
     #[error("the ledger has schema {found}, this gzette knows up to {known}: a newer gzette wrote it")]
     TooNew {
@@ -49,12 +63,14 @@ pub(super) fn are_about(path: &Path) {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        if !is_damage(&error) {
-            return Self::Sqlite(error);
-        }
-        let file = FILE.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Self::Corrupt { path: file.unwrap_or_default(), reason: error.to_string() }
+        if is_damage(&error) { damage(error.to_string()) } else { Self::Sqlite(error) }
     }
+}
+
+/// Returns the error that the ledger is damaged.
+pub(super) fn damage(reason: String) -> LedgerError {
+    let file = FILE.read().unwrap_or_else(PoisonError::into_inner).clone();
+    LedgerError::Corrupt { path: file.unwrap_or_default(), reason }
 }
 
 /// Whether an error says that the file does not hold what was written to it.

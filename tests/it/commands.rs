@@ -57,7 +57,7 @@ fn a_digest_that_waits_says_so_in_json() {
 #[test]
 fn verify_says_in_words_what_differs_first() {
     let project = of_one_object();
-    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger
         .execute_batch(
             "UPDATE count SET events = events + 1, slot = slot - 6 WHERE group_id <> 0;
@@ -78,7 +78,7 @@ fn verify_reads_an_older_ledger_and_ends_when_it_cannot() {
     let project = Project::new();
     project.put_week();
     project.gzette("run").exits(0);
-    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger
         .execute_batch(
             "ALTER TABLE generation DROP COLUMN mirrored; ALTER TABLE generation DROP COLUMN indexed;

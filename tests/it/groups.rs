@@ -35,7 +35,7 @@ fn old_project() -> Project {
 }
 
 fn ledger(project: &Project) -> Connection {
-    Connection::open(project.path("state/ledger.sqlite")).unwrap()
+    gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap()
 }
 
 /// Returns the ids that have events, with how many.

@@ -4,8 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use crate::support::{Project, Recount, decoded, files_below, lines_of};
 
 /// The checksum of each landed migration. A landed one is never edited: a new one is added.
@@ -77,7 +75,7 @@ fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
 fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
     for stop in 3..=MIGRATIONS.len() {
         let project = project_with("schema-2");
-        let ledger = Connection::open(project.path("state/ledger.sqlite")).unwrap();
+        let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
         for (name, _) in &MIGRATIONS[2..stop] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger/migrations").join(name);
             ledger.execute_batch(&fs::read_to_string(path).unwrap()).unwrap();
@@ -97,7 +95,7 @@ fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
 #[test]
 fn a_state_of_a_newer_version_is_refused() {
     let project = project_with("schema-2");
-    let ledger = Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger.pragma_update(None, "user_version", 999).unwrap();
     drop(ledger);
     for command in ["run", "search order", "verify", "count", "status"] {

@@ -255,7 +255,7 @@ impl Scene {
     }
 
     fn tables(&self) -> impl Iterator<Item = (String, String)> {
-        let connection = rusqlite::Connection::open(self.path("ledger")).unwrap();
+        let connection = gzette::ledger::connect(&self.path("ledger")).unwrap();
         TABLES.into_iter().map(move |(table, query)| (table.to_owned(), dump(&connection, query)))
     }
 

@@ -261,7 +261,7 @@ fn what_a_crash_leaves_goes_with_the_next_ingest() {
         copy_folder(&before.join(part), &project.path("state").join(part));
     }
     // The rows that name the files are those of the prune before it removed them.
-    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     let again = "INSERT INTO replaced SELECT object.id, object.etag, object.size_bytes FROM object
         LEFT JOIN generation ON generation.object_id = object.id
         WHERE generation.id IS NULL OR generation.mirrored = 0";

@@ -298,7 +298,7 @@ fn a_repair_makes_good_what_verify_names() {
     let project = a_week();
     let counts = project.gzette("count --by app,level,hour --json").exits(0).stdout;
 
-    let ledger = rusqlite::Connection::open(project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger.execute("UPDATE count SET events = events + 1", []).unwrap();
     ledger.execute("UPDATE generation SET lines = lines + 1, events = events + 1", []).unwrap();
     drop(ledger);

@@ -1,0 +1,62 @@
+//! The layout of the ledger's pages. New ledgers have room for a checksum at the end of each page
+//! ([`super::checked_vfs`]); one of an older version is rewritten once, by the first that writes.
+
+use rusqlite::Connection;
+use std::ffi::c_int;
+
+use super::checked_vfs::{CHECKSUM_BYTES, MARK, reserve_bytes, write_checksums};
+use super::{LedgerError, Result};
+
+/// Has the pages of an open ledger carry checksums from now on.
+pub(super) fn prepare(connection: &Connection) -> Result<()> {
+    if connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))? == 0 {
+        reserve_bytes(connection, Some(CHECKSUM_BYTES))?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // `SQLite` knows the layout once it has read a page.
+    connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+    if reserve_bytes(connection, None)? == c_int::from(CHECKSUM_BYTES) || is_rewritten(connection)? {
+        // The file's own header may be an old one still, and the present one in the log.
+        write_checksums(connection)?;
+        mark(connection)?;
+    }
+    Ok(())
+}
+
+/// Gives the pages of an older ledger room for checksums. Returns whether that was done: it is not while another user's
+/// search holds on to the file, or without room for a second ledger; the next that writes tries again.
+///
+/// The log is empty before, so that only pages of the new layout are ever copied out of it; a page of the old one must
+/// not get a checksum, which would stand in the place of its last bytes. A crash leaves the old ledger or the new one.
+fn is_rewritten(connection: &Connection) -> Result<bool> {
+    if !empties_log(connection)? {
+        return Ok(false);
+    }
+    let often: i64 = connection.pragma_query_value(None, "wal_autocheckpoint", |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    reserve_bytes(connection, Some(CHECKSUM_BYTES))?;
+    match connection.execute_batch("VACUUM").map_err(LedgerError::from) {
+        Err(LedgerError::Sqlite(_)) => return Ok(false),
+        done => done?,
+    }
+    write_checksums(connection)?;
+    empties_log(connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", often)?;
+    Ok(true)
+}
+
+/// Copies all of the log into the file, if nobody reads an older state of it.
+fn empties_log(connection: &Connection) -> Result<bool> {
+    let is_busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(is_busy == 0)
+}
+
+/// Marks the ledger as one with checksums.
+fn mark(connection: &Connection) -> Result<()> {
+    let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if mark != MARK {
+        connection.pragma_update(None, "application_id", MARK)?;
+    }
+    Ok(())
+}
