@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::index::{Index, IndexError, Payload, Segments};
+use crate::index::{INCOMPLETE, Index, IndexError, Payload, Segments};
 use crate::ingest::{own_index, remove_replaced};
 use crate::ledger::{Ledger, LedgerError, RetainedRow};
 use crate::mirror::Mirror;
@@ -68,7 +68,11 @@ pub fn prune(
     dry_run: bool,
 ) -> Result<PruneReport, PruneError> {
     let index = own_index(ledger, index_dir)?;
-    let indexed_batch = index.as_ref().map_or(0, |(_, payload)| payload.batch);
+    if let (Some(index), false) = (&index, dry_run) {
+        index.repair()?;
+    }
+    let payload = index.as_ref().and_then(Index::payload);
+    let indexed_batch = payload.as_ref().map_or(INCOMPLETE, |payload| payload.batch);
     let mut rows = ledger.retained()?;
     for row in &mut rows {
         row.kept.is_unwanted = row.is_deleted && settings.drop_deleted.contains(&row.source);
@@ -82,7 +86,7 @@ pub fn prune(
     }
     let last_batch = ledger.last_batch()?;
     let batch = ledger.prune(&plan, now_ms)?;
-    if let (Some((index, payload)), Some(batch)) = (index, batch) {
+    if let (Some(index), Some(payload), Some(batch)) = (index, payload, batch) {
         // An index that lacks something goes on claiming that it does.
         let batch = if payload.batch == last_batch { batch } else { payload.batch };
         remove_documents(&index, &plan, &Payload { batch, ..payload })?;

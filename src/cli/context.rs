@@ -12,7 +12,7 @@ use crate::digest::{DigestSettings, When};
 use crate::error::Failure;
 use crate::human;
 use crate::index::Index;
-use crate::ingest::IngestSettings;
+use crate::ingest::{IngestSettings, own_index};
 use crate::ledger::Ledger;
 use crate::mail::MailOptions;
 use crate::mirror::Mirror;
@@ -171,9 +171,9 @@ impl Project {
         Ok(Ledger::open_read_only(&path)?)
     }
 
-    /// Opens the index, if there is one that can be read.
-    pub(super) fn index(&self) -> Option<Index> {
-        Index::open(&self.state.index())
+    /// Opens the ledger's index, if there is one that can be read.
+    pub(super) fn index(&self, ledger: &Ledger) -> Result<Option<Index>, CommandError> {
+        Ok(own_index(ledger, &self.state.index())?)
     }
 
     /// Returns the mirror.

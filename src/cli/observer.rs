@@ -125,6 +125,9 @@ impl Observer for Shown<'_> {
             };
             self.stage("regroup", &format!("{objects} read again, for the rules have changed{samples}"));
         }
+        if let Some(fault) = &report.index_fault {
+            self.ui.warn(&format!("{fault}; what is missing is rebuilt from the mirror"));
+        }
         if report.reindexed > 0 {
             let objects = human::plural(report.reindexed, "object");
             self.ui.warn(&format!(

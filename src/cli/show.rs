@@ -47,7 +47,7 @@ fn parse_place(text: &str) -> Result<(String, u64), String> {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let ledger = project.ledger_read_only()?;
-    let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
+    let (index, mirror, settings) = (project.index(&ledger)?, project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
     let fetch = |object: &MirroredObject| remote.fetch(object);
     let library = Library {

@@ -50,7 +50,11 @@ impl Status {
             newest_event: ledger.newest_event_ms()?.map(human::time),
             last_run: ledger.last_run()?,
             batch: ledger.last_batch()?,
-            index_batch: project.index().as_ref().and_then(Index::payload).map(|payload| payload.batch),
+            index_batch: project
+                .index(ledger)?
+                .as_ref()
+                .and_then(Index::payload)
+                .map(|payload| payload.batch),
             requests: [requests("list")?, requests("get")?, requests("put")?],
         })
     }

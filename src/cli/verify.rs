@@ -4,7 +4,6 @@ use super::CommandError;
 use super::context::{Context, Project, runtime};
 use crate::error::{Exit, Failure};
 use crate::human;
-use crate::index::Index;
 use crate::ledger::Ledger;
 use crate::run::{Pipeline, Summary};
 use crate::ui;
@@ -42,7 +41,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 }
 
 fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, CommandError> {
-    let index = project.index().filter(Index::is_whole);
+    let index = project.index(ledger)?;
     let bar = context.ui.progress("verify");
     let report =
         verify(ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {

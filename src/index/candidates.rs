@@ -81,7 +81,7 @@ impl Index {
     /// A segment is opened when its turn comes and closed behind it, so that a large index takes little memory. A
     /// run beside the search may merge one away before that.
     fn candidates_now(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
-        let segments = self.inner.searchable_segments()?;
+        let segments = self.segments()?;
         let mut blocks = self.collect(&segments, wanted)?;
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
         // A read that failed half-way may have left blocks behind which its repetition wrote again.
@@ -96,7 +96,7 @@ impl Index {
         let work = || -> Result<Vec<Candidate>> {
             let mut blocks = Vec::new();
             while let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let summary = Summary::open(&self.dir, &segment.id().uuid_string());
+                let summary = Summary::open(&self.guard, &segment.id().uuid_string());
                 if summary.as_ref().is_none_or(|summary| summary.may_meet(wanted.window, wanted.need)) {
                     let reader = SegmentReader::open(segment)?;
                     Segment::open(self, segment, &reader, summary)?.collect(wanted, &mut blocks)?;

@@ -1,10 +1,12 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
 //! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
-//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], and what a whole segment
-//! holds in [`summary`].
+//! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], what a whole segment holds in
+//! [`summary`], and which files are trusted in [`guard`].
 
 mod candidates;
+mod guard;
 mod rare;
+mod repair;
 mod schema;
 mod summary;
 mod terms;
@@ -13,15 +15,16 @@ mod tests;
 mod write;
 
 pub use candidates::{Candidate, Candidates, Wanted};
+pub use repair::INCOMPLETE;
 pub use write::{IndexWriter, SegmentBuilder, Segments};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tantivy::directory::MmapDirectory;
 use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
+use self::guard::Guard;
 use crate::model::{GenerationId, Level, UtcMs};
 
 /// Where a block lies and what times and levels it holds.
@@ -74,6 +77,20 @@ pub enum IndexError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another index was put in its place since it was opened.
+    #[error("index: another one has taken its place")]
+    Replaced,
+}
+
+/// Why an index is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// It is not there, cannot be opened, or has another format.
+    #[error("the index was lost, damaged or written by another version of gzette")]
+    Unreadable,
+    /// It is not the one that the ledger names.
+    #[error("the index belonged to another ledger")]
+    Foreign,
 }
 
 /// What an index call returns.
@@ -83,39 +100,46 @@ pub type Result<T> = std::result::Result<T, IndexError>;
 pub struct Index {
     inner: tantivy::Index,
     fields: schema::Fields,
-    dir: PathBuf,
+    guard: Guard,
+    uuid: String,
 }
 
 impl Index {
-    /// Opens the index in `dir`; `None` when there is none, or it is of another schema. Its files are not looked at
-    /// before they are needed; see [`Index::is_whole`].
-    pub fn open(dir: &Path) -> Option<Self> {
+    /// Opens the index in `dir` that has this id. Its files are not looked at before they are needed; see
+    /// [`Index::repair`].
+    pub fn open(dir: &Path, uuid: &str) -> std::result::Result<Self, Unusable> {
         let (schema, fields) = schema::schema();
-        let inner = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
-        (inner.schema() == schema).then(|| Self { inner, fields, dir: dir.to_owned() })
-    }
-
-    /// Whether none of its files is missing or cut.
-    pub fn is_whole(&self) -> bool {
-        self.searcher().is_ok()
-    }
-
-    /// Creates an empty index in `dir`, replacing what is there.
-    pub fn create(dir: &Path) -> Result<Self> {
-        let io = |source| IndexError::Io { path: dir.to_owned(), source };
-        if dir.exists() {
-            std::fs::remove_dir_all(dir).map_err(io)?;
+        let open = || {
+            let guard = Guard::new(dir)?;
+            Ok::<_, TantivyError>((tantivy::Index::open(guard.clone())?, guard))
+        };
+        let (inner, guard) = open().map_err(|_| Unusable::Unreadable)?;
+        let index = Self { inner, fields, guard, uuid: uuid.to_owned() };
+        if index.inner.schema() != schema {
+            return Err(Unusable::Unreadable);
         }
+        if index.payload().is_none() { Err(Unusable::Foreign) } else { Ok(index) }
+    }
+
+    /// Creates an empty index in `dir` with an id of its own, replacing what is there.
+    pub fn create(dir: &Path) -> Result<Self> {
+        Self::remove(dir)?;
+        let io = |source| IndexError::Io { path: dir.to_owned(), source };
         std::fs::create_dir_all(dir).map_err(io)?;
         let (schema, fields) = schema::schema();
-        let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
-        let inner = tantivy::Index::create(directory, schema, settings())?;
-        Ok(Self { inner, fields, dir: dir.to_owned() })
+        let guard = Guard::new(dir)?;
+        let inner = tantivy::Index::create(guard.clone(), schema, settings())?;
+        let uuid = inner.new_segment().id().uuid_string();
+        Ok(Self { inner, fields, guard, uuid })
     }
 
     /// Removes the index in `dir`, if there is one; the next ingest builds it again from the mirror.
     pub fn remove(dir: &Path) -> Result<()> {
-        match std::fs::remove_dir_all(dir) {
+        let removed = match std::fs::symlink_metadata(dir) {
+            Ok(metadata) if !metadata.is_dir() => std::fs::remove_file(dir),
+            _ => std::fs::remove_dir_all(dir),
+        };
+        match removed {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(IndexError::Io { path: dir.to_owned(), source })
             }
@@ -124,18 +148,36 @@ impl Index {
     }
 
     fn io(&self, source: std::io::Error) -> IndexError {
-        IndexError::Io { path: self.dir.clone(), source }
+        IndexError::Io { path: self.dir().to_owned(), source }
     }
 
-    /// Returns a random id for this index.
-    pub fn new_uuid(&self) -> String {
-        self.inner.new_segment().id().uuid_string()
+    fn dir(&self) -> &Path {
+        self.guard.dir()
     }
 
-    /// Returns what the last commit says of itself; `None` when it says nothing (no commit, or a wreck).
+    /// Returns its id, which the ledger knows.
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
+    /// Returns what the last commit says of itself; `None` when it says nothing (no commit, or a wreck), or is that of
+    /// another index.
     pub fn payload(&self) -> Option<Payload> {
-        let metas = self.inner.load_metas().ok()?;
-        serde_json::from_str(metas.payload.as_deref()?).ok()
+        self.payload_of(&self.inner.load_metas().ok()?)
+    }
+
+    fn payload_of(&self, metas: &tantivy::IndexMeta) -> Option<Payload> {
+        let payload: Payload = serde_json::from_str(metas.payload.as_deref()?).ok()?;
+        (payload.uuid == self.uuid).then_some(payload)
+    }
+
+    /// Returns the segments of the last commit.
+    fn segments(&self) -> Result<Vec<tantivy::Segment>> {
+        let metas = self.inner.load_metas()?;
+        if self.payload_of(&metas).is_none() {
+            return Err(IndexError::Replaced);
+        }
+        Ok(metas.segments.into_iter().map(|meta| self.inner.segment(meta)).collect())
     }
 
     /// Returns the number of documents by generation, for comparing with the ledger.
@@ -153,16 +195,6 @@ impl Index {
         Ok(found.into_iter().map(|((generation, batch), documents)| (generation, batch, documents)).collect())
     }
 
-    /// Checks the checksum of every file; returns the damaged ones.
-    pub fn damaged_files(&self) -> Result<Vec<PathBuf>> {
-        let mut damaged: Vec<_> = self.inner.validate_checksum()?.into_iter().collect();
-        for segment in self.segment_names()? {
-            let summary = summary::damaged(&self.dir, &segment);
-            damaged.extend(summary.map_err(|source| self.io(source))?);
-        }
-        Ok(damaged)
-    }
-
     /// Returns what the names of the segments' files begin with.
     fn segment_names(&self) -> Result<Vec<String>> {
         let ids = self.inner.searchable_segment_ids()?;
@@ -176,8 +208,8 @@ impl Index {
     }
 
     fn sync_dir(&self) -> Result<()> {
-        let io = |source| IndexError::Io { path: self.dir.clone(), source };
-        File::open(&self.dir).map_err(io)?.sync_all().map_err(io)
+        let io = |source| self.io(source);
+        File::open(self.dir()).map_err(io)?.sync_all().map_err(io)
     }
 }
 

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::guard::{Guard, checksum};
 use super::rare::{Packed, is_half, is_packable};
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
 use super::terms::Part;
@@ -211,12 +212,21 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Opens the summary of a segment, if it has one.
-    pub(super) fn open(dir: &Path, segment: &str) -> Option<Self> {
-        let file = File::open(path(dir, segment)).ok()?;
+    pub(super) fn open(guard: &Guard, segment: &str) -> Option<Self> {
+        let file = File::open(path(guard.dir(), segment)).ok()?;
+        let metadata = file.metadata().ok()?;
+        let check = || {
+            let mut bytes = vec![0; metadata.len() as usize];
+            file.read_exact_at(&mut bytes, 0)?;
+            Ok(is_whole(&bytes))
+        };
+        if !guard.is_sound(&name(segment), &metadata, check).ok()? {
+            return None;
+        }
         let mut header = [0; HEADER_BYTES];
         file.read_exact_at(&mut header, 0).ok()?;
         let header = Header::read(&header)?;
-        let is_whole = file.metadata().ok()?.len() == header.file_bytes() as u64;
+        let is_whole = metadata.len() == header.file_bytes() as u64;
         is_whole.then_some(Self { file, header, text: OnceCell::new() })
     }
 
@@ -319,14 +329,17 @@ fn mix(mut bits: u64) -> u64 {
     bits ^ bits >> 33
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let mut first = [0; CHECKSUM_BYTES];
-    first.copy_from_slice(&blake3::hash(bytes).as_bytes()[..CHECKSUM_BYTES]);
-    first
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk().is_some_and(|(rest, sum)| checksum(rest) == *sum)
+}
+
+/// Returns the name of a segment's summary.
+pub(super) fn name(segment: &str) -> PathBuf {
+    format!("{segment}.{EXTENSION}").into()
 }
 
 fn path(dir: &Path, segment: &str) -> PathBuf {
-    dir.join(format!("{segment}.{EXTENSION}"))
+    dir.join(name(segment))
 }
 
 /// Returns the summary of a segment if it is damaged. One that is not there is not.
@@ -336,8 +349,7 @@ pub(super) fn damaged(dir: &Path, segment: &str) -> io::Result<Option<PathBuf>> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes?,
     };
-    let is_whole = bytes.split_last_chunk().is_some_and(|(rest, sum)| checksum(rest) == *sum);
-    Ok((!is_whole).then_some(path))
+    Ok((!is_whole(&bytes)).then_some(path))
 }
 
 /// Removes the summaries in `dir` that belong to none of the segments or never became whole.
@@ -360,6 +372,10 @@ mod tests {
 
     use super::*;
 
+    fn guard(dir: &tempfile::TempDir) -> Guard {
+        Guard::new(dir.path()).unwrap()
+    }
+
     /// The summary of a segment with one block of these words.
     fn builder(words: &[Vec<u8>], how: How) -> SummaryBuilder {
         let mut builder = SummaryBuilder::default();
@@ -377,7 +393,7 @@ mod tests {
     fn summary(words: &[Vec<u8>], how: How) -> Summary {
         let dir = tempfile::tempdir().unwrap();
         builder(words, how).write(dir.path(), "a").unwrap();
-        Summary::open(dir.path(), "a").unwrap()
+        Summary::open(&guard(&dir), "a").unwrap()
     }
 
     fn words(words: &[&str]) -> Vec<Vec<u8>> {
@@ -402,7 +418,7 @@ mod tests {
         builder.add_unpacked(b"xception_in_thre", How::Rare);
         let dir = tempfile::tempdir().unwrap();
         builder.write(dir.path(), "a").unwrap();
-        let summary = Summary::open(dir.path(), "a").unwrap();
+        let summary = Summary::open(&guard(&dir), "a").unwrap();
         let may_meet = |need: &Need| summary.may_meet(Window::ALL, need);
         assert!(summary.may_meet(Window { start_ms: 20, end_ms: 30 }, &Need::Anything));
         assert!(!summary.may_meet(Window { start_ms: 21, end_ms: 30 }, &Need::Anything));
@@ -431,7 +447,7 @@ mod tests {
         builder.add_flag(CUT_LINE_FLAG);
         let dir = tempfile::tempdir().unwrap();
         builder.write(dir.path(), "a").unwrap();
-        let summary = Summary::open(dir.path(), "a").unwrap();
+        let summary = Summary::open(&guard(&dir), "a").unwrap();
         assert!(summary.may_meet(Window::ALL, &Need::Word("other".into())));
     }
 
@@ -449,19 +465,19 @@ mod tests {
     fn a_wreck_is_no_summary_and_is_told() {
         let dir = tempfile::tempdir().unwrap();
         builder(&words(&["word"]), How::Rare).write(dir.path(), "a").unwrap();
-        assert!(Summary::open(dir.path(), "a").unwrap().may_hold(b"word", How::Rare));
+        assert!(Summary::open(&guard(&dir), "a").unwrap().may_hold(b"word", How::Rare));
         assert_eq!(damaged(dir.path(), "a").unwrap(), None);
         assert_eq!(damaged(dir.path(), "b").unwrap(), None);
         let whole = std::fs::read(path(dir.path(), "a")).unwrap();
         for cut in 0..whole.len() {
             std::fs::write(path(dir.path(), "a"), &whole[..cut]).unwrap();
-            assert!(Summary::open(dir.path(), "a").is_none(), "cut at {cut}");
+            assert!(Summary::open(&guard(&dir), "a").is_none(), "cut at {cut}");
             assert!(damaged(dir.path(), "a").unwrap().is_some());
         }
         std::fs::write(dir.path().join("other"), "x").unwrap();
         std::fs::write(dir.path().join("b.rare"), "of an older version").unwrap();
         std::fs::write(dir.path().join("b.unfinished"), &whole[..9]).unwrap();
-        assert!(Summary::open(dir.path(), "b").is_none());
+        assert!(Summary::open(&guard(&dir), "b").is_none());
         assert_eq!(damaged(dir.path(), "b").unwrap(), None);
         remove_strays(dir.path(), &["b".to_owned()]).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -41,7 +41,7 @@ fn built(dir: &Path) -> Index {
         words.add_line(line(number).as_bytes());
         builder.add(&address(number), number, &words).unwrap();
         builder.finish().unwrap();
-        writer.commit(&segments, &Payload { batch: number, uuid: "u".to_owned() }).unwrap();
+        writer.commit(&segments, &Payload { batch: number, uuid: index.uuid().to_owned() }).unwrap();
     }
     drop(writer);
     index
@@ -67,14 +67,14 @@ fn segments(index: &Index) -> usize {
 fn a_merge_loses_no_word_and_keeps_what_was_deleted_out() {
     let dir = tempfile::tempdir().unwrap();
     let index = built(dir.path());
-    let payload = Payload { batch: SEGMENTS, uuid: "u".to_owned() };
+    let payload = Payload { batch: SEGMENTS, uuid: index.uuid().to_owned() };
     let mut writer = index.writer().unwrap();
     writer.delete_generation(GenerationId(13));
     writer.commit(&Segments::default(), &payload).unwrap();
     let before = segments(&index);
     writer.merge_if_many(&payload.clone()).unwrap();
     drop(writer);
-    let index = Index::open(dir.path()).unwrap();
+    let index = Index::open(dir.path(), &payload.uuid).unwrap();
     assert!(segments(&index) < before, "{before} segments stay {}", segments(&index));
     assert_eq!(index.payload(), Some(payload));
     assert!(index.damaged_files().unwrap().is_empty());

@@ -61,6 +61,47 @@ impl Index {
     pub fn segment_builder<'s>(&'s self, finished: &'s Segments) -> SegmentBuilder<'s> {
         SegmentBuilder { index: self, finished, gathered: Gathered::default() }
     }
+
+    /// Writes the summary of a segment that has none.
+    pub(super) fn write_summary(&self, segment: &tantivy::Segment) -> Result<()> {
+        let Some(summary) = self.summary(&SegmentReader::open(segment)?)? else { return Ok(()) };
+        let name = segment.id().uuid_string();
+        summary.write(self.dir(), &name).map_err(|source| self.io(source))
+    }
+
+    /// Returns what a segment holds; `None` when its documents make no sense.
+    fn summary(&self, segment: &SegmentReader) -> Result<Option<SummaryBuilder>> {
+        let io = |source| self.io(source);
+        let mut builder = SummaryBuilder::default();
+        let times = |name| Ok::<_, TantivyError>(segment.fast_fields().i64(name)?.first_or_default_col(0));
+        builder.add_span(times("first_ms")?.min_value(), times("last_ms")?.max_value());
+        let store = segment.get_store_reader(MERGED_BLOCKS).map_err(io)?;
+        let mut rare_text = WordSet::default();
+        terms::each(&*segment.inverted_index(self.fields.words)?, |term| {
+            if schema::is_flag(term) {
+                builder.add_flag(term);
+            } else {
+                builder.add_unpacked(term, How::Common);
+            }
+        })
+        .map_err(io)?;
+        for doc in 0..segment.max_doc() {
+            let document = store.get_document_bytes(doc)?;
+            let Some(packed) = schema::rare_words(&document) else { return Ok(None) };
+            let add = |word: &[u8]| {
+                if rare::is_packable(word) {
+                    builder.add_packed(word);
+                } else {
+                    rare_text.add(word);
+                }
+            };
+            if rare::each_word(packed, add).is_none() {
+                return Ok(None);
+            }
+        }
+        rare_text.iter().for_each(|word| builder.add_unpacked(word, How::Rare));
+        Ok(Some(builder))
+    }
 }
 
 impl IndexWriter<'_> {
@@ -85,7 +126,7 @@ impl IndexWriter<'_> {
 
     fn remove_stray_summaries(&self) -> Result<()> {
         let segments = self.index.segment_names()?;
-        summary::remove_strays(&self.index.dir, &segments).map_err(|source| self.index.io(source))
+        summary::remove_strays(self.index.dir(), &segments).map_err(|source| self.index.io(source))
     }
 
     /// Merges segments to one with a summary of its own.
@@ -93,43 +134,7 @@ impl IndexWriter<'_> {
         let Some(merged) = self.inner.merge(segments).wait()? else { return Ok(()) };
         let segment = self.index.inner.segment(merged);
         // Without a summary the segment is read.
-        let Some(summary) = self.summary(&SegmentReader::open(&segment)?)? else { return Ok(()) };
-        let name = segment.id().uuid_string();
-        summary.write(&self.index.dir, &name).map_err(|source| self.index.io(source))
-    }
-
-    /// Returns what a segment holds; `None` when its documents make no sense.
-    fn summary(&self, segment: &SegmentReader) -> Result<Option<SummaryBuilder>> {
-        let io = |source| self.index.io(source);
-        let mut builder = SummaryBuilder::default();
-        let times = |name| Ok::<_, TantivyError>(segment.fast_fields().i64(name)?.first_or_default_col(0));
-        builder.add_span(times("first_ms")?.min_value(), times("last_ms")?.max_value());
-        let store = segment.get_store_reader(MERGED_BLOCKS).map_err(io)?;
-        let mut rare_text = WordSet::default();
-        terms::each(&*segment.inverted_index(self.index.fields.words)?, |term| {
-            if schema::is_flag(term) {
-                builder.add_flag(term);
-            } else {
-                builder.add_unpacked(term, How::Common);
-            }
-        })
-        .map_err(io)?;
-        for doc in 0..segment.max_doc() {
-            let document = store.get_document_bytes(doc)?;
-            let Some(packed) = schema::rare_words(&document) else { return Ok(None) };
-            let add = |word: &[u8]| {
-                if rare::is_packable(word) {
-                    builder.add_packed(word);
-                } else {
-                    rare_text.add(word);
-                }
-            };
-            if rare::each_word(packed, add).is_none() {
-                return Ok(None);
-            }
-        }
-        rare_text.iter().for_each(|word| builder.add_unpacked(word, How::Rare));
-        Ok(Some(builder))
+        self.index.write_summary(&segment)
     }
 
     /// Writes the segments anew that deletes have left half empty, so that these give back what they took; keeps the
@@ -176,7 +181,8 @@ impl IndexWriter<'_> {
         prepared.set_payload(&serde_json::json!(payload).to_string());
         prepared.commit()?;
         // tantivy renames its meta file without syncing the folder.
-        self.index.sync_dir()
+        self.index.sync_dir()?;
+        self.index.seal()
     }
 }
 
@@ -234,7 +240,7 @@ impl SegmentBuilder<'_> {
         })?;
         writer.finalize()?;
         let name = segment.id().uuid_string();
-        summary.write(&self.index.dir, &name).map_err(|source| self.index.io(source))?;
+        summary.write(self.index.dir(), &name).map_err(|source| self.index.io(source))?;
         let meta = segment.with_max_doc(documents).meta().clone();
         meta.untrack_temp_docstore();
         self.finished.0.lock().unwrap_or_else(PoisonError::into_inner).push(meta);

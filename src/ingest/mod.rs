@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::index::{BlockAddress, Index, IndexError, Payload, SegmentBuilder, Segments};
+use crate::index::{BlockAddress, INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
 use crate::ledger::{Ingested, Ledger, LedgerError, MirroredObject, Reading, object_place};
 use crate::mirror::Mirror;
 use crate::model::{GenerationId, LineCounts, UtcMs};
@@ -69,6 +69,8 @@ pub struct IngestReport {
     pub decoded_bytes: u64,
     /// Objects whose mirrored file could not be read: the key and why. They are fetched again.
     pub unreadable: Vec<(String, String)>,
+    /// What was wrong with the index, if it is built again in full or in part.
+    pub index_fault: Option<String>,
     /// Generations whose blocks were written to the index again, after a crash or for a lost index.
     pub reindexed: u64,
     /// Generations that a lost index is built again without, because their mirrored files were pruned.
@@ -104,7 +106,8 @@ pub fn ingest(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<IngestReport, IngestError> {
     let mut report = IngestReport::default();
-    let (index, uuid) = open_index(ledger, index_dir)?;
+    let index = open_index(ledger, index_dir, &mut report)?;
+    let uuid = index.uuid().to_owned();
     let reader = Reader {
         index: &index,
         mirror,
@@ -146,34 +149,34 @@ pub fn ingest(
     Ok(report)
 }
 
-/// Returns the index that belongs to the ledger with what its last commit says; `None` if there is none to be had.
-pub(crate) fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<(Index, Payload)>, LedgerError> {
-    let Some((index, payload)) = Index::open(dir)
-        .filter(Index::is_whole)
-        .and_then(|index| index.payload().map(|payload| (index, payload)))
-    else {
-        return Ok(None);
-    };
-    let is_own = ledger.fact(INDEX_UUID)?.is_some_and(|uuid| uuid == payload.uuid);
-    Ok(is_own.then_some((index, payload)))
+/// Returns the index that belongs to the ledger; `None` if there is none that can be used. Whoever asks an index asks for
+/// it here, for another ledger's would answer as well.
+pub fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<Index>, LedgerError> {
+    Ok(ledger.fact(INDEX_UUID)?.and_then(|uuid| Index::open(dir, &uuid).ok()))
 }
 
-/// Returns the index that belongs to the ledger, a new and empty one if there is none to be had.
-fn open_index(ledger: &mut Ledger, dir: &Path) -> Result<(Index, String), IngestError> {
-    if let Some((index, payload)) = own_index(ledger, dir)? {
-        return Ok((index, payload.uuid));
+/// Returns the index that belongs to the ledger, without what was lost of it; a new and empty one if it cannot be used.
+fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Result<Index, IngestError> {
+    match ledger.fact(INDEX_UUID)?.map(|uuid| Index::open(dir, &uuid)) {
+        Some(Ok(index)) => {
+            let damaged = index.repair()?;
+            let first = damaged.first().and_then(|name| name.to_str());
+            report.index_fault = first.map(|name| match damaged.len() - 1 {
+                0 => format!("the index's file `{name}` was lost or damaged"),
+                more => format!("the index's file `{name}` and {more} more were lost or damaged"),
+            });
+            return Ok(index);
+        }
+        Some(Err(fault)) => report.index_fault = Some(fault.to_string()),
+        None => {}
     }
     let index = Index::create(dir)?;
-    let uuid = index.new_uuid();
-    index.writer()?.commit(&Segments::default(), &Payload { batch: 0, uuid: uuid.clone() })?;
+    let uuid = index.uuid();
+    index.writer()?.commit(&Segments::default(), &Payload { batch: INCOMPLETE, uuid: uuid.to_owned() })?;
     // Only now: a crash before this leaves an index that is not the ledger's, and is made again.
-    ledger.set_fact(INDEX_UUID, &uuid)?;
-    Ok((index, uuid))
+    ledger.set_fact(INDEX_UUID, uuid)?;
+    Ok(index)
 }
-
-/// The batch that an index claims while it lacks something: searches then read the mirror, and the next
-/// ingest tries again.
-const INCOMPLETE: i64 = 0;
 
 /// Makes the index hold what the ledger says, if its last batch is another. Returns the objects that it
 /// still lacks because their mirrored file could not be read, and why; they are fetched again. What was pruned from the

@@ -165,12 +165,10 @@ pub struct Library<'l> {
 }
 
 impl Library<'_> {
-    /// Asks with the index, or without it when that turns out to be a wreck: all that it says is in the mirror, too.
+    /// Asks with the index, or without it when that fails: all that it says is in the mirror, too.
     fn ask<T>(&self, asked: impl Fn(&Self) -> Result<T, SearchError>) -> Result<T, SearchError> {
         match asked(self) {
-            Err(SearchError::Index(_)) if self.index.is_some_and(|index| !index.is_whole()) => {
-                asked(&Self { index: None, ..*self })
-            }
+            Err(SearchError::Index(_)) if self.index.is_some() => asked(&Self { index: None, ..*self }),
             answer => answer,
         }
     }

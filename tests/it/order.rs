@@ -12,8 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use gzette::index::Index;
-use gzette::ingest::{IngestError, IngestReport, IngestSettings, ingest};
+use gzette::ingest::{IngestError, IngestReport, IngestSettings, ingest, own_index};
 use gzette::ledger::Ledger;
 use gzette::mirror::Mirror;
 use gzette::plan::Layout;
@@ -261,7 +260,7 @@ impl Scene {
 
     fn searches(&self, ledger: &Ledger) -> impl Iterator<Item = (String, String)> {
         let mirror = Mirror::new(self.path("mirror"));
-        let index = Index::open(&self.path("index")).unwrap();
+        let index = own_index(ledger, &self.path("index")).unwrap().unwrap();
         NEEDLES.into_iter().map(move |needle| {
             let library = Library {
                 ledger,

@@ -8,8 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use gzette::index::Index;
-use gzette::ingest::{IngestSettings, ingest};
+use gzette::ingest::{IngestSettings, ingest, own_index};
 use gzette::ledger::Ledger;
 use gzette::mirror::Mirror;
 use gzette::model::{Level, LineCounts, UtcMs};
@@ -296,7 +295,7 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
     let report = ingest(&mut ledger, &mirror, &index_dir, &settings, NOON_MS, &stop, &|_, _| {}).unwrap();
     assert_eq!((report.objects, report.lines.events), (keys.len() as u64, keys.len() as u64));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "something lies outside of the mirror");
-    let index = Index::open(&index_dir).unwrap();
+    let index = own_index(&ledger, &index_dir).unwrap().unwrap();
     let library = Library {
         ledger: &ledger,
         index: Some(&index),

@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     if args.last_run {
         request.only = Some(ledger.generations_of_last_run()?);
     }
-    let (index, mirror, settings) = (project.index(), project.mirror(), project.ingest_settings());
+    let (index, mirror, settings) = (project.index(&ledger)?, project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
     let fetch = |object: &MirroredObject| remote.fetch(object);
     let streams = context.ui.is_terminal() && request.limit.is_none() && !args.counts();

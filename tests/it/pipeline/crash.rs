@@ -253,11 +253,51 @@ fn an_index_with_a_file_missing_or_cut_is_built_again() {
             wreck(&largest(&index, end));
             two.project.gzette("verify").exits(3);
             two.project.finds_what_is_there(["out of memory", "Basket.java:4)"]);
-            two.project.gzette("ingest").exits(0);
+            let ingest = two.project.gzette("ingest").exits(0);
+            assert!(ingest.stderr.contains(&format!(".{end}` was lost or damaged")), "{}", ingest.stderr);
             two.project.verifies();
         }
     }
     two.is_whole();
+}
+
+/// No search reads the positions of words, and so nothing noticed that they had gone until a run had something to delete.
+#[test]
+fn a_run_with_a_replaced_object_and_a_repair_do_without_a_lost_file() {
+    let two = TwoBatches::new();
+    let index = two.project.path("state/index");
+    removed(&largest(&index, "pos"));
+    let (key, _) = &week(NOON_MS)[5];
+    two.project.put(key, text_of("replaced once more", NOON_MS - HOUR_MS, 60));
+    let run = two.project.gzette("run").exits(0);
+    assert!(run.stderr.contains(".pos` was lost or damaged"), "{}", run.stderr);
+    two.is_whole();
+    removed(&largest(&index, "pos"));
+    repairs(&two.project);
+    two.is_whole();
+}
+
+/// It answered, for objects that it knew nothing of, that no line is there.
+#[test]
+fn the_index_of_another_state_is_not_believed() {
+    let (project, other) = (a_week(), Project::new());
+    other.put("api/20260301/other.gz", text_of("other", NOON_MS, 9));
+    other.gzette("run").exits(0);
+    let index = project.path("state/index");
+    fs::remove_dir_all(&index).unwrap();
+    copy(&other.path("state/index"), &index);
+    project.finds_what_is_there(NEEDLES);
+    let all = Recount::of(&project.objects()).lines()[0];
+    assert_eq!(project.gzette("search --count").exits(0).text().trim(), all.to_string());
+    let status = project.gzette("status --json").exits(0).json();
+    assert_eq!(status["index_batch"], json!(null));
+    project.gzette("verify").exits(3);
+    project.gzette("prune").exits(0);
+    project.finds_what_is_there(NEEDLES);
+    let ingest = project.gzette("ingest").exits(0);
+    assert!(ingest.stderr.contains("the index belonged to another ledger"), "{}", ingest.stderr);
+    project.verifies();
+    project.finds_what_is_there(NEEDLES);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod expressions;
 mod follow;
 mod output;
 mod show;
+mod wrecks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use gzette::index::Index;
-use gzette::ingest::{IngestSettings, ingest};
+use gzette::ingest::{IngestSettings, ingest, own_index};
 use gzette::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger, MirroredObject};
 use gzette::mirror::Mirror;
 use gzette::model::{HOUR_MS, Level, UtcMs, Window};
@@ -143,7 +144,7 @@ impl Shelf {
     }
 
     fn index(&self) -> Option<Index> {
-        Index::open(&self.index_dir())
+        own_index(&self.ledger, &self.index_dir()).unwrap()
     }
 
     /// Returns what is found with the index as it is.
