@@ -6,7 +6,7 @@
 //!
 //! - words: [`model`];
 //! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
-//!   [`overrides`], [`partial`], [`plan`], [`retention`], [`stats`];
+//!   [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
 //!   [`state`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
@@ -23,6 +23,7 @@ pub mod parse;
 pub mod partial;
 pub mod paste;
 pub mod plan;
+pub mod proof;
 pub mod query;
 pub mod retention;
 pub mod stats;

@@ -94,6 +94,25 @@ impl Mirror {
         named(File::open(&path), "open", &path)
     }
 
+    /// Opens one version of an object if its file has the right length. A file that was cut counts as not found, like
+    /// one that is not there.
+    pub fn open_whole(
+        &self,
+        source: &str,
+        key: &str,
+        generation: GenerationId,
+        size_bytes: u64,
+    ) -> io::Result<File> {
+        let file = self.open(source, key, generation)?;
+        let length = file.metadata()?.len();
+        if length == size_bytes {
+            return Ok(file);
+        }
+        let path = self.path(source, key, generation);
+        let text = format!("`{}` has {length} bytes instead of {size_bytes}", path.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, text))
+    }
+
     /// Maps one version of an object into memory.
     #[expect(unsafe_code, reason = "a memory map is unsafe by nature; this is the only one")]
     pub fn map(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Mmap> {

@@ -297,7 +297,7 @@ impl Pipeline<'_> {
     }
 
     /// Counts and indexes what is in the mirror.
-    pub fn ingest(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<(), RunError> {
+    pub fn ingest(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<IngestReport, RunError> {
         let mirror = Mirror::new(self.state.mirror());
         let progress = |objects, bytes| self.observer.ingested(objects, bytes);
         let index_dir = self.state.index();
@@ -311,7 +311,7 @@ impl Pipeline<'_> {
         summary.groups_new = report.new_groups;
         summary.stopped |= report.stopped;
         summary.has_problems |= !report.damaged.is_empty() || !report.unreadable.is_empty();
-        Ok(())
+        Ok(report)
     }
 
     /// Drops what is past its time.

@@ -14,8 +14,9 @@ use crate::index::{Index, IndexError};
 use crate::ingest::IngestSettings;
 use crate::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject, Reading};
 use crate::mirror::Mirror;
-use crate::model::{Damage, LineCounts, UtcMs};
+use crate::model::{Damage, KnownBytes, LineCounts, UtcMs};
 use crate::partial::{About, Partial, read_object};
+use crate::proof::{Unproved, prove};
 use crate::workers;
 
 /// What a recount found.
@@ -102,14 +103,16 @@ pub fn verify(
         report.pruned.objects += 1;
         report.pruned.bytes += row.object.size_bytes;
     }
+    let known = ledger.all_known_bytes()?;
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel(4);
     let recounted = std::thread::scope(|scope| {
         for _ in 0..workers::count() {
-            let (sender, rows, next) = (sender.clone(), &rows, &next);
+            let (sender, rows, next, known) = (sender.clone(), &rows, &next, &known);
             scope.spawn(move || {
                 while let Some(&row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if sender.send((row, recount(row, mirror, settings))).is_err() {
+                    let known = known.get(&row.object.generation).copied().unwrap_or_default();
+                    if sender.send((row, recount(row, &known, mirror, settings))).is_err() {
                         return;
                     }
                 }
@@ -130,11 +133,18 @@ pub fn verify(
     Ok(report)
 }
 
-fn recount(row: &GenerationRow, mirror: &Mirror, settings: &IngestSettings) -> io::Result<Partial> {
-    let object = &row.object;
-    let file = mirror.open(&object.source, &object.key, object.generation)?;
+/// Recounts an object whose mirrored bytes are those of its version; others say nothing of what was counted.
+fn recount(
+    row: &GenerationRow,
+    known: &KnownBytes,
+    mirror: &Mirror,
+    settings: &IngestSettings,
+) -> Result<Partial, Unproved> {
+    let (object, settings) = (&row.object, settings.of(&row.object.source));
+    let mut file = mirror.open(&object.source, &object.key, object.generation)?;
+    prove(&mut file, &object.etag, known, &settings.limits)?;
     let about = About { day: object.day, app: &object.app, place: &row.place(), asked: &[] };
-    read_object(file, settings.of(&object.source), &about, |_| Ok(()))
+    Ok(read_object(file, settings, &about, |_| Ok::<_, io::Error>(()))?)
 }
 
 impl VerifyReport {
@@ -175,13 +185,17 @@ impl VerifyReport {
         ledger: &Ledger,
         row: &GenerationRow,
         reading: Reading,
-        recounted: io::Result<Partial>,
+        recounted: Result<Partial, Unproved>,
     ) -> Result<(), LedgerError> {
         let found = match recounted {
             Ok(found) => found,
             Err(error) => {
-                let (found, cure) = (format!("unreadable: {error}"), Cure::Fetch(row.object.clone()));
-                self.differs(&row.place(), "mirrored file", "present", found, cure);
+                let (ledger, found) = match error {
+                    Unproved::Io(error) => ("present", format!("unreadable: {error}")),
+                    Unproved::Other(found) => ("whole", found),
+                };
+                let cure = Cure::Fetch(row.object.clone());
+                self.differs(&row.place(), "mirrored file", ledger, found, cure);
                 return Ok(());
             }
         };
@@ -282,7 +296,7 @@ pub fn repair(
     for difference in differences {
         match &difference.cure {
             Cure::Fetch(object) => {
-                ledger.fetch_again(object, "the mirrored file was lost")?;
+                ledger.fetch_again(object, "the mirrored file is lost or holds other bytes")?;
                 must_fetch = true;
             }
             Cure::Recount(object) => ledger.forget_generation(object.generation)?,

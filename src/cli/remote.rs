@@ -1,4 +1,4 @@
-//! Objects that the mirror has no more, fetched from their sources for one search.
+//! Objects that the mirror lacks, or has only in part, fetched from their sources for one search.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,7 +54,10 @@ impl<'p> Remote<'p> {
         let (objects, bytes) = (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
         if objects > 0 {
             let objects = human::plural(objects, "object");
-            ui.stage("fetch", &format!("{objects} that the mirror has no more ({})", human::bytes(bytes)));
+            ui.stage(
+                "fetch",
+                &format!("{objects} that the mirror lacks or has only in part ({})", human::bytes(bytes)),
+            );
         }
     }
 

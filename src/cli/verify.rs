@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         for difference in texts(&report) {
             context.ui.warn(&difference);
         }
-        report = repaired(context, &project, &report)?;
+        report = repaired(context, &project, report)?;
     }
     // A reader who has seen enough does not make it right.
     match show(context, &report) {
@@ -51,21 +51,28 @@ fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<Veri
     Ok(report)
 }
 
-/// Makes the differences good and verifies again.
+/// Makes the differences good and verifies again. Twice: what was fetched may show that other bytes were counted.
 fn repaired(
     context: &Context,
     project: &Project,
-    report: &VerifyReport,
+    mut report: VerifyReport,
 ) -> Result<VerifyReport, CommandError> {
     let stages = context.stages_that_stop(project, None)?;
     let pipeline = stages.pipeline();
     let mut ledger = project.ledger()?;
-    let mut summary = Summary::default();
-    if repair(&mut ledger, &report.differences, &project.state.index())? {
-        fetch(project, &pipeline, &mut ledger, &mut summary)?;
+    let (mut summary, mut unreadable) = (Summary::default(), 0);
+    for _ in 0..2 {
+        if repair(&mut ledger, &report.differences, &project.state.index())? || unreadable > 0 {
+            fetch(project, &pipeline, &mut ledger, &mut summary)?;
+        }
+        let ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+        unreadable = ingested.unreadable.len();
+        report = recount(context, project, &ledger)?;
+        if report.ok && unreadable == 0 {
+            break;
+        }
     }
-    pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
-    recount(context, project, &ledger)
+    Ok(report)
 }
 
 fn fetch(

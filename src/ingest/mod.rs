@@ -12,9 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::index::{BlockAddress, INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
 use crate::ledger::{Ingested, Ledger, LedgerError, MirroredObject, Reading, object_place};
 use crate::mirror::Mirror;
-use crate::model::{GenerationId, LineCounts, UtcMs};
+use crate::model::{Checksum, GenerationId, KnownBytes, LineCounts, UtcMs};
 use crate::parse::PARSER_VERSION;
 use crate::partial::{About, Block, Partial, ReadSettings, read_object};
+use crate::proof::{Unproved, prove};
 use crate::workers;
 
 /// A batch ends after so many objects,
@@ -201,7 +202,12 @@ fn reconcile(
         if held.get(&row.object.generation).unwrap_or(&Vec::new()) == &wanted {
             held.remove(&row.object.generation);
         } else if row.mirrored {
-            lacking.push(Job { object: row.object, batch: row.batch, asked: None });
+            lacking.push(Job {
+                known: known_bytes(ledger, &row.object)?,
+                object: row.object,
+                batch: row.batch,
+                asked: None,
+            });
         } else {
             pruned.push(row.object.generation);
         }
@@ -236,6 +242,8 @@ fn reconcile(
 /// An object to read.
 struct Job {
     object: MirroredObject,
+    /// What its bytes have to be.
+    known: KnownBytes,
     batch: i64,
     /// If it was counted before, by other rules: the lines whose groups are asked for.
     asked: Option<Vec<u64>>,
@@ -246,9 +254,13 @@ fn jobs(ledger: &Ledger, objects: Vec<MirroredObject>, is_read_again: bool) -> R
     let batch = ledger.last_batch()? + 1;
     let job = |object: MirroredObject| {
         let asked = is_read_again.then(|| ledger.sample_lines(object.generation)).transpose()?;
-        Ok(Job { object, batch, asked })
+        Ok(Job { known: known_bytes(ledger, &object)?, object, batch, asked })
     };
     objects.into_iter().map(job).collect()
+}
+
+fn known_bytes(ledger: &Ledger, object: &MirroredObject) -> Result<KnownBytes, LedgerError> {
+    ledger.known_bytes(object.object_id, &object.etag, object.size_bytes)
 }
 
 fn commit_batch(
@@ -388,16 +400,17 @@ impl Reader<'_> {
             let next = lock(&work.queue).pop_front();
             let Some(job) = next else { break };
             match self.read_one(&job, &mut builder) {
-                Ok(partial) => {
+                Ok((partial, stored)) => {
                     let Job { object, asked, .. } = job;
-                    let stored =
+                    let bytes =
                         self.bytes.fetch_add(object.size_bytes, Ordering::Relaxed) + object.size_bytes;
-                    (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, stored);
+                    (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, bytes);
                     if work.keep == Keep::Partials {
                         work.held_bytes.fetch_add(held_bytes(&partial), Ordering::Relaxed);
                         lock(&work.read).items.push(Ingested {
                             object,
                             partial,
+                            stored_checksum: Some(stored),
                             is_read_again: asked.is_some(),
                         });
                     }
@@ -409,17 +422,25 @@ impl Reader<'_> {
         Ok(builder.finish()?)
     }
 
-    fn read_one(&self, job: &Job, builder: &mut SegmentBuilder<'_>) -> Result<Partial, ReadError> {
+    /// Reads one object, once its bytes have been found to be those of its version: what is wrong must be known before
+    /// the first block goes to the index. Returns the checksum of its stored bytes as well.
+    fn read_one(
+        &self,
+        job: &Job,
+        builder: &mut SegmentBuilder<'_>,
+    ) -> Result<(Partial, Checksum), ReadError> {
         let object = &job.object;
         let settings = self.settings.of(&object.source);
-        let file = self.mirror.open(&object.source, &object.key, object.generation)?;
+        let mut file = self.mirror.open(&object.source, &object.key, object.generation)?;
+        let checksum = prove(&mut file, &object.etag, &job.known, &settings.limits)?;
         let place =
             self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
         let asked = job.asked.as_deref().unwrap_or_default();
         let about = About { day: object.day, app: &object.app, place: &place, asked };
-        read_object(file, settings, &about, |block| {
-            Ok(builder.add(&address(object.generation, block), job.batch, &block.words)?)
-        })
+        let partial = read_object(file, settings, &about, |block| {
+            Ok::<_, ReadError>(builder.add(&address(object.generation, block), job.batch, &block.words)?)
+        })?;
+        Ok((partial, checksum))
     }
 }
 
@@ -437,6 +458,15 @@ enum ReadError {
 impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<Unproved> for ReadError {
+    fn from(error: Unproved) -> Self {
+        Self::Io(match error {
+            Unproved::Io(error) => error,
+            Unproved::Other(_) => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
     }
 }
 

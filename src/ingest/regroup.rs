@@ -80,7 +80,7 @@ pub(super) fn from_samples(ledger: &mut Ledger, settings: &IngestSettings) -> Re
         let place = urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
         let about = crate::partial::About { day: object.day, app: &object.app, place: &place, asked: &[] };
         let partial = stored.regrouped(settings.of(&object.source), &about);
-        let item = Ingested { object: object.clone(), partial, is_read_again: true };
+        let item = Ingested { object: object.clone(), partial, stored_checksum: None, is_read_again: true };
         ledger.regroup(&item, reading.grouping)?;
     }
     Ok(outdated.len() as u64)

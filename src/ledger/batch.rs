@@ -9,8 +9,8 @@ use super::points::insert_points;
 use super::read::has_titles;
 use super::{Ledger, LedgerError, Result};
 use crate::model::{
-    AppName, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey, Slot,
-    SourceName, UtcMs,
+    AppName, Checksum, Damage, Day, GenerationId, GroupId, GroupKind, Grouped, Level, LineCounts, ObjectKey,
+    Slot, SourceName, UtcMs,
 };
 use crate::partial::{Count, Partial, SAMPLE_BYTES, Sample, Sighting};
 
@@ -42,6 +42,8 @@ pub struct Ingested {
     pub object: MirroredObject,
     /// What it adds.
     pub partial: Partial,
+    /// The checksum of the stored bytes that were read, if they were.
+    pub stored_checksum: Option<Checksum>,
     /// Whether the version was counted before, by other rules.
     pub is_read_again: bool,
 }
@@ -330,9 +332,10 @@ fn insert_generation(connection: &Connection, item: &Ingested, batch: i64, readi
         .prepare_cached(
             "INSERT INTO generation (id, object_id, app_id, etag, size_bytes, batch_id, parser_version,
                 lines, events, continuation, unparsed, quarantined, truncated, undated,
-                decoded_bytes, checksum, first_ms, last_ms, blocks, damage_offset, damage_member, damage_reason, grouping)
+                decoded_bytes, checksum, first_ms, last_ms, blocks, damage_offset, damage_member, damage_reason, grouping,
+                stored_checksum)
              VALUES (?1, ?2, (SELECT app_id FROM object WHERE id = ?2), ?3, ?4, ?5, ?6,
-                ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+                ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         )?
         .execute(params![
             object.generation.0,
@@ -357,6 +360,7 @@ fn insert_generation(connection: &Connection, item: &Ingested, batch: i64, readi
             damage.map(|damage| damage.member as i64),
             damage.map(|damage| &damage.reason),
             reading.grouping,
+            item.stored_checksum,
         ])?;
     Ok(())
 }

@@ -4,13 +4,14 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
     include_str!("migrations/0004_title.sql"),
     include_str!("migrations/0005_retention.sql"),
     include_str!("migrations/0006_grouping.sql"),
+    include_str!("migrations/0007_stored.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version. Returns the version it has then.

@@ -15,6 +15,7 @@ mod read;
 mod reader;
 mod retention;
 mod status;
+mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params, params};
 
-use crate::model::{AppName, DAY_MS, Day, ListedObject, UtcMs};
+use crate::model::{AppName, Checksum, DAY_MS, Day, ListedObject, UtcMs};
 use crate::plan::{Diff, KnownListing, KnownObject, ObjectState, PlacedObject};
 
 use super::{Ledger, LedgerError, Result};
@@ -36,6 +36,8 @@ pub struct GetRecord {
     pub state: ObjectState,
     /// Why, when it is not in the mirror.
     pub reason: Option<String>,
+    /// The checksum of its stored bytes, when it is.
+    pub stored_checksum: Option<Checksum>,
 }
 
 /// An object that is not in the mirror.
@@ -209,7 +211,8 @@ impl Ledger {
         {
             let mut update = transaction.prepare_cached(
                 "UPDATE object SET state = ?4, reason = ?5,
-                   attempts = CASE ?4 WHEN 'mirrored' THEN 0 ELSE attempts + 1 END
+                   attempts = CASE ?4 WHEN 'mirrored' THEN 0 ELSE attempts + 1 END,
+                   stored_checksum = coalesce(?6, stored_checksum)
                  WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3",
             )?;
             // What the retention had taken is back.
@@ -226,7 +229,8 @@ impl Ledger {
                     get.etag,
                     get.size_bytes as i64,
                     get.state,
-                    get.reason
+                    get.reason,
+                    get.stored_checksum
                 ])?;
             }
         }
@@ -296,7 +300,9 @@ fn upsert_object(
                    OR EXISTS (SELECT 1 FROM generation WHERE object_id = object.id AND mirrored = 0
                      AND (generation.etag, generation.size_bytes) = (excluded.etag, excluded.size_bytes)))
                    THEN 'mirrored' ELSE 'listed' END,
-                 expired = expired AND (etag, size_bytes) = (excluded.etag, excluded.size_bytes)";
+                 expired = expired AND (etag, size_bytes) = (excluded.etag, excluded.size_bytes),
+                 stored_checksum = CASE WHEN (etag, size_bytes) = (excluded.etag, excluded.size_bytes)
+                   THEN stored_checksum END";
     let object = &placed.object;
     transaction.prepare_cached(sql)?.execute(params![
         source_id,
@@ -409,6 +415,7 @@ mod tests {
             size_bytes: 1,
             state,
             reason,
+            stored_checksum: None,
         };
         ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))]).unwrap();
         assert_eq!(ledger.pending_objects(source_id).unwrap()[0].attempts, 1);

@@ -112,6 +112,7 @@ impl Story {
                 size_bytes: object.size_bytes,
                 state: failure.map_or(ObjectState::Mirrored, |failure| failure.1),
                 reason: failure.map(|failure| failure.2.to_owned()),
+                stored_checksum: None,
             }
         };
         let gets: Vec<_> = pending.iter().map(|object| get(object.id)).collect();
@@ -128,6 +129,7 @@ impl Story {
             let ingested = objects.iter().map(|object| Ingested {
                 object: object.clone(),
                 partial: read(&self.objects[&object.key].text),
+                stored_checksum: None,
                 is_read_again: false,
             });
             let batch: Vec<_> = ingested.collect();

@@ -51,3 +51,17 @@ impl fmt::Display for GenerationId {
         write!(f, "{:016x}", self.0)
     }
 }
+
+/// A BLAKE3 checksum.
+pub type Checksum = [u8; 32];
+
+/// What is known of the stored bytes of a version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownBytes {
+    /// How many they are.
+    pub size_bytes: u64,
+    /// The checksum of them, as they were fetched or counted.
+    pub stored: Option<Checksum>,
+    /// The checksum of what they decoded to when they were counted.
+    pub counted: Option<Checksum>,
+}

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::decode::{Decoder, Limits, Lines, Point};
-use crate::model::{Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs};
+use crate::model::{Checksum, Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs};
 use crate::overrides::Overrides;
 use crate::parse::{ParseSettings, Parsed, Parser};
 use crate::words::BlockWords;
@@ -24,7 +24,7 @@ pub struct Partial {
     /// The decoded length.
     pub decoded_bytes: u64,
     /// BLAKE3 of the decoded bytes.
-    pub checksum: [u8; 32],
+    pub checksum: Checksum,
     /// Where decoding stopped early, if it did.
     pub damage: Option<Damage>,
     /// The times of the earliest and the latest event.
@@ -140,8 +140,7 @@ pub fn read_object<R: Read, E: From<io::Error>>(
     mut on_block: impl FnMut(&Block) -> Result<(), E>,
 ) -> Result<Partial, E> {
     let decoder = Decoder::new(reader, &settings.limits).noting_points();
-    let decoder = Hashing { inner: decoder, hasher: blake3::Hasher::new(), bytes: 0 };
-    let mut lines = Lines::new(decoder, settings.limits.max_line_bytes);
+    let mut lines = Lines::new(Hashing::new(decoder), settings.limits.max_line_bytes);
     let mut parser = Parser::new(&settings.parse, about.day);
     let mut builder = Builder::new(settings, about);
     while let Some(line) = lines.next_line()? {
@@ -166,6 +165,16 @@ pub fn read_object<R: Read, E: From<io::Error>>(
     Ok(partial)
 }
 
+/// Returns the checksum of the decoded bytes, as [`read_object`] would, and the first damage.
+pub fn decoded_checksum<R: Read>(reader: R, limits: &Limits) -> io::Result<(Checksum, Option<Damage>)> {
+    let decoder = Decoder::new(reader, limits);
+    // Read by lines, too: how much of a broken zstd block is given depends on how it is asked for.
+    let mut lines = Lines::new(Hashing::new(decoder), limits.max_line_bytes);
+    while lines.next_line()?.is_some() {}
+    let decoder = lines.into_inner();
+    Ok((*decoder.hasher.finalize().as_bytes(), decoder.inner.damage().cloned()))
+}
+
 /// Returns the time that an undated first line takes: the start of the key's day in the source's zone, or 1970.
 pub fn day_start_ms(day: Option<Day>, parse: &ParseSettings) -> UtcMs {
     day.and_then(|day| day.to_zoned_datetime(parse.zone.clone()).ok())
@@ -177,6 +186,12 @@ struct Hashing<R> {
     inner: R,
     hasher: blake3::Hasher,
     bytes: u64,
+}
+
+impl<R> Hashing<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, hasher: blake3::Hasher::new(), bytes: 0 }
+    }
 }
 
 impl<R: Read> Read for Hashing<R> {

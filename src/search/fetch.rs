@@ -26,14 +26,13 @@ pub(super) enum Stored {
 impl Stock<'_> {
     /// Opens one version of an object.
     pub(super) fn open(&self, object: &MirroredObject) -> io::Result<Stored> {
-        match (self.mirror.open(&object.source, &object.key, object.generation), self.fetch) {
+        let MirroredObject { source, key, generation, size_bytes, .. } = object;
+        match (self.mirror.open_whole(source, key, *generation, *size_bytes), self.fetch) {
             (Ok(file), _) => Ok(Stored::File(file)),
-            (Err(error), Some(fetch)) if error.kind() == io::ErrorKind::NotFound => {
+            (Err(lost), Some(fetch)) if lost.kind() == io::ErrorKind::NotFound => {
                 let fetched = fetch(object).map_err(|error| {
-                    io::Error::new(
-                        error.kind(),
-                        format!("not in the mirror any more, and not fetched: {error}"),
-                    )
+                    let text = format!("not in the mirror any more, or cut there, and not fetched: {error}");
+                    io::Error::new(error.kind(), text)
                 })?;
                 Ok(Stored::Fetched(Cursor::new(fetched.into())))
             }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::decode::Limits;
 use crate::ledger::{GetRecord, PendingObject};
 use crate::mirror::Mirror;
-use crate::model::{GenerationId, ListedObject, ObjectKey};
+use crate::model::{Checksum, GenerationId, KnownBytes, ListedObject, ObjectKey, SourceName};
 use crate::plan::{ObjectState, is_to_try};
+use crate::proof::prove;
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
 
 use super::{Doubt, Place, ProblemKind, Run, SyncError, ends_source};
@@ -19,9 +21,10 @@ const RECORDS_AT_ONCE: usize = 64;
 
 /// What came of one object.
 enum Outcome {
-    Got,
+    /// With the checksum of its bytes.
+    Got(Checksum),
     /// It was in the mirror already.
-    Adopted,
+    Adopted(Checksum),
     Refused(StoreError),
     Disk(io::Error),
 }
@@ -115,8 +118,9 @@ impl Run<'_> {
             if let Some((id, object)) = gets.next.take() {
                 gets.bytes_in_flight = gets.bytes_in_flight.saturating_add(size_bytes);
                 gets.on_its_way.insert(id, object.key.clone());
-                let (store, mirror) = (place.source.store.clone(), self.mirror.clone());
-                gets.running.spawn(get(store, mirror, place.name().to_owned(), id, object));
+                let known = self.ledger.known_bytes(id, &object.etag, object.size_bytes)?;
+                let to = Shelf { mirror: self.mirror.clone(), source: place.name().to_owned(), known };
+                gets.running.spawn(get(place.source.store.clone(), to, id, object));
             }
         }
         Ok(())
@@ -148,14 +152,17 @@ impl Run<'_> {
     /// Counts one outcome. Returns what the ledger is to say of the object, if anything.
     fn judge(&mut self, place: &Place<'_>, gets: &mut Gets, done: Done) -> io::Result<Option<GetRecord>> {
         let Done { id: object_id, object, outcome } = done;
+        let mut stored_checksum = None;
         let (state, reason) = match outcome {
-            Outcome::Got => {
+            Outcome::Got(checksum) => {
+                stored_checksum = Some(checksum);
                 self.report.got += 1;
                 self.report.got_bytes += object.size_bytes;
                 gets.bytes += object.size_bytes;
                 (ObjectState::Mirrored, None)
             }
-            Outcome::Adopted => {
+            Outcome::Adopted(checksum) => {
+                stored_checksum = Some(checksum);
                 self.report.adopted += 1;
                 (ObjectState::Mirrored, None)
             }
@@ -170,7 +177,8 @@ impl Run<'_> {
             }
             Outcome::Disk(error) => return Err(error),
         };
-        Ok(Some(GetRecord { object_id, etag: object.etag, size_bytes: object.size_bytes, state, reason }))
+        let ListedObject { etag, size_bytes, .. } = object;
+        Ok(Some(GetRecord { object_id, etag, size_bytes, state, reason, stored_checksum }))
     }
 
     /// Tells of a refused object, or leaves that to the second look at its prefix.
@@ -191,39 +199,58 @@ impl Run<'_> {
     }
 }
 
-/// Reads one object into the mirror.
-async fn get(
-    store: Arc<dyn ObjectStore>,
+/// Where the bytes of one version go.
+struct Shelf {
     mirror: Mirror,
-    source: String,
-    id: i64,
-    object: ListedObject,
-) -> Done {
-    let generation = GenerationId::of(&source, &object.key, &object.etag, object.size_bytes);
-    // A file gets its name only when it is whole, and the name says which version it is.
-    match mirror.len(&source, &object.key, generation) {
-        Ok(Some(bytes)) if bytes == object.size_bytes => {
-            return Done { id, object, outcome: Outcome::Adopted };
-        }
-        Err(error) => {
-            return Done { id, object, outcome: Outcome::Disk(error) };
-        }
-        Ok(_) => {}
+    source: SourceName,
+    known: KnownBytes,
+}
+
+impl Shelf {
+    fn generation(&self, object: &ListedObject) -> GenerationId {
+        GenerationId::of(&self.source, &object.key, &object.etag, object.size_bytes)
     }
-    let bytes = match store.get(&object).await {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            return Done { id, object, outcome: Outcome::Refused(error) };
+
+    /// Returns the checksum of the file that is there already, if it is the version.
+    fn adopt(&self, object: &ListedObject) -> io::Result<Option<Checksum>> {
+        let generation = self.generation(object);
+        let length = self.mirror.len(&self.source, &object.key, generation)?;
+        if length != Some(object.size_bytes) {
+            return Ok(None);
         }
+        let mut file = self.mirror.open(&self.source, &object.key, generation)?;
+        // What is not the version, or cannot be read, is replaced.
+        Ok(prove(&mut file, &object.etag, &self.known, &Limits::default()).ok())
+    }
+
+    fn put(&self, object: &ListedObject, bytes: &[u8]) -> io::Result<Checksum> {
+        self.mirror.write(&self.source, &object.key, self.generation(object), bytes)?;
+        Ok(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+/// Reads one object into the mirror.
+async fn get(store: Arc<dyn ObjectStore>, to: Shelf, id: i64, object: ListedObject) -> Done {
+    let outcome = got(store, Arc::new(to), &object).await;
+    Done { id, outcome: outcome.unwrap_or_else(Outcome::Disk), object }
+}
+
+async fn got(store: Arc<dyn ObjectStore>, to: Arc<Shelf>, object: &ListedObject) -> io::Result<Outcome> {
+    let (shelf, wanted) = (Arc::clone(&to), object.clone());
+    if let Some(checksum) = on_disk(move || shelf.adopt(&wanted)).await? {
+        return Ok(Outcome::Adopted(checksum));
+    }
+    let bytes = match store.get(object).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Outcome::Refused(error)),
     };
-    let key = object.key.clone();
-    let write = move || mirror.write(&source, &key, generation, &bytes);
-    let outcome = match tokio::task::spawn_blocking(write).await {
-        Ok(Ok(())) => Outcome::Got,
-        Ok(Err(error)) => Outcome::Disk(error),
-        Err(error) => Outcome::Disk(io::Error::other(error)),
-    };
-    Done { id, object, outcome }
+    let wanted = object.clone();
+    on_disk(move || to.put(&wanted, &bytes)).await.map(Outcome::Got)
+}
+
+/// Does work of the disk off the threads that wait for the network.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 /// The state of an object that was refused. A changed one stays to be gotten: its prefix is listed again.

@@ -15,6 +15,7 @@ mod pasted;
 mod pipeline;
 mod points;
 mod retention;
+mod rot;
 mod search;
 mod servers;
 mod shapes;

@@ -383,8 +383,11 @@ pub(crate) fn gz(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Returns what `zcat` would give.
+/// Returns what `zcat --force` would give: what is not gzip comes as it is.
 pub(crate) fn decoded(stored: &[u8]) -> Vec<u8> {
+    if !stored.is_empty() && !stored.starts_with(&[0x1f, 0x8b]) {
+        return stored.to_vec();
+    }
     let mut text = Vec::new();
     MultiGzDecoder::new(stored).read_to_end(&mut text).unwrap();
     text

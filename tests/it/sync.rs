@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may panic like the test")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,10 @@ use gzette::store::{Listing, ObjectStore, PutOptions, Requests, StoreError, Stor
 use gzette::sync::{Deadline, SyncError, SyncOptions, SyncReport, SyncSource, sync};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use md5::{Digest as _, Md5};
 use tempfile::TempDir;
+
+use crate::support::files_below;
 
 /// 2026-03-01T12:00:00Z.
 const NOON_MS: UtcMs = 1_772_366_400_000;
@@ -54,13 +58,11 @@ impl Bucket {
 }
 
 fn entry(key: &str, bytes: &[u8]) -> ListedObject {
-    let etag = bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
-    ListedObject {
-        key: key.to_owned(),
-        etag: format!("{etag:x}"),
-        size_bytes: bytes.len() as u64,
-        modified_ms: 0,
+    let mut etag = String::new();
+    for byte in Md5::digest(bytes) {
+        write!(etag, "{byte:02x}").unwrap();
     }
+    ListedObject { key: key.to_owned(), etag, size_bytes: bytes.len() as u64, modified_ms: 0 }
 }
 
 impl ObjectStore for Bucket {
@@ -576,6 +578,17 @@ async fn a_lost_ledger_takes_up_the_mirror_without_a_get() {
     let report = world.run().await;
     assert_eq!((report.adopted, report.got, world.gets()), (42, 0, 0));
     assert_eq!(world.states(), [(ObjectState::Mirrored, 42)]);
+
+    // What rotted meanwhile is read again, though it is as long as it was.
+    let rotten = files_below(&world.dir.path().join("mirror")).into_keys().next().unwrap();
+    let rotten = world.dir.path().join("mirror").join(rotten);
+    let mut bytes = std::fs::read(&rotten).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&rotten, &bytes).unwrap();
+    world.ledger = Ledger::in_memory().unwrap();
+    let report = world.run().await;
+    assert_eq!((report.adopted, report.got, world.gets()), (41, 1, 1));
+    assert!(std::fs::read(&rotten).unwrap() != bytes);
 }
 
 #[tokio::test]

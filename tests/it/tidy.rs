@@ -20,6 +20,7 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
             "query",
             "overrides",
             "partial",
+            "proof",
             "plan",
             "retention",
             "stats",

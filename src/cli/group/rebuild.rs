@@ -24,7 +24,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         if args.all {
             ledger.outdate_all().map_err(Failure::from)?;
         }
-        Ok(stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?)
+        stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?;
+        Ok(())
     })?
     .show(context)
 }

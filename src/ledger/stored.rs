@@ -1,0 +1,64 @@
+//! What is known of the stored bytes of objects, to tell rot from the bytes that were fetched and counted.
+
+use std::collections::HashMap;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Ledger, LedgerError, Result};
+use crate::model::{Checksum, GenerationId, KnownBytes};
+
+/// The schema that brought it.
+const SCHEMA: i64 = 7;
+
+impl Ledger {
+    /// Returns what is known of the stored bytes of an object's version.
+    pub fn known_bytes(&self, object_id: i64, etag: &str, size_bytes: u64) -> Result<KnownBytes> {
+        let sql = format!(
+            "SELECT {} FROM object LEFT JOIN generation ON generation.object_id = object.id
+               AND (generation.etag, generation.size_bytes) = (?2, ?3)
+             WHERE object.id = ?1",
+            self.known_columns("(?2, ?3)")
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let known = statement
+            .query_row(params![object_id, etag, size_bytes as i64], |row| Ok(known(row, size_bytes)))
+            .optional()?;
+        known.unwrap_or(Ok(KnownBytes { size_bytes, ..KnownBytes::default() }))
+    }
+
+    /// Returns what is known of the stored bytes of every ingested version.
+    pub fn all_known_bytes(&self) -> Result<HashMap<GenerationId, KnownBytes>> {
+        let sql = format!(
+            "SELECT {}, generation.id, generation.size_bytes
+             FROM generation JOIN object ON object.id = generation.object_id",
+            self.known_columns("(generation.etag, generation.size_bytes)")
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let rows = statement.query_map([], |row| {
+            let (generation, size_bytes) = (row.get(3).map(GenerationId)?, row.get::<_, i64>(4)? as u64);
+            Ok(known(row, size_bytes).map(|known| (generation, known)))
+        })?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// The columns that [`known`] reads, of the version with this etag and size.
+    fn known_columns(&self, version: &str) -> String {
+        if self.schema < SCHEMA {
+            return "NULL, NULL, generation.checksum".to_owned();
+        }
+        format!(
+            "CASE WHEN (object.etag, object.size_bytes) = {version} THEN object.stored_checksum END,
+             generation.stored_checksum, generation.checksum"
+        )
+    }
+}
+
+/// Reads the first three columns. What was fetched last is newer than what was counted.
+fn known(row: &Row<'_>, size_bytes: u64) -> Result<KnownBytes> {
+    let checksum = |at| -> Result<Option<Checksum>> {
+        let column: Option<Vec<u8>> = row.get(at)?;
+        let unreadable = |_| LedgerError::Unreadable { what: "object.stored_checksum" };
+        column.map(|bytes| bytes.try_into().map_err(unreadable)).transpose()
+    };
+    Ok(KnownBytes { size_bytes, stored: checksum(0)?.or(checksum(1)?), counted: checksum(2)? })
+}
