@@ -7,6 +7,7 @@
 //! - words: [`model`];
 //! - core, values in and values out: [`human`], [`words`], [`decode`], [`parse`], [`group`], [`query`],
 //!   [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`];
+//! - files written whole: [`disk`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
 //!   [`state`];
 //! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
@@ -29,6 +30,8 @@ pub mod retention;
 pub mod stats;
 pub mod words;
 pub mod workers;
+
+pub mod disk;
 
 pub mod clock;
 pub mod index;

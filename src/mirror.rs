@@ -16,12 +16,14 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::Mmap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::disk::{self, named};
 use crate::model::GenerationId;
 
 /// What stays as it is in a file name.
@@ -34,6 +36,9 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_KEY_BYTES: usize = 1000;
 /// The folder of unfinished files; no source is encoded so.
 const TEMPORARY: &str = ".tmp";
+
+/// The name of the next unfinished file.
+static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// The folder of mirrored objects. Errors name the path they are about.
 #[derive(Clone, Debug)]
@@ -59,18 +64,7 @@ impl Mirror {
     /// Removes what an interrupted run left unfinished. Returns how many files. Only for the holder of the state
     /// directory's lock.
     pub fn clean(&self) -> io::Result<u64> {
-        let dir = self.dir.join(TEMPORARY);
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            entries => named(entries, "read", &dir)?,
-        };
-        let mut removed = 0;
-        for entry in entries {
-            let path = named(entry, "read", &dir)?.path();
-            named(fs::remove_file(&path), "remove", &path)?;
-            removed += 1;
-        }
-        Ok(removed)
+        disk::remove_unfinished(&self.dir.join(TEMPORARY), None, |_| true)
     }
 
     /// Writes one version of an object; when it returns, the file is whole and will survive a power cut. An older
@@ -79,13 +73,11 @@ impl Mirror {
         let path = self.path(source, key, generation);
         let folder = path.parent().unwrap_or(&self.dir);
         let temporary = self.dir.join(TEMPORARY);
-        create_durably(&temporary)?;
-        create_durably(folder)?;
-        let mut file = named(tempfile::NamedTempFile::new_in(&temporary), "create in", &temporary)?;
-        named(file.write_all(bytes), "write", &path)?;
-        named(file.as_file().sync_all(), "sync", &path)?;
-        named(file.persist(&path).map_err(|error| error.error), "rename to", &path)?;
-        sync_folder(folder)
+        disk::create_folder(&temporary)?;
+        disk::create_folder(folder)?;
+        // Several are written at a time.
+        let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
+        disk::write(&path, &temporary.join(number.to_string()), bytes)
     }
 
     /// Opens one version of an object.
@@ -171,32 +163,6 @@ fn encode_segment(segment: &str) -> String {
         return format!("%h{}", blake3::hash(segment.as_bytes()));
     }
     encoded
-}
-
-/// Creates a folder and what it lies in; a folder is only safe once the one above is synced.
-fn create_durably(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
-        create_durably(above)?;
-    }
-    match fs::create_dir(folder) {
-        // Another writer was first.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-        created => named(created, "create", folder)?,
-    }
-    folder.parent().map_or(Ok(()), sync_folder)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    named(File::open(folder).and_then(|folder| folder.sync_all()), "sync", folder)
-}
-
-/// Says in the error what was tried with which path; the kind stays.
-fn named<T>(result: io::Result<T>, what: &str, path: &Path) -> io::Result<T> {
-    result.map_err(|error| io::Error::new(error.kind(), format!("{what} `{}`: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -3,6 +3,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// The name of the lock's file.
+const LOCK: &str = "lock";
+/// How often, and how long after one another, the lock is tried.
+const TRIES: usize = 4;
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// A state directory.
 #[derive(Clone, Debug)]
@@ -72,23 +80,52 @@ impl State {
     pub fn lock(&self, about: &str) -> Result<StateLock, LockError> {
         let io = |source| LockError::Io { dir: self.dir.clone(), source };
         fs::create_dir_all(&self.dir).map_err(io)?;
-        let path = self.dir.join("lock");
+        let path = self.dir.join(LOCK);
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = (&file).take(200).read_to_string(&mut holder);
-                let holder =
-                    if holder.trim().is_empty() { "it has not said who it is" } else { holder.trim() };
-                return Err(LockError::Held { dir: self.dir.clone(), holder: holder.to_owned() });
+        // A reader that looks whether a run is at work holds it for a moment.
+        let mut tries = (1..TRIES).map(|_| thread::sleep(TRY_AGAIN));
+        self.taken(&file, || {
+            loop {
+                match file.try_lock() {
+                    Err(TryLockError::WouldBlock) if tries.next().is_some() => {}
+                    taken => break taken,
+                }
             }
-        }
+        })?;
         file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
         writeln!(file, "process {}, {about}", std::process::id()).map_err(io)?;
         Ok(StateLock { _file: file })
+    }
+
+    /// Shares the lock with others that only read, for a user who may not write it; `None` when there is none.
+    pub fn share_lock(&self) -> Result<Option<StateLock>, LockError> {
+        let file = match File::open(self.dir.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|source| LockError::Io { dir: self.dir.clone(), source })?,
+        };
+        self.taken(&file, || file.try_lock_shared())?;
+        Ok(Some(StateLock { _file: file }))
+    }
+
+    /// Whether the lock can be written.
+    pub fn is_writable(&self) -> bool {
+        OpenOptions::new().write(true).open(self.dir.join(LOCK)).is_ok()
+    }
+
+    /// Says who has the lock, if it cannot be taken.
+    fn taken(&self, file: &File, take: impl FnOnce() -> Result<(), TryLockError>) -> Result<(), LockError> {
+        let dir = self.dir.clone();
+        match take() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(source)) => Err(LockError::Io { dir, source }),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.take(200).read_to_string(&mut holder);
+                let holder = if holder.trim().is_empty() { "unknown process" } else { holder.trim() };
+                Err(LockError::Held { dir, holder: holder.to_owned() })
+            }
+        }
     }
 }
 

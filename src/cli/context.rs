@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::human;
 use crate::index::Index;
 use crate::ingest::{IngestSettings, own_index};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::mail::MailOptions;
 use crate::mirror::Mirror;
 use crate::model::UtcMs;
@@ -90,6 +90,19 @@ impl Context {
         Ok(state.lock(&format!("`gzette {command}` since {since}"))?)
     }
 
+    /// Takes the state's lock for a command that may not have to write; then a user who cannot shares it with others.
+    pub(super) fn lock_for(
+        &self,
+        state: &State,
+        command: &str,
+        writes: bool,
+    ) -> Result<Option<StateLock>, CommandError> {
+        match self.lock(state, command) {
+            Err(_) if !writes && !state.is_writable() => Ok(state.share_lock()?),
+            taken => taken.map(Some),
+        }
+    }
+
     /// Prepares the stages of the pipeline for a command that ends cleanly when a signal asks it to.
     pub(super) fn stages_that_stop(
         &self,
@@ -163,7 +176,8 @@ impl Project {
     /// Opens the ledger for reading.
     pub(super) fn ledger_read_only(&self) -> Result<Ledger, CommandError> {
         let path = self.state.ledger();
-        if !path.exists() {
+        let is_there = path.try_exists().map_err(|source| LedgerError::Denied { path: path.clone(), source });
+        if !is_there? {
             let message =
                 format!("nothing was ingested yet: there is no ledger in `{}`", self.state.dir().display());
             return Err(Failure::failed(message).hint("run `gzette run` first").into());
@@ -174,6 +188,13 @@ impl Project {
     /// Opens the ledger's index, if there is one that can be read.
     pub(super) fn index(&self, ledger: &Ledger) -> Result<Option<Index>, CommandError> {
         Ok(own_index(ledger, &self.state.index())?)
+    }
+
+    /// Says why the index was not used, if it was not for want of one.
+    pub(super) fn tell_of_index(&self, ui: &Ui) {
+        if let Some(error) = Index::refused(&self.state.index()) {
+            ui.warn(&format!("{error}; the mirror was read instead, which takes longer"));
+        }
     }
 
     /// Returns the mirror.

@@ -29,6 +29,9 @@ struct Status {
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let status = Status::read(&project, &project.ledger_read_only()?)?;
+    if status.index_batch.is_none() {
+        project.tell_of_index(&context.ui);
+    }
     if context.global.json {
         context.ui.result(&status.json().to_string())?;
     } else {

@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let _lock = context.lock(&project.state, "verify")?;
+    let _lock = context.lock_for(&project.state, "verify", args.repair)?;
     let mut report = recount(context, &project, &project.ledger_read_only()?)?;
     if args.repair && !report.ok {
         for difference in texts(&report) {

@@ -23,9 +23,11 @@ use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::footer::Footer;
 use tantivy::directory::{
-    DirectoryLock, FileHandle, FileSlice, Lock, MmapDirectory, OwnedBytes, WatchCallback, WatchHandle,
-    WritePtr,
+    DirectoryLock, FileHandle, FileSlice, Lock, OwnedBytes, WatchCallback, WatchHandle, WritePtr,
 };
+
+use super::directory::Folder;
+use crate::disk;
 
 /// The format of the index: its files, its fields, and what a word is. An index of another one is built again from the
 /// mirror. Raised with every change of any of them.
@@ -44,7 +46,7 @@ const LEAST_BYTES: usize = 8;
 /// The folder of the index, whose files are checked before they are read.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
-    inner: MmapDirectory,
+    inner: Folder,
     dir: Arc<Path>,
     seals: Arc<OnceLock<Seals>>,
     /// The seals of files that were not sealed and have been found to be as they were written.
@@ -57,7 +59,7 @@ type Seal = [u8; SEAL_BYTES];
 impl Guard {
     /// Guards the folder, if it is one.
     pub(super) fn new(dir: &Path) -> tantivy::Result<Self> {
-        let inner = MmapDirectory::open(dir)?;
+        let inner = Folder::open(dir)?;
         Ok(Self { inner, dir: dir.into(), seals: Arc::default(), sound: Arc::default() })
     }
 
@@ -105,9 +107,7 @@ impl Guard {
         let mut bytes = sealed.concat();
         bytes.extend(checksum(&bytes));
         // What a crash makes of it has another checksum, and seals nothing.
-        let unfinished = self.dir.join(UNFINISHED_SEALS);
-        fs::write(&unfinished, bytes)?;
-        fs::rename(unfinished, self.dir.join(SEALS))
+        disk::replace(&self.dir.join(SEALS), &self.dir.join(UNFINISHED_SEALS), &bytes)
     }
 
     fn check(&self, path: &Path, file: &dyn FileHandle) -> Result<(), OpenReadError> {

@@ -4,6 +4,7 @@
 //! [`summary`], and which files are trusted in [`guard`].
 
 mod candidates;
+mod directory;
 mod guard;
 mod rare;
 mod repair;
@@ -119,6 +120,16 @@ impl Index {
             return Err(Unusable::Unreadable);
         }
         if index.payload().is_none() { Err(Unusable::Foreign) } else { Ok(index) }
+    }
+
+    /// Returns what there is of an index in `dir` that this user may not read, and why; `None`: nothing.
+    pub fn refused(dir: &Path) -> Option<IndexError> {
+        directory::refused(dir).map(|(path, source)| IndexError::Io { path, source })
+    }
+
+    /// Removes what a crash left half-written in `dir`. Only for the holder of the state directory's lock.
+    pub fn clean(dir: &Path) -> Result<()> {
+        directory::clean(dir).map(drop).map_err(|source| IndexError::Io { path: dir.to_owned(), source })
     }
 
     /// Creates an empty index in `dir` with an id of its own, replacing what is there.

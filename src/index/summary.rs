@@ -13,16 +13,18 @@
 
 use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::directory::UNFINISHED_EXTENSION;
 use super::guard::{Guard, checksum};
 use super::rare::{Packed, is_half, is_packable};
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
 use super::terms::Part;
+use crate::disk;
 use crate::model::{UtcMs, Window};
 use crate::query::Need;
 
@@ -40,8 +42,6 @@ const HEADER_BYTES: usize = 64;
 const CHECKSUM_BYTES: usize = 8;
 /// What the name of the file ends with, after the segment's.
 const EXTENSION: &str = "summary";
-/// What it ends with before it is whole.
-const UNFINISHED_EXTENSION: &str = "unfinished";
 /// What those of an older version end with.
 const FORMER_EXTENSION: &str = "rare";
 
@@ -147,11 +147,7 @@ impl SummaryBuilder {
     /// its summary is written.
     pub(super) fn write(self, dir: &Path, segment: &str) -> io::Result<()> {
         let path = path(dir, segment);
-        let unfinished = path.with_extension(UNFINISHED_EXTENSION);
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&self.finish())?;
-        file.sync_data()?;
-        std::fs::rename(unfinished, path)
+        disk::replace(&path, &path.with_extension(UNFINISHED_EXTENSION), &self.finish())
     }
 }
 

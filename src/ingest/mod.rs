@@ -158,6 +158,7 @@ pub fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<Index>, LedgerErr
 
 /// Returns the index that belongs to the ledger, without what was lost of it; a new and empty one if it cannot be used.
 fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Result<Index, IngestError> {
+    Index::clean(dir)?;
     match ledger.fact(INDEX_UUID)?.map(|uuid| Index::open(dir, &uuid)) {
         Some(Ok(index)) => {
             let damaged = index.repair()?;

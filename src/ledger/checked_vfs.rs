@@ -3,7 +3,7 @@
 //!
 //! This is what `SQLite`'s own `cksumvfs` does (<https://sqlite.org/cksumvfs.html>, which is not part of the bundled
 //! library), with these differences:
-//! - The checksum is BLAKE3 over the page and its place, so that a page in another's place is noticed, too.
+//! - The checksum is over the page and its place, so that a page in another's place is noticed, too.
 //! - A ledger with checksums is marked as such in a second place, the application id: a changed byte in the header
 //!   cannot switch the check off.
 //! - The end of a cut file is an error, where `SQLite` takes what is missing of a page for zeros.
@@ -161,14 +161,14 @@ impl Pages {
     }
 }
 
-/// Returns the checksum of a page at its place. Its own last bytes do not count.
+/// Returns the checksum of a page at its place: CRC-32 of both, as little endian, behind what says so. Its own bytes do
+/// not count.
 fn checksum(page: &[u8], offset: i64) -> [u8; CHECKSUM_BYTES as usize] {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = crc32fast::Hasher::new();
     hasher.update(&page[..page.len() - CHECKSUM_BYTES as usize]);
     hasher.update(&offset.to_le_bytes());
-    let mut first = [0; CHECKSUM_BYTES as usize];
-    first.copy_from_slice(&hasher.finalize().as_bytes()[..CHECKSUM_BYTES as usize]);
-    first
+    let [a, b, c, d] = hasher.finalize().to_le_bytes();
+    [b'c', b'r', b'c', b'1', a, b, c, d]
 }
 
 /// Opens a file of the default layer, and this layer's in front of it.
@@ -406,3 +406,59 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xFetch: Some(fetch),
     xUnfetch: Some(unfetch),
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database with checksums and more pages than are read at once.
+    fn database(path: &Path) -> Connection {
+        let connection = connect(path, OpenFlags::default()).unwrap();
+        reserve_bytes(&connection, Some(CHECKSUM_BYTES)).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, b); WITH RECURSIVE n (i) AS
+                 (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) INSERT INTO t SELECT i, zeroblob(3000) FROM n",
+            )
+            .unwrap();
+        connection
+    }
+
+    fn bytes(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.query_row("SELECT sum(length(b)) FROM t", [], |row| row.get(0))
+    }
+
+    #[test]
+    fn every_page_has_a_checksum_of_its_own_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        drop(database(&path));
+        let file = std::fs::read(&path).unwrap();
+        assert!(file.len() > 40 * 4096);
+        for (number, page) in file.chunks(4096).enumerate() {
+            assert!(page.ends_with(&checksum(page, number as i64 * 4096)), "page {number}");
+        }
+        // A page in another's place.
+        let mut moved = file.clone();
+        moved.copy_within(20 * 4096..21 * 4096, 30 * 4096);
+        std::fs::write(&path, moved).unwrap();
+        let error = bytes(&connect(&path, OpenFlags::default()).unwrap()).unwrap_err();
+        assert_eq!(error.sqlite_error().unwrap().extended_code, ffi::SQLITE_IOERR_DATA);
+    }
+
+    #[test]
+    fn a_file_that_is_read_without_locks_must_not_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let writer = database(&path);
+        let uri = format!("file:{}?immutable=1", path.display());
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let reader = connect(Path::new(&uri), flags).unwrap();
+        assert_eq!(reader.query_row("SELECT id FROM t", [], |row| row.get(0)), Ok(1));
+        writer.execute("UPDATE t SET b = NULL WHERE id = 99", []).unwrap();
+        let error = bytes(&reader).unwrap_err();
+        assert_eq!(error.sqlite_error().unwrap().extended_code, ffi::SQLITE_BUSY_SNAPSHOT);
+        drop(reader);
+        assert_eq!(bytes(&connect(Path::new(&uri), flags).unwrap()), Ok(98 * 3000));
+    }
+}

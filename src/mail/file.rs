@@ -1,15 +1,18 @@
 //! The transport that needs nothing: every mail becomes an .eml file that any mail program opens.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use super::{Letter, MailError, MailErrorKind, MailFuture, Receipt, Transport};
+use crate::disk;
 
 /// The longest part of a Message-ID in a file name; most file systems take 255 bytes in all.
 const SLUG_BYTES: usize = 120;
+/// What the name of a file that is not yet whole ends with.
+const UNFINISHED: &str = ".eml.tmp";
 
-/// Writes mails into a folder, readable by its owner only.
+/// Writes mails into a folder.
 pub struct FileTransport {
     dir: PathBuf,
 }
@@ -22,19 +25,14 @@ impl FileTransport {
 
     /// Writes the file whole or not at all. The same mail has the same name, so sending it again changes nothing.
     fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        let name = file_name(letter);
-        // A crash leaves this one; it has no other name with the next try.
-        let unfinished = format!(".{name}.tmp");
-        match fs::remove_file(self.dir.join(&unfinished)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = tempfile::Builder::new().prefix(&unfinished).rand_bytes(0).tempfile_in(&self.dir)?;
-        file.write_all(letter.eml)?;
-        file.as_file().sync_all()?;
-        file.persist(self.dir.join(name))?;
-        File::open(&self.dir)?.sync_all()
+        disk::create_folder(&self.dir)?;
+        let path = self.dir.join(file_name(letter));
+        let unfinished = self.dir.join(format!(".{}.tmp", file_name(letter)));
+        disk::write(&path, &unfinished, letter.eml)?;
+        // Of mails that were given up after a crash.
+        let written = fs::metadata(path)?.modified()?;
+        let is_unfinished = |name: &str| name.starts_with('.') && name.ends_with(UNFINISHED);
+        disk::remove_unfinished(&self.dir, Some(written), is_unfinished).map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Laws of the mirror's names, and its files.
 
 use std::collections::HashSet;
-use std::path::Component;
+use std::path::{Component, Path};
 
 use proptest::prelude::*;
 

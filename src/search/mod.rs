@@ -134,6 +134,8 @@ pub struct SearchReport {
     pub duplicates: u64,
     /// Objects that could not be read, and why.
     pub unreadable: Vec<(String, String)>,
+    /// Whether there was an index that could not be read: the mirror was read instead.
+    pub index_failed: bool,
 }
 
 /// What stops a search.
@@ -205,7 +207,11 @@ pub fn search(
 /// Returns what is to be read in its order, all of it as one state of the ledger has it, and the start of a report.
 fn planned(library: &Library<'_>, request: &Request) -> Result<(Vec<Task>, SearchReport), SearchError> {
     let _snapshot = library.ledger.snapshot()?;
-    let (mut tasks, report) = library.ask(|library| plan::plan(library, request))?;
+    let (mut tasks, report) = library.ask(|asked| {
+        let (tasks, report) = plan::plan(asked, request)?;
+        let index_failed = asked.index.is_none() && library.index.is_some();
+        Ok((tasks, SearchReport { index_failed, ..report }))
+    })?;
     if request.limit.is_some() {
         tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
         return Ok((tasks, report));

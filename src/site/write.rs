@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use super::File;
+use crate::disk;
 
 /// Names the files that were made here, one a line; what it does not name is not ours.
 const MANIFEST: &str = ".gzette-site";
@@ -39,7 +40,9 @@ pub fn write(dir: &Path, files: &[File]) -> io::Result<Written> {
     }
     let changed = changed(dir, files, &before)?;
     // Both sets while the work goes on: whatever is there after a crash is known as ours.
-    write_manifest(dir, &(&before | &wanted))?;
+    let ours = &before | &wanted;
+    write_manifest(dir, &ours)?;
+    remove_unfinished(dir, &ours)?;
     let (index, pages): (Vec<&File>, Vec<&File>) = changed.iter().partition(|file| file.path == "index.html");
     for file in pages.into_iter().chain(index) {
         replace(&dir.join(&file.path), &file.bytes)?;
@@ -78,17 +81,24 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
-    let unfinished = PathBuf::from(unfinished);
-    write_synced(&unfinished, bytes).map_err(|error| about(&unfinished, &error))?;
-    fs::rename(&unfinished, path).map_err(|error| about(path, &error))
+    // A power cut after the rename must leave no empty file: without its names the manifest would make every page a
+    // stranger's, and an empty page would stay until the next run. An old one may stay.
+    disk::replace(path, unfinished.as_ref(), bytes)
 }
 
-/// Writes a file so that a power cut after its rename leaves no empty one: without its names the manifest would make
-/// every page a stranger's, and an empty page would stay until the next run.
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// Removes what a crash left of our own files, in their folders.
+fn remove_unfinished(dir: &Path, ours: &BTreeSet<String>) -> io::Result<()> {
+    let folders: BTreeSet<&Path> = ours.iter().filter_map(|path| Path::new(path).parent()).collect();
+    for folder in folders {
+        let is_unfinished = |name: &str| {
+            let finished = name.strip_suffix(UNFINISHED).map(|name| folder.join(name));
+            let is_ours =
+                |path: &Path| path.to_str().is_some_and(|path| path == MANIFEST || ours.contains(path));
+            finished.is_some_and(|path| is_ours(&path))
+        };
+        disk::remove_unfinished(&dir.join(folder), None, is_unfinished)?;
+    }
+    Ok(())
 }
 
 fn remove_stale<'a>(dir: &Path, stale: impl Iterator<Item = &'a String>) -> io::Result<usize> {

@@ -9,17 +9,19 @@
 //! - **Headers.** They are not kept.
 //! - **Etags.** A hash of size, modification time and inode; it never looks like an MD5.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::count::Counter;
 use super::memory::hex;
 use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
+use crate::disk;
 use crate::model::ListedObject;
 
 /// What names of files being written begin with; a crash leaves them, listings pass them over.
@@ -37,6 +39,8 @@ pub struct DirStore {
 struct Folder {
     root: PathBuf,
     counter: Counter,
+    /// The folders that hold nothing more of what killed puts left.
+    cleaned: Mutex<HashSet<PathBuf>>,
 }
 
 /// Why something failed, before it is known what it is about.
@@ -47,7 +51,7 @@ impl DirStore {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let counter = Counter::default();
-        Self { folder: Arc::new(Folder { root, counter }) }
+        Self { folder: Arc::new(Folder { root, counter, cleaned: Mutex::default() }) }
     }
 
     /// Does blocking work away from the tasks that wait for the network.
@@ -126,8 +130,8 @@ impl Folder {
         self.counter.get();
         let path = self.existing(&object.key)?;
         let changed = || (StoreErrorKind::Changed, "the file has changed since it was listed".to_owned());
-        let mut file = File::open(&path).map_err(disk)?;
-        let before = file.metadata().map_err(disk)?;
+        let mut file = File::open(&path).map_err(local_disk)?;
+        let before = file.metadata().map_err(local_disk)?;
         if !before.is_file() {
             return Err((StoreErrorKind::Missing, "no file".to_owned()));
         }
@@ -139,9 +143,9 @@ impl Folder {
             return Err((StoreErrorKind::Odd, reason));
         }
         let mut body = Vec::with_capacity(before.len() as usize);
-        (&mut file).take(before.len() + 1).read_to_end(&mut body).map_err(disk)?;
+        (&mut file).take(before.len() + 1).read_to_end(&mut body).map_err(local_disk)?;
         self.counter.received(body.len());
-        let after = file.metadata().map_err(disk)?;
+        let after = file.metadata().map_err(local_disk)?;
         if etag_of(&after) != object.etag || body.len() as u64 != object.size_bytes {
             return Err(changed());
         }
@@ -151,7 +155,7 @@ impl Folder {
     fn put(&self, key: &str, body: &[u8]) -> Result<(), Refusal> {
         self.counter.put();
         let below = path_of(key).ok_or_else(no_key)?;
-        fs::create_dir_all(&self.root).map_err(disk)?;
+        fs::create_dir_all(&self.root).map_err(local_disk)?;
         let root = self.real_root()?;
         let parent = made_parent(&root, &below)?;
         let name = below.file_name().ok_or_else(no_key)?;
@@ -159,17 +163,34 @@ impl Folder {
         if target.is_dir() {
             return Err((StoreErrorKind::Config, "a folder has this name".to_owned()));
         }
-        let mut file = tempfile::Builder::new()
+        let (mut file, unfinished) = tempfile::Builder::new()
             .prefix(TEMPORARY)
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            // As any other file: less the umask.
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
             .tempfile_in(&parent)
-            .map_err(disk)?;
-        file.write_all(body).map_err(disk)?;
-        file.as_file().sync_all().map_err(disk)?;
-        file.persist(&target).map_err(|error| local(&error.error))?;
-        File::open(&parent).and_then(|parent| parent.sync_all()).map_err(disk)?;
+            .map_err(local_disk)?
+            .into_parts();
+        file.write_all(body).map_err(local_disk)?;
+        file.sync_all().map_err(local_disk)?;
+        disk::rename(&unfinished, &target).map_err(local_disk)?;
+        // It has that name no more.
+        let _ = unfinished.keep();
+        disk::sync_folder(&parent).map_err(local_disk)?;
         self.counter.sent(body.len());
+        self.remove_unfinished(&parent, &target);
         Ok(())
+    }
+
+    /// Removes from a folder, once, what puts left that were killed. Others may be putting into it as well. What cannot
+    /// be removed is passed over by listings.
+    fn remove_unfinished(&self, folder: &Path, put: &Path) {
+        let mut cleaned = self.cleaned.lock().unwrap_or_else(PoisonError::into_inner);
+        if cleaned.insert(folder.to_owned()) {
+            let written = fs::metadata(put).and_then(|put| put.modified());
+            let _ = written.and_then(|written| {
+                disk::remove_unfinished(folder, Some(written), |name| name.starts_with(TEMPORARY))
+            });
+        }
     }
 
     fn delete(&self, key: &str) -> Result<(), Refusal> {
@@ -179,7 +200,7 @@ impl Folder {
         let parent = below.parent().map_or_else(|| root.clone(), |parent| root.join(parent));
         let outcome = within(&root, &parent).and_then(|parent| {
             let name = below.file_name().ok_or_else(no_key)?;
-            fs::remove_file(parent.join(name)).map_err(disk)
+            fs::remove_file(parent.join(name)).map_err(local_disk)
         });
         match outcome {
             Err((StoreErrorKind::Missing, _)) => Ok(()),
@@ -258,7 +279,7 @@ impl Walk<'_> {
     }
 
     fn link(&mut self, path: &Path, key: String, link: &Metadata) {
-        match within(self.root, path).and_then(|target| fs::metadata(target).map_err(disk)) {
+        match within(self.root, path).and_then(|target| fs::metadata(target).map_err(local_disk)) {
             Ok(target) if target.is_file() => self.object(key, &target),
             // A folder inside: its files are listed where they are.
             Ok(_) => {}
@@ -293,7 +314,7 @@ fn made_parent(root: &Path, below: &Path) -> Result<PathBuf, Refusal> {
 
 /// Returns the real path of `path`, which must be inside `root`.
 fn within(root: &Path, path: &Path) -> Result<PathBuf, Refusal> {
-    let real = path.canonicalize().map_err(disk)?;
+    let real = path.canonicalize().map_err(local_disk)?;
     if real.starts_with(root) {
         Ok(real)
     } else {
@@ -371,7 +392,7 @@ fn local(error: &io::Error) -> Refusal {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands its error over")]
-fn disk(error: io::Error) -> Refusal {
+fn local_disk(error: io::Error) -> Refusal {
     local(&error)
 }
 

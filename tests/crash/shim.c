@@ -129,7 +129,7 @@ static enum verdict judge(enum kind kind, const char *call, const char *path) {
     int is_error = !strcmp(todo, "ENOSPC") || !strcmp(todo, "EIO") || !strcmp(todo, "EINTR");
     int fits = !strcmp(todo, "torn") ? kind == WRITE
         : !strcmp(todo, "ENOSPC") ? kind & (OPEN | WRITE | RENAME | SYNC | RESIZE | MKDIR)
-        : !strcmp(todo, "EINTR") ? kind & (OPEN | WRITE | RESIZE) : 1;
+        : !strcmp(todo, "EINTR") ? kind & (OPEN | WRITE | RENAME | SYNC | RESIZE) : 1;
     say(number, fits ? todo : "none", call, path);
     if (!fits) return GO;
     if (is_error) {

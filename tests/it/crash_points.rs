@@ -42,7 +42,7 @@ const KINDS: [(&str, &[&str]); 7] = [
         "ENOSPC",
         &["open", "write", "pwrite", "writev", "pwritev", "rename", "link", "fsync", "fdatasync", "mkdir"],
     ),
-    ("EINTR", &["open", "write", "pwrite", "writev", "pwritev", "ftruncate"]),
+    ("EINTR", &["open", "write", "pwrite", "writev", "pwritev", "rename", "fsync", "fdatasync", "ftruncate"]),
     ("after", &[]),
 ];
 
@@ -296,6 +296,12 @@ impl Expected {
             found.push(lines);
         }
         let names = |folder: &str| files_below(&project.path(folder));
+        let is_left =
+            |name: &String| [".tmp", ".unfinished", ".gzette-"].iter().any(|part| name.contains(part));
+        let all = names("state").into_keys().chain(names("site").into_keys());
+        if let Some(left) = all.filter(|name| name != ".gzette-site").find(is_left) {
+            return Err(format!("`{left}` is left"));
+        }
         Ok(Self {
             counts: counts.text(),
             site: names("site"),

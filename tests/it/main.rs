@@ -14,6 +14,7 @@ mod order;
 mod pasted;
 mod pipeline;
 mod points;
+mod readers;
 mod retention;
 mod rot;
 mod search;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first; a module may use those of lower layers.
-const LAYERS: [(&str, Within, &[&str]); 5] = [
+const LAYERS: [(&str, Within, &[&str]); 6] = [
     ("words", Within::Earlier, &["model"]),
     (
         "core",
@@ -27,6 +27,7 @@ const LAYERS: [(&str, Within, &[&str]); 5] = [
             "workers",
         ],
     ),
+    ("files", Within::Nothing, &["disk"]),
     ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),
     (
         "use cases",

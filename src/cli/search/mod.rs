@@ -158,6 +158,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         (shown, _) => shown?,
     };
     remote.tell(&context.ui);
+    if index.is_none() || report.index_failed {
+        project.tell_of_index(&context.ui);
+    }
     finish(args, context, &request, &report)
 }
 

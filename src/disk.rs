@@ -1,0 +1,176 @@
+//! Files that are there whole or not at all, also after a power cut: written under another name, synced, renamed, the
+//! folder synced. They get the mode that the umask gives, so that whoever may read the folder may read them, and a call
+//! that a signal interrupts is made again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// How old a file is that nobody finishes any more.
+const LEFT: Duration = Duration::from_hours(1);
+
+/// Writes a file whole, by way of `unfinished`, a name in a folder of the same disk that nobody else uses. A crash may
+/// leave that one; see [`remove_unfinished`].
+///
+/// # Errors
+/// Names the path it is about.
+pub fn write(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, unfinished, bytes)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// As [`write`], but leaves it to the caller to sync the folder: a power cut may leave the file that was there before.
+pub fn replace(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = create(unfinished).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // Interrupted calls of this one the standard library makes again.
+        file.sync_all()
+    });
+    let done = named(written, "write", unfinished).and_then(|()| rename(unfinished, path));
+    if done.is_err() {
+        // What went wrong is the error to tell of.
+        let _ = fs::remove_file(unfinished);
+    }
+    done
+}
+
+/// Creates a file in the place of one that a crash left; never by way of a link.
+fn create(path: &Path) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        created => created,
+    }
+}
+
+/// Renames a file.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    named(uninterrupted(|| fs::rename(from, to)), "rename to", to)
+}
+
+/// Makes a call again for as long as signals interrupt it.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Creates a folder and what it lies in; a folder is only safe once the one above is synced.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+        create_folder(above)?;
+    }
+    match fs::create_dir(folder) {
+        // Another writer was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        created => named(created, "create", folder)?,
+    }
+    folder.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the names in a folder safe from a power cut.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    named(File::open(folder).and_then(|folder| folder.sync_all()), "sync", folder)
+}
+
+/// Removes the files in a folder that have such names, which a crash left; returns how many. Where others may be writing,
+/// with the time of a file just written: then only those that are an hour older.
+pub fn remove_unfinished(
+    folder: &Path,
+    written: Option<SystemTime>,
+    is_unfinished: impl Fn(&str) -> bool,
+) -> io::Result<u64> {
+    let is_left = |path: &Path| {
+        written.is_none_or(|written| {
+            let begun = fs::metadata(path).and_then(|found| found.modified());
+            begun.is_ok_and(|begun| written.duration_since(begun).is_ok_and(|age| age >= LEFT))
+        })
+    };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => named(entries, "read", folder)?,
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = named(entry, "read", folder)?;
+        let path = entry.path();
+        if entry.file_name().to_str().is_some_and(&is_unfinished) && is_left(&path) {
+            named(fs::remove_file(&path), "remove", &path)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether an error says that a place may be read and not written.
+pub fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Says in the error what was tried with which path; the kind stays.
+pub fn named<T>(result: io::Result<T>, what: &str, path: &Path) -> io::Result<T> {
+    result.map_err(|error| io::Error::new(error.kind(), format!("{what} `{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, unfinished) = (dir.path().join("a"), dir.path().join("a.tmp"));
+        fs::write(&unfinished, "left by a crash").unwrap();
+        write(&path, &unfinished, b"one").unwrap();
+        write(&path, &unfinished, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_renamed_leaves_nothing_and_names_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, unfinished) = (dir.path().join("a"), dir.path().join("a.tmp"));
+        fs::create_dir(&path).unwrap();
+        let error = write(&path, &unfinished, b"one").unwrap_err().to_string();
+        assert!(error.contains("rename to") && error.contains(path.to_str().unwrap()), "{error}");
+        assert!(!unfinished.exists());
+    }
+
+    #[test]
+    fn an_interrupted_call_is_made_again() {
+        let mut calls = 0;
+        let outcome = uninterrupted(|| {
+            calls += 1;
+            if calls < 3 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(calls) }
+        });
+        assert_eq!(outcome.unwrap(), 3);
+    }
+
+    #[test]
+    fn only_what_a_crash_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", ".tmp1", "b.tmp"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let is_unfinished = |name: &str| name.starts_with(".tmp");
+        let now = fs::metadata(dir.path().join("a")).unwrap().modified().unwrap();
+        assert_eq!(remove_unfinished(dir.path(), Some(now), is_unfinished).unwrap(), 0);
+        assert_eq!(remove_unfinished(dir.path(), Some(now + LEFT), is_unfinished).unwrap(), 1);
+        fs::write(dir.path().join(".tmp2"), "").unwrap();
+        assert_eq!(remove_unfinished(dir.path(), None, is_unfinished).unwrap(), 1);
+        assert_eq!(remove_unfinished(&dir.path().join("none"), None, |_| true).unwrap(), 0);
+        assert!(dir.path().join("a").exists() && dir.path().join("b.tmp").exists());
+    }
+}
