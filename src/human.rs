@@ -40,6 +40,12 @@ pub fn time(time_ms: UtcMs) -> String {
         .map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
 }
 
+/// Returns a time in UTC to the minute: `2026-01-31 12:00 UTC`.
+pub fn minute(time_ms: UtcMs) -> String {
+    jiff::Timestamp::from_millisecond(time_ms)
+        .map_or_else(|_| time_ms.to_string(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// Returns a number of bytes in units of 1000: `999 B`, `3.4 MB`, `150 MB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];

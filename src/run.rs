@@ -28,6 +28,9 @@ const STOP_LOOK: Duration = Duration::from_millis(100);
 /// and how long what is on its way may then still take; service managers wait some 10 s and more before they kill.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
+/// How long a request of the sync may keep others waiting, unless there is a deadline.
+const SLOW: Duration = Duration::from_secs(3);
+
 /// What the pipeline is told.
 pub struct RunSettings {
     /// How lines are read.
@@ -173,6 +176,11 @@ impl TimeLimit {
         self.begin + self.span * 9 / 10
     }
 
+    /// Returns how long a request of the sync may keep others waiting.
+    fn slow(&self) -> Duration {
+        SLOW.min(self.span / 20)
+    }
+
     /// Returns how long what is on its way may take after either.
     fn patience(&self) -> Duration {
         STOP_PATIENCE.min(self.span / 20)
@@ -274,6 +282,7 @@ impl Pipeline<'_> {
         let options = SyncOptions {
             deadline: Deadline::When(Arc::new(is_over)),
             patience: self.patience(),
+            slow: self.limit.map_or(SLOW, |limit| limit.slow()),
             ..SyncOptions::new(self.now_ms)
         };
         let progress: &dyn Progress = self.observer;

@@ -190,6 +190,13 @@ impl Ui {
         say(&format!("warning   {what}"));
     }
 
+    /// Says what is still not as it should be since an earlier run; nothing when only news are wanted.
+    pub fn warn_again(&self, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.warn(what);
+        }
+    }
+
     /// Warns of problems, of many only of the first ones unless all are wanted; `rest` says where the others are told.
     /// There may be more than are at hand: `count` is how many.
     pub fn warn_of<T>(&self, problems: &[T], count: u64, rest: &str, told: impl Fn(&T) -> String) {

@@ -9,12 +9,13 @@ use indicatif::ProgressBar;
 use crate::digest::{Delivery, DigestError};
 use crate::human;
 use crate::ingest::IngestReport;
+use crate::plan::ObjectState;
 use crate::prune::PruneReport;
 use crate::publish::{PublishError, PublishReport};
 use crate::report::View;
 use crate::run::Observer;
 use crate::site::Written;
-use crate::sync::{Progress, SyncReport};
+use crate::sync::{Known, Progress, SyncReport};
 use crate::ui::Ui;
 
 /// Shows the stages to the user.
@@ -45,6 +46,16 @@ impl<'u> Shown<'u> {
             .lock()
             .map_or(0.0, |mut begin| std::mem::replace(&mut *begin, Instant::now()).elapsed().as_secs_f64());
         self.ui.stage(name, &format!("{what}, {seconds:.1} s"));
+    }
+
+    /// Says in a line each what earlier runs have told one by one.
+    fn still_wrong(&self, report: &SyncReport) {
+        for known in report.known.iter().filter(|known| known.may_pass()) {
+            self.ui.warn_again(&still_told(known));
+        }
+        for (place, reason) in report.known_places.iter().filter(|_| self.ui.is_verbose()) {
+            self.ui.detail(&format!("{place}: {reason}"));
+        }
     }
 
     fn problems<T>(&self, all: &[T], count: u64, told: impl Fn(&T) -> String) {
@@ -91,12 +102,14 @@ impl Observer for Shown<'_> {
             &[(report.changed, "changed"), (report.gone, "gone"), (report.waiting, "waiting")],
         );
         self.stage("sync", &what);
+        report.notes.iter().for_each(|note| self.ui.note(note));
         for failed in &report.source_errors {
             self.ui.warn(&format!("source `{}`: {}", failed.source, failed.error));
         }
         self.problems(&report.problems, report.problem_count, |problem| {
             format!("{}: {}", problem.place, problem.reason)
         });
+        self.still_wrong(report);
         if report.deadline_reached {
             self.ui
                 .warn("the time was up or a stop was asked for before all was fetched; the next run goes on");
@@ -197,6 +210,22 @@ impl Observer for Shown<'_> {
             Err(error) => self.ui.warn(&format!("digest `{digest}`: {error}")),
         }
     }
+}
+
+/// `12 objects of checkout-api denied since 2026-03-01 09:40, next try 10:20 (UTC)`.
+fn still_told(known: &Known) -> String {
+    let Known { source, trouble } = known;
+    let state = match trouble.state {
+        ObjectState::Listed => "changing",
+        state => state.name(),
+    };
+    let what = match &trouble.app {
+        Some(app) => format!("{} of {app} {state}", human::plural(trouble.number, "object")),
+        None if trouble.number == 1 => format!("1 prefix of {source} not listed"),
+        None => format!("{} prefixes of {source} not listed", human::count(trouble.number)),
+    };
+    let (since, next) = (human::minute(trouble.since_ms), human::minute(trouble.next_try_ms));
+    format!("{what} since {since}, next try {next}")
 }
 
 /// Adds `, 3 damaged` for each that is not 0.

@@ -18,6 +18,7 @@ pub(super) struct Args {}
 struct Status {
     objects: ObjectTotals,
     prefixes: (u64, u64),
+    strays: u64,
     lines: LineCounts,
     newest_event: Option<String>,
     last_run: Option<RunRow>,
@@ -49,6 +50,7 @@ impl Status {
         Ok(Self {
             objects: ledger.object_totals()?,
             prefixes: ledger.prefix_totals()?,
+            strays: ledger.stray_count()?,
             lines: ledger.line_totals()?,
             newest_event: ledger.newest_event_ms()?.map(human::time),
             last_run: ledger.last_run()?,
@@ -77,6 +79,7 @@ impl Status {
         serde_json::json!({
             "objects": self.objects,
             "prefixes": { "known": self.prefixes.0, "failed": self.prefixes.1 },
+            "strays": self.strays,
             "lines": self.lines,
             "newest_event": self.newest_event,
             "last_run": last_run,
@@ -116,6 +119,9 @@ impl Status {
         }
         let (known, failed) = self.prefixes;
         line("prefixes", &counted(&[(known, "known"), (failed, "not listed at the last try")], ", "))?;
+        if self.strays > 0 {
+            line("strays", &format!("{} keys and folders that do not fit the layout", count(self.strays)))?;
+        }
         let parts =
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
         let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };

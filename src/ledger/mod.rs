@@ -20,8 +20,9 @@ mod stored;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
-pub use objects::{GetRecord, ListingRecord, PendingObject};
+pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
@@ -30,6 +31,7 @@ pub use grouping::Reading;
 pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
 pub use retention::RetainedRow;
 pub use status::{ObjectTotals, RunRow};
+pub use trouble::Trouble;
 mod outbox;
 
 pub use outbox::{GivenUp, NewMail, PendingMail};

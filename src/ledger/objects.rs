@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params, params};
 
-use crate::model::{AppName, Checksum, DAY_MS, Day, ListedObject, UtcMs};
-use crate::plan::{Diff, KnownListing, KnownObject, ObjectState, PlacedObject};
+use crate::model::{AppName, Checksum, DAY_MS, Day, ListedObject, ObjectKey, UtcMs};
+use crate::plan::{Diff, KnownListing, KnownObject, ObjectState, PlacedObject, pause_ms};
 
 use super::{Ledger, LedgerError, Result};
 
@@ -40,8 +40,34 @@ pub struct GetRecord {
     pub stored_checksum: Option<Checksum>,
 }
 
+/// A prefix that could not be listed, or was not reached.
+#[derive(Clone, Debug)]
+pub struct FailedListing<'a> {
+    /// The whole prefix.
+    pub prefix: &'a str,
+    /// When it was tried.
+    pub now_ms: UtcMs,
+    /// Why it failed.
+    pub why: &'a str,
+    /// How many tries have failed in a row; `None` when it was not reached, which is no failure of its own.
+    pub attempts: Option<u32>,
+    /// How long it is left alone.
+    pub pause_ms: i64,
+}
+
+/// An object that a listing has shown to be new or changed, and that is to be gotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRow {
+    /// The object's row.
+    pub id: i64,
+    /// Its application.
+    pub app: AppName,
+    /// Its day.
+    pub day: Option<Day>,
+}
+
 /// An object that is not in the mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingObject {
     /// The object's row.
     pub id: i64,
@@ -49,6 +75,14 @@ pub struct PendingObject {
     pub state: ObjectState,
     /// How many tries have failed.
     pub attempts: u32,
+    /// When it is tried again.
+    pub next_try_ms: UtcMs,
+    /// Its application.
+    pub app: AppName,
+    /// Its day.
+    pub day: Option<Day>,
+    /// Its key.
+    pub key: ObjectKey,
 }
 
 impl Ledger {
@@ -79,8 +113,8 @@ impl Ledger {
 
     /// Returns what is known of every prefix of a source.
     pub fn listings(&self, source_id: i64) -> Result<Vec<KnownListing>> {
-        let sql = "SELECT prefix, tried_ms, listed_ms, objects, failure IS NOT NULL FROM listing
-                   WHERE source_id = ?1 ORDER BY prefix";
+        let sql = "SELECT prefix, tried_ms, listed_ms, objects, failure IS NOT NULL, attempts, next_try_ms
+                   FROM listing WHERE source_id = ?1 ORDER BY prefix";
         let mut statement = self.connection.prepare_cached(sql)?;
         let listings = statement.query_map([source_id], |row| {
             Ok(KnownListing {
@@ -89,6 +123,8 @@ impl Ledger {
                 listed_ms: row.get(2)?,
                 entries: row.get::<_, Option<i64>>(3)?.map(|entries| entries as u64),
                 failed: row.get(4)?,
+                attempts: row.get(5)?,
+                next_try_ms: row.get(6)?,
             })
         })?;
         Ok(listings.collect::<rusqlite::Result<_>>()?)
@@ -129,11 +165,16 @@ impl Ledger {
         Ok(objects)
     }
 
-    /// Writes down a complete listing and all that it changes, in one transaction.
-    pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<()> {
+    /// Writes down a complete listing and all that it changes, in one transaction. Returns the objects that are to be
+    /// gotten for it.
+    pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<Vec<ListedRow>> {
         let transaction = self.connection.transaction()?;
+        let mut listed = Vec::new();
         for placed in listing.diff.new.iter().chain(&listing.diff.changed) {
-            upsert_object(&transaction, source_id, placed, listing.now_ms)?;
+            let (id, state) = upsert_object(&transaction, source_id, placed, listing.now_ms)?;
+            if state == ObjectState::Listed {
+                listed.push(ListedRow { id, app: placed.app.clone(), day: placed.day });
+            }
         }
         for placed in &listing.diff.moved {
             move_object(&transaction, source_id, placed)?;
@@ -145,7 +186,8 @@ impl Ledger {
             for id in &listing.diff.kept {
                 keep.execute(params![id, listing.now_ms, DAY_MS])?;
             }
-            let gone = "UPDATE object SET state = 'deleted', reason = NULL, attempts = 0 WHERE id = ?1";
+            let gone = "UPDATE object SET state = 'deleted', reason = NULL, attempts = 0, next_try_ms = 0,
+                          failing_since_ms = NULL WHERE id = ?1";
             let mut gone = transaction.prepare_cached(gone)?;
             for id in &listing.diff.gone {
                 gone.execute([id])?;
@@ -159,24 +201,33 @@ impl Ledger {
         transaction.execute(
             "INSERT INTO listing (source_id, prefix, tried_ms, listed_ms, objects) VALUES (?1, ?2, ?3, ?3, ?4)
              ON CONFLICT (source_id, prefix) DO UPDATE SET tried_ms = excluded.tried_ms,
-               listed_ms = excluded.listed_ms, objects = excluded.objects, failure = NULL",
+               listed_ms = excluded.listed_ms, objects = excluded.objects, failure = NULL, attempts = 0,
+               next_try_ms = 0, failing_since_ms = NULL",
             params![source_id, listing.prefix, listing.now_ms, listing.entries as i64],
         )?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        Ok(listed)
     }
 
     /// Writes down that a prefix could not be listed. Its objects, and when it was listed last, stay as they are.
-    pub fn record_failed_listing(
-        &mut self,
-        source_id: i64,
-        prefix: &str,
-        now_ms: UtcMs,
-        why: &str,
-    ) -> Result<()> {
+    pub fn record_failed_listing(&mut self, source_id: i64, failed: &FailedListing<'_>) -> Result<()> {
+        let since_ms = failed.attempts.map(|_| failed.now_ms);
         self.connection.execute(
-            "INSERT INTO listing (source_id, prefix, tried_ms, failure) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (source_id, prefix) DO UPDATE SET tried_ms = excluded.tried_ms, failure = excluded.failure",
-            params![source_id, prefix, now_ms, why],
+            "INSERT INTO listing (source_id, prefix, tried_ms, failure, attempts, next_try_ms, failing_since_ms)
+             VALUES (?1, ?2, ?3, ?4, coalesce(?5, 0), ?3 + ?6, ?7)
+             ON CONFLICT (source_id, prefix) DO UPDATE SET failure = excluded.failure,
+               tried_ms = iif(?5 IS NULL AND tried_ms > 0, tried_ms, excluded.tried_ms),
+               attempts = coalesce(?5, attempts), next_try_ms = iif(?5 IS NULL, next_try_ms, excluded.next_try_ms),
+               failing_since_ms = coalesce(failing_since_ms, excluded.failing_since_ms)",
+            params![
+                source_id,
+                failed.prefix,
+                failed.now_ms,
+                failed.why,
+                failed.attempts,
+                failed.pause_ms,
+                since_ms
+            ],
         )?;
         Ok(())
     }
@@ -185,34 +236,57 @@ impl Ledger {
     pub fn pending_objects(&self, source_id: i64) -> Result<Vec<PendingObject>> {
         let mut statement = self.connection.prepare_cached(PENDING)?;
         let objects = statement.query_map([source_id], |row| {
-            Ok(PendingObject { id: row.get(0)?, state: row.get(1)?, attempts: row.get(2)? })
+            let day: Option<String> = row.get(5)?;
+            Ok(PendingObject {
+                id: row.get(0)?,
+                state: row.get(1)?,
+                attempts: row.get(2)?,
+                next_try_ms: row.get(3)?,
+                app: row.get(4)?,
+                day: day.and_then(|day| day.parse().ok()),
+                key: row.get(6)?,
+            })
         })?;
         Ok(objects.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Returns an object as it was listed last.
     pub fn listed_object(&self, object_id: i64) -> Result<ListedObject> {
-        let sql = "SELECT key, etag, size_bytes, modified_ms FROM object WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(LISTED_OBJECT)?;
+        Ok(statement.query_row([object_id], listed_object)?)
+    }
+
+    /// Returns the same of an object that is not in the mirror; `None` for one that is, or that is no longer listed.
+    pub fn pending_object(&self, object_id: i64) -> Result<Option<ListedObject>> {
+        let sql = format!("{LISTED_OBJECT} AND state NOT IN ('mirrored', 'deleted')");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        Ok(statement.query_row([object_id], listed_object).optional()?)
+    }
+
+    /// Returns whether this version of an object is the listed one and is not in the mirror.
+    pub fn is_pending(&self, object_id: i64, etag: &str, size_bytes: u64) -> Result<bool> {
+        let sql = "SELECT state NOT IN ('mirrored', 'deleted') FROM object
+                   WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([object_id], |row| {
-            Ok(ListedObject {
-                key: row.get(0)?,
-                etag: row.get(1)?,
-                size_bytes: row.get::<_, i64>(2)? as u64,
-                modified_ms: row.get(3)?,
-            })
-        })?)
+        let is_pending =
+            statement.query_row(params![object_id, etag, size_bytes as i64], |row| row.get(0)).optional()?;
+        Ok(is_pending.unwrap_or(false))
     }
 
     /// Writes down what came of a few gets, in one transaction. A version that is no longer the listed one
-    /// changes nothing.
-    pub fn record_gets(&mut self, gets: &[GetRecord]) -> Result<()> {
+    /// changes nothing; one that was not gotten is left alone for longer each time.
+    pub fn record_gets(&mut self, gets: &[GetRecord], now_ms: UtcMs) -> Result<()> {
         let transaction = self.connection.transaction()?;
         {
-            let mut update = transaction.prepare_cached(
-                "UPDATE object SET state = ?4, reason = ?5,
-                   attempts = CASE ?4 WHEN 'mirrored' THEN 0 ELSE attempts + 1 END,
-                   stored_checksum = coalesce(?6, stored_checksum)
+            let mut attempts = transaction.prepare_cached("SELECT attempts FROM object WHERE id = ?1")?;
+            let mut failed = transaction.prepare_cached(
+                "UPDATE object SET state = ?4, reason = ?5, attempts = ?6, next_try_ms = ?7,
+                   failing_since_ms = coalesce(failing_since_ms, ?8)
+                 WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3",
+            )?;
+            let mut got = transaction.prepare_cached(
+                "UPDATE object SET state = 'mirrored', reason = NULL, attempts = 0, next_try_ms = 0,
+                   failing_since_ms = NULL, stored_checksum = coalesce(?4, stored_checksum)
                  WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3",
             )?;
             // What the retention had taken is back.
@@ -221,16 +295,24 @@ impl Ledger {
                  WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3 AND mirrored = 0",
             )?;
             for get in gets {
+                let size_bytes = get.size_bytes as i64;
                 if get.state == ObjectState::Mirrored {
-                    back.execute(params![get.object_id, get.etag, get.size_bytes as i64])?;
+                    back.execute(params![get.object_id, get.etag, size_bytes])?;
+                    got.execute(params![get.object_id, get.etag, size_bytes, get.stored_checksum])?;
+                    continue;
                 }
-                update.execute(params![
+                let tries =
+                    attempts.query_row([get.object_id], |row| row.get::<_, u32>(0))?.saturating_add(1);
+                let next_ms = now_ms + pause_ms(tries);
+                failed.execute(params![
                     get.object_id,
                     get.etag,
-                    get.size_bytes as i64,
+                    size_bytes,
                     get.state,
                     get.reason,
-                    get.stored_checksum
+                    tries,
+                    next_ms,
+                    now_ms
                 ])?;
             }
         }
@@ -257,7 +339,7 @@ impl Ledger {
 /// The first condition lets SQLite use the partial index, the second keeps it off the deleted, which only grow,
 /// and the plus keeps it from preferring the index of keys.
 const PENDING: &str = "
-    SELECT id, state, attempts FROM object
+    SELECT id, state, attempts, next_try_ms, (SELECT name FROM app WHERE app.id = app_id), day, key FROM object
     WHERE state <> 'mirrored' AND state IN ('listed', 'missing', 'denied', 'archived', 'failed') AND +source_id = ?1
     ORDER BY day DESC, key";
 
@@ -266,6 +348,17 @@ const KNOWN_IN_RANGE: &str = "
     FROM object JOIN app ON app.id = app_id
     WHERE source_id = :source AND key >= :from AND key < :to
     ORDER BY key LIMIT :limit";
+
+const LISTED_OBJECT: &str = "SELECT key, etag, size_bytes, modified_ms FROM object WHERE id = ?1";
+
+fn listed_object(row: &Row<'_>) -> rusqlite::Result<ListedObject> {
+    Ok(ListedObject {
+        key: row.get(0)?,
+        etag: row.get(1)?,
+        size_bytes: row.get::<_, i64>(2)? as u64,
+        modified_ms: row.get(3)?,
+    })
+}
 
 fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
     let day: Option<String> = row.get(6)?;
@@ -288,7 +381,7 @@ fn upsert_object(
     source_id: i64,
     placed: &PlacedObject,
     now_ms: UtcMs,
-) -> Result<()> {
+) -> Result<(i64, ObjectState)> {
     let app_id = app_id(transaction, &placed.app)?;
     let sql =
         "INSERT INTO object (source_id, key, app_id, day, etag, size_bytes, modified_ms, first_listed_ms,
@@ -296,15 +389,17 @@ fn upsert_object(
                ON CONFLICT (source_id, key) DO UPDATE SET app_id = excluded.app_id, day = excluded.day,
                  etag = excluded.etag, size_bytes = excluded.size_bytes, modified_ms = excluded.modified_ms,
                  last_listed_ms = excluded.last_listed_ms, reason = NULL, attempts = 0,
+                 next_try_ms = 0, failing_since_ms = NULL,
                  state = CASE WHEN (etag, size_bytes) = (excluded.etag, excluded.size_bytes) AND (expired
                    OR EXISTS (SELECT 1 FROM generation WHERE object_id = object.id AND mirrored = 0
                      AND (generation.etag, generation.size_bytes) = (excluded.etag, excluded.size_bytes)))
                    THEN 'mirrored' ELSE 'listed' END,
                  expired = expired AND (etag, size_bytes) = (excluded.etag, excluded.size_bytes),
                  stored_checksum = CASE WHEN (etag, size_bytes) = (excluded.etag, excluded.size_bytes)
-                   THEN stored_checksum END";
+                   THEN stored_checksum END
+               RETURNING id, state";
     let object = &placed.object;
-    transaction.prepare_cached(sql)?.execute(params![
+    let values = params![
         source_id,
         object.key,
         app_id,
@@ -313,8 +408,8 @@ fn upsert_object(
         object.size_bytes as i64,
         object.modified_ms,
         now_ms,
-    ])?;
-    Ok(())
+    ];
+    Ok(transaction.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 fn move_object(transaction: &Transaction<'_>, source_id: i64, placed: &PlacedObject) -> Result<()> {
@@ -417,14 +512,22 @@ mod tests {
             reason,
             stored_checksum: None,
         };
-        ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))]).unwrap();
+        ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))], 20).unwrap();
         assert_eq!(ledger.pending_objects(source_id).unwrap()[0].attempts, 1);
         let diff = Diff { changed: vec![placed("k", "e2")], ..Diff::default() };
         record(&mut ledger, source_id, "", &diff);
-        ledger.record_gets(&[got("e1", ObjectState::Mirrored, None)]).unwrap();
-        let pending = PendingObject { id, state: ObjectState::Listed, attempts: 0 };
-        assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
-        ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)]).unwrap();
+        ledger.record_gets(&[got("e1", ObjectState::Mirrored, None)], 30).unwrap();
+        let pending = PendingObject {
+            id,
+            state: ObjectState::Listed,
+            attempts: 0,
+            next_try_ms: 0,
+            app: "web".to_owned(),
+            day: None,
+            key: "k".to_owned(),
+        };
+        assert_eq!(ledger.pending_objects(source_id).unwrap(), std::slice::from_ref(&pending));
+        ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)], 40).unwrap();
         assert_eq!(ledger.object_counts().unwrap(), [(ObjectState::Mirrored, 1)]);
         assert!(ledger.get_again("prod", "k").unwrap() && !ledger.get_again("prod", "k").unwrap());
         assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
@@ -433,7 +536,11 @@ mod tests {
     #[test]
     fn a_failed_listing_keeps_the_last_good_one() {
         let (mut ledger, source_id) = ledger_with(&["k"]);
-        ledger.record_failed_listing(source_id, "", 20, "denied").unwrap();
+        let failed = FailedListing { prefix: "", now_ms: 20, why: "denied", attempts: Some(1), pause_ms: 7 };
+        ledger.record_failed_listing(source_id, &failed).unwrap();
+        // That a run does not reach it is no other failure.
+        let left = FailedListing { now_ms: 30, attempts: None, pause_ms: 0, ..failed };
+        ledger.record_failed_listing(source_id, &left).unwrap();
         let listings = ledger.listings(source_id).unwrap();
         let root = KnownListing {
             prefix: String::new(),
@@ -441,14 +548,10 @@ mod tests {
             listed_ms: Some(9),
             entries: Some(1),
             failed: true,
+            attempts: 1,
+            next_try_ms: 27,
         };
-        let found = KnownListing {
-            prefix: "x/".to_owned(),
-            tried_ms: 0,
-            listed_ms: None,
-            entries: None,
-            failed: false,
-        };
+        let found = KnownListing { prefix: "x/".to_owned(), ..KnownListing::default() };
         assert_eq!(listings, [root, found]);
         record(&mut ledger, source_id, "", &Diff::default());
         assert!(!ledger.listings(source_id).unwrap()[0].failed);

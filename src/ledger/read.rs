@@ -100,7 +100,7 @@ pub struct SourceTotals {
 pub struct Problem {
     /// The object or prefix as people write it.
     pub place: String,
-    /// `damaged`, `missing`, `denied`, `archived`, `failed`, `duplicate`, `listing failed`.
+    /// `damaged`, `missing`, `denied`, `archived`, `failed`, `duplicate`, `listing failed`, `stray`.
     pub kind: String,
     /// Why.
     pub reason: String,
@@ -252,8 +252,9 @@ impl Ledger {
     /// Returns up to `limit` problems, newest first, and how many there are. Duplicates are harmless:
     /// they come last into the `limit`.
     pub fn problems(&self, limit: usize) -> Result<(Vec<Problem>, u64)> {
+        let strays = if self.has_troubles() { STRAYS } else { "" };
         let mut statement = self.connection.prepare(&format!(
-            "SELECT url, key, kind, reason, tried_ms, count(*) OVER () FROM ({PROBLEMS})
+            "SELECT url, key, kind, reason, tried_ms, count(*) OVER () FROM ({PROBLEMS} {strays})
              ORDER BY kind = 'duplicate', tried_ms DESC, url, key, kind LIMIT ?1"
         ))?;
         let rows = statement.query_map([limit as i64], |row| {
@@ -305,6 +306,14 @@ const PROBLEMS: &str = "
     SELECT source.url, listing.prefix, 'listing failed', listing.failure, listing.tried_ms
     FROM listing JOIN source ON source.id = listing.source_id
     WHERE listing.failure IS NOT NULL";
+
+/// What does not fit the layout.
+const STRAYS: &str = "
+    UNION ALL
+    SELECT source.url, stray.place, 'stray', iif(stray.number > 1,
+        'does not fit the layout, nor do ' || (stray.number - 1) || ' more here', 'does not fit the layout'),
+        stray.told_ms
+    FROM stray JOIN source ON source.id = stray.source_id";
 
 /// Whether the file is of a version that has titles of sightings: what only reads does not change an older one.
 pub(super) fn has_titles(connection: &Connection) -> Result<bool> {

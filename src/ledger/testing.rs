@@ -116,7 +116,7 @@ impl Story {
             }
         };
         let gets: Vec<_> = pending.iter().map(|object| get(object.id)).collect();
-        ledger.record_gets(&gets).unwrap();
+        ledger.record_gets(&gets, 0).unwrap();
     }
 
     fn ingest_all(&self, ledger: &mut Ledger, now_ms: UtcMs) {

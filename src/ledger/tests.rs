@@ -97,7 +97,10 @@ fn harmless_problems_come_last_into_the_limit() {
         .unreadable("x/1.gz", ObjectState::Denied, "AccessDenied")
         .ledger(MIDNIGHT);
     let source = ledger.source_id(super::testing::SOURCE, "s3://bucket/logs").unwrap();
-    ledger.record_failed_listing(source, "logs/y/", MIDNIGHT + DAY_MS, "timed out").unwrap();
+    let now_ms = MIDNIGHT + DAY_MS;
+    let failed =
+        FailedListing { prefix: "logs/y/", now_ms, why: "timed out", attempts: Some(1), pause_ms: 0 };
+    ledger.record_failed_listing(source, &failed).unwrap();
     let (problems, number) = ledger.problems(2).unwrap();
     assert_eq!(number, 3);
     let shown: Vec<_> =

@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{AppName, DAY_MS, Day, ListedObject, ObjectKey, UtcMs};
+use crate::model::{AppName, Day, ListedObject, ObjectKey};
 
-use super::{Layout, UNPLACED_APP, has_passed};
-
-/// After so many failed tries an object is tried once a day instead of on every run.
-const EAGER_TRIES: u32 = 5;
+use super::{Layout, UNPLACED_APP};
 
 /// What has become of an object, as the ledger spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -188,25 +185,4 @@ pub fn diff(listed: Vec<PlacedObject>, known: &[KnownObject]) -> Diff {
         .collect();
     diff.gone.sort_unstable();
     diff
-}
-
-/// Returns whether an object that is not in the mirror is asked for in this run: on every run at first, after
-/// five failures once a day, each at a moment of its own.
-pub fn is_to_try(
-    id: i64,
-    state: ObjectState,
-    attempts: u32,
-    last_run_ms: Option<UtcMs>,
-    now_ms: UtcMs,
-) -> bool {
-    match state {
-        ObjectState::Mirrored | ObjectState::Deleted => false,
-        _ => attempts < EAGER_TRIES || is_its_turn(id, last_run_ms, now_ms),
-    }
-}
-
-fn is_its_turn(id: i64, last_run_ms: Option<UtcMs>, now_ms: UtcMs) -> bool {
-    // Fibonacci hashing: neighbouring rows get distant moments.
-    let phase_ms = (id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) % DAY_MS as u64;
-    last_run_ms.is_none_or(|last_ms| has_passed(phase_ms as i64, last_ms, now_ms))
 }

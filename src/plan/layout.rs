@@ -57,6 +57,16 @@ pub enum LayoutError {
         /// The conversion.
         conversion: String,
     },
+    /// A conversion of a date outside of `{date:...}`, where it would be plain text.
+    #[error("layout `{layout}`: `{conversion}` stands outside of `{{date:...}}`; write `{example}`")]
+    BareDate {
+        /// The template.
+        layout: String,
+        /// The conversion.
+        conversion: String,
+        /// The template as it may be meant.
+        example: String,
+    },
     /// The dates of the template together do not give a day.
     #[error("layout `{layout}`: the date needs %Y, %m and %d (or %Y and %j)")]
     NoDay {
@@ -136,6 +146,16 @@ impl Layout {
             !text.ends_with('/') && folders.last().is_some_and(|last| last.0.contains(&Piece::Any));
         let file = if names_files { folders.pop() } else { None };
         Ok(Self { text: text.to_owned(), folders, file })
+    }
+
+    /// Returns a key that fits, relative to the source's prefix.
+    pub fn example(&self) -> String {
+        let segments = self.folders.iter().chain(&self.file).map(Segment::example);
+        let mut key = segments.collect::<Vec<_>>().join("/");
+        if self.file.is_none() {
+            key.push_str("/pod-7.gz");
+        }
+        key.trim_start_matches('/').to_owned()
     }
 
     /// Returns whether folders tell days apart; without, every run lists the whole source.
@@ -255,6 +275,20 @@ impl Segment {
 
     fn has_date(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
+    }
+
+    fn example(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::App => "checkout-api".to_owned(),
+            Piece::Any => "pod-7".to_owned(),
+            Piece::Number(Field::Year) => "2026".to_owned(),
+            Piece::Number(Field::Month) => "01".to_owned(),
+            Piece::Number(Field::Day) => "31".to_owned(),
+            Piece::Number(Field::YearDay) => "031".to_owned(),
+            Piece::Number(Field::Hour) => "12".to_owned(),
+        };
+        self.0.iter().map(text).collect()
     }
 
     /// The literal text it starts with.
@@ -389,6 +423,7 @@ fn segments(text: &str) -> Result<Vec<Segment>, LayoutError> {
                 continue;
             }
             '}' => return Err(brace(text, at)),
+            '%' if is_conversion(&text[at..]) => return Err(bare_date(text, at)),
             '/' => done.push(std::mem::take(&mut segment)),
             other => segment.push_literal(other),
         }
@@ -398,6 +433,20 @@ fn segments(text: &str) -> Result<Vec<Segment>, LayoutError> {
         done.push(segment);
     }
     Ok(done)
+}
+
+fn is_conversion(text: &str) -> bool {
+    text.as_bytes().get(1).is_some_and(|letter| b"YmdjHF".contains(letter))
+}
+
+/// Shows a template with the braces that its date lacks.
+fn bare_date(text: &str, at: usize) -> LayoutError {
+    let rest = &text[at..];
+    let stretch = &rest[..rest.find('{').unwrap_or(rest.len())];
+    let last = stretch.match_indices('%').rfind(|(at, _)| is_conversion(&stretch[*at..]));
+    let len = last.map_or(stretch.len(), |(at, _)| at + 2);
+    let example = format!("{}{{date:{}}}{}", &text[..at], &rest[..len], &rest[len..]);
+    LayoutError::BareDate { layout: text.to_owned(), conversion: rest[..2].to_owned(), example }
 }
 
 fn brace(text: &str, at: usize) -> LayoutError {

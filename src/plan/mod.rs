@@ -4,7 +4,7 @@
 //! - [`Layout`]: which part of a key names the application and the day;
 //! - [`Survey`]: which prefixes this run lists, and why ([`Why`]);
 //! - [`diff`]: a complete listing against the known objects;
-//! - [`is_to_try`]: which objects that are not in the mirror are asked for in this run.
+//! - [`is_to_try`], [`pause_ms`]: when what failed is asked for again.
 //!
 //! # What an idle run costs
 //! With `{app}/{date:%Y%m%d}/`, A applications, W existing day prefixes from today+1 back to
@@ -19,13 +19,15 @@
 
 mod diff;
 mod layout;
+mod pause;
 mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use diff::{Arranged, Diff, KnownObject, ObjectState, PlacedObject, arrange, diff, is_to_try};
+pub use diff::{Arranged, Diff, KnownObject, ObjectState, PlacedObject, arrange, diff};
 pub use layout::{Layout, LayoutError, Level, Placement};
-pub use survey::{KnownListing, ListTask, Reach, Survey, Why};
+pub use pause::{eager_pause_ms, has_rested, is_to_try, pause_ms};
+pub use survey::{KnownListing, ListTask, Rank, Reach, Survey, Why};
 
 use crate::model::{DAY_MS, UtcMs};
 

@@ -1,14 +1,15 @@
 //! Which prefixes a run lists. A state machine without I/O: it hands out tasks, is told what each
 //! found, and hands out what follows from that.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::{DAY_MS, Day, UtcMs};
 
-use super::{Layout, Level, has_passed};
+use super::{Layout, Level, has_passed, has_rested};
 
 /// What the ledger knows of a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownListing {
     /// The whole prefix.
     pub prefix: String,
@@ -18,8 +19,12 @@ pub struct KnownListing {
     pub listed_ms: Option<UtcMs>,
     /// Its objects and prefixes.
     pub entries: Option<u64>,
-    /// Whether the last try failed.
+    /// Whether the last try failed, or the last run did not reach it.
     pub failed: bool,
+    /// How many tries have failed since it was listed.
+    pub attempts: u32,
+    /// When it is tried again after a failure.
+    pub next_try_ms: UtcMs,
 }
 
 /// How far a run looks, and since when.
@@ -90,6 +95,15 @@ pub struct ListTask {
     pub why: Why,
 }
 
+/// The order in which prefixes are listed: those that failed last, by their last try, behind all others; newest days
+/// first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    failed_ms: Option<UtcMs>,
+    day: Reverse<Day>,
+    prefix: Reverse<String>,
+}
+
 /// The prefixes that one run lists, found level by level.
 ///
 /// - The root and every level above the date: on every run.
@@ -97,8 +111,8 @@ pub struct ListTask {
 /// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
 ///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
 ///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
-/// - A prefix that failed the last time: on every run, until it is listed. A run that passed it over would end as if
-///   nothing were missing.
+/// - A prefix that failed the last time: when its pause is over, behind all others; until then it is named in `paused`.
+///   A run that passed it over in silence would end as if nothing were missing. The root is never left out.
 /// - Days before the backfill: never.
 /// - A prefix that is no longer there though its last listing held objects: like any other, so that an empty
 ///   listing shows that they are gone; after that no more.
@@ -114,10 +128,14 @@ pub struct Survey<'a> {
     stage: Stage,
     /// Prefixes passed over because they start with other text than the layout's.
     pub outside: u64,
+    /// The first of them.
+    pub first_outside: Option<String>,
     /// Prefixes passed over because their days lie before the backfill.
     pub too_old: u64,
     /// Prefixes below which a placeholder of the layout does not fit.
     pub strays: Vec<String>,
+    /// Prefixes that failed and are left alone for now.
+    pub paused: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,20 +160,54 @@ impl<'a> Survey<'a> {
             older: BTreeMap::new(),
             stage: Stage::Root,
             outside: 0,
+            first_outside: None,
             too_old: 0,
             strays: Vec::new(),
+            paused: Vec::new(),
         }
     }
 
-    /// Returns what can be listed now, newest days first; empty when the survey is complete. The first answer is
-    /// the root alone, so that a source that cannot be read costs one request.
+    /// Returns what can be listed now, in the order of [`Survey::rank`]; empty when the survey is complete. The first
+    /// answer is the root alone, so that a source that cannot be read costs one request.
     pub fn next_tasks(&mut self) -> Vec<ListTask> {
         while self.ready.is_empty() && self.stage != Stage::Done {
             self.advance();
         }
+        self.found_tasks()
+    }
+
+    /// Returns what the last listings have led to, without going on to what is known from earlier runs.
+    pub fn found_tasks(&mut self) -> Vec<ListTask> {
         let mut tasks = std::mem::take(&mut self.ready);
-        tasks.sort_by(|one, other| other.prefix.cmp(&one.prefix));
+        tasks.sort_by_cached_key(|task| self.rank(&task.prefix));
         tasks
+    }
+
+    /// Returns where a prefix stands in the order of listing.
+    pub fn rank(&self, prefix: &str) -> Rank {
+        let failed = self.known.get(prefix).filter(|known| known.attempts > 0);
+        let relative = prefix.strip_prefix(&self.root).unwrap_or(prefix);
+        let day = match self.layout.level(relative) {
+            Level::Folder { days: Some((_, last)), .. } => last,
+            // What leads to days is listed before them.
+            Level::Folder { days: None, .. } => Day::MAX,
+            Level::Stray | Level::Outside => Day::MIN,
+        };
+        Rank {
+            failed_ms: failed.map(|known| known.tried_ms),
+            day: Reverse(day),
+            prefix: Reverse(prefix.to_owned()),
+        }
+    }
+
+    /// Returns whether a prefix is a folder that does not fit the layout.
+    pub fn is_stray(&self, prefix: &str) -> bool {
+        prefix.strip_prefix(&self.root).is_some_and(|relative| self.layout.level(relative) == Level::Stray)
+    }
+
+    /// Returns what was known of a prefix before this run.
+    pub fn known(&self, prefix: &str) -> Option<&KnownListing> {
+        self.known.get(prefix)
     }
 
     /// Notes the prefixes that a listing with delimiter found. Returns those that are new and in range, for
@@ -212,6 +264,7 @@ impl<'a> Survey<'a> {
         match self.layout.level(relative) {
             Level::Outside => {
                 self.outside += 1;
+                self.first_outside.get_or_insert_with(|| prefix.to_owned());
                 false
             }
             Level::Stray => {
@@ -244,12 +297,22 @@ impl<'a> Survey<'a> {
     }
 
     fn put_now(&mut self, prefix: &str, delimited: bool, why: Why) {
+        let is_root = self.stage == Stage::Root;
+        let is_paused = |known: &KnownListing| !has_rested(known.next_try_ms, self.reach.now_ms);
+        if !is_root && self.known.get(prefix).is_some_and(is_paused) {
+            self.paused.push(prefix.to_owned());
+            return;
+        }
         self.ready.push(ListTask { prefix: prefix.to_owned(), delimited, why });
     }
 
     /// Lists at once what never was, and leaves the rest to its turn.
     fn put_off(&mut self, prefix: &str, delimited: bool) {
         match self.known.get(prefix) {
+            // It was empty and is named again, after the turns have been taken.
+            Some(known) if known.entries == Some(0) && self.stage == Stage::Done => {
+                self.put_now(prefix, delimited, Why::InTurn);
+            }
             Some(known) if known.listed_ms.is_some() && known.failed => {
                 self.put_now(prefix, delimited, Why::InTurn);
             }

@@ -181,7 +181,7 @@ impl World {
                     tried_ms: self.reach.now_ms,
                     listed_ms: Some(self.reach.now_ms),
                     entries: Some(entries),
-                    failed: false,
+                    ..KnownListing::default()
                 });
             }
             all.extend(tasks);
@@ -410,18 +410,46 @@ fn nothing_is_left_out_for_its_name() {
 }
 
 #[test]
-fn failures_are_tried_often_then_daily() {
-    let tries = |state, attempts| {
-        (0..144)
-            .filter(|run| {
-                is_to_try(7, state, attempts, Some(run * 10 * MINUTE_MS), (run + 1) * 10 * MINUTE_MS)
-            })
-            .count()
+fn what_failed_is_tried_after_pauses_that_grow_to_a_day() {
+    let tries = |longest_day: i64| {
+        let (mut attempts, mut next_ms, mut tries) = (0, 0, Vec::new());
+        for run in 0..144 * longest_day {
+            let now_ms = run * 10 * MINUTE_MS;
+            if is_to_try(ObjectState::Archived, next_ms, now_ms) {
+                attempts += 1;
+                tries.push(run * 10);
+                next_ms = now_ms + pause_ms(attempts);
+            }
+        }
+        tries
     };
-    assert_eq!(tries(ObjectState::Listed, 0), 144);
-    assert_eq!(tries(ObjectState::Denied, 5), 1);
-    assert_eq!(tries(ObjectState::Archived, 1), 144);
-    assert_eq!(tries(ObjectState::Archived, 5), 1);
-    assert_eq!(tries(ObjectState::Mirrored, 0), 0);
-    assert!(is_to_try(7, ObjectState::Failed, 99, None, 0));
+    assert_eq!(tries(1), [0, 10, 30, 70, 150, 310, 630, 1270]);
+    assert_eq!(tries(6).len(), 8 + 5);
+    assert!(!is_to_try(ObjectState::Mirrored, 0, 0) && !is_to_try(ObjectState::Deleted, 0, 0));
+    // A scheduler that comes a little early, and a clock that was wrong.
+    assert!(is_to_try(ObjectState::Failed, 10 * MINUTE_MS, 10 * MINUTE_MS - 5_000));
+    assert!(is_to_try(ObjectState::Failed, 400 * DAY_MS, MINUTE_MS));
+}
+
+#[test]
+fn a_prefix_that_failed_comes_last_and_rests_longer_each_time() {
+    let mut world = World::new("{app}/{date}/", days(2, 3));
+    world.run();
+    let failing = |world: &mut World, attempts, pause_ms| {
+        let now_ms = world.reach.now_ms;
+        let failed = world.known.iter_mut().find(|known| known.prefix == "app1/20260301/").unwrap();
+        (failed.failed, failed.attempts, failed.next_try_ms) = (true, attempts, now_ms + pause_ms);
+    };
+    failing(&mut world, 1, eager_pause_ms(1));
+    let tasks = world.later(10 * MINUTE_MS).run();
+    let at = |prefix: &str| tasks.iter().position(|task| task.prefix == prefix);
+    assert!(at("app1/20260301/") > at("app0/20260227/"), "{tasks:?}");
+    failing(&mut world, 5, eager_pause_ms(5));
+    let tasks = world.later(10 * MINUTE_MS).run();
+    assert!(!tasks.iter().any(|task| task.prefix == "app1/20260301/"));
+    let mut survey = Survey::new(&world.layout, "", &world.reach, world.known.clone());
+    while !survey.next_tasks().is_empty() {}
+    assert_eq!(survey.paused, ["app1/20260301/"], "it is not passed over in silence");
+    let tasks = world.later(10 * MINUTE_MS).run();
+    assert!(tasks.iter().any(|task| task.prefix == "app1/20260301/"));
 }

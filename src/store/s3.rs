@@ -43,6 +43,10 @@ const DEFAULT_ANSWER: Duration = Duration::from_secs(30);
 const DEFAULT_REGION: &str = "us-east-1";
 /// The most memory reserved for a body before any of it came: a listing may claim any size.
 const MAX_RESERVED_BYTES: u64 = 8 << 20;
+/// How gzip begins.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// What an answer is that no S3 server gives.
+const HTML_ANSWER: &str = "the answer is HTML, not S3's XML: is `endpoint_url` a web page or a login portal?";
 /// The slowest upload that is waited for, in bytes a second.
 const SLOWEST_UPLOAD: u64 = 32 << 10;
 
@@ -196,43 +200,51 @@ impl S3Store {
 
     /// Reads an object; a damaged one that nothing vouches for is read twice, as damage in the bucket and damage on
     /// the way look alike.
-    async fn get_checked(&self, object: &ListedObject) -> Result<Vec<u8>, StoreError> {
+    /// Without `matched`, only gzip's own checksum counts for whole.
+    async fn get_checked(&self, object: &ListedObject, matched: bool) -> Result<Vec<u8>, StoreError> {
         let place = self.describe(&object.key);
-        let first = self.persist("get", &place, || self.get_once(object)).await?;
+        let first = self.persist("get", &place, || self.get_once(object, matched)).await?;
         if first.is_checked {
             return Ok(first.bytes);
         }
         let first = looked_through(first.bytes).await;
-        if !first.is_damaged {
+        if !first.is_damaged && (matched || first.bytes.starts_with(&GZIP_MAGIC)) {
             return Ok(first.bytes);
         }
-        let second = self.persist("get", &place, || self.get_once(object)).await?;
+        let second = self.persist("get", &place, || self.get_once(object, matched)).await?;
         if second.bytes == first.bytes {
             return Ok(second.bytes);
         }
         let second = looked_through(second.bytes).await;
-        if second.is_damaged {
-            let reason = "two reads gave different bytes, both damaged";
+        if second.is_damaged || !matched {
+            let reason = if matched {
+                "two reads gave different bytes, both damaged"
+            } else {
+                "two reads gave different bytes, and no checksum says which are right"
+            };
             return Err(StoreError::new(StoreErrorKind::Odd, "get", &place, reason));
         }
         Ok(second.bytes)
     }
 
-    async fn get_once(&self, object: &ListedObject) -> Result<Body, Failure> {
+    async fn get_once(&self, object: &ListedObject, matched: bool) -> Result<Body, Failure> {
         let request = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(&object.key)
-            .if_match(quoted(&object.etag))
+            .set_if_match(matched.then(|| quoted(&object.etag)))
             .send();
         let mut answer = answered(request, self.limits.answer, true).await?;
-        if answer.e_tag().is_some_and(|etag| unquoted(etag) != object.etag) {
+        if matched && answer.e_tag().is_some_and(|etag| unquoted(etag) != object.etag) {
             return Err(Failure::lasting(StoreErrorKind::Changed, "the etag is another"));
         }
         let stream = std::mem::take(&mut answer.body);
         let (bytes, md5) = self.collect(stream, object.size_bytes).await?;
-        let is_checked = check_md5(&answer, object, &md5)? || has_checksum(&answer);
+        let is_checked = match check_md5(&answer, object, &md5) {
+            Err(failure) if matched => return Err(failure),
+            is_equal => is_equal.unwrap_or(false) || has_checksum(&answer),
+        };
         Ok(Body { bytes, is_checked })
     }
 
@@ -330,7 +342,11 @@ impl ObjectStore for S3Store {
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
-        Box::pin(self.get_checked(object))
+        Box::pin(self.get_checked(object, true))
+    }
+
+    fn get_unmatched<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
+        Box::pin(self.get_checked(object, false))
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, options: &'a PutOptions) -> StoreFuture<'a, ()> {
@@ -564,11 +580,27 @@ where
             unsent(&cause)
         }
         SdkError::ServiceError(context) => refused(context.raw(), context.err(), &cause, about_object),
+        SdkError::ResponseError(context) if is_html(context.raw()) => {
+            Failure::lasting(StoreErrorKind::Odd, HTML_ANSWER)
+        }
         SdkError::ResponseError(_) => {
-            Failure::passing(StoreErrorKind::Network, format!("the answer was cut: {cause}"))
+            Failure::passing(StoreErrorKind::Network, format!("the answer was cut: {}", plain(&cause)))
         }
         _ => Failure::passing(StoreErrorKind::Network, cause),
     }
+}
+
+/// Whether an answer is a page for people.
+fn is_html(answer: &HttpResponse) -> bool {
+    let body = answer.body().bytes().unwrap_or_default().trim_ascii_start();
+    let begins =
+        |text: &str| body.get(..text.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(text.as_bytes()));
+    begins("<!doctype html") || begins("<html")
+}
+
+/// Returns what the SDK says of an answer, unless it is its own data structures.
+fn plain(cause: &str) -> &str {
+    if cause.contains(['{', '(']) { "it is not the XML that S3 gives" } else { cause }
 }
 
 /// Whether the HTTP client's words are about an answer, not about what kept the request from being sent.
@@ -599,13 +631,17 @@ fn refused<E: ProvideErrorMetadata>(
     cause: &str,
     about_object: bool,
 ) -> Failure {
+    if is_html(answer) && answer.status().is_success() {
+        return Failure::lasting(StoreErrorKind::Odd, HTML_ANSWER);
+    }
     let body = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
+    let said = if is_html(answer) { HTML_ANSWER } else { plain(cause) };
     let region =
         answer.headers().get("x-amz-bucket-region").or_else(|| between(&body, "<Region>", "</Region>"));
     failure_of(&Refusal {
         status: answer.status().as_u16(),
         code: error.code(),
-        message: error.message().or(error.code().is_none().then_some(cause)),
+        message: error.message().or(error.code().is_none().then_some(said)),
         region,
         about_object,
     })

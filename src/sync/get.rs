@@ -1,10 +1,11 @@
 //! The getting half of a sync.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 use crate::decode::Limits;
 use crate::ledger::{GetRecord, PendingObject};
@@ -14,10 +15,13 @@ use crate::plan::{ObjectState, is_to_try};
 use crate::proof::prove;
 use crate::store::{ObjectStore, StoreError, StoreErrorKind};
 
-use super::{Doubt, Place, ProblemKind, Run, SyncError, ends_source};
+use super::queue::{Group, Level, Waiting};
+use super::{Doubt, Event, Place, ProblemKind, Run, SyncError, ends_source};
 
 /// The most outcomes that one transaction holds.
-const RECORDS_AT_ONCE: usize = 64;
+pub(super) const RECORDS_AT_ONCE: usize = 64;
+/// The slowest read that is not given up for others, in bytes a second.
+const SLOWEST_READ: u64 = 256 << 10;
 
 /// What came of one object.
 enum Outcome {
@@ -30,135 +34,234 @@ enum Outcome {
 }
 
 /// An object that has been dealt with.
-struct Done {
+pub(super) struct Done {
+    /// The number of the read: a version that has been listed meanwhile is read for the same row.
+    number: u64,
     id: i64,
     object: ListedObject,
     outcome: Outcome,
 }
 
-/// The gets of one source, and how much of the room in memory they take.
+/// A read at work.
+struct Running {
+    waiting: Waiting,
+    object: ListedObject,
+    since: Instant,
+    task: AbortHandle,
+}
+
+/// The reads at work, and how much of the room in memory they take.
 #[derive(Default)]
-struct Gets {
-    waiting: VecDeque<i64>,
-    next: Option<(i64, ListedObject)>,
-    running: JoinSet<Done>,
-    on_its_way: BTreeMap<i64, ObjectKey>,
+pub(super) struct Gets {
+    next: Option<(Waiting, ListedObject)>,
+    running: HashMap<u64, Running>,
+    started: u64,
     bytes_in_flight: u64,
-    total: u64,
-    done: u64,
-    bytes: u64,
-    doubts: Vec<Doubt>,
+    last_end: Option<Instant>,
+}
+
+impl Running {
+    /// Returns whether it takes longer than a read of its size should.
+    fn is_slow(&self, slow: Duration) -> bool {
+        self.since.elapsed() >= slow + Duration::from_secs(self.object.size_bytes / SLOWEST_READ)
+    }
 }
 
 impl Place<'_> {
     /// Returns the objects that this run asks for.
-    pub(super) fn to_try(&self, pending: &[PendingObject]) -> Vec<i64> {
-        let (last_ms, now_ms) = (self.reach.last_run_ms, self.reach.now_ms);
-        let is_now =
-            |object: &&PendingObject| is_to_try(object.id, object.state, object.attempts, last_ms, now_ms);
-        pending.iter().filter(is_now).map(|object| object.id).collect()
+    pub(super) fn to_try(&self, mut pending: Vec<PendingObject>) -> Vec<PendingObject> {
+        pending.retain(|object| is_to_try(object.state, object.next_try_ms, self.reach.now_ms));
+        pending
     }
 }
 
 impl Run<'_> {
-    /// Gets objects into the mirror, in this order. Returns those that were no longer what had been listed.
-    pub(super) async fn get_objects(
-        &mut self,
-        place: &Place<'_>,
-        ids: Vec<i64>,
-    ) -> Result<Vec<Doubt>, SyncError> {
-        let mut gets = Gets { total: ids.len() as u64, waiting: ids.into(), ..Gets::default() };
-        loop {
-            self.start_gets(place, &mut gets)?;
-            let Some(done) = self.next_of(&mut gets.running).await? else {
-                break;
-            };
-            let mut batch = vec![done];
-            while batch.len() < RECORDS_AT_ONCE {
-                let Some(done) = gets.running.try_join_next() else {
-                    break;
-                };
-                batch.push(done.map_err(|_| SyncError::Panicked)?);
-            }
-            self.record_batch(place, &mut gets, batch)?;
-        }
-        self.leave_objects(place, &mut gets)?;
-        Ok(gets.doubts)
-    }
-
-    /// Names the objects that were not reached; they stay to be gotten.
-    fn leave_objects(&mut self, place: &Place<'_>, gets: &mut Gets) -> Result<(), SyncError> {
-        let reason = format!("not fetched, {}", self.why_left(place));
-        let cut = std::mem::take(&mut gets.on_its_way).into_values();
-        let mut left: Vec<ObjectKey> = cut.chain(gets.next.take().map(|(_, object)| object.key)).collect();
-        for id in gets.waiting.drain(..) {
-            left.push(self.ledger.listed_object(id)?.key);
-        }
-        for key in left {
-            self.add_problem(place, &key, ProblemKind::Object, reason.clone());
-        }
-        Ok(())
-    }
-
-    /// Starts as many as there is room for. One that is too large waits for its turn instead of being overtaken.
-    fn start_gets(&mut self, place: &Place<'_>, gets: &mut Gets) -> Result<(), SyncError> {
-        while gets.running.len() < self.options.parallel_gets.max(1) {
-            if gets.next.is_none() {
-                let Some(id) = gets.waiting.pop_front() else {
+    /// Starts as many reads as there is room for. One that is too large waits for its turn instead of being overtaken.
+    pub(super) fn start_gets(&mut self) -> Result<(), SyncError> {
+        while self.gets.running.len() < self.options.parallel_gets.max(1) {
+            if self.gets.next.is_none() {
+                if !self.may_take_next() {
                     return Ok(());
+                }
+                let Some(waiting) = self.queue.pop() else { return Ok(()) };
+                let Some(object) = self.ledger.pending_object(waiting.id)? else {
+                    // It has been listed as gone, or read for another listing, since it came into the queue.
+                    self.fronts[waiting.group.at].counts.1 += 1;
+                    continue;
                 };
-                gets.next = Some((id, self.ledger.listed_object(id)?));
+                self.gets.next = Some((waiting, object));
             }
-            let size_bytes = gets.next.as_ref().map_or(0, |(_, object)| object.size_bytes);
-            let is_full = gets.bytes_in_flight.saturating_add(size_bytes) > self.options.max_bytes_in_flight;
-            if (is_full && !gets.running.is_empty()) || self.report.has_failed(place.name()) || self.is_over()
-            {
+            let size_bytes = self.gets.next.as_ref().map_or(0, |(_, object)| object.size_bytes);
+            let bytes = self.gets.bytes_in_flight.saturating_add(size_bytes);
+            let is_full = bytes > self.options.max_bytes_in_flight && !self.gets.running.is_empty();
+            if is_full || self.is_over() {
                 return Ok(());
             }
-            if let Some((id, object)) = gets.next.take() {
-                gets.bytes_in_flight = gets.bytes_in_flight.saturating_add(size_bytes);
-                gets.on_its_way.insert(id, object.key.clone());
-                let known = self.ledger.known_bytes(id, &object.etag, object.size_bytes)?;
-                let to = Shelf { mirror: self.mirror.clone(), source: place.name().to_owned(), known };
-                gets.running.spawn(get(place.source.store.clone(), to, id, object));
+            if let Some((waiting, object)) = self.gets.next.take() {
+                if self.has_failed(waiting.group.at) {
+                    self.leave_object(waiting.group.at, &object.key);
+                } else {
+                    self.start_get(waiting, object)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Returns whether the next object of the queue may have a place: what was slow leaves half of them to what is still
+    /// being listed.
+    fn may_take_next(&self) -> bool {
+        let is_slow = |running: &&Running| self.queue.level(&running.waiting.group) == Level::Slow;
+        let half = (self.options.parallel_gets / 2).max(1);
+        self.queue.next_level() != Some(Level::Slow)
+            || self.gets.running.values().filter(is_slow).count() < half
+            || !(0..self.fronts.len()).any(|at| self.fronts[at].is_listing() && !self.has_failed(at))
+    }
+
+    fn start_get(&mut self, waiting: Waiting, object: ListedObject) -> Result<(), SyncError> {
+        let source = self.place(waiting.group.at).source;
+        let known = self.ledger.known_bytes(waiting.id, &object.etag, object.size_bytes)?;
+        let to = Shelf { mirror: self.mirror.clone(), source: source.name.clone(), known };
+        let (id, number) = (waiting.id, self.gets.started);
+        self.gets.started += 1;
+        let work = get(source.store.clone(), to, object.clone(), waiting.is_loose);
+        let task = self.running.spawn(async move {
+            let (object, outcome) = work.await;
+            Event::Got(Done { number, id, object, outcome })
+        });
+        self.gets.bytes_in_flight = self.gets.bytes_in_flight.saturating_add(object.size_bytes);
+        let running = Running { waiting, object, since: Instant::now(), task };
+        self.gets.running.insert(number, running);
+        Ok(())
+    }
+
+    /// Gives up reads that keep others waiting: when half of all are slow, or none has ended for a while. They are begun
+    /// again when the others are done.
+    pub(super) fn make_room(&mut self) {
+        let (slow, gets) = (self.options.slow, &mut self.gets);
+        let next = gets.next.as_ref().map(|(waiting, _)| self.queue.level(&waiting.group));
+        let is_waited_for = next.or(self.queue.next_level()).is_some_and(|level| level < Level::Slow);
+        let overdue: Vec<u64> =
+            gets.running.iter().filter(|(_, running)| running.is_slow(slow)).map(|(id, _)| *id).collect();
+        let has_stopped = gets.last_end.is_none_or(|end| end.elapsed() >= slow);
+        let is_half = overdue.len() * 2 >= self.options.parallel_gets;
+        if !is_waited_for || self.over_since.is_some() || !(has_stopped || is_half) {
+            return;
+        }
+        let mut given_up = Vec::new();
+        for id in overdue {
+            let Some(running) = gets.running.remove(&id) else { continue };
+            running.task.abort();
+            gets.bytes_in_flight = gets.bytes_in_flight.saturating_sub(running.object.size_bytes);
+            given_up.push(running.waiting);
+        }
+        let groups: Vec<Arc<Group>> = given_up.iter().map(|waiting| Arc::clone(&waiting.group)).collect();
+        self.queue.demote(&groups);
+        for waiting in given_up {
+            let group = Arc::clone(&waiting.group);
+            self.queue.push(&group, [waiting].into());
+        }
+    }
+
+    /// Names the objects of a source that were not reached; they stay to be gotten.
+    pub(super) fn leave_objects(&mut self, at: usize) -> Result<(), SyncError> {
+        if !self.has_failed(at) {
+            self.queue_pending(at)?;
+        }
+        if self.gets.next.as_ref().is_some_and(|(waiting, _)| waiting.group.at == at)
+            && let Some((_, object)) = self.gets.next.take()
+        {
+            self.leave_object(at, &object.key);
+        }
+        for waiting in self.queue.drain(at) {
+            if !waiting.is_known {
+                let key = self.ledger.listed_object(waiting.id)?.key;
+                self.leave_object(at, &key);
+            }
+        }
+        let doubts: Vec<Doubt> =
+            std::mem::take(&mut self.fronts[at].doubts).into_values().flatten().collect();
+        doubts.iter().try_for_each(|doubt| self.tell_doubt(doubt))
+    }
+
+    fn leave_object(&mut self, at: usize, key: &str) {
+        let reason = format!("not fetched, {}", self.why_left(at));
+        self.add_problem(at, key, ProblemKind::Object, reason);
+    }
+
+    /// Names the reads that were cut when the time was up; those that gave no answer for long have failed.
+    pub(super) fn leave_running(&mut self) -> Result<(), SyncError> {
+        let slow = self.options.slow;
+        let mut records = Vec::new();
+        for running in std::mem::take(&mut self.gets.running).into_values() {
+            let Running { waiting, object, since, .. } = running;
+            if since.elapsed() < slow {
+                self.leave_object(waiting.group.at, &object.key);
+                continue;
+            }
+            let reason = format!("not read within {:.0?}, when the time was up", since.elapsed());
+            self.report.failed += 1;
+            if !waiting.is_known {
+                self.add_problem(waiting.group.at, &object.key, ProblemKind::Object, reason.clone());
+            }
+            let (object_id, etag, size_bytes) = (waiting.id, object.etag, object.size_bytes);
+            let (state, reason) = (ObjectState::Failed, Some(reason));
+            records.push(GetRecord { object_id, etag, size_bytes, state, reason, stored_checksum: None });
+        }
+        Ok(self.ledger.record_gets(&records, self.options.now_ms)?)
     }
 
     /// Writes down what came, then stops if the disk refused.
-    fn record_batch(
-        &mut self,
-        place: &Place<'_>,
-        gets: &mut Gets,
-        batch: Vec<Done>,
-    ) -> Result<(), SyncError> {
+    pub(super) fn record_batch(&mut self, batch: Vec<Done>) -> Result<(), SyncError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let mut records = Vec::with_capacity(batch.len());
-        let mut disk_error = None;
+        let (mut disk_error, mut doubts) = (None, Vec::new());
         for done in batch {
-            gets.done += 1;
-            gets.on_its_way.remove(&done.id);
-            gets.bytes_in_flight = gets.bytes_in_flight.saturating_sub(done.object.size_bytes);
-            match self.judge(place, gets, done) {
+            // What was given up and has come all the same is in the mirror; it is taken up from there.
+            let Some(running) = self.gets.running.remove(&done.number) else { continue };
+            let size_bytes = running.object.size_bytes;
+            self.gets.bytes_in_flight = self.gets.bytes_in_flight.saturating_sub(size_bytes);
+            self.gets.last_end = Some(Instant::now());
+            let at = running.waiting.group.at;
+            self.fronts[at].counts.1 += 1;
+            match self.judge(running.waiting, done, &mut doubts) {
                 Ok(record) => records.extend(record),
                 Err(error) => disk_error = Some(error),
             }
+            let (total, done, bytes) = self.fronts[at].counts;
+            self.progress.got(self.place(at).name(), done, total, bytes);
         }
-        self.ledger.record_gets(&records)?;
-        self.progress.got(place.name(), gets.done, gets.total, gets.bytes);
-        disk_error.map_or(Ok(()), |error| Err(SyncError::Mirror(error)))
+        self.ledger.record_gets(&records, self.options.now_ms)?;
+        if let Some(error) = disk_error {
+            return Err(SyncError::Mirror(error));
+        }
+        doubts.into_iter().try_for_each(|doubt| self.look_again(doubt))
     }
 
     /// Counts one outcome. Returns what the ledger is to say of the object, if anything.
-    fn judge(&mut self, place: &Place<'_>, gets: &mut Gets, done: Done) -> io::Result<Option<GetRecord>> {
-        let Done { id: object_id, object, outcome } = done;
+    fn judge(
+        &mut self,
+        waiting: Waiting,
+        done: Done,
+        doubts: &mut Vec<Doubt>,
+    ) -> io::Result<Option<GetRecord>> {
+        let Done { id: object_id, object, outcome, .. } = done;
+        let at = waiting.group.at;
         let mut stored_checksum = None;
         let (state, reason) = match outcome {
             Outcome::Got(checksum) => {
                 stored_checksum = Some(checksum);
                 self.report.got += 1;
                 self.report.got_bytes += object.size_bytes;
-                gets.bytes += object.size_bytes;
+                let front = &mut self.fronts[at];
+                front.counts.2 += object.size_bytes;
+                if waiting.is_loose {
+                    front.unmatched += 1;
+                } else {
+                    front.matched += 1;
+                }
                 (ObjectState::Mirrored, None)
             }
             Outcome::Adopted(checksum) => {
@@ -167,12 +270,17 @@ impl Run<'_> {
                 (ObjectState::Mirrored, None)
             }
             Outcome::Refused(error) if ends_source(error.kind) => {
-                self.add_problem(place, &object.key, ProblemKind::Object, error.reason.clone());
-                self.report.fail_source(place.name(), error);
+                self.add_problem(at, &object.key, ProblemKind::Object, error.reason.clone());
+                self.report.fail_source(self.fronts[at].place.name(), error);
                 return Ok(None);
             }
             Outcome::Refused(StoreError { kind, reason, .. }) => {
-                self.note_refusal(place, gets, (object_id, &object.key), (kind, &reason));
+                let doubt = Doubt { waiting, object: object.clone(), kind, reason: reason.clone() };
+                if matches!(kind, StoreErrorKind::Missing | StoreErrorKind::Changed) {
+                    doubts.push(doubt);
+                } else {
+                    self.tell_refused(&doubt);
+                }
                 (state_after(kind), Some(reason))
             }
             Outcome::Disk(error) => return Err(error),
@@ -181,20 +289,79 @@ impl Run<'_> {
         Ok(Some(GetRecord { object_id, etag, size_bytes, state, reason, stored_checksum }))
     }
 
-    /// Tells of a refused object, or leaves that to the second look at its prefix.
-    fn note_refusal(
+    /// Has the prefix of an object listed again that was not what had been listed.
+    fn look_again(&mut self, doubt: Doubt) -> Result<(), SyncError> {
+        let at = doubt.waiting.group.at;
+        let prefix = self.place(at).leaf_of(&doubt.object.key).filter(|_| !doubt.waiting.is_loose);
+        let Some(prefix) = prefix.filter(|_| !self.has_failed(at)) else { return self.tell_doubt(&doubt) };
+        let front = &mut self.fronts[at];
+        if front.list_again(&prefix) || front.doubts.contains_key(&prefix) {
+            front.doubts.entry(prefix).or_default().push(doubt);
+            return Ok(());
+        }
+        // It has been, a moment ago.
+        self.settle(doubt)
+    }
+
+    /// Deals with the objects that still are not what was listed, now that their prefix has been listed again.
+    pub(super) fn settle_doubts(
         &mut self,
-        place: &Place<'_>,
-        gets: &mut Gets,
-        (id, key): (i64, &str),
-        (kind, reason): (StoreErrorKind, &str),
-    ) {
-        let is_stale = matches!(kind, StoreErrorKind::Missing | StoreErrorKind::Changed);
-        if let Some(prefix) = place.leaf_of(key).filter(|_| is_stale) {
-            gets.doubts.push(Doubt { id, key: key.to_owned(), reason: reason.to_owned(), prefix });
-        } else {
-            self.report.failed += 1;
-            self.add_problem(place, key, ProblemKind::Object, reason.to_owned());
+        at: usize,
+        prefix: &str,
+        is_listed: bool,
+    ) -> Result<(), SyncError> {
+        for doubt in self.fronts[at].doubts.remove(prefix).unwrap_or_default() {
+            if is_listed {
+                self.settle(doubt)?;
+            } else {
+                self.tell_doubt(&doubt)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Listed with one etag a moment ago and read with another, the server has two: the object is read once more
+    /// whatever its etag.
+    fn settle(&mut self, doubt: Doubt) -> Result<(), SyncError> {
+        let Doubt { waiting, object, kind, .. } = &doubt;
+        let is_other = *kind == StoreErrorKind::Changed && !waiting.is_loose;
+        if !is_other || !self.ledger.is_pending(waiting.id, &object.etag, object.size_bytes)? {
+            return self.tell_doubt(&doubt);
+        }
+        let group = Arc::clone(&waiting.group);
+        self.fronts[group.at].counts.0 += 1;
+        self.queue.push(&group, [Waiting { is_loose: true, ..doubt.waiting }].into());
+        Ok(())
+    }
+
+    /// Names an object that is listed as it was and cannot be read so. Another version of it is read by itself.
+    fn tell_doubt(&mut self, doubt: &Doubt) -> Result<(), SyncError> {
+        if self.ledger.is_pending(doubt.waiting.id, &doubt.object.etag, doubt.object.size_bytes)? {
+            self.tell_refused(doubt);
+        }
+        Ok(())
+    }
+
+    /// Remembers that a server gives other etags for reading than for listing.
+    pub(super) fn note_etags(&mut self, at: usize) -> Result<(), SyncError> {
+        let (place, front) = (self.place(at), &self.fronts[at]);
+        if place.is_loose || front.unmatched == 0 || front.matched > 0 {
+            return Ok(());
+        }
+        self.ledger.set_fact(&etags_fact(place.id), &self.options.now_ms.to_string())?;
+        self.report.notes.push(format!(
+            "source `{}`: the server gives other etags for reading than for listing: a proxy or an encryption \
+             gateway; objects are checked by their size, and by their checksum or a second read",
+            place.name()
+        ));
+        Ok(())
+    }
+
+    fn tell_refused(&mut self, doubt: &Doubt) {
+        self.report.failed += 1;
+        if !doubt.waiting.is_known {
+            let key: &ObjectKey = &doubt.object.key;
+            self.add_problem(doubt.waiting.group.at, key, ProblemKind::Object, doubt.reason.clone());
         }
     }
 }
@@ -229,18 +396,34 @@ impl Shelf {
     }
 }
 
-/// Reads one object into the mirror.
-async fn get(store: Arc<dyn ObjectStore>, to: Shelf, id: i64, object: ListedObject) -> Done {
-    let outcome = got(store, Arc::new(to), &object).await;
-    Done { id, outcome: outcome.unwrap_or_else(Outcome::Disk), object }
+/// Returns the name of the fact that says since when a source's etags do not match.
+pub(super) fn etags_fact(source_id: i64) -> String {
+    format!("etags_differ:{source_id}")
 }
 
-async fn got(store: Arc<dyn ObjectStore>, to: Arc<Shelf>, object: &ListedObject) -> io::Result<Outcome> {
+/// Reads one object into the mirror.
+async fn get(
+    store: Arc<dyn ObjectStore>,
+    to: Shelf,
+    object: ListedObject,
+    is_loose: bool,
+) -> (ListedObject, Outcome) {
+    let outcome = got(store, Arc::new(to), &object, is_loose).await;
+    (object, outcome.unwrap_or_else(Outcome::Disk))
+}
+
+async fn got(
+    store: Arc<dyn ObjectStore>,
+    to: Arc<Shelf>,
+    object: &ListedObject,
+    is_loose: bool,
+) -> io::Result<Outcome> {
     let (shelf, wanted) = (Arc::clone(&to), object.clone());
     if let Some(checksum) = on_disk(move || shelf.adopt(&wanted)).await? {
         return Ok(Outcome::Adopted(checksum));
     }
-    let bytes = match store.get(object).await {
+    let read = if is_loose { store.get_unmatched(object) } else { store.get(object) };
+    let bytes = match read.await {
         Ok(bytes) => bytes,
         Err(error) => return Ok(Outcome::Refused(error)),
     };

@@ -2,9 +2,13 @@
 //! ledger is written by this task alone, in small transactions, so that a run that stops anywhere keeps
 //! what it has.
 //!
+//! All sources are listed side by side, and what is listed is read while others are still being listed. What does
+//! not answer keeps nobody waiting: after [`SyncOptions::slow`] a listing no longer counts for the limit on
+//! listings, and a read is given up for a while when others wait for its place.
+//!
 //! What goes wrong stays where it is:
 //! - a prefix that cannot be listed changes nothing of what is known under it;
-//! - an object that cannot be read is recorded with its reason and tried again by later runs;
+//! - an object that cannot be read is recorded with its reason and tried again by later runs, after pauses that grow;
 //! - an object that was missing or changed when it was to be read: the prefix it lies in is listed once more in
 //!   the same run, and what is new there is gotten; what still does not fit waits for the next run;
 //! - wrong credentials, a bucket that is not there, wrong configuration, or a network failure on the first
@@ -13,11 +17,11 @@
 
 mod get;
 mod list;
+mod queue;
 mod report;
 
-pub use report::{Problem, ProblemKind, SourceError, SyncReport};
+pub use report::{Known, Problem, ProblemKind, SourceError, SyncReport};
 
-use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,9 +33,13 @@ use tokio::time::timeout;
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::mirror::Mirror;
-use crate::model::{Day, ObjectKey, UtcMs};
+use crate::model::{Day, ListedObject, UtcMs};
 use crate::plan::{Layout, Reach};
 use crate::store::{ObjectStore, StoreErrorKind};
+
+use get::{Done, Gets};
+use list::{Answer, Front};
+use queue::{Queue, Waiting};
 
 /// How often a wait for an answer looks whether the deadline has come.
 const DEADLINE_LOOK: Duration = Duration::from_millis(100);
@@ -70,10 +78,12 @@ pub struct SyncOptions {
     pub deadline: Deadline,
     /// How long what has been started by then may still take.
     pub patience: Duration,
+    /// How long a request may keep others waiting.
+    pub slow: Duration,
 }
 
 impl SyncOptions {
-    /// Returns the defaults: 16 objects and 256 MiB at a time, no deadline, after one 4 seconds.
+    /// Returns the defaults: 16 objects and 256 MiB at a time, no deadline, after one 4 seconds; slow after 3.
     pub fn new(now_ms: UtcMs) -> Self {
         Self {
             now_ms,
@@ -81,6 +91,7 @@ impl SyncOptions {
             max_bytes_in_flight: 256 << 20,
             deadline: Deadline::Never,
             patience: Duration::from_secs(4),
+            slow: Duration::from_secs(3),
         }
     }
 }
@@ -137,8 +148,7 @@ pub enum SyncError {
     Panicked,
 }
 
-/// Brings the mirror and the ledger up to what the sources list. All sources are listed before any is read,
-/// so that a long backfill of one does not hide what is new in another.
+/// Brings the mirror and the ledger up to what the sources list.
 pub async fn sync(
     sources: &[SyncSource],
     ledger: &mut Ledger,
@@ -147,17 +157,26 @@ pub async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     mirror.clean().map_err(SyncError::Mirror)?;
-    let mut run = Run { ledger, mirror, options, progress, report: SyncReport::default(), over_since: None };
-    let mut listed = Vec::new();
-    for source in sources {
-        let place = Place::new(source, run.ledger, options.now_ms)?;
-        if run.list_source(&place).await? {
-            listed.push(place);
-        }
-    }
-    for place in &listed {
-        run.get_source(place).await?;
-    }
+    let places: Vec<Place<'_>> = sources
+        .iter()
+        .map(|source| Place::new(source, ledger, options.now_ms))
+        .collect::<Result<_, SyncError>>()?;
+    let fronts: Vec<Front<'_>> =
+        places.iter().map(|place| Front::new(place, ledger)).collect::<Result<_, SyncError>>()?;
+    let mut run = Run {
+        ledger,
+        mirror,
+        options,
+        progress,
+        report: SyncReport::default(),
+        over_since: None,
+        fronts,
+        queue: Queue::default(),
+        gets: Gets::default(),
+        running: JoinSet::new(),
+    };
+    run.work().await?;
+    run.finish()?;
     Ok(run.report)
 }
 
@@ -169,31 +188,78 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     report: SyncReport,
     over_since: Option<Instant>,
+    fronts: Vec<Front<'a>>,
+    queue: Queue,
+    gets: Gets,
+    running: JoinSet<Event>,
 }
 
-impl Run<'_> {
-    /// Gets what is to be gotten, then once more what was found to have changed meanwhile.
-    async fn get_source(&mut self, place: &Place<'_>) -> Result<(), SyncError> {
-        let pending = self.ledger.pending_objects(place.id)?;
-        let mut doubts = self.get_objects(place, place.to_try(&pending)).await?;
-        if !doubts.is_empty() && !self.is_over() && !self.report.has_failed(place.name()) {
-            let prefixes = doubts.iter().map(|doubt| doubt.prefix.clone()).collect();
-            self.list_again(place, &prefixes).await?;
-            let fresh = self.ledger.pending_objects(place.id)?;
-            let fresh = fresh.iter().filter(|object| object.attempts == 0).map(|object| object.id).collect();
-            doubts.extend(self.get_objects(place, fresh).await?);
-        }
-        let pending: HashSet<i64> =
-            self.ledger.pending_objects(place.id)?.iter().map(|object| object.id).collect();
-        self.report.waiting += pending.len() as u64;
-        let mut told = HashSet::new();
-        for doubt in doubts {
-            if pending.contains(&doubt.id) && told.insert(doubt.id) {
-                self.report.failed += 1;
-                self.add_problem(place, &doubt.key, ProblemKind::Object, doubt.reason);
+/// What comes back from a task.
+enum Event {
+    /// A listing of the source with this number.
+    Listed(usize, Answer),
+    /// An object.
+    Got(Done),
+}
+
+impl<'a> Run<'a> {
+    /// Starts what there is room for and records what comes back, until nothing is left or the time is up.
+    async fn work(&mut self) -> Result<(), SyncError> {
+        loop {
+            for at in 0..self.fronts.len() {
+                self.start_lists(at)?;
             }
+            self.start_gets()?;
+            let Some(events) = self.next_events().await? else { return Ok(()) };
+            let mut done = Vec::new();
+            for event in events {
+                match event {
+                    Event::Listed(at, answer) => self.take_answer(at, answer)?,
+                    Event::Got(object) => done.push(object),
+                }
+            }
+            self.record_batch(done)?;
+            self.make_room();
+        }
+    }
+
+    /// Names what was left, and sums up what is known to fail.
+    fn finish(&mut self) -> Result<(), SyncError> {
+        self.leave_running()?;
+        for at in 0..self.fronts.len() {
+            self.leave_prefixes(at)?;
+            self.leave_objects(at)?;
+            self.doubt_source(at)?;
+            self.tell_strays(at)?;
+            self.note_etags(at)?;
+            self.sum_up(at)?;
         }
         Ok(())
+    }
+
+    /// Counts what is not in the mirror, and tells in one line each what was told one by one by an earlier run.
+    fn sum_up(&mut self, at: usize) -> Result<(), SyncError> {
+        let place = self.fronts[at].place;
+        self.report.waiting += self.ledger.pending_objects(place.id)?.len() as u64;
+        for trouble in self.ledger.troubles(place.id, self.options.now_ms)? {
+            let (is_new, known) = (trouble.is_new, Known { source: place.name().to_owned(), trouble });
+            self.report.is_failing |= known.may_pass();
+            if !is_new {
+                self.report.known.push(known);
+            }
+        }
+        for (key, reason) in self.ledger.troubled(place.id, self.options.now_ms, report::MAX_PROBLEMS)? {
+            self.report.add_known(place.source.store.describe(&key), reason);
+        }
+        Ok(())
+    }
+
+    fn place(&self, at: usize) -> &'a Place<'a> {
+        self.fronts[at].place
+    }
+
+    fn has_failed(&self, at: usize) -> bool {
+        self.report.has_failed(self.place(at).name())
     }
 
     fn is_over(&mut self) -> bool {
@@ -204,22 +270,30 @@ impl Run<'_> {
         self.over_since.is_some()
     }
 
-    /// Waits for the next task of a set; `None` when there is none, or when those at work have had their time after
-    /// the deadline and were cut.
-    async fn next_of<T: 'static>(&mut self, running: &mut JoinSet<T>) -> Result<Option<T>, SyncError> {
-        loop {
-            match timeout(DEADLINE_LOOK, running.join_next()).await {
-                Ok(done) => return done.transpose().map_err(|_| SyncError::Panicked),
-                Err(_) => {
-                    if self.is_over()
-                        && self.over_since.is_some_and(|since| since.elapsed() >= self.options.patience)
-                    {
-                        running.shutdown().await;
-                        return Ok(None);
-                    }
-                }
+    /// Waits a little for what comes next, and takes what has come with it; `None` when nothing is at work, or when what
+    /// is at work has had its time after the deadline and was cut.
+    async fn next_events(&mut self) -> Result<Option<Vec<Event>>, SyncError> {
+        let Ok(first) = timeout(DEADLINE_LOOK, self.running.join_next()).await else {
+            let is_overdue = self.is_over()
+                && self.over_since.is_some_and(|since| since.elapsed() >= self.options.patience);
+            if is_overdue {
+                self.running.shutdown().await;
             }
+            return Ok((!is_overdue).then(Vec::new));
+        };
+        let Some(first) = first else { return Ok(None) };
+        let mut events = Vec::new();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                Ok(event) => events.push(event),
+                // It was given up to make room.
+                Err(error) if error.is_cancelled() => {}
+                Err(_) => return Err(SyncError::Panicked),
+            }
+            next = if events.len() < get::RECORDS_AT_ONCE { self.running.try_join_next() } else { None };
         }
+        Ok(Some(events))
     }
 }
 
@@ -229,6 +303,8 @@ struct Place<'a> {
     id: i64,
     prefix: String,
     reach: Reach,
+    /// Whether the server gives other etags for reading than for listing.
+    is_loose: bool,
 }
 
 impl<'a> Place<'a> {
@@ -249,7 +325,8 @@ impl<'a> Place<'a> {
             now_ms,
             last_run_ms: root.map(|root| root.tried_ms),
         };
-        Ok(Self { source, id, prefix, reach })
+        let is_loose = ledger.fact(&get::etags_fact(id))?.is_some();
+        Ok(Self { source, id, prefix, reach, is_loose })
     }
 
     fn name(&self) -> &'a str {
@@ -266,14 +343,11 @@ impl<'a> Place<'a> {
 /// An object that was missing or changed when it was to be read: a problem only if it still is after its prefix
 /// has been listed again.
 struct Doubt {
-    id: i64,
-    key: ObjectKey,
+    waiting: Waiting,
+    object: ListedObject,
+    kind: StoreErrorKind,
     reason: String,
-    prefix: String,
 }
-
-/// Prefixes to list again.
-type Prefixes = BTreeSet<String>;
 
 fn day_of(time_ms: UtcMs, zone: &TimeZone) -> Day {
     zone.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default()).date()

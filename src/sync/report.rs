@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::Why;
+use crate::ledger::Trouble;
+use crate::plan::{ObjectState, Why};
 use crate::store::StoreError;
 
 /// The most problems that are told one by one; all are counted.
-const MAX_PROBLEMS: usize = 10_000;
+pub(super) const MAX_PROBLEMS: usize = 10_000;
 
 /// What a sync did, of all sources.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -43,12 +44,37 @@ pub struct SyncReport {
     pub prefixes_failed: u64,
     /// Whether work was left because the deadline came.
     pub deadline_reached: bool,
-    /// What is wrong and where; at most the first 10,000.
+    /// What is wrong since this run and where; at most the first 10,000.
     pub problems: Vec<Problem>,
     /// All problems, told or not.
     pub problem_count: u64,
+    /// Whether something cannot be read or listed that may pass by itself.
+    pub is_failing: bool,
+    /// What an earlier run has told one by one and is still wrong.
+    pub known: Vec<Known>,
+    /// The same one by one, as place and reason; at most 10,000.
+    pub known_places: Vec<(String, String)>,
+    /// What looks odd without being wrong: an empty source, a layout that no key fits, a proxy.
+    pub notes: Vec<String>,
     /// Sources that could not be read at all.
     pub source_errors: Vec<SourceError>,
+}
+
+/// Objects or prefixes of a source that have been failing since an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Known {
+    /// The source.
+    pub source: String,
+    /// What, since when, and when it is tried again.
+    #[serde(skip)]
+    pub trouble: Trouble,
+}
+
+impl Known {
+    /// Returns whether it may pass by itself.
+    pub fn may_pass(&self) -> bool {
+        self.trouble.state != ObjectState::Archived
+    }
 }
 
 /// Something that people should look at.
@@ -87,9 +113,9 @@ pub struct SourceError {
 }
 
 impl SyncReport {
-    /// Returns whether anything was damaged, denied, missing or left out: exit code 3.
+    /// Returns whether anything is wrong since this run, or still wrong though it may pass by itself: exit code 3.
     pub fn has_problems(&self) -> bool {
-        self.problem_count > 0 || !self.source_errors.is_empty() || self.deadline_reached
+        self.problem_count > 0 || !self.source_errors.is_empty() || self.deadline_reached || self.is_failing
     }
 
     /// Returns how many prefixes were listed completely.
@@ -105,6 +131,12 @@ impl SyncReport {
         self.problem_count += 1;
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(problem);
+        }
+    }
+
+    pub(super) fn add_known(&mut self, place: String, reason: String) {
+        if self.known_places.len() < MAX_PROBLEMS {
+            self.known_places.push((place, reason));
         }
     }
 

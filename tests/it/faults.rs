@@ -5,8 +5,8 @@
 //!
 //! `just faults` (`GZETTE_FAULTS=all`, or a number of seeds) has every fault at two rates, and prints a table.
 
-mod kinds;
-mod relay;
+pub(crate) mod kinds;
+pub(crate) mod relay;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -126,6 +126,8 @@ impl Case {
         }
         let hits = relay.hits();
         relay.calm_down();
+        // What failed rests longer each time.
+        project.now_ms += HOUR_MS;
         if hits == 0 && self.percent == 30 && self.seed == u64::from(self.fault.gets) {
             return Err("no request was hit".to_owned());
         }
@@ -164,6 +166,12 @@ impl Case {
             return fail("panicked");
         }
         match outcome.code() {
+            // What is archived does not come by itself: it is told once.
+            Some(0) if project.gzette("status --json").json()["objects"]["archived"] != 0 => {
+                is_named(project, goal, &outcome)
+                    .map(|missing| format!("{missing} archived"))
+                    .or_else(|why| fail(&why))
+            }
             Some(0) => {
                 is_exact(project, goal)?;
                 Ok("complete".to_owned())

@@ -3,6 +3,7 @@
 
 mod commands;
 mod crash_points;
+mod deadline;
 mod decode;
 mod digest;
 mod docs;
@@ -22,6 +23,7 @@ mod servers;
 mod shapes;
 mod site;
 mod smtp;
+mod sources;
 mod store;
 mod support;
 mod sync;

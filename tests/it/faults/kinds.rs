@@ -7,17 +7,17 @@ use std::time::Duration;
 use super::relay::{Answer, Asked, OWN_TOKEN, Sent, Spoil};
 
 /// A fault.
-pub(super) struct Fault {
-    pub(super) name: &'static str,
-    pub(super) lists: bool,
-    pub(super) gets: bool,
-    pub(super) spoil: fn() -> Arc<Spoil>,
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) lists: bool,
+    pub(crate) gets: bool,
+    pub(crate) spoil: fn() -> Arc<Spoil>,
 }
 
 macro_rules! faults {
     ($($name:literal $lists:literal $gets:literal $spoil:expr;)*) => {
         /// All of them.
-        pub(super) const FAULTS: &[Fault] = &[$(Fault {
+        pub(crate) const FAULTS: &[Fault] = &[$(Fault {
             name: $name, lists: $lists, gets: $gets, spoil: || Arc::new($spoil),
         }),*];
     };
@@ -98,7 +98,7 @@ faults! {
     "reset in the head" true true |_, answer: Answer| pieces(vec![half(&answer.head())]);
     "reset after the head" true true |_, answer: Answer| pieces(vec![answer.with("Content-Length", "99").head()]);
     "no head" true true |_, answer: Answer| pieces(vec![answer.body]);
-    "silence" true true |_, _| Sent { hold: true, ..pieces(vec![]) };
+    "silence" true true |_, _| silence();
     "silence in the body" true true |_, answer: Answer| Sent { hold: true, ..pieces(vec![half(&answer.bytes())]) };
     "trickle" true true |_, answer: Answer| Sent {
         wait: Duration::from_millis(20),
@@ -206,14 +206,19 @@ fn small_pages() -> impl Fn(&Asked<'_>, Answer) -> Sent + Send + Sync {
     }
 }
 
-fn refusal(status: &str, code: &str) -> Sent {
+/// Says nothing and keeps the connection.
+pub(crate) fn silence() -> Sent {
+    Sent { hold: true, ..pieces(vec![]) }
+}
+
+pub(crate) fn refusal(status: &str, code: &str) -> Sent {
     let body = format!(
         "<Error><Code>{code}</Code><Message>as asked for</Message><Region>eu-west-1</Region></Error>"
     );
     whole(&Answer::new(status, "application/xml", body))
 }
 
-fn whole(answer: &Answer) -> Sent {
+pub(crate) fn whole(answer: &Answer) -> Sent {
     pieces(vec![answer.clone().with("Connection", "close").bytes()])
 }
 

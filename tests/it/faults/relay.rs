@@ -11,48 +11,50 @@ use std::thread;
 use std::time::Duration;
 
 /// How continuation tokens of the relay's own begin.
-pub(super) const OWN_TOKEN: &str = "relay-page-";
+pub(crate) const OWN_TOKEN: &str = "relay-page-";
 
 /// An answer, read whole.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answer {
-    pub(super) status: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What goes to the client: pieces of bytes with waits between them; then the connection ends.
-pub(super) struct Sent {
-    pub(super) pieces: Vec<Vec<u8>>,
-    pub(super) wait: Duration,
+pub(crate) struct Sent {
+    pub(crate) pieces: Vec<Vec<u8>>,
+    pub(crate) wait: Duration,
     /// Say nothing more, but keep the connection.
-    pub(super) hold: bool,
+    pub(crate) hold: bool,
 }
 
 /// A request as a fault sees it.
-pub(super) struct Asked<'a> {
-    pub(super) target: &'a str,
+pub(crate) struct Asked<'a> {
+    pub(crate) target: &'a str,
+    /// The request line and the headers.
+    pub(crate) head: &'a str,
     /// A number that depends on the seed and the request alone.
-    pub(super) random: u64,
+    pub(crate) random: u64,
 }
 
 /// What spoils an answer.
-pub(super) type Spoil = dyn Fn(&Asked<'_>, Answer) -> Sent + Send + Sync;
+pub(crate) type Spoil = dyn Fn(&Asked<'_>, Answer) -> Sent + Send + Sync;
 
 /// Which requests are hit.
 #[derive(Clone, Copy)]
-pub(super) struct Aim {
-    pub(super) percent: u64,
-    pub(super) seed: u64,
+pub(crate) struct Aim {
+    pub(crate) percent: u64,
+    pub(crate) seed: u64,
     /// Whether a request that is hit stays hit.
-    pub(super) sticks: bool,
-    pub(super) lists: bool,
-    pub(super) gets: bool,
+    pub(crate) sticks: bool,
+    pub(crate) lists: bool,
+    pub(crate) gets: bool,
 }
 
 /// A running relay.
-pub(super) struct Relay {
-    pub(super) endpoint: String,
+pub(crate) struct Relay {
+    pub(crate) endpoint: String,
     calm: Arc<AtomicBool>,
     hits: Arc<AtomicU64>,
 }
@@ -60,6 +62,8 @@ pub(super) struct Relay {
 struct Inner {
     server: SocketAddr,
     aim: Aim,
+    /// Which requests may be hit at all, by their target.
+    only: Box<dyn Fn(&str) -> bool + Send + Sync>,
     spoil: Arc<Spoil>,
     seen: Mutex<HashMap<String, u64>>,
     calm: Arc<AtomicBool>,
@@ -67,13 +71,33 @@ struct Inner {
 }
 
 impl Relay {
-    pub(super) fn start(server: &str, aim: Aim, spoil: Arc<Spoil>) -> Self {
+    pub(crate) fn start(server: &str, aim: Aim, spoil: Arc<Spoil>) -> Self {
+        Self::start_for(server, aim, |_| true, spoil)
+    }
+
+    /// Hits every request whose target fits.
+    pub(crate) fn start_where(
+        server: &str,
+        only: impl Fn(&str) -> bool + Send + Sync + 'static,
+        spoil: Arc<Spoil>,
+    ) -> Self {
+        let aim = Aim { percent: 100, seed: 0, sticks: true, lists: true, gets: true };
+        Self::start_for(server, aim, only, spoil)
+    }
+
+    fn start_for(
+        server: &str,
+        aim: Aim,
+        only: impl Fn(&str) -> bool + Send + Sync + 'static,
+        spoil: Arc<Spoil>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let relay = Self { endpoint, calm: Arc::default(), hits: Arc::default() };
         let inner = Arc::new(Inner {
             server: server.trim_start_matches("http://").parse().unwrap(),
             aim,
+            only: Box::new(only),
             spoil,
             seen: Mutex::default(),
             calm: Arc::clone(&relay.calm),
@@ -89,12 +113,12 @@ impl Relay {
     }
 
     /// Lets everything pass as it is from now on.
-    pub(super) fn calm_down(&self) {
+    pub(crate) fn calm_down(&self) {
         self.calm.store(true, Ordering::SeqCst);
     }
 
     /// Returns how many requests were hit.
-    pub(super) fn hits(&self) -> u64 {
+    pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::SeqCst)
     }
 }
@@ -112,7 +136,7 @@ impl Inner {
                 continue;
             };
             self.hits.fetch_add(1, Ordering::SeqCst);
-            let asked = Asked { target: &target, random };
+            let asked = Asked { target: &target, head: &head, random };
             let sent = (self.spoil)(&asked, answer);
             for piece in sent.pieces {
                 client.write_all(&piece).ok()?;
@@ -141,7 +165,7 @@ impl Inner {
             return Some(0);
         }
         let is_aimed = if is_list(target) { aim.lists } else { aim.gets };
-        if !is_aimed || self.calm.load(Ordering::SeqCst) {
+        if !is_aimed || !(self.only)(target) || self.calm.load(Ordering::SeqCst) {
             return None;
         }
         let mut seen = self.seen.lock().unwrap();
@@ -154,7 +178,8 @@ impl Inner {
     }
 }
 
-fn is_list(target: &str) -> bool {
+/// Returns whether a request is for a listing.
+pub(crate) fn is_list(target: &str) -> bool {
     target.contains("list-type=2")
 }
 
@@ -170,7 +195,7 @@ fn head_of(from: &mut impl io::BufRead) -> io::Result<String> {
 }
 
 impl Answer {
-    pub(super) fn new(status: &str, content_type: &str, body: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn new(status: &str, content_type: &str, body: impl AsRef<[u8]>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
         Self { status: status.to_owned(), headers, body: body.as_ref().to_vec() }
     }
@@ -208,21 +233,21 @@ impl Answer {
         }
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Returns status and headers as they go over the wire.
-    pub(super) fn head(&self) -> Vec<u8> {
+    pub(crate) fn head(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -231,7 +256,7 @@ impl Answer {
     }
 
     /// Returns the answer with its right length.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let length = self.body.len().to_string();
         let mut bytes = self.clone().with("Content-Length", &length).head();
         bytes.extend_from_slice(&self.body);
