@@ -17,7 +17,7 @@ pub mod partial;
 pub mod plan;
 #[path = "../../src/query/mod.rs"]
 pub mod query;
-#[path = "../../src/words.rs"]
+#[path = "../../src/words/mod.rs"]
 pub mod words;
 
 pub mod object;

@@ -8,16 +8,16 @@ use super::regex::Pattern;
 use super::{Need, QueryError};
 use crate::model::{GroupId, Level};
 use crate::parse::Parser;
-use crate::words::{has_word, has_word_that, is_word_byte};
+use crate::words::{has_word_that, is_same_word, plain_words, start_len};
 
 /// A condition on a line.
 #[derive(Clone, Debug)]
 pub enum Expr {
     /// Every line.
     Everything,
-    /// The line has this word, ignoring ASCII case.
+    /// The line has this word, in any case.
     Word(Vec<u8>),
-    /// The line has a word that begins so, ignoring ASCII case.
+    /// The line has a word that begins so, in any case.
     Prefix(Vec<u8>),
     /// The line has these bytes.
     Substring(Box<memmem::Finder<'static>>),
@@ -183,15 +183,12 @@ impl Expr {
     fn is_in(&self, text: &[u8], kind: Text) -> Option<bool> {
         let any_word = |test: &dyn Fn(&[u8]) -> bool| match kind {
             Text::Line => has_word_that(text, test),
-            Text::Value => text.split(|&byte| !is_word_byte(byte)).any(test),
+            Text::Value => plain_words(text).any(test),
         };
         Some(match self {
             Self::Everything => true,
-            Self::Word(word) if kind == Text::Line => has_word(text, word),
-            Self::Word(word) => any_word(&|held| held.eq_ignore_ascii_case(word)),
-            Self::Prefix(start) => {
-                any_word(&|held| held.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
-            }
+            Self::Word(word) => any_word(&|held| is_same_word(held, word)),
+            Self::Prefix(start) => any_word(&|held| start_len(held, start).is_some()),
             Self::Substring(finder) => finder.find(text).is_some(),
             Self::Regex(pattern) => pattern.is_in(text),
             Self::Name { text: name, is_prefix: true } => text.starts_with(name),

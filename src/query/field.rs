@@ -4,10 +4,8 @@ use super::expr::Facts;
 use super::{Expr, Need};
 use crate::model::Field;
 use crate::parse::Parser;
-use crate::words::is_word_byte;
+use crate::words::{is_word, plain_words};
 
-/// A byte order mark in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What stands in a value's text for bytes that are no UTF-8.
 const REPLACEMENT: &[u8] = b"\xef\xbf\xbd";
 
@@ -131,10 +129,7 @@ impl FieldTest {
             ValueTest::Number(..) => Need::Anything,
         };
         let of_name = match &self.name {
-            FieldName::Path(path) => {
-                let words = path.as_bytes().split(|&byte| !is_word_byte(byte));
-                Need::all(words.filter(|word| !word.is_empty()).map(label_need))
-            }
+            FieldName::Path(path) => Need::all(plain_words(path.as_bytes()).map(Need::word)),
             FieldName::Logger | FieldName::Thread => Need::Anything,
         };
         Need::any([Need::all([of_name, of_value]), Need::UnicodeEscape])
@@ -157,12 +152,6 @@ pub(super) fn number(text: &str) -> Option<f64> {
     let is_number =
         text.trim_start_matches(['-', '+']).starts_with(|first: char| first.is_ascii_digit() || first == '.');
     text.parse().ok().filter(|number: &f64| is_number && number.is_finite())
-}
-
-/// What is needed for a word of a field's name. The first label of LTSV may stand behind a byte order mark, whose bytes
-/// then belong to the word.
-fn label_need(word: &[u8]) -> Need {
-    Need::any([Need::word(word), Need::word(&[BYTE_ORDER_MARK, word].concat())])
 }
 
 /// Returns what the words of a line must hold when a value in it fulfils `expr`. A value that is `is_delimited` has
@@ -190,12 +179,10 @@ fn verbatim(needle: &[u8]) -> Need {
 /// What is needed for a word, or the start of one, that begins in a value: where escapes are not resolved (LTSV), its first
 /// letter may be taken for the end of one.
 fn delimited(word: &[u8], need: fn(&[u8]) -> Need) -> Need {
-    if has_replacement(word) {
-        return Need::Anything;
-    }
     match word.split_first() {
         Some((first, rest)) if b"bfnrt".contains(&first.to_ascii_lowercase()) => {
-            Need::any([need(word), if rest.is_empty() { Need::Anything } else { need(rest) }])
+            // What follows an escape may be marks, which belong to no word then.
+            Need::any([need(word), if is_word(rest) { need(rest) } else { Need::Anything }])
         }
         _ => need(word),
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::error::QueryError;
 use super::field::Comparison;
-use crate::words::is_word_byte;
+use crate::words::is_word;
 
 /// Names that are fields wherever they stand before a colon.
 pub(super) const FIELDS: [&str; 8] =
@@ -147,7 +147,7 @@ impl<'t> Lexer<'t> {
     /// Returns whether what stands behind `name:` can be nothing but a field's value.
     fn is_only_value(&self, behind: &str) -> bool {
         let start = self.bare(behind).strip_suffix('*');
-        let is_prefix = start.is_some_and(|start| start.bytes().all(is_word_byte));
+        let is_prefix = start.is_some_and(|start| start.is_empty() || is_word(start.as_bytes()));
         behind.starts_with(['"', '(']) || regex(behind).is_some() || is_prefix
     }
 

@@ -1,6 +1,6 @@
 //! What a block's words must hold for an expression to be true of one of its lines: the index's question.
 
-use crate::words::{MAX_WORD_BYTES, escape_len, is_word_byte};
+use crate::words::{MAX_WORD_BYTES, Standing, escape_len, folded, is_cut, standing_at, tail_len};
 
 /// A condition on the words of a block. Necessary, never sufficient: a block that fails it holds no match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,15 +64,18 @@ impl Need {
 
     /// Returns what a whole word requires.
     pub fn word(word: &[u8]) -> Self {
-        if word.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::Word(word.to_ascii_lowercase()) }
+        let word = folded(word);
+        if word.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::Word(word) }
     }
 
     /// Returns what the start of a word requires.
     pub fn prefix(start: &[u8]) -> Self {
-        if start.len() > MAX_WORD_BYTES {
-            return Self::LongWord;
-        }
-        Self::any([Self::Prefix(start.to_ascii_lowercase()), Self::LongWord])
+        Self::of_part(folded(start), Self::Prefix)
+    }
+
+    /// Returns what a part of a word requires, folded as the index holds it.
+    fn of_part(part: Vec<u8>, need: fn(Vec<u8>) -> Self) -> Self {
+        if part.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::any([need(part), Self::LongWord]) }
     }
 
     /// Returns what the bytes `needle` require, wherever in a line they stand.
@@ -106,10 +109,12 @@ fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
     readings
 }
 
-/// The pieces of `needle[skipped..]`. Only at `skipped == 0` can its first word have begun before it.
+/// The pieces of `needle[skipped..]`. Only at `skipped == 0` can its first word have begun before it; then the rest of a
+/// character and marks at its start may belong to that word, or stand between words: nothing is certain of them.
 fn pieces(needle: &[u8], skipped: usize) -> Vec<Need> {
     let mut pieces = Vec::new();
-    let mut at = skipped;
+    let open_at = (skipped == 0).then(|| tail_len(needle));
+    let mut at = open_at.unwrap_or(skipped);
     while at < needle.len() {
         if needle[at] == b'\\' {
             let rest = &needle[at..];
@@ -117,27 +122,25 @@ fn pieces(needle: &[u8], skipped: usize) -> Vec<Need> {
                 break; // an escape that goes on after the needle, or a word: nothing is certain
             }
             at += escape_len(rest);
-        } else if is_word_byte(needle[at]) {
-            let start = at;
-            while at < needle.len() && is_word_byte(needle[at]) {
-                at += 1;
+            continue;
+        }
+        match standing_at(needle, at) {
+            Standing::Word(end) => {
+                let has_open_end = end == needle.len() || is_cut(&needle[end..]);
+                pieces.push(piece(&needle[at..end], open_at == Some(at), has_open_end));
+                at = end;
             }
-            pieces.push(piece(&needle[start..at], start == 0, at == needle.len()));
-        } else {
-            at += 1;
+            Standing::Between(len) => at += len,
         }
     }
     pieces
 }
 
-fn piece(word: &[u8], open_start: bool, open_end: bool) -> Need {
-    let lower = word.to_ascii_lowercase();
-    let known = match (open_start, open_end) {
-        (false, false) => return Need::word(word),
-        _ if word.len() > MAX_WORD_BYTES => return Need::LongWord,
-        (true, false) => Need::Suffix(lower),
-        (false, true) => Need::Prefix(lower),
-        (true, true) => Need::Inner(lower),
-    };
-    Need::any([known, Need::LongWord])
+fn piece(word: &[u8], has_open_start: bool, has_open_end: bool) -> Need {
+    match (has_open_start, has_open_end) {
+        (false, false) => Need::word(word),
+        (true, false) => Need::of_part(folded(word), Need::Suffix),
+        (false, true) => Need::of_part(folded(word), Need::Prefix),
+        (true, true) => Need::of_part(folded(word), Need::Inner),
+    }
 }

@@ -15,7 +15,7 @@ use super::field::{Comparison, FieldName, FieldTest, ValueTest, number};
 use super::lexer::{FIELDS, Kind, Lexer, Token};
 use super::regex::Pattern;
 use crate::model::Level;
-use crate::words::is_word_byte;
+use crate::words::is_word;
 
 /// The longest expression.
 const MAX_BYTES: usize = 16 << 10;
@@ -271,12 +271,11 @@ fn field_expr(name: FieldName, test: ValueTest) -> Expr {
 /// Reads a text without quotes: a word, the start of one, or else exact bytes. `name:value` is both those bytes and a
 /// field.
 fn bare(text: &str, subject: &Subject) -> Expr {
-    let is_word = |text: &str| !text.is_empty() && text.bytes().all(is_word_byte);
-    if is_word(text) {
+    if is_word(text.as_bytes()) {
         return Expr::Word(text.into());
     }
     match text.strip_suffix('*') {
-        Some(start) if is_word(start) => return Expr::Prefix(start.into()),
+        Some(start) if is_word(start.as_bytes()) => return Expr::Prefix(start.into()),
         Some(start) if *subject == Subject::Value => return Expr::substring(start.as_bytes()),
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! Whether an expression holds for a line that is too long to be held: it is shown in pieces.
 
 use super::{Expr, Facts};
-use crate::words::is_word_byte;
+use crate::words::is_separator;
 
 /// How far from its end a piece is looked through for a place that is neither in a word nor in an escape.
 const CUT_BYTES: usize = 64 << 10;
@@ -10,7 +10,7 @@ const ESCAPE_BYTES: usize = 6;
 
 /// A line of which piece after piece is added.
 ///
-/// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without any byte that parts words is
+/// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without any byte of ASCII that parts words is
 /// cut somewhere, and that all but words and substrings are asked of the line's beginning alone.
 pub struct Pieces<'e> {
     expr: &'e Expr,
@@ -91,7 +91,7 @@ fn holds(
 fn safe_cut(bytes: &[u8], from: usize) -> usize {
     let first = bytes.len().saturating_sub(CUT_BYTES).max(from + 1);
     let is_safe = |&cut: &usize| {
-        !is_word_byte(bytes[cut - 1])
+        is_separator(bytes[cut - 1])
             && !bytes[cut.saturating_sub(ESCAPE_BYTES).max(from)..cut].contains(&b'\\')
     };
     (first..=bytes.len()).rev().find(is_safe).unwrap_or(if bytes.len() - from > CUT_BYTES {

@@ -8,6 +8,7 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::Need;
+use crate::words::common_fold;
 
 /// How large a compiled pattern may be.
 const SIZE_BYTES: usize = 1 << 20;
@@ -17,6 +18,9 @@ const NESTING: u32 = 50;
 const MAX_LITERALS: usize = 16;
 /// Shorter bytes say too little to be worth looking up.
 const MIN_LITERAL_BYTES: usize = 3;
+
+/// In how many forms a letter may be written that is looked up in any case.
+const MOST_FORMS: usize = 4;
 
 /// A regular expression, matched anywhere in the bytes of a line.
 #[derive(Clone, Debug)]
@@ -129,7 +133,7 @@ impl Runs<'_> {
             HirKind::Literal(literal) => self.run.extend_from_slice(&literal.0),
             HirKind::Class(class) => match folded_letter(class) {
                 Some(letter) => {
-                    self.run.push(letter);
+                    self.run.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
                     self.is_folded = true;
                 }
                 None => self.flush(),
@@ -161,23 +165,21 @@ impl Runs<'_> {
     }
 }
 
-/// Returns the letter, in lower case, that a class stands for in both cases.
-fn folded_letter(class: &Class) -> Option<u8> {
-    let (first, second) = match class {
+/// Returns the letter, as words are folded, that a class stands for in all cases.
+fn folded_letter(class: &Class) -> Option<char> {
+    match class {
         Class::Bytes(class) => {
             let [first, second] = class.ranges() else { return None };
-            if first.start() != first.end() || second.start() != second.end() {
-                return None;
-            }
-            (first.start(), second.start())
+            let is_single = first.start() == first.end() && second.start() == second.end();
+            let lower = first.start().to_ascii_lowercase();
+            let is_letter = first.start().is_ascii_uppercase() && second.start() == lower;
+            (is_single && is_letter).then_some(char::from(lower))
         }
         Class::Unicode(class) => {
-            let [first, second] = class.ranges() else { return None };
-            if first.start() != first.end() || second.start() != second.end() {
-                return None;
-            }
-            (u8::try_from(first.start()).ok()?, u8::try_from(second.start()).ok()?)
+            let characters = class.ranges().iter().flat_map(|range| range.start()..=range.end());
+            // No letter has more forms: `θ` has four.
+            let few: Vec<char> = characters.take(MOST_FORMS + 1).collect();
+            if few.len() > MOST_FORMS { None } else { common_fold(few.into_iter()) }
         }
-    };
-    (first.is_ascii_uppercase() && second == first.to_ascii_lowercase()).then_some(second)
+    }
 }

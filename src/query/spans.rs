@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Expr;
-use crate::words::each_word;
+use crate::words::{each_word, is_same_word, start_len};
 
 /// Texts are looked for in so many bytes of a line: nobody reads more of it on a screen.
 const MARKED_BYTES: usize = 64 << 10;
@@ -37,13 +37,9 @@ impl Expr {
         match self {
             Self::And(terms) | Self::Or(terms) => terms.iter().for_each(|term| term.add_spans(line, spans)),
             Self::Word(word) => {
-                add_words(line, spans, |held| held.eq_ignore_ascii_case(word).then_some(held.len()));
+                add_words(line, spans, |held| is_same_word(held, word).then_some(held.len()));
             }
-            Self::Prefix(start) => add_words(line, spans, |held| {
-                held.get(..start.len())
-                    .is_some_and(|head| head.eq_ignore_ascii_case(start))
-                    .then_some(start.len())
-            }),
+            Self::Prefix(start) => add_words(line, spans, |held| start_len(held, start)),
             Self::Substring(finder) => {
                 spans.extend(finder.find_iter(line).map(|at| at..at + finder.needle().len()));
             }
@@ -95,6 +91,9 @@ mod tests {
             (r#""abc" "cde""#, "abcde", "[abcde]"),
             ("level:error lost", "lost error", "[lost] error"),
             (r#""é""#, "café", "caf[é]"),
+            ("refused", "say “Refused”… refused→", "say “[Refused]”… [refused]→"),
+            ("ОШИ*", "«Ошибка» ошибка", "«[Оши]бка» [оши]бка"),
+            ("ki*", "\u{212a}ilo kilo", "[\u{212a}i]lo [ki]lo"),
             ("level:error", "error", "error"),
         ] {
             assert_eq!(marked(expr, line), expected, "{expr}");

@@ -4,10 +4,11 @@ mod language;
 
 use proptest::prelude::*;
 
+use super::regex::Pattern;
 use super::{Expr, Facts, Need, Pieces};
 use crate::model::Level;
 use crate::parse::{ParseSettings, Parser};
-use crate::words::BlockWords;
+use crate::words::{BlockWords, each_word, folded};
 
 /// Whether the expression holds for a line that stands alone.
 fn matches(expr: &Expr, line: &[u8]) -> bool {
@@ -55,6 +56,83 @@ proptest! {
         let expr = Expr::fixed([needle]).unwrap();
         prop_assert_eq!(expr.judge(bytes), Some(true));
         prop_assert!(holds(&expr.need(), &words, Level::Unknown), "{:?} in {:?}", expr.need(), line);
+    }
+}
+
+/// Letters in several cases and of all lengths, marks, what stands between, and parts of characters.
+const PIECES: [&[u8]; 34] = [
+    b"a",
+    b"K",
+    b"s",
+    b"S",
+    b"n",
+    b"7",
+    b"_",
+    b" ",
+    b".",
+    b"\\",
+    b"\\n",
+    b"\\u00e9",
+    b"u00",
+    b"\"",
+    b"\x80",
+    b"\xc3",
+    b"\xe2\x80",
+    b"\xf0\x9f",
+    b"\xff",
+    "é".as_bytes(),
+    "É".as_bytes(),
+    "\u{212a}".as_bytes(),
+    "ſ".as_bytes(),
+    "Σ".as_bytes(),
+    "ς".as_bytes(),
+    "İ".as_bytes(),
+    "Ⱥ".as_bytes(),
+    "\u{301}".as_bytes(),
+    "\u{fe0f}".as_bytes(),
+    "’".as_bytes(),
+    "→".as_bytes(),
+    "字".as_bytes(),
+    "😀\u{200d}".as_bytes(),
+    "𐐀".as_bytes(),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// The same of lines in any language, cut in the middle of a character as well; and of the words in them.
+    #[test]
+    fn no_need_rules_out_a_line_of_any_language(
+        pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..16),
+        from in any::<prop::sample::Index>(),
+        len in 0usize..24,
+    ) {
+        let line = pieces.concat();
+        let from = from.index(line.len() + 1);
+        let needle = &line[from..(from + len).min(line.len())];
+        let mut words = BlockWords::default();
+        words.add_line(&line);
+        let mut exprs = vec![Expr::fixed([needle]).unwrap(), Expr::fixed_ignoring_case([needle]).unwrap()];
+        if let Ok(text) = std::str::from_utf8(needle) && !text.is_empty() {
+            let pattern = regex::escape(text);
+            exprs.extend(Pattern::new(&pattern, false).map(Expr::from));
+            exprs.extend(Pattern::new(&pattern, true).map(Expr::from));
+            exprs.extend(Pattern::new(&text.to_uppercase(), true).map(Expr::from).ok().filter(|expr| matches(expr, &line)));
+        }
+        each_word(&line, |start, end| {
+            let word = String::from_utf8(line[start..end].to_vec()).unwrap();
+            let first: String = word.chars().take(1).collect();
+            for text in [folded(word.as_bytes()), word.clone().into_bytes()] {
+                exprs.push(Expr::Word(text));
+            }
+            for text in [folded(first.as_bytes()), first.into_bytes()] {
+                exprs.push(Expr::Prefix(text));
+            }
+        });
+        for expr in exprs {
+            prop_assert_eq!(expr.judge(&line), Some(true), "{:?} in {:?}", expr, line.escape_ascii().to_string());
+            prop_assert!(holds(&expr.need(), &words, Level::Unknown), "{:?} in {:?}", expr, line.escape_ascii().to_string());
+        }
     }
 }
 

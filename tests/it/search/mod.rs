@@ -5,6 +5,7 @@ mod context;
 mod counting;
 mod expressions;
 mod follow;
+mod letters;
 mod output;
 mod show;
 mod wrecks;
@@ -283,7 +284,7 @@ fn altered(mut needle: Vec<u8>, at: usize, by: usize) -> Vec<u8> {
 }
 
 /// Pieces of lines: words that share parts, escapes whole and broken, what stands between.
-const PIECES: [&[u8]; 40] = [
+const PIECES: [&[u8]; 52] = [
     b"order",
     b"Order",
     b"border",
@@ -324,6 +325,18 @@ const PIECES: [&[u8]; 40] = [
     b"user=\\\"a b\\\"",
     b"Caused by: java.io.IOException",
     b"\\n\\tat com.acme",
+    "‘basket’".as_bytes(),
+    "order→shipped".as_bytes(),
+    "timeout…".as_bytes(),
+    "Ошибка".as_bytes(),
+    "ошибка".as_bytes(),
+    "\u{212a}".as_bytes(),
+    "ſ".as_bytes(),
+    "e\u{301}".as_bytes(),
+    "⚠\u{fe0f}".as_bytes(),
+    "字段".as_bytes(),
+    b"\xe2\x80",
+    b"\x99",
 ];
 
 fn pieces() -> impl Strategy<Value = Vec<u8>> {

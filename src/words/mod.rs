@@ -1,0 +1,579 @@
+//! The words of a line: what the index knows about it. A word is a maximal run of Unicode letters, numbers and `_`, and of
+//! the marks behind them ([`letter`]), compared without regard to case. All other characters stand between words, and so
+//! does each byte that is not UTF-8. JSON's escapes (RFC 8259, section 7: `\n`, `\"`, `\u00e9`, …) stand between words, so
+//! that `\nCaused` holds `caused` and not `ncaused`; any other backslash is an ordinary separator.
+
+mod letter;
+
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use self::letter::Kind;
+
+/// The longest word that is indexed as itself, folded. A longer one sets [`BlockWords::has_long`].
+pub const MAX_WORD_BYTES: usize = 200;
+
+const SEPARATOR: u8 = 0;
+const WORD: u8 = 1;
+const BACKSLASH: u8 = 2;
+/// Of a character beyond ASCII, or not UTF-8.
+const BEYOND: u8 = 3;
+
+/// What each byte is to the walk.
+const CLASS: [u8; 256] = {
+    let mut class = [SEPARATOR; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = byte as u8;
+        if value >= 0x80 {
+            class[byte] = BEYOND;
+        } else if value.is_ascii_alphanumeric() || value == b'_' {
+            class[byte] = WORD;
+        }
+        byte += 1;
+    }
+    class[b'\\' as usize] = BACKSLASH;
+    class
+};
+
+/// Returns whether `byte` parts words wherever it stands, and is no part of an escape's beginning.
+pub fn is_separator(byte: u8) -> bool {
+    CLASS[byte as usize] == SEPARATOR
+}
+
+/// Returns the length of the JSON escape at the start of `rest`, which begins with a backslash;
+/// 1 when it is no escape.
+pub fn escape_len(rest: &[u8]) -> usize {
+    match rest.get(1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+        Some(b'u') if rest.len() >= 6 && rest[2..6].iter().all(u8::is_ascii_hexdigit) => 6,
+        _ => 1,
+    }
+}
+
+/// What stands at a place of a text that is in no word before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A word, which ends there.
+    Word(usize),
+    /// A character that parts words, or a byte that is none, with its length.
+    Between(usize),
+}
+
+/// Returns what stands at `at`, where neither a word goes on nor an escape begins.
+#[inline]
+pub fn standing_at(text: &[u8], at: usize) -> Standing {
+    match CLASS[text[at] as usize] {
+        WORD => Standing::Word(word_end(text, at + 1)),
+        BEYOND => beyond_at(text, at),
+        _ => Standing::Between(1),
+    }
+}
+
+#[inline(never)]
+fn beyond_at(text: &[u8], at: usize) -> Standing {
+    match letter::decode(&text[at..]) {
+        Some((character, len)) if letter::kind(character) == Kind::Letter => {
+            Standing::Word(word_end(text, at + len))
+        }
+        Some((_, len)) => Standing::Between(len),
+        None => Standing::Between(1),
+    }
+}
+
+/// Returns the end of the word that goes on up to `end`, or farther.
+#[inline]
+fn word_end(text: &[u8], mut end: usize) -> usize {
+    loop {
+        while end < text.len() && CLASS[text[end] as usize] == WORD {
+            end += 1;
+        }
+        if text.get(end).is_none_or(u8::is_ascii) {
+            return end;
+        }
+        match letter_or_mark_len(&text[end..]) {
+            Some(len) => end += len,
+            None => return end,
+        }
+    }
+}
+
+#[inline(never)]
+fn letter_or_mark_len(rest: &[u8]) -> Option<usize> {
+    letter::decode(rest).filter(|&(character, _)| letter::kind(character) != Kind::Other).map(|(_, len)| len)
+}
+
+/// Returns how many bytes at the start of a text may belong to a word before it that does not stand there: the rest of a
+/// character, and marks.
+pub fn tail_len(text: &[u8]) -> usize {
+    let mut len = text.iter().take_while(|&byte| byte & 0xc0 == 0x80).count();
+    while let Some((character, mark_len)) = letter::decode(&text[len..])
+        && letter::kind(character) == Kind::Mark
+    {
+        len += mark_len;
+    }
+    len
+}
+
+/// Returns whether a text may be the beginning of a character that goes on behind it.
+pub fn is_cut(rest: &[u8]) -> bool {
+    let len = rest.first().and_then(|&first| letter::length(first));
+    len.is_some_and(|len| len > rest.len())
+}
+
+/// Returns whether a text is one word.
+pub fn is_word(text: &[u8]) -> bool {
+    !text.is_empty() && standing_at(text, 0) == Standing::Word(text.len())
+}
+
+/// Calls `found` with the place of each word of `line`, as `start..end`, and returns whether there was a
+/// `\uXXXX` escape.
+pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
+    let mut has_unicode_escape = false;
+    let mut at = 0;
+    while at < line.len() {
+        if line[at] == b'\\' {
+            let len = escape_len(&line[at..]);
+            has_unicode_escape |= len == 6;
+            at += len;
+            continue;
+        }
+        match standing_at(line, at) {
+            Standing::Word(end) => {
+                found(at, end);
+                at = end;
+            }
+            Standing::Between(len) => at += len,
+        }
+    }
+    has_unicode_escape
+}
+
+/// Returns the words of a text without escapes.
+pub fn plain_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            match standing_at(text, at) {
+                Standing::Word(end) => return Some(&text[std::mem::replace(&mut at, end)..end]),
+                Standing::Between(len) => at += len,
+            }
+        }
+        None
+    })
+}
+
+/// Returns the last place of `text`, but for those before `from`, up to which its words depend on nothing behind it: one
+/// behind a byte of ASCII that is neither a word's nor, perhaps, an escape's.
+fn last_boundary(text: &[u8], from: usize) -> usize {
+    let is_separator = |&byte: &u8| is_separator(byte);
+    text[from..].iter().rposition(is_separator).map_or(from, |at| from + at + 1)
+}
+
+/// Returns how many bytes both texts begin with.
+#[inline]
+fn same_bytes(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = size_of::<u128>();
+    let (a_steps, _) = a.as_chunks::<STEP>();
+    let (b_steps, _) = b.as_chunks::<STEP>();
+    let steps = a_steps.iter().zip(b_steps).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[steps * STEP..], &b[steps * STEP..]);
+    steps * STEP + a.iter().zip(b).take(STEP).take_while(|(a, b)| a == b).count()
+}
+
+/// Returns the character that all of some characters are in another case, if there is one.
+pub fn common_fold(mut characters: impl Iterator<Item = char>) -> Option<char> {
+    let folded = letter::fold(characters.next()?);
+    characters.all(|other| letter::fold(other) == folded).then_some(folded)
+}
+
+/// Returns a word, or a part of one, as the index holds it. Bytes that are not UTF-8 stay what they are.
+pub fn folded(word: &[u8]) -> Vec<u8> {
+    let mut folded = Vec::with_capacity(word.len());
+    add_folded(word, &mut folded);
+    folded
+}
+
+fn add_folded(mut word: &[u8], folded: &mut Vec<u8>) {
+    while let Some(&first) = word.first() {
+        if let Some((character, len)) = letter::decode(word) {
+            folded.extend_from_slice(letter::fold(character).encode_utf8(&mut [0; 4]).as_bytes());
+            word = &word[len..];
+        } else {
+            folded.push(first);
+            word = &word[1..];
+        }
+    }
+}
+
+/// Returns how many bytes of a word `start` stands for, if the word begins so in any case.
+pub fn start_len(word: &[u8], start: &[u8]) -> Option<usize> {
+    if word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)) {
+        return Some(start.len());
+    }
+    // As a rule the first letters say it.
+    let is_other = |(a, b): (&u8, &u8)| a.is_ascii() && b.is_ascii() && !a.eq_ignore_ascii_case(b);
+    if word.first().zip(start.first()).is_some_and(is_other) || word.is_ascii() && start.is_ascii() {
+        return None;
+    }
+    let (mut taken, mut rest) = (0, start);
+    while !rest.is_empty() {
+        let (wanted, wanted_len) = letter::decode(rest)?;
+        let (held, held_len) = letter::decode(&word[taken..])?;
+        if letter::fold(wanted) != letter::fold(held) {
+            return None;
+        }
+        rest = &rest[wanted_len..];
+        taken += held_len;
+    }
+    Some(taken)
+}
+
+/// Returns whether two words are the same in any case.
+pub fn is_same_word(word: &[u8], other: &[u8]) -> bool {
+    start_len(word, other) == Some(word.len())
+}
+
+/// Returns whether `line` holds a word that passes the test.
+pub fn has_word_that(line: &[u8], test: &dyn Fn(&[u8]) -> bool) -> bool {
+    let mut held = false;
+    each_word(line, |start, end| held = held || test(&line[start..end]));
+    held
+}
+
+/// A set of words, numbered in the order of their first appearance. The table's seed is the process's own, so
+/// that no log can be written to make it slow; nothing that is returned depends on it.
+#[derive(Debug, Default)]
+pub struct WordSet {
+    bytes: Vec<u8>,
+    places: Vec<(u32, u32)>,
+    table: HashTable<u32>,
+    seed: RandomState,
+}
+
+impl WordSet {
+    /// Adds a word, unless it is there; returns its number.
+    #[inline]
+    pub fn add(&mut self, word: &[u8]) -> u32 {
+        let (bytes, places, seed) = (&self.bytes, &self.places, &self.seed);
+        let at = |number: u32| {
+            let (from, to) = places[number as usize];
+            &bytes[from as usize..to as usize]
+        };
+        let hash = |word: &[u8]| {
+            let mut hasher = seed.build_hasher();
+            hasher.write(word);
+            hasher.finish()
+        };
+        let entry =
+            self.table.entry(hash(word), |&number| is_same(at(number), word), |&number| hash(at(number)));
+        match entry {
+            Entry::Occupied(found) => *found.get(),
+            Entry::Vacant(free) => {
+                let number = places.len() as u32;
+                free.insert(number);
+                let start = bytes.len() as u32;
+                self.bytes.extend_from_slice(word);
+                self.places.push((start, self.bytes.len() as u32));
+                number
+            }
+        }
+    }
+
+    /// Returns the word of a number.
+    pub fn word(&self, number: u32) -> &[u8] {
+        let (from, to) = self.places[number as usize];
+        &self.bytes[from as usize..to as usize]
+    }
+
+    /// Returns the words in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().map(|&(from, to)| &self.bytes[from as usize..to as usize])
+    }
+
+    /// Returns the number of words.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Returns whether there are no words.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Returns about how much memory the set takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * 8 + self.table.capacity() * 6
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+        self.table.clear();
+    }
+}
+
+/// Compares words; most are so short that a call costs more than the comparing.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some((a_first, b_first)), Some((a_last, b_last))) =
+        (a.first_chunk::<8>().zip(b.first_chunk::<8>()), a.last_chunk::<8>().zip(b.last_chunk::<8>()))
+        && a.len() <= 16
+    {
+        return u64::from_ne_bytes(*a_first) == u64::from_ne_bytes(*b_first)
+            && u64::from_ne_bytes(*a_last) == u64::from_ne_bytes(*b_last);
+    }
+    if a.len() > 16 { a == b } else { a.iter().zip(b).all(|(a, b)| a == b) }
+}
+
+/// The distinct words of a run of lines, folded, in the order of their first appearance.
+///
+/// Lines of a log repeat each other. Behind a word that was there before, the text is compared with what stood
+/// behind it then; as far as both are the same, so are their words, and none of them is looked up again.
+#[derive(Debug, Default)]
+pub struct BlockWords {
+    words: WordSet,
+    /// All lines so far, a newline behind each.
+    text: Vec<u8>,
+    /// Where each word ended in `text` when it was last looked up.
+    ends: Vec<usize>,
+    /// The line at hand, its ASCII lower-cased.
+    lower: Vec<u8>,
+    /// The word at hand, if the line has more than ASCII.
+    folded: Vec<u8>,
+    /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
+    pub has_long: bool,
+    /// Whether there was a `\uXXXX` escape.
+    pub has_unicode_escape: bool,
+    /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
+    pub has_cut_line: bool,
+}
+
+impl BlockWords {
+    /// Adds the words of a line.
+    pub fn add_line(&mut self, line: &[u8]) {
+        self.lower.clear();
+        self.lower.extend_from_slice(line);
+        self.lower.make_ascii_lowercase();
+        let is_ascii = line.is_ascii();
+        let begin = self.text.len();
+        self.text.extend_from_slice(line);
+        self.text.push(b'\n');
+        let mut at = begin;
+        // Up to here, the text is known to be what stood behind an earlier word.
+        let mut same_until = 0;
+        while let Some(&byte) = self.text.get(at) {
+            if byte == b'\\' {
+                let len = escape_len(&self.text[at..]);
+                self.has_unicode_escape |= len == 6;
+                at += len;
+                continue;
+            }
+            match standing_at(&self.text, at) {
+                Standing::Word(end) => {
+                    let before = self.add_word(at - begin..end - begin, is_ascii, end);
+                    at = end;
+                    // What was compared is not compared again, or a line could be written that takes for ever.
+                    if let (Some(before), true) = (before, at >= same_until) {
+                        same_until = at + same_bytes(&self.text[before..], &self.text[at..]);
+                        at = last_boundary(&self.text[..same_until], at);
+                    }
+                }
+                Standing::Between(len) => at += len,
+            }
+        }
+    }
+
+    /// Adds the word at a place of the line, which ends at `end` of the text; returns where it ended the last time.
+    fn add_word(&mut self, place: Range<usize>, is_ascii: bool, end: usize) -> Option<usize> {
+        let mut word = &self.lower[place];
+        if !is_ascii {
+            self.folded.clear();
+            add_folded(word, &mut self.folded);
+            word = &self.folded;
+        }
+        if word.len() > MAX_WORD_BYTES {
+            self.has_long = true;
+            return None;
+        }
+        let number = self.words.add(word) as usize;
+        if number == self.ends.len() {
+            self.ends.push(end);
+            return None;
+        }
+        Some(std::mem::replace(&mut self.ends[number], end))
+    }
+
+    /// Returns the words.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.words.iter()
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.text.clear();
+        self.ends.clear();
+        self.has_long = false;
+        self.has_unicode_escape = false;
+        self.has_cut_line = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(line: &[u8]) -> Vec<String> {
+        let mut block = BlockWords::default();
+        block.add_line(line);
+        block.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    }
+
+    #[test]
+    fn escapes_stand_between_words() {
+        assert_eq!(
+            words(br#"{"a":"x\nCaused by\tat\\node C:\data"}"#),
+            ["a", "x", "caused", "by", "at", "node", "c", "data"]
+        );
+        assert_eq!(words(br"caf\u00e9 \u12 \"), ["caf", "u12"]);
+        assert_eq!(words("Zürich é".as_bytes()), ["zürich", "é"]);
+    }
+
+    #[test]
+    fn words_end_at_whatever_is_no_letter() {
+        let line = "‘basket’ — timeout… “Refused” order→shipped ⚠\u{fe0f}disk １２ａ 字 \u{212a}Ошибка e\u{301}t 1\u{20e3}";
+        let expected = [
+            "basket",
+            "timeout",
+            "refused",
+            "order",
+            "shipped",
+            "disk",
+            "１２ａ",
+            "字",
+            "kошибка",
+            "e\u{301}t",
+            "1\u{20e3}",
+        ];
+        assert_eq!(words(line.as_bytes()), expected);
+        assert_eq!(
+            words(b"na\xefve \xe2\x80 caf\xc3\xa9\xa9x \xf0\x9f\x98a"),
+            ["na", "ve", "café", "x", "a"]
+        );
+        assert_eq!(words("ΟΔΟΣ οδος οδοσ İ ı I".as_bytes()), ["οδοσ", "İ", "ı", "i"]);
+    }
+
+    #[test]
+    fn a_beginning_is_as_long_as_it_stands_in_the_word() {
+        for (word, start, expected) in [
+            ("Timeout", "time", Some(4)),
+            ("Ошибка", "ошИ", Some(6)),
+            ("\u{212a}ilo", "ki", Some(4)),
+            ("kilo", "\u{212a}I", Some(2)),
+            ("\u{23a}b", "\u{2c65}", Some(2)),
+            ("ab", "abc", None),
+            ("é", "e", None),
+            ("e\u{301}", "e", Some(1)),
+            ("x", "", Some(0)),
+        ] {
+            assert_eq!(start_len(word.as_bytes(), start.as_bytes()), expected, "{word} {start}");
+        }
+        assert!(
+            is_same_word("STRASSE".as_bytes(), b"stra\xc5\xbfse")
+                && !is_same_word("straße".as_bytes(), b"strasse")
+        );
+    }
+
+    #[test]
+    fn words_are_distinct_without_regard_to_case() {
+        assert_eq!(words(b"Error error ERROR order_7"), ["error", "order_7"]);
+        let has_error = |line: &[u8]| has_word_that(line, &|held| is_same_word(held, b"error"));
+        assert!(has_error(b"an ERROR here") && !has_error(b"errors") && !has_error(b"erro"));
+    }
+
+    #[test]
+    fn a_long_word_is_flagged_and_not_kept() {
+        let mut block = BlockWords::default();
+        block.add_line(&[b'x'; MAX_WORD_BYTES + 1]);
+        assert!(block.has_long && block.iter().count() == 0);
+        block.clear();
+        block.add_line(&[b'x'; MAX_WORD_BYTES]);
+        assert!(!block.has_long && block.iter().count() == 1);
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_repetitions_takes_no_time() {
+        let mut block = BlockWords::default();
+        block.add_line(&br"\a".repeat(1 << 20));
+        assert_eq!(block.iter().collect::<Vec<_>>(), [b"a"]);
+    }
+
+    /// Lines that repeat each other but for a letter, a mark, or half a character.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let long = [b'x'; 190];
+        let pieces: Vec<Vec<u8>> = [
+            "a",
+            "b",
+            "1",
+            " ",
+            "\"",
+            "\\",
+            "N",
+            "n",
+            "\\u",
+            "00e9",
+            "at com",
+            "é",
+            "É",
+            "e",
+            "\u{301}",
+            "→",
+            "к",
+            "К",
+            "k",
+            "\u{212a}",
+            "字",
+            "\u{fe0f}",
+            "xxxxxxxxxxxxxxx",
+            "…",
+        ]
+        .iter()
+        .map(|piece| piece.as_bytes().to_vec())
+        .chain([long.to_vec(), b"\xc3".to_vec(), b"\xa9".to_vec(), b"\xe2\x80".to_vec()])
+        .collect();
+        prop::collection::vec(prop::sample::select(pieces), 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// What is passed over because it repeats what stood before holds nothing new.
+        #[test]
+        fn repetitions_hide_no_word(lines in prop::collection::vec(pieces(), 0..12)) {
+            let mut block = BlockWords::default();
+            let (mut expected, mut long, mut escape) = (Vec::<Vec<u8>>::new(), false, false);
+            for line in &lines {
+                block.add_line(line);
+                escape |= each_word(line, |start, end| {
+                    let word = folded(&line[start..end]);
+                    if word.len() > MAX_WORD_BYTES {
+                        long = true;
+                    } else if !expected.contains(&word) {
+                        expected.push(word);
+                    }
+                });
+            }
+            prop_assert_eq!(block.iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), expected);
+            prop_assert_eq!((block.has_long, block.has_unicode_escape), (long, escape));
+        }
+    }
+}
