@@ -76,11 +76,14 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
+/// Whether a line is one of those.
+type Holds = Box<dyn Fn(&[u8]) -> bool>;
+
 /// A search and what finds the same lines without gzette.
 struct Asked {
     what: String,
     expr: Expr,
-    holds: Box<dyn Fn(&[u8]) -> bool>,
+    holds: Holds,
 }
 
 fn words(line: &[u8]) -> Vec<String> {

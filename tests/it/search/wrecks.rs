@@ -12,6 +12,21 @@ use gzette::search::Request;
 use super::Shelf;
 use crate::support::{NOON_MS, files_below, lines_of, text_of};
 
+/// What the files of an index end with, and the names of those of all segments.
+const KINDS: [&str; 11] = [
+    "del",
+    "term",
+    "idx",
+    "pos",
+    "fieldnorm",
+    "fast",
+    "store",
+    "summary",
+    "meta.json",
+    ".managed.json",
+    ".seals",
+];
+
 /// Damages a file, where a random number decides.
 type Wreck = fn(&Path, &mut u64);
 
@@ -77,21 +92,10 @@ fn no_wreck_of_the_index_is_believed_and_the_next_ingest_makes_it_whole() {
         shelf.put(&format!("api/20260301/pod_{number}.gz"), text_of("api", NOON_MS, 300).as_bytes(), 2);
         shelf.take_in();
     }
+    delete_from_a_segment(&mut shelf);
     let (mut random, mut rounds, mut kinds) = (7, 0, BTreeSet::new());
     for (what, wreck) in WRECKS {
-        for kind in [
-            "term",
-            "idx",
-            "pos",
-            "fieldnorm",
-            "fast",
-            "store",
-            "del",
-            "summary",
-            "meta.json",
-            ".managed.json",
-            ".seals",
-        ] {
+        for kind in KINDS {
             let Some(file) = largest(&shelf, kind) else { continue };
             kinds.insert(kind);
             wreck(&file, &mut random);
@@ -108,7 +112,21 @@ fn no_wreck_of_the_index_is_believed_and_the_next_ingest_makes_it_whole() {
             assert_eq!(payload, Some(shelf.ledger.last_batch().unwrap()), "{told}");
         }
     }
-    assert_eq!(kinds.len(), 11, "{kinds:?}");
+    assert_eq!(kinds.len(), KINDS.len(), "{kinds:?}");
+}
+
+/// Replaces objects until one of them was not alone in its segment: of five, two are read by one of four workers.
+fn delete_from_a_segment(shelf: &mut Shelf) {
+    let key = |number: i64| format!("web/20260301/pod_{number}.gz");
+    let text = |number| text_of("web", NOON_MS, 20 + number);
+    (0..5).for_each(|number| shelf.put(&key(number), text(number).as_bytes(), 1));
+    shelf.take_in();
+    for number in 0..5 {
+        if largest(shelf, "del").is_none() {
+            shelf.put(&key(number), text(10 + number).as_bytes(), 1);
+            shelf.take_in();
+        }
+    }
 }
 
 /// Returns the largest file of the index with that name or ending.
