@@ -180,7 +180,7 @@ impl From<PublishError> for Failure {
         match error {
             PublishError::Ledger(error) => error.into(),
             PublishError::Store(error) => error.into(),
-            PublishError::Twice(_) => Self::failed(error),
+            PublishError::Twice(_) | PublishError::Stopped => Self::failed(error),
         }
     }
 }

@@ -70,6 +70,9 @@ pub enum PublishError {
     /// The ledger refused.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// It was asked to stop, or its time was up.
+    #[error("the time was up or a stop was asked for before all was sent; the next run goes on")]
+    Stopped,
     /// Two files have one path.
     #[error("the site has two files named `{0}`")]
     Twice(String),

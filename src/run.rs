@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use crate::digest::{self, Delivery, DigestError, DigestSettings};
+use crate::digest::{self, Delivery, DigestError, DigestSettings, Tries};
 use crate::ingest::{IngestError, IngestReport, IngestSettings, ingest};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, PagesState};
 use crate::mail::{self, MailOptions, TransportSetting};
 use crate::mirror::Mirror;
 use crate::model::{LineCounts, UtcMs};
 use crate::prune::{PruneError, PruneReport, PruneSettings, prune};
 use crate::publish::{PublishError, PublishReport, SiteFile, Target, publish};
-use crate::report::{self, ReportError, ReportSettings, View};
+use crate::report::{self, PagesTrouble, ReportError, ReportSettings, View};
 use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
 use crate::store::Requests;
@@ -79,14 +79,24 @@ pub trait Observer: Progress + Sync {
     fn synced(&self, report: &SyncReport);
     /// The ingest is done.
     fn counted(&self, report: &IngestReport);
-    /// The site is rendered.
-    fn rendered(&self, view: &View, written: &Written);
+    /// The site is rendered, or its folder cannot be written.
+    fn rendered(&self, view: &View, result: &Result<Written, RunError>);
     /// The site is published.
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>);
     /// What is past its time has been dropped.
     fn pruned(&self, report: &PruneReport);
     /// A mail was dealt with.
-    fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>);
+    fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>, now_ms: UtcMs);
+}
+
+/// A rendered site.
+pub struct Rendered {
+    /// What it was rendered from.
+    pub view: View,
+    /// Its files, which can be published whether or not they could be written.
+    pub files: Vec<site::File>,
+    /// Why the folder could not be written.
+    pub failure: Option<RunError>,
 }
 
 /// What a run did, as it is shown and kept.
@@ -171,9 +181,19 @@ impl TimeLimit {
         self.begin + if self.is_whole_run { self.span * 3 / 4 } else { self.span * 9 / 10 }
     }
 
-    /// Returns when nothing waits for the network any more.
+    /// Returns when publishing ends, so that a mail can go that says so.
+    fn end_of_publish(&self) -> Instant {
+        self.begin + self.span * 17 / 20
+    }
+
+    /// Returns when no further stage begins but the mails.
     fn end(&self) -> Instant {
         self.begin + self.span * 9 / 10
+    }
+
+    /// Returns when nothing waits for the network any more.
+    fn end_of_mails(&self) -> Instant {
+        self.begin + self.span * 19 / 20
     }
 
     /// Returns how long a request of the sync may keep others waiting.
@@ -181,7 +201,7 @@ impl TimeLimit {
         SLOW.min(self.span / 20)
     }
 
-    /// Returns how long what is on its way may take after either.
+    /// Returns how long what is on its way may take after each.
     fn patience(&self) -> Duration {
         STOP_PATIENCE.min(self.span / 20)
     }
@@ -220,15 +240,18 @@ impl Pipeline<'_> {
         if self.stops(summary) {
             return Ok(());
         }
-        let (view, files) = self.report(ledger, Some(summary))?;
-        if let Some(target) = target {
-            match self.publish(runtime, ledger, target, &files, summary) {
+        let rendered = self.report(ledger, Some(summary))?;
+        match target {
+            Some(target) => match self.publish(runtime, ledger, target, &rendered, summary) {
                 Err(PublishError::Ledger(error @ LedgerError::Corrupt { .. })) => return Err(error.into()),
                 result => summary.has_problems |= result.is_err(),
-            }
+            },
+            None => self.note_folder(ledger, &rendered)?,
         }
-        if !self.stops(summary) {
-            let delivered = self.deliver(runtime, ledger, &view)?;
+        summary.has_problems |= rendered.failure.is_some();
+        if self.may_mail() {
+            let view = as_mailed(rendered.view, ledger.pages()?, summary);
+            let delivered = self.deliver(runtime, ledger, &view, Tries::Due)?;
             summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
         if !self.stops(summary) && !self.settings.prune.is_for_ever() {
@@ -246,15 +269,26 @@ impl Pipeline<'_> {
         self.stop.load(Ordering::Relaxed) || self.limit.is_some_and(|limit| Instant::now() >= limit.end())
     }
 
+    /// Returns whether there is time for mails: some is left of what the stages before them had.
+    fn may_mail(&self) -> bool {
+        let is_over = self.limit.is_some_and(|limit| Instant::now() >= limit.end_of_mails());
+        !is_over && !self.stop.load(Ordering::Relaxed)
+    }
+
     fn patience(&self) -> Duration {
         self.limit.map_or(STOP_PATIENCE, |limit| limit.patience())
     }
 
-    /// Does work that waits for a network; when a stop was asked for or the time is up, and it does not end by itself, leaves it where
-    /// it is, which is what it may be left at by a crash as well.
-    fn until_overdue<T>(&self, runtime: &Runtime, work: impl Future<Output = T>) -> Option<T> {
+    /// Does work that waits for a network. When a stop was asked for or `end` is reached, and it does not end by itself,
+    /// leaves it where it is, as a crash might too.
+    fn until_overdue<T>(
+        &self,
+        runtime: &Runtime,
+        end: Option<Instant>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let overdue = async {
-            while !self.is_to_stop() {
+            while !self.stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
                 tokio::time::sleep(STOP_LOOK).await;
             }
             tokio::time::sleep(self.patience()).await;
@@ -333,18 +367,21 @@ impl Pipeline<'_> {
     }
 
     /// Renders the site; `run` is the run that does it, if it read the sources.
-    pub fn report(
-        &self,
-        ledger: &Ledger,
-        run: Option<&Summary>,
-    ) -> Result<(View, Vec<site::File>), RunError> {
+    pub fn report(&self, ledger: &Ledger, run: Option<&Summary>) -> Result<Rendered, RunError> {
         let view = self.view(ledger, run)?;
         let files = site::render(&view, &self.site_settings());
         let dir = &self.settings.site_dir;
-        let written =
-            site::write(dir, &files).map_err(|source| RunError::Site { dir: dir.clone(), source })?;
+        let written = site::write(dir, &files).map_err(|source| RunError::Site { dir: dir.clone(), source });
         self.observer.rendered(&view, &written);
-        Ok((view, files))
+        Ok(Rendered { view, files, failure: written.err() })
+    }
+
+    /// Notes whether the site's folder holds the pages, for a site that is not published.
+    pub fn note_folder(&self, ledger: &mut Ledger, rendered: &Rendered) -> Result<(), RunError> {
+        let place = self.settings.site_dir.display().to_string();
+        let failure = rendered.failure.as_ref().map(ToString::to_string);
+        ledger.note_pages(&place, failure.is_none(), failure.as_deref(), self.now_ms)?;
+        Ok(())
     }
 
     /// Works out what the pages and mails say; `run` is the run that does it, if it read the sources.
@@ -365,24 +402,28 @@ impl Pipeline<'_> {
         SiteSettings { title: self.settings.title.clone(), ..SiteSettings::default() }
     }
 
-    /// Publishes the site.
+    /// Publishes the site, and notes whether the target has the pages.
     pub fn publish(
         &self,
         runtime: &Runtime,
         ledger: &mut Ledger,
         target: &Target,
-        files: &[site::File],
+        rendered: &Rendered,
         summary: &mut Summary,
-    ) -> Result<(), PublishError> {
-        let files: Vec<_> = files.iter().map(site_file).collect();
-        let result = self.until_overdue(runtime, publish(&files, target, ledger, self.now_ms));
+    ) -> Result<PublishReport, PublishError> {
+        let files: Vec<_> = rendered.files.iter().map(site_file).collect();
+        let end = self.limit.map(|limit| limit.end_of_publish());
+        let result = self.until_overdue(runtime, end, publish(&files, target, ledger, self.now_ms));
         summary.add_requests([target.store.requests()]);
-        let Some(result) = result else {
-            summary.stopped = true;
-            return Ok(());
-        };
+        summary.stopped |= result.is_none();
+        let result = result.unwrap_or(Err(PublishError::Stopped));
         self.observer.published(&target.name, &result);
-        result.map(drop)
+        let failure = match (&result, &rendered.failure) {
+            (Err(error), _) => Some(format!("the site was not published: {error}")),
+            (Ok(_), folder) => folder.as_ref().map(ToString::to_string),
+        };
+        ledger.note_pages(&target.name, result.is_ok(), failure.as_deref(), self.now_ms)?;
+        result
     }
 
     /// Mails what changed; returns what came of each mail. Only a damaged ledger ends it.
@@ -391,21 +432,31 @@ impl Pipeline<'_> {
         runtime: &Runtime,
         ledger: &mut Ledger,
         view: &View,
+        tries: Tries,
     ) -> Result<Vec<Delivered>, RunError> {
-        let deliver = |plan: &DigestPlan| {
-            let result = runtime.block_on(async {
-                let transport =
-                    mail::open(&plan.transport, &plan.options).await.map_err(DigestError::from)?;
-                digest::deliver(ledger, view, &plan.settings, transport.as_ref()).await
-            });
+        let end = self.limit.map(|limit| limit.end_of_mails());
+        let mut deliver = |plan: &DigestPlan| {
+            let work = async {
+                let transport = mail::open_or_say(&plan.transport, &plan.options).await;
+                digest::deliver(ledger, view, &plan.settings, transport.as_ref(), tries).await
+            };
+            let result = self.until_overdue(runtime, end, work).unwrap_or(Err(DigestError::Stopped));
             if let Err(DigestError::Ledger(error @ LedgerError::Corrupt { .. })) = result {
                 return Err(error.into());
             }
-            self.observer.delivered(&plan.settings.name, &result);
+            self.observer.delivered(&plan.settings.name, &result, self.now_ms);
             Ok(Delivered { digest: plan.settings.name.clone(), result })
         };
-        self.settings.digests.iter().map(deliver).collect()
+        self.settings.digests.iter().map(&mut deliver).collect()
     }
+}
+
+/// Returns the view as mails are made of it: with what came of the pages, and with the requests of publishing.
+fn as_mailed(mut view: View, pages: PagesState, summary: &Summary) -> View {
+    view.completeness.requests = summary.requests;
+    let good_ms = pages.good_ms;
+    view.completeness.pages_trouble = pages.failure.map(|failure| PagesTrouble { failure, of_ms: good_ms });
+    view
 }
 
 fn site_file(file: &site::File) -> SiteFile<'_> {

@@ -14,7 +14,7 @@ use crate::human;
 use crate::index::Index;
 use crate::ingest::{IngestSettings, own_index};
 use crate::ledger::{Ledger, LedgerError};
-use crate::mail::MailOptions;
+use crate::mail::{self, MailError, MailOptions};
 use crate::mirror::Mirror;
 use crate::model::UtcMs;
 use crate::parse::ParseSettings;
@@ -278,13 +278,22 @@ impl Project {
             let options = MailOptions {
                 outbox_dir: self.state.outbox(),
                 smtp_password: config::smtp_password(),
+                ca_file: digest.ca_file.clone(),
                 ..MailOptions::default()
             };
+            if let Some(path) = &digest.ca_file {
+                mail::check_ca_file(path).map_err(|error| unusable_ca_file(digest, path, &error))?;
+            }
             DigestPlan::new(settings, &digest.transport, options)
                 .map_err(|error| Failure::usage(format!("digest `{}`: {error}", digest.name)))
         };
         Ok(self.config.digests.iter().map(plan).collect::<Result<_, Failure>>()?)
     }
+}
+
+fn unusable_ca_file(digest: &config::Digest, path: &Path, error: &MailError) -> Failure {
+    Failure::usage(format!("digest `{}`: `{}`: {}", digest.name, path.display(), error.reason))
+        .hint("`ca_file` of `[[digest]]` names a PEM file, relative to gzette.toml")
 }
 
 /// Returns the runtime of the commands that talk to a network.

@@ -2,18 +2,24 @@
 
 use super::CommandError;
 use super::context::{Context, runtime};
-use crate::digest;
+use crate::digest::{self, Delivery, Tries};
 use crate::error::{Exit, Failure};
+use crate::human;
 use crate::run::Delivered;
 
 /// The arguments of `gzette digest`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Sends the mail of each [[digest]] that is due, and those that wait.\n\
-    To read what it would say without sending:  gzette digest --print")]
+#[command(
+    after_help = "Sends the mail of each [[digest]] that is due, and tries all that wait, whenever a run would try them next.\n\
+    To read what it would say without sending:  gzette digest --print"
+)]
 pub(super) struct Args {
     /// Print the text of the mail and send nothing
     #[arg(long)]
     print: bool,
+    /// Also send mails that were given up after days
+    #[arg(long, conflicts_with = "print")]
+    retry: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -37,8 +43,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
     let _lock = context.lock(&project.state, "digest")?;
     let mut ledger = project.ledger()?;
+    if args.retry {
+        for plan in &stages.settings.digests {
+            ledger.retry_given_up_mails(&plan.settings.name)?;
+        }
+    }
     let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
-    let delivered = stages.pipeline().deliver(&runtime()?, &mut ledger, &view).map_err(Failure::from)?;
+    let delivered =
+        stages.pipeline().deliver(&runtime()?, &mut ledger, &view, Tries::All).map_err(Failure::from)?;
     if context.global.json {
         let each = delivered.iter().map(json).collect();
         context.ui.result(&serde_json::Value::Array(each).to_string())?;
@@ -54,11 +66,25 @@ fn json(delivered: &Delivered) -> serde_json::Value {
             "name": name,
             "subject": delivery.due,
             "sent": delivery.sent,
-            "waiting": delivery.pending,
-            "error": delivery.failures.first().map(ToString::to_string),
+            "waiting": delivery.pending(),
+            "since": delivery.waiting.as_ref().map(|waiting| human::time(waiting.since_ms)),
+            "next_try": delivery.waiting.as_ref().map(|waiting| human::time(waiting.next_try_ms)),
+            "given_up": delivery.given_up.len(),
+            "error": reason(delivery),
         }),
         Err(error) => serde_json::json!({
-            "name": name, "subject": null, "sent": 0, "waiting": 0, "error": error.to_string(),
+            "name": name, "subject": null, "sent": 0, "waiting": 0, "since": null, "next_try": null, "given_up": 0,
+            "error": error.to_string(),
         }),
     }
+}
+
+/// Returns why mails wait, else why one was given up or was refused.
+fn reason(delivery: &Delivery) -> Option<String> {
+    let waiting = delivery.waiting.as_ref().map(|waiting| waiting.reason.clone());
+    let failure = || delivery.failures.first().map(ToString::to_string);
+    let given_up = || delivery.given_up.first().and_then(|mail| mail.wait.failure.clone());
+    let refused =
+        || delivery.refused.first().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason));
+    waiting.or_else(failure).or_else(given_up).or_else(refused)
 }

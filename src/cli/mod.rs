@@ -9,6 +9,7 @@ mod filter;
 mod group;
 mod ingest;
 mod init;
+mod mails;
 mod observer;
 mod prune;
 mod publish;

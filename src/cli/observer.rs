@@ -9,11 +9,12 @@ use indicatif::ProgressBar;
 use crate::digest::{Delivery, DigestError};
 use crate::human;
 use crate::ingest::IngestReport;
+use crate::model::UtcMs;
 use crate::plan::ObjectState;
 use crate::prune::PruneReport;
 use crate::publish::{PublishError, PublishReport};
 use crate::report::View;
-use crate::run::Observer;
+use crate::run::{Observer, RunError};
 use crate::site::Written;
 use crate::sync::{Known, Progress, SyncReport};
 use crate::ui::Ui;
@@ -162,7 +163,11 @@ impl Observer for Shown<'_> {
         });
     }
 
-    fn rendered(&self, view: &View, written: &Written) {
+    fn rendered(&self, view: &View, result: &Result<Written, RunError>) {
+        let written = match result {
+            Ok(written) => written,
+            Err(error) => return self.ui.warn(&error.to_string()),
+        };
         let pages = human::plural((written.changed + written.unchanged) as u64, "file");
         self.stage(
             "report",
@@ -189,25 +194,18 @@ impl Observer for Shown<'_> {
         self.stage("prune", &super::prune::told(report));
     }
 
-    fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>) {
-        match result {
-            Ok(delivery) => {
-                let subject = delivery.due.as_deref().unwrap_or("nothing new to say");
-                self.stage(
-                    "digest",
-                    &format!("{digest}: {subject}; {} sent, {} waiting", delivery.sent, delivery.pending),
-                );
-                for failure in &delivery.failures {
-                    self.ui.warn(&format!("digest `{digest}`: {failure}"));
-                }
-                for refusal in &delivery.refused {
-                    self.ui.warn(&format!(
-                        "digest `{digest}`: {} was refused: {}",
-                        refusal.recipient, refusal.reason
-                    ));
-                }
-            }
-            Err(error) => self.ui.warn(&format!("digest `{digest}`: {error}")),
+    fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>, now_ms: UtcMs) {
+        let delivery = match result {
+            Ok(delivery) => delivery,
+            Err(error) => return self.ui.warn(&format!("digest `{digest}`: {error}")),
+        };
+        let subject = delivery.due.as_deref().unwrap_or("nothing new to say");
+        self.stage(
+            "digest",
+            &format!("{digest}: {subject}; {} sent, {} waiting", delivery.sent, delivery.pending()),
+        );
+        for what in unsent(delivery, now_ms) {
+            self.ui.warn(&format!("digest `{digest}`: {what}"));
         }
     }
 }
@@ -226,6 +224,18 @@ fn still_told(known: &Known) -> String {
     };
     let (since, next) = (human::minute(trouble.since_ms), human::minute(trouble.next_try_ms));
     format!("{what} since {since}, next try {next}")
+}
+
+/// Returns what did not go, each in a clause.
+fn unsent(delivery: &Delivery, now_ms: UtcMs) -> Vec<String> {
+    let waiting = delivery.waiting.iter().map(|waiting| super::mails::waiting(waiting, now_ms));
+    let given_up = delivery.given_up.iter().map(|mail| super::mails::given_up(mail, now_ms));
+    let refused = delivery.refused.iter();
+    let refused = refused.map(|refusal| format!("{} was refused: {}", refusal.recipient, refusal.reason));
+    let said: Vec<&str> = delivery.waiting.iter().map(|waiting| waiting.reason.as_str()).collect();
+    let failures =
+        delivery.failures.iter().map(ToString::to_string).filter(|failure| !said.contains(&&**failure));
+    waiting.chain(failures).chain(given_up).chain(refused).collect()
 }
 
 /// Adds `, 3 damaged` for each that is not 0.

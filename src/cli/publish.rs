@@ -20,8 +20,10 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
             Failure::usage("there is no `publish` in `[site]`")
                 .hint("set it to s3://bucket/prefix/ or to a folder")
         })?;
-        let (_, files) = stages.pipeline().report(ledger, None).map_err(Failure::from)?;
-        Ok(stages.pipeline().publish(&runtime, ledger, &target, &files, summary).map_err(Failure::from)?)
+        let rendered = stages.pipeline().report(ledger, None).map_err(Failure::from)?;
+        summary.has_problems |= rendered.failure.is_some();
+        stages.pipeline().publish(&runtime, ledger, &target, &rendered, summary).map_err(Failure::from)?;
+        Ok(())
     })?
     .show(context)
 }

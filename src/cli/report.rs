@@ -16,8 +16,14 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let stages = context.stages(&project)?;
     let _lock = context.lock(&project.state, "report")?;
-    let ledger = project.ledger()?;
-    stages.pipeline().report(&ledger, None).map_err(Failure::from)?;
+    let mut ledger = project.ledger()?;
+    let rendered = stages.pipeline().report(&ledger, None).map_err(Failure::from)?;
+    if project.config.site.publish.is_none() {
+        stages.pipeline().note_folder(&mut ledger, &rendered).map_err(Failure::from)?;
+    }
+    if let Some(error) = rendered.failure {
+        return Err(Failure::from(error).into());
+    }
     let index = stages.settings.site_dir.join("index.html").display().to_string();
     let json = context.global.json.then(|| serde_json::json!({ "index": index }).to_string());
     context.ui.result(&json.unwrap_or(index))?;

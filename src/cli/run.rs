@@ -52,10 +52,10 @@ pub(super) fn run_project(
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
         let target = runtime.block_on(project.publish_target())?;
-        Ok(stages
-            .pipeline()
-            .run(&runtime, ledger, &sources, target.as_ref(), summary)
-            .map_err(Failure::from)?)
+        let result = stages.pipeline().run(&runtime, ledger, &sources, target.as_ref(), summary);
+        // A mail server that is silent is not waited for when the time is up.
+        runtime.shutdown_background();
+        Ok(result.map_err(Failure::from)?)
     })
 }
 

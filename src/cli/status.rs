@@ -1,12 +1,12 @@
 //! `gzette status`: what was read, and how complete it is.
 
-use super::CommandError;
 use super::context::{Context, Project};
+use super::{CommandError, mails};
 use crate::error::Exit;
 use crate::human::{self, count};
 use crate::index::Index;
-use crate::ledger::{Ledger, LedgerError, ObjectTotals, RunRow};
-use crate::model::LineCounts;
+use crate::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, UnsentMail};
+use crate::model::{LineCounts, UtcMs};
 use crate::ui::OutputError;
 
 /// The arguments of `gzette status`.
@@ -25,6 +25,8 @@ struct Status {
     batch: i64,
     index_batch: Option<i64>,
     requests: [(u64, &'static str); 3],
+    mails: Vec<UnsentMail>,
+    pages: PagesState,
 }
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -36,7 +38,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.json {
         context.ui.result(&status.json().to_string())?;
     } else {
-        status.show(|line| context.ui.result(line))?;
+        status.show(context.now_ms(), |line| context.ui.result(line))?;
     }
     Ok(Exit::Fine)
 }
@@ -61,6 +63,8 @@ impl Status {
                 .and_then(Index::payload)
                 .map(|payload| payload.batch),
             requests: [requests("list")?, requests("get")?, requests("put")?],
+            mails: ledger.unsent_mails()?,
+            pages: ledger.pages()?,
         })
     }
 
@@ -86,10 +90,29 @@ impl Status {
             "batch": self.batch,
             "index_batch": self.index_batch,
             "requests": requests,
+            "mails": self.mails_json(),
+            "pages": {
+                "place": (!self.pages.place.is_empty()).then_some(&self.pages.place),
+                "made": self.pages.good_ms.map(human::time),
+                "failed_since": self.pages.failed_ms.map(human::time),
+                "error": self.pages.failure,
+            },
         })
     }
 
-    fn show(&self, print: impl Fn(&str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+    fn mails_json(&self) -> serde_json::Value {
+        let of = |is_given_up: bool| {
+            let mails = self.mails.iter().filter(|mail| mail.wait.given_up_ms.is_some() == is_given_up);
+            mails.map(mails::json).collect::<Vec<_>>()
+        };
+        serde_json::json!({ "waiting": of(false), "given_up": of(true) })
+    }
+
+    fn show(
+        &self,
+        now_ms: UtcMs,
+        print: impl Fn(&str) -> Result<(), OutputError>,
+    ) -> Result<(), OutputError> {
         let Self { objects, lines, .. } = self;
         let line = |name: &str, what: &str| print(&format!("{name:<14}{what}"));
         line(
@@ -134,7 +157,16 @@ impl Status {
         line("last run", &last)?;
         let index = self.index_batch.map_or("none".to_owned(), |batch| batch.to_string());
         line("batch", &format!("{} in the ledger, {index} in the index", self.batch))?;
-        line("requests", &counted(&self.requests, ", "))
+        line("requests", &counted(&self.requests, ", "))?;
+        if let Some(failure) = &self.pages.failure {
+            let since = self.pages.failed_ms.map(human::time).unwrap_or_default();
+            let made = self
+                .pages
+                .good_ms
+                .map_or("none are there".to_owned(), |at| format!("those there are of {}", human::time(at)));
+            line("pages", &format!("{failure}; since {since}, {made}"))?;
+        }
+        self.mails.iter().try_for_each(|mail| line("mail", &mails::told(mail, now_ms)))
     }
 }
 

@@ -80,7 +80,7 @@ pub const SECTIONS: [Section; 7] = [
     Section {
         header: "[[digest]]",
         name: "digest",
-        keys: &["name", "to", "from", "transport", "subject_prefix", "when"],
+        keys: &["name", "to", "from", "transport", "ca_file", "subject_prefix", "when"],
     },
     Section { header: "[grouping]", name: "grouping", keys: &["own", "foreign", "mask"] },
     Section { header: "[[group]]", name: "group", keys: &["name", "title", "match", "split"] },
@@ -159,6 +159,8 @@ pub struct Digest {
     pub from: String,
     /// `file`, `smtp://…` or `ses`.
     pub transport: String,
+    /// A PEM file of further certificate authorities to trust.
+    pub ca_file: Option<PathBuf>,
     /// What its subject begins with.
     pub subject_prefix: String,
     /// `changes` or `always`.
@@ -237,6 +239,7 @@ struct RawDigest {
     from: String,
     #[serde(default = "default_transport")]
     transport: String,
+    ca_file: Option<PathBuf>,
     #[serde(default = "default_subject_prefix")]
     subject_prefix: String,
     #[serde(default = "default_when")]
@@ -309,7 +312,11 @@ impl Config {
                 .map(|source| checked_source(source, dir))
                 .collect::<Result<_, _>>()?,
             site: checked_site(raw.site, dir)?,
-            digests: raw.digest.into_iter().map(checked_digest).collect::<Result<_, _>>()?,
+            digests: raw
+                .digest
+                .into_iter()
+                .map(|digest| checked_digest(digest, dir))
+                .collect::<Result<_, _>>()?,
             overrides: Arc::new(grouping::checked(raw.grouping, raw.group)?),
             retention: Retention {
                 mirror_days: raw.retention.mirror_days,
@@ -385,7 +392,7 @@ fn checked_site(raw: RawSite, dir: &Path) -> Result<Site, Failure> {
     })
 }
 
-fn checked_digest(raw: RawDigest) -> Result<Digest, Failure> {
+fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
     let wrong = |what: String| Failure::usage(format!("digest `{}`: {what}", raw.name));
     if raw.to.is_empty() {
         return Err(wrong("`to` names nobody".to_owned()));
@@ -398,6 +405,7 @@ fn checked_digest(raw: RawDigest) -> Result<Digest, Failure> {
         to: raw.to,
         from: raw.from,
         transport: raw.transport,
+        ca_file: raw.ca_file.map(|path| dir.join(path)),
         subject_prefix: raw.subject_prefix,
         when: raw.when,
     })
@@ -405,18 +413,42 @@ fn checked_digest(raw: RawDigest) -> Result<Digest, Failure> {
 
 /// Reads a place; folders are made absolute.
 fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
+    if url.trim().is_empty() {
+        return Err("it is empty; write `s3://bucket/prefix/` or a folder".to_owned());
+    }
+    if let Some(mistake) = mistaken_scheme(url) {
+        return Err(mistake);
+    }
     match parse_url(url) {
-        _ if url.is_empty() => Err("it is empty; write `s3://bucket/prefix/` or a folder".to_owned()),
-        Location::S3 { bucket, .. } if bucket.is_empty() => Err(format!("`{url}` names no bucket")),
-        location @ Location::S3 { .. } => Ok((url.to_owned(), location)),
-        Location::Dir(_) if url.contains("://") && !url.starts_with("file://") => {
-            Err(format!("`{url}` is neither `s3://bucket/prefix/` nor a folder"))
+        Location::S3 { bucket, .. } if bucket.is_empty() => {
+            Err(format!("`{url}` names no bucket; write `s3://bucket/prefix/`"))
         }
+        location @ Location::S3 { .. } => Ok((url.to_owned(), location)),
         Location::Dir(path) => {
             let path = dir.join(path);
             Ok((path.display().to_string(), Location::Dir(path)))
         }
     }
+}
+
+/// Returns what is wrong with a place that begins like an address and is not one that is known. A folder of such a name
+/// would be made without a word, and nobody would look there.
+fn mistaken_scheme(url: &str) -> Option<String> {
+    let (scheme, rest) = url.trim().split_once(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
+    if !is_scheme || url.starts_with("s3://") || url.starts_with("file:///") {
+        return None;
+    }
+    let path = rest.trim_start_matches('/');
+    Some(match scheme.to_ascii_lowercase().as_str() {
+        "s3" if path.is_empty() => format!("`{url}` names no bucket; write `s3://bucket/prefix/`"),
+        "s3" | "s3a" | "s3n" => format!("`{url}` is not a place; write `s3://{path}`"),
+        "file" => format!("`{url}` is not a place; write `file:///{path}` or only the path"),
+        _ => format!(
+            "`{url}` is neither `s3://bucket/prefix/` nor a folder; a folder of that name is written `./{url}`"
+        ),
+    })
 }
 
 fn s3_options(raw: RawS3) -> Result<S3Options, String> {
@@ -549,6 +581,18 @@ mod tests {
         assert_eq!(config.state_dir, Path::new("/var/lib/gzette"));
         assert_eq!(config.sources[0].url, "/etc/gzette/logs");
         assert_eq!(config.site.dir, Path::new("/etc/gzette/site"));
+        for (url, path) in [
+            ("./a:b", "/etc/gzette/./a:b"),
+            ("logs/a:b", "/etc/gzette/logs/a:b"),
+            ("file:///var/a:b", "/var/a:b"),
+            ("2026:logs", "/etc/gzette/2026:logs"),
+        ] {
+            let config = parse(&format!("[[source]]\nname = 'a'\nurl = '{url}'")).unwrap();
+            assert_eq!(config.sources[0].url, path);
+        }
+        let digest = "[[digest]]\nname = 'd'\nto = ['a@b']\nfrom = 'c@d'\nca_file = 'ca.pem'";
+        let config = parse(&format!("[[source]]\nname = 'a'\nurl = 'logs'\n{digest}")).unwrap();
+        assert_eq!(config.digests[0].ca_file.as_deref(), Some(Path::new("/etc/gzette/ca.pem")));
     }
 
     #[test]
@@ -596,6 +640,25 @@ mod tests {
             ("[[source]]\nname='a'\nurl='s3://'", "source `a`: `url`: `s3://` names no bucket"),
             ("[[source]]\nname='a'\nurl=''", "source `a`: `url`: it is empty"),
             ("[[source]]\nname='a'\nurl='http://x'", "is neither `s3://bucket/prefix/` nor a folder"),
+            ("[[source]]\nname='a'\nurl='gs://b/x'", "a folder of that name is written `./gs://b/x`"),
+            (
+                "[[source]]\nname='a'\nurl='s3:/b/x'",
+                "source `a`: `url`: `s3:/b/x` is not a place; write `s3://b/x`",
+            ),
+            ("[[source]]\nname='a'\nurl='s3:b'", "write `s3://b`"),
+            ("[[source]]\nname='a'\nurl='S3://b/x/'", "write `s3://b/x/`"),
+            ("[[source]]\nname='a'\nurl=' s3://b/x/'", "write `s3://b/x/`"),
+            ("[[source]]\nname='a'\nurl='s3:'", "`s3:` names no bucket; write `s3://bucket/prefix/`"),
+            ("[[source]]\nname='a'\nurl='file://logs'", "write `file:///logs` or only the path"),
+            ("[[source]]\nname='a'\nurl='FILE:/logs'", "write `file:///logs` or only the path"),
+            (
+                &format!("{source}[site]\npublish='s3:/x'"),
+                "`[site]`: `publish`: `s3:/x` is not a place; write `s3://x`",
+            ),
+            (
+                &format!("{source}[site]\npublish='https://b.s3.amazonaws.com/'"),
+                "`[site]`: `publish`: `https://b",
+            ),
             (
                 "[[source]]\nname='a'\nurl='x'\nendpoint_url='x:9'",
                 "`endpoint_url = \"x:9\"` does not begin with",

@@ -6,7 +6,8 @@ use super::{DigestSettings, format};
 use crate::mail::visible;
 use crate::model::{HOUR_MS, MINUTE_MS, UtcMs};
 use crate::report::{
-    Change, Completeness, GroupState, GroupView, ObjectProblem, SampleView, SilentApp, SourceView, View,
+    Change, Completeness, GroupState, GroupView, MailView, ObjectProblem, PagesTrouble, SampleView,
+    SilentApp, SourceView, View,
 };
 
 /// A listing older than this is said at the top.
@@ -15,6 +16,8 @@ const STALE_LISTING_MS: i64 = 2 * HOUR_MS;
 const APPS: usize = 3;
 /// The longest title in the list of top groups: about two lines of text.
 const TOP_CHARS: usize = 100;
+/// The longest subject or reason of a mail that was not sent.
+const NOTICE_CHARS: usize = 120;
 /// The longest name of an application, a source, a kind.
 const NAME_CHARS: usize = 60;
 
@@ -58,6 +61,8 @@ pub(super) struct Brief {
     pub(super) detail: String,
     /// That not everything was read, and what not.
     pub(super) warning: Option<String>,
+    /// What is wrong with the pages that the mail links to, and which mails were not sent.
+    pub(super) notices: Vec<String>,
     /// What needs attention.
     pub(super) items: Vec<Item>,
     /// How many of it are left out.
@@ -153,6 +158,7 @@ impl Brief {
             headline: visible(&view.verdict.headline, 120),
             detail: visible(&view.verdict.detail, 400),
             warning: teller.warning(&view.completeness),
+            notices: teller.notices(&view.completeness),
             more_items: wanted - items.len(),
             items,
             figures: figures(view),
@@ -282,7 +288,7 @@ impl Teller<'_> {
         if whole.problem_count > shown {
             rows.push(row("problems", format!("{} more", count(whole.problem_count - shown))));
         }
-        rows.push(row("this run", requests(whole)));
+        rows.push(row(if whole.run_goes_on { "this run so far" } else { "last run" }, requests(whole)));
         rows
     }
 
@@ -322,6 +328,51 @@ impl Teller<'_> {
             parts.push(format!("{} more sources with old listings", stale.len() - 3));
         }
         (!parts.is_empty()).then(|| format!("Not everything was read: {}.", parts.join(", ")))
+    }
+
+    fn notices(&self, whole: &Completeness) -> Vec<String> {
+        let pages = whole.pages_trouble.iter().map(|trouble| self.pages(trouble));
+        let is_own = |mail: &&MailView| mail.digest == self.settings.name;
+        let given_up: Vec<_> = whole.mails.iter().filter(|mail| mail.is_given_up && !mail.is_told).collect();
+        // Those of this digest were sent before this mail, or are told when they are given up.
+        let waiting: Vec<_> = whole.mails.iter().filter(|mail| !mail.is_given_up && !is_own(mail)).collect();
+        let given_up = self.unsent(
+            &given_up,
+            "could not be sent and was given up",
+            "could not be sent and were given up",
+        );
+        let waiting = self.unsent(&waiting, "of another digest waits", "of other digests wait");
+        let with_hint =
+            given_up.map(|text| format!("{text} `gzette digest --retry` sends what was given up."));
+        pages.chain(with_hint).chain(waiting).collect()
+    }
+
+    fn pages(&self, trouble: &PagesTrouble) -> String {
+        let failure = visible(&trouble.failure, self.detail.line_chars);
+        let pages =
+            if self.settings.site_url.is_some() { "The pages that this mail links to" } else { "The pages" };
+        match trouble.of_ms {
+            Some(of_ms) if of_ms >= self.now_ms => {
+                format!("Note: {failure}. The published pages are up to date.")
+            }
+            Some(of_ms) => format!("{pages} are of {}: {failure}.", self.time_and_age(of_ms)),
+            None => format!("{pages} are not there: {failure}."),
+        }
+    }
+
+    /// Returns how many mails are not sent, with the latest of them and the reason.
+    fn unsent(&self, mails: &[&MailView], one: &str, many: &str) -> Option<String> {
+        let latest = mails.last()?;
+        let subject = visible(&latest.subject, self.detail.title_chars.min(NOTICE_CHARS));
+        let subject = if subject.is_empty() { String::new() } else { format!(" \"{subject}\"") };
+        Some(format!(
+            "{} {}, made at {}{subject} for digest {}: {}.",
+            plural(mails.len() as u64, "mail", "mails"),
+            if mails.len() == 1 { one.to_owned() } else { format!("{many}; the latest") },
+            self.time_and_age(latest.created_ms),
+            visible(&latest.digest, NAME_CHARS),
+            visible(&latest.reason, self.detail.line_chars.min(NOTICE_CHARS)),
+        ))
     }
 
     fn stale(&self, source: &SourceView) -> Option<String> {

@@ -66,7 +66,7 @@ fn verdict(brief: &Brief) -> Markup {
         @if !brief.detail.is_empty() && brief.detail != brief.headline {
             p.ink style=(body("margin:8px 0 0")) { (brief.detail) }
         }
-        @if let Some(warning) = &brief.warning {
+        @for warning in brief.warning.iter().chain(&brief.notices) {
             p.warn style="margin:12px 0 0;padding:8px 12px;border-radius:6px;background:#fff3dc;color:#6b4300;font-size:14px;line-height:1.45" {
                 (warning)
             }

@@ -7,14 +7,16 @@ mod deliver;
 mod eml;
 mod format;
 mod html;
+mod patience;
 mod plan;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use deliver::{Delivery, MAX_ATTEMPTS, deliver, send_pending};
+pub use deliver::{Delivery, Waiting, deliver, send_pending};
 pub use eml::eml;
+pub use patience::Tries;
 pub use plan::{Due, When, plan};
 
 use jiff::tz::TimeZone;
@@ -54,6 +56,8 @@ pub struct DigestSettings {
     pub day_begins_ms: i64,
     /// How the commands in the mail are written.
     pub invocation: Invocation,
+    /// What tells the installation from others, for the Message-ID; [`deliver`] takes it from the ledger.
+    pub installation: String,
 }
 
 impl Default for DigestSettings {
@@ -69,6 +73,7 @@ impl Default for DigestSettings {
             zone: TimeZone::UTC,
             day_begins_ms: 8 * HOUR_MS,
             invocation: Invocation::default(),
+            installation: String::new(),
         }
     }
 }
@@ -106,6 +111,9 @@ pub enum DigestError {
     /// The site's address is none.
     #[error("`site_url` is `{0}`; allowed: `https://...` or `http://...` without spaces and quotes")]
     Link(String),
+    /// It was asked to stop, or its time was up.
+    #[error("the time was up or a stop was asked for before all was sent; the next run goes on")]
+    Stopped,
     /// The mail cannot be written.
     #[error("mail: {0}")]
     Message(#[from] lettre::error::Error),

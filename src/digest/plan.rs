@@ -50,7 +50,7 @@ impl fmt::Display for When {
 /// A mail that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Its Message-ID with angle brackets: a pure function of digest, day and what it announces.
+    /// Its Message-ID with angle brackets: a pure function of installation, digest, day and what it announces.
     pub message_id: String,
     /// The day's first mail, when this is a later one.
     pub replies_to: Option<String>,
@@ -63,6 +63,9 @@ pub struct Due {
 struct Memory {
     day: String,
     known: BTreeSet<String>,
+    /// The Message-ID of the day's first mail; older versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
 }
 
 /// Returns the mail that is due by `view.now_ms`, if any. `memory` is that of the digest's last mail;
@@ -79,19 +82,17 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     if !is_due {
         return None;
     }
-    let first_id = message_id(settings, &day, None);
+    let replies_to = (!is_first).then(|| memory.first.unwrap_or_else(|| first_id_before(settings, &day)));
     let message_id = if is_first {
-        first_id.clone()
+        message_id(settings, &day, None)
     } else {
         let salt = (settings.when == When::Always).then_some(view.now_ms);
         message_id(settings, &day, Some(&checksum(&now, salt)))
     };
     known.extend(now.into_iter().take(MAX_KNOWN));
-    Some(Due {
-        message_id,
-        replies_to: (!is_first).then_some(first_id),
-        memory: serde_json::to_string(&Memory { day, known }).unwrap_or_default(),
-    })
+    let first = Some(replies_to.clone().unwrap_or_else(|| message_id.clone()));
+    let memory = serde_json::to_string(&Memory { day, known, first }).unwrap_or_default();
+    Some(Due { message_id, replies_to, memory })
 }
 
 /// Returns what is remembered under the ids that groups have now.
@@ -147,8 +148,25 @@ fn checksum(things: &BTreeSet<String>, salt: Option<UtcMs>) -> String {
 fn message_id(settings: &DigestSettings, day: &str, checksum: Option<&str>) -> String {
     let name = super::eml::slug(&settings.name);
     let domain = super::eml::domain(settings);
+    let sender = sender(settings);
     match checksum {
-        Some(checksum) => format!("<gzette.{name}.{day}.{checksum}@{domain}>"),
-        None => format!("<gzette.{name}.{day}@{domain}>"),
+        Some(checksum) => format!("<gzette.{name}.{day}.{checksum}.{sender}@{domain}>"),
+        None => format!("<gzette.{name}.{day}.{sender}@{domain}>"),
     }
+}
+
+/// Returns what tells a digest from those of other installations, and from others whose names have the same slug.
+fn sender(settings: &DigestSettings) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in [&settings.installation, &settings.name] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex()[..12].to_owned()
+}
+
+/// Returns the Message-ID that older versions gave the first mail of a day.
+fn first_id_before(settings: &DigestSettings, day: &str) -> String {
+    let name = super::eml::slug(&settings.name);
+    format!("<gzette.{name}.{day}@{}>", super::eml::domain(settings))
 }

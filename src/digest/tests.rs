@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{DAY_MS, GroupId, GroupKind, Level, LineCounts, MINUTE_MS, UtcMs};
 use crate::report::{
-    Change, Completeness, Figures, GroupState, GroupView, Heat, ObjectProblem, SampleView, SilentApp,
-    SourceView, Verdict, View,
+    Change, Completeness, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
+    SampleView, SilentApp, SourceView, Verdict, View,
 };
 use crate::store::Requests;
 
@@ -105,6 +105,7 @@ fn completeness() -> Completeness {
         },
         newest_event_ms: Some(NOW - MINUTE_MS),
         requests: Requests { list: 45, get: 12, received_bytes: 1_234_567, ..Requests::default() },
+        run_goes_on: true,
         ..Completeness::default()
     }
 }
@@ -187,6 +188,12 @@ fn hostile() -> View {
     view.completeness.problems[0].place = HOSTILE.to_owned();
     view.completeness.problems[0].kind = HOSTILE.to_owned();
     view.completeness.newest_event_ms = Some(i64::MAX);
+    view.completeness.mails = vec![MailView {
+        subject: HOSTILE.to_owned(),
+        reason: HOSTILE.to_owned(),
+        ..unsent(1, HOSTILE, true)
+    }];
+    view.completeness.pages_trouble = Some(PagesTrouble { failure: HOSTILE.to_owned(), of_ms: None });
     view.attention.push(99);
     view
 }
@@ -218,6 +225,12 @@ fn huge(letter: &str) -> View {
     let problem = ObjectProblem { place: long.clone(), kind: long.clone(), reason: long, tried_ms: NOW };
     view.completeness.problems = vec![problem; 100];
     view.completeness.problem_count = 100;
+    let mail = MailView {
+        subject: letter.repeat(8192),
+        reason: letter.repeat(8192),
+        ..unsent(1, &letter.repeat(8192), true)
+    };
+    view.completeness.mails = vec![mail; 100];
     view
 }
 
@@ -325,7 +338,7 @@ fn a_mail_stays_small_whatever_the_logs_held() {
 fn the_first_run_of_a_day_mails_and_later_ones_only_what_is_fresh() {
     let settings = settings();
     let first = plan(&quiet(), &settings, None).unwrap();
-    assert_eq!(first.message_id, "<gzette.ops-team.20261124@example.com>");
+    assert_eq!(first.message_id, "<gzette.ops-team.20261124.b296580614b0@example.com>");
     assert_eq!(first.replies_to, None);
     let mut later = quiet();
     later.now_ms += 10 * MINUTE_MS;
@@ -333,6 +346,7 @@ fn the_first_run_of_a_day_mails_and_later_ones_only_what_is_fresh() {
 
     let spike = plan(&busy(), &settings, Some(&first.memory)).unwrap();
     assert_eq!(spike.replies_to, Some(first.message_id));
+    assert_eq!(plan(&turned(), &settings, Some(&spike.memory)).unwrap().replies_to, spike.replies_to);
     assert!(spike.message_id.starts_with("<gzette.ops-team.20261124."));
     assert_eq!(plan(&busy(), &settings, Some(&spike.memory)), None, "nothing is fresh");
 
@@ -340,11 +354,89 @@ fn the_first_run_of_a_day_mails_and_later_ones_only_what_is_fresh() {
     fewer.attention.pop();
     assert_eq!(plan(&fewer, &settings, Some(&spike.memory)), None, "less is no news");
 
-    let mut turned = busy();
-    turned.groups[1].state = GroupState::Spiking;
-    let turned = plan(&turned, &settings, Some(&spike.memory)).unwrap();
+    let turned = plan(&turned(), &settings, Some(&spike.memory)).unwrap();
     assert_ne!(turned.message_id, spike.message_id);
     assert_eq!(plan(&busy(), &settings, Some(&turned.memory)), None, "what was mailed today stays mailed");
+}
+
+fn turned() -> View {
+    let mut turned = busy();
+    turned.groups[1].state = GroupState::Spiking;
+    turned
+}
+
+#[test]
+fn no_two_installations_or_digests_have_a_message_id_in_common() {
+    let id = |installation: &str, name: &str| {
+        let installation = installation.to_owned();
+        let settings = DigestSettings { installation, name: name.to_owned(), ..settings() };
+        plan(&busy(), &settings, None).unwrap().message_id
+    };
+    assert_ne!(id("aa", "ops"), id("bb", "ops"));
+    assert_ne!(id("aa", "Ops team"), id("aa", "ops-team"), "both are `ops-team` as a slug");
+    assert_eq!(id("aa", "ops"), id("aa", "ops"));
+}
+
+#[test]
+fn a_mail_replies_to_the_first_of_its_day_even_if_an_older_version_sent_that() {
+    let settings = DigestSettings { installation: "aa".to_owned(), ..settings() };
+    let by_older_version = r#"{"day":"20261124","known":[]}"#;
+    let reply = plan(&busy(), &settings, Some(by_older_version)).unwrap();
+    let first = Some("<gzette.ops-team.20261124@example.com>".to_owned());
+    assert_eq!(reply.replies_to, first);
+    assert_eq!(plan(&turned(), &settings, Some(&reply.memory)).unwrap().replies_to, first);
+}
+
+fn unsent(id: i64, digest: &str, is_given_up: bool) -> MailView {
+    MailView {
+        id,
+        digest: digest.to_owned(),
+        subject: "[gzette] checkout errors are spiking".to_owned(),
+        created_ms: NOW - 3 * HOUR_MS,
+        since_ms: NOW - 3 * HOUR_MS,
+        next_try_ms: NOW + HOUR_MS,
+        reason: "mail by `smtp://mail.example.com:587`: no answer in time".to_owned(),
+        is_given_up,
+        is_told: false,
+    }
+}
+
+#[test]
+fn a_mail_says_which_others_were_not_sent() {
+    let mut view = quiet();
+    let told = MailView { is_told: true, ..unsent(9, "Ops team", true) };
+    view.completeness.mails =
+        vec![unsent(1, "Ops team", true), unsent(2, "Ops team", false), told, unsent(3, "leads", false)];
+    let mail = render(&view, &settings());
+    let text = mail.text.replace('\n', " ");
+    let given_up = "1 mail could not be sent and was given up, made at 06:00 (3 h ago) \"[gzette] checkout errors are \
+        spiking\" for digest Ops team: mail by `smtp://mail.example.com:587`: no answer in time. \
+        `gzette digest --retry` sends what was given up.";
+    assert!(text.contains(given_up), "{text}");
+    assert!(text.contains("1 mail of another digest waits, made at 06:00 (3 h ago)"), "{text}");
+    assert!(!text.contains("2 mails"), "{text}");
+    assert!(mail.html.contains("could not be sent and was given up"));
+}
+
+#[test]
+fn a_mail_says_when_the_pages_that_it_links_to_are_old_or_not_there() {
+    let say = |of_ms: Option<UtcMs>, site_url: Option<String>| {
+        let mut view = quiet();
+        let failure = "the site was not published: put `s3://dash/x`: no answer".to_owned();
+        view.completeness.pages_trouble = Some(PagesTrouble { failure, of_ms });
+        let mail = render(&view, &DigestSettings { site_url, ..settings() });
+        assert_eq!(mail.html.matches("was not published").count(), 1);
+        mail.text.replace('\n', " ")
+    };
+    let url = settings().site_url;
+    let why = "the site was not published: put `s3://dash/x`: no answer.";
+    let old = format!("The pages that this mail links to are of 07:00 (2 h ago): {why}");
+    assert!(say(Some(NOW - 2 * HOUR_MS), url.clone()).contains(&old));
+    assert!(
+        say(None, url.clone()).contains(&format!("The pages that this mail links to are not there: {why}"))
+    );
+    assert!(say(None, None).contains(&format!("The pages are not there: {why}")));
+    assert!(say(Some(NOW), url).contains("The published pages are up to date."));
 }
 
 #[test]
@@ -352,8 +444,8 @@ fn a_day_begins_at_its_hour_in_its_zone() {
     let berlin = DigestSettings { zone: TimeZone::get("Europe/Berlin").unwrap(), ..settings() };
     let at = |hour: i64| View { now_ms: NOW + (hour - 10) * HOUR_MS, ..quiet() };
     let before = plan(&at(7), &berlin, None).unwrap();
-    assert!(before.message_id.contains(".20261123@"), "07:00 is still yesterday");
-    assert!(plan(&at(8), &berlin, Some(&before.memory)).unwrap().message_id.contains(".20261124@"));
+    assert!(before.message_id.contains(".20261123."), "07:00 is still yesterday");
+    assert!(plan(&at(8), &berlin, Some(&before.memory)).unwrap().message_id.contains(".20261124."));
 }
 
 #[test]

@@ -34,10 +34,10 @@ pub use status::{ObjectTotals, RunRow};
 pub use trouble::Trouble;
 mod outbox;
 
-pub use outbox::{GivenUp, NewMail, PendingMail};
+pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};
 mod published;
 
-pub use published::PublishedChecksum;
+pub use published::{PagesState, PublishedChecksum};
 
 use std::path::Path;
 use std::time::Duration;

@@ -12,7 +12,7 @@ mod tests;
 pub use file::FileTransport;
 pub use ses::SesTransport;
 pub use setting::{SmtpSetting, SmtpTls, TransportSetting};
-pub use smtp::SmtpTransport;
+pub use smtp::{SmtpTransport, check_ca_file};
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -67,12 +67,33 @@ pub enum MailErrorKind {
     Config,
     /// No credentials, or wrong ones.
     Auth,
-    /// The server understood and said no: to the sender, to every recipient or to the content.
+    /// The server understood and said no for good (5xx): to the sender, to every recipient or to the content.
     Refused,
-    /// The server cannot be reached, broke off or did not answer in time.
+    /// The server asks to try this mail again later (4xx).
+    Later,
+    /// The server cannot be reached, takes nothing at all, broke off or did not answer in time.
     Network,
     /// The local disk refused.
     Local,
+}
+
+impl MailErrorKind {
+    /// Returns the kind in one word, as the ledger keeps it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Auth => "auth",
+            Self::Refused => "refused",
+            Self::Later => "later",
+            Self::Network => "network",
+            Self::Local => "local",
+        }
+    }
+
+    /// Returns whether the next mail by the same way would fail the same way.
+    pub fn is_for_all(self) -> bool {
+        !matches!(self, Self::Refused | Self::Later)
+    }
 }
 
 /// A mail that was not handed over.
@@ -105,6 +126,41 @@ pub trait Transport: Send + Sync {
 
     /// Returns how people would write the way: `smtp://host:587`, without user and password.
     fn describe(&self) -> String;
+
+    /// Returns a mark that changes with the setting, so that a mail which the setting kept from going is tried
+    /// again as soon as the setting is another one.
+    fn mark(&self) -> String {
+        mark_of(&[&self.describe()])
+    }
+}
+
+/// Returns a short mark of texts. It is short on purpose: it tells that a password changed and does not help to guess it.
+pub(crate) fn mark_of(texts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for text in texts {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.finalize().to_hex()[..4].to_owned()
+}
+
+/// The way of a setting that cannot be used: each mail waits, for the reason given.
+struct Unusable {
+    error: MailError,
+}
+
+impl Transport for Unusable {
+    fn send<'a>(&'a self, _: Letter<'a>) -> MailFuture<'a> {
+        Box::pin(async { Err(self.error.clone()) })
+    }
+
+    fn describe(&self) -> String {
+        self.error.place.clone()
+    }
+
+    fn mark(&self) -> String {
+        mark_of(&[&self.error.to_string()])
+    }
 }
 
 /// What a transport needs beside its setting.
@@ -114,7 +170,7 @@ pub struct MailOptions {
     pub outbox_dir: PathBuf,
     /// The SMTP password (`GZETTE_SMTP_PASSWORD`), used when the setting holds none.
     pub smtp_password: Option<String>,
-    /// A PEM file of further certificate authorities to trust for SMTP.
+    /// A PEM file of further certificate authorities to trust for SMTP, beside those built in and the system's.
     pub ca_file: Option<PathBuf>,
     /// The AWS region of `ses`; by default that of the environment.
     pub region: Option<String>,
@@ -133,6 +189,11 @@ pub struct SesCredentials {
     pub access_key_id: String,
     /// The secret.
     pub secret_access_key: String,
+}
+
+/// Returns the transport that `setting` names; when it cannot be used, one that says so of each mail.
+pub async fn open_or_say(setting: &TransportSetting, options: &MailOptions) -> Box<dyn Transport> {
+    open(setting, options).await.unwrap_or_else(|error| Box::new(Unusable { error }))
 }
 
 /// Returns the transport that `setting` names, ready to send.

@@ -4,15 +4,20 @@
 use std::error::Error as _;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::Error as LettreError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{
+    Certificate, CertificateStore, SmtpConnection, TlsParameters, TlsParametersBuilder,
+};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{CertificateError, RootCertStore};
 
 use super::{
     Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Refusal, SmtpSetting, SmtpTls,
@@ -35,6 +40,8 @@ pub struct SmtpTransport {
     credentials: Option<Credentials>,
     tls: Option<TlsParameters>,
     command_limit: Duration,
+    trust: Trust,
+    mark: String,
 }
 
 /// What was going on when something went wrong.
@@ -48,11 +55,14 @@ enum Stage {
 impl SmtpTransport {
     /// Returns a transport to the server of `setting`. Nothing is connected yet.
     pub fn new(setting: &SmtpSetting, options: &MailOptions) -> Result<Self, MailError> {
+        let trust = Trust::read(setting, options.ca_file.as_deref())?;
         Ok(Self {
             credentials: credentials(setting, options)?,
-            tls: tls_parameters(setting, options.ca_file.as_deref())?,
+            tls: tls_parameters(setting, &trust)?,
+            trust,
             setting: setting.clone(),
             command_limit: COMMAND_LIMIT,
+            mark: mark(setting, options),
         })
     }
 
@@ -118,7 +128,9 @@ impl SmtpTransport {
             }
         }
         if refused.len() == asked {
-            return Err(self.error(MailErrorKind::Refused, &refusals(&refused)));
+            let is_for_good = refused.iter().all(|refusal| !refusal.again);
+            let kind = if is_for_good { MailErrorKind::Refused } else { MailErrorKind::Later };
+            return Err(self.error(kind, &refusals(&refused)));
         }
         connection.command(Data).map_err(explain)?;
         let content_limit = CONTENT_LIMIT.max(self.command_limit);
@@ -131,13 +143,19 @@ impl SmtpTransport {
 
     fn explain(&self, stage: Stage, error: &LettreError) -> MailError {
         if let Some(problem) = certificate_problem(error) {
-            let reason =
-                format!("the server's certificate is not trusted: {problem}; `ca_file` names a private CA");
+            let mut reason = format!("the server's certificate is not trusted: {problem}");
+            // An authority that was made again has the name of the one that is known, and another key.
+            if matches!(problem, CertificateError::UnknownIssuer | CertificateError::BadSignature) {
+                reason = format!("{reason}; {}", self.trust.advice());
+            }
             return self.error(MailErrorKind::Config, &reason);
         }
         let kind = match stage {
             Stage::Auth if error.is_permanent() || error.is_client() => MailErrorKind::Auth,
-            _ if error.is_permanent() || error.is_transient() => MailErrorKind::Refused,
+            Stage::Mail if error.is_permanent() => MailErrorKind::Refused,
+            // 421: the server closes, whatever the mail.
+            Stage::Mail if error.is_transient() && !is_closing(error) => MailErrorKind::Later,
+            _ if error.is_permanent() || error.is_transient() => MailErrorKind::Network,
             _ if error.is_client() || error.is_tls() => MailErrorKind::Config,
             _ => MailErrorKind::Network,
         };
@@ -167,10 +185,22 @@ impl Transport for SmtpTransport {
     fn describe(&self) -> String {
         self.setting.place()
     }
+
+    fn mark(&self) -> String {
+        self.mark.clone()
+    }
 }
 
 fn address(text: &str) -> Result<Address, MailError> {
     super::mailbox(text).map(|mailbox| mailbox.email)
+}
+
+fn mark(setting: &SmtpSetting, options: &MailOptions) -> String {
+    let password = setting.password.as_ref().or(options.smtp_password.as_ref());
+    let ca = options.ca_file.as_ref().and_then(|path| fs::read_to_string(path).ok());
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let server = format!("{setting:?}");
+    super::mark_of(&[&server, &text(setting.user.as_ref()), &text(password), &text(ca.as_ref())])
 }
 
 fn credentials(setting: &SmtpSetting, options: &MailOptions) -> Result<Option<Credentials>, MailError> {
@@ -189,27 +219,84 @@ fn credentials(setting: &SmtpSetting, options: &MailOptions) -> Result<Option<Cr
     Ok(Some(Credentials::new(user.clone(), password.clone())))
 }
 
-fn tls_parameters(setting: &SmtpSetting, ca_file: Option<&Path>) -> Result<Option<TlsParameters>, MailError> {
+fn tls_parameters(setting: &SmtpSetting, trust: &Trust) -> Result<Option<TlsParameters>, MailError> {
     if setting.tls == SmtpTls::None {
         return Ok(None);
     }
-    let mut builder = TlsParameters::builder(setting.host.clone());
-    if let Some(path) = ca_file {
-        builder = builder.add_root_certificate(certificates(path)?);
-    }
+    let builder =
+        TlsParameters::builder(setting.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
+    let builder = trust.authorities.iter().cloned().fold(builder, TlsParametersBuilder::add_root_certificate);
     builder
         .build()
         .map(Some)
         .map_err(|error| MailError::new(MailErrorKind::Config, &setting.place(), &error.to_string()))
 }
 
-fn certificates(path: &Path) -> Result<Certificate, MailError> {
-    let wrong = |kind, reason: &str| MailError::new(kind, &path.display().to_string(), reason);
-    let pem = fs::read(path).map_err(|error| wrong(MailErrorKind::Config, &format!("`ca_file`: {error}")))?;
-    if memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_none() {
-        return Err(wrong(MailErrorKind::Config, "`ca_file` holds no PEM certificate"));
+/// Whom a connection trusts beside the authorities that are built in.
+#[derive(Clone, Default)]
+struct Trust {
+    authorities: Vec<Certificate>,
+    ca_file: Option<PathBuf>,
+    /// Why a part of the system's certificates could not be read.
+    failure: Option<String>,
+}
+
+impl Trust {
+    /// Reads the authorities that the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others) and those of
+    /// `ca_file`.
+    fn read(setting: &SmtpSetting, ca_file: Option<&Path>) -> Result<Self, MailError> {
+        if setting.tls == SmtpTls::None {
+            return Ok(Self::default());
+        }
+        let system = rustls_native_certs::load_native_certs();
+        let usable = system.certs.into_iter().filter(is_usable);
+        let mut authorities: Vec<_> =
+            usable.filter_map(|der| Certificate::from_der(der.to_vec()).ok()).collect();
+        authorities.extend(ca_file.map(certificates).transpose()?);
+        let failure = system.errors.first().map(ToString::to_string);
+        Ok(Self { authorities, ca_file: ca_file.map(Path::to_owned), failure })
     }
-    Certificate::from_pem(&pem).map_err(|error| wrong(MailErrorKind::Config, &format!("`ca_file`: {error}")))
+
+    /// Returns what can be done about an authority that nobody knows.
+    fn advice(&self) -> String {
+        let mut advice = match &self.ca_file {
+            Some(path) => format!("`ca_file`, `{}`, does not hold its authority", path.display()),
+            None => "`ca_file` of the digest names a file with a private authority".to_owned(),
+        };
+        if let Some(failure) = &self.failure {
+            advice.push_str("; not all of the system's certificates could be read: ");
+            advice.push_str(failure);
+        }
+        advice
+    }
+}
+
+/// A certificate that cannot be parsed is left out, as other programs do: systems hold old ones.
+fn is_usable(der: &CertificateDer<'_>) -> bool {
+    RootCertStore::empty().add(der.clone()).is_ok()
+}
+
+/// Checks that a `ca_file` can be read and holds certificates.
+pub fn check_ca_file(path: &Path) -> Result<(), MailError> {
+    certificates(path).map(drop)
+}
+
+fn certificates(path: &Path) -> Result<Certificate, MailError> {
+    let wrong = |reason: &str| {
+        let reason = format!("`ca_file` {reason}");
+        MailError::new(MailErrorKind::Config, &path.display().to_string(), &reason)
+    };
+    let pem = fs::read(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(&format!("is not PEM: {error}")))?;
+    if all.is_empty() {
+        return Err(wrong("holds no PEM certificate"));
+    }
+    if let Some(at) = all.iter().position(|der| !is_usable(der)) {
+        return Err(wrong(&format!("holds a certificate that cannot be read, number {}", at + 1)));
+    }
+    Certificate::from_pem(&pem).map_err(|error| wrong(&error.to_string()))
 }
 
 /// Returns what was said: `550 no such user`, or the cause where nothing was.
@@ -228,6 +315,11 @@ fn spoken(error: &LettreError) -> String {
     }
 }
 
+/// Returns whether the server shuts down (RFC 5321, 3.8).
+fn is_closing(error: &LettreError) -> bool {
+    error.status().is_some_and(|code| code.to_string() == "421")
+}
+
 /// A socket's time limit shows as `TimedOut` while connecting and as `WouldBlock` while reading on Unix.
 fn is_timeout(error: &LettreError) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
@@ -242,10 +334,10 @@ fn refusals(refused: &[Refusal]) -> String {
 
 /// Returns what rustls says against a certificate. The handshake happens in the first read or write,
 /// so its error comes wrapped in an I/O error.
-fn certificate_problem(error: &LettreError) -> Option<String> {
+fn certificate_problem(error: &LettreError) -> Option<CertificateError> {
     let inner = error.source()?.downcast_ref::<io::Error>()?.get_ref()?;
     match inner.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(problem) => Some(problem.to_string()),
+        rustls::Error::InvalidCertificate(problem) => Some(problem.clone()),
         _ => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::build::{ReportError, ReportSettings};
 use super::facts::{Facts, day_end};
-use super::view::{Bucket, Completeness, ObjectProblem, SourceView};
-use crate::ledger::{Ledger, Problem, SourceTotals};
+use super::view::{Bucket, Completeness, MailView, ObjectProblem, PagesTrouble, SourceView};
+use crate::ledger::{Ledger, Problem, SourceTotals, UnsentMail};
 use crate::model::{DAY_MS, SLOT_MS};
 use crate::stats::DAY_SLOTS;
 use crate::store::Requests;
@@ -41,6 +41,9 @@ pub(super) fn read(
         days: days(facts),
         run_started_ms,
         requests,
+        run_goes_on: settings.run.is_some(),
+        mails: ledger.unsent_mails()?.into_iter().map(mail_view).collect(),
+        pages_trouble: pages_trouble(ledger)?,
     })
 }
 
@@ -75,6 +78,26 @@ fn days(facts: &Facts) -> Vec<Bucket> {
         days.iter_mut().zip(of_app).for_each(|(day, events)| day.events += events);
     }
     days
+}
+
+fn mail_view(mail: UnsentMail) -> MailView {
+    MailView {
+        id: mail.id,
+        digest: mail.digest,
+        subject: mail.subject,
+        created_ms: mail.created_ms,
+        since_ms: mail.wait.first_failed_ms.unwrap_or(mail.created_ms),
+        next_try_ms: mail.wait.next_try_ms,
+        reason: mail.wait.failure.unwrap_or_default(),
+        is_given_up: mail.wait.given_up_ms.is_some(),
+        is_told: mail.is_told,
+    }
+}
+
+/// Returns what was wrong with the pages when they were last made.
+fn pages_trouble(ledger: &Ledger) -> Result<Option<PagesTrouble>, ReportError> {
+    let pages = ledger.pages()?;
+    Ok(pages.failure.map(|failure| PagesTrouble { failure, of_ms: pages.good_ms }))
 }
 
 fn source_view(source: SourceTotals) -> SourceView {

@@ -17,6 +17,6 @@ mod view;
 
 pub use build::{ReportError, ReportSettings, build, states};
 pub use view::{
-    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, ObjectProblem,
-    SampleView, Series, SilentApp, SourceView, Verdict, View,
+    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
+    ObjectProblem, PagesTrouble, SampleView, Series, SilentApp, SourceView, Verdict, View,
 };

@@ -246,6 +246,44 @@ pub struct Completeness {
     pub run_started_ms: Option<UtcMs>,
     /// Listing, get and put requests of the last run.
     pub requests: crate::store::Requests,
+    /// Whether that run is still at work, so that more requests may follow.
+    pub run_goes_on: bool,
+    /// Mails that wait or were given up, oldest first.
+    pub mails: Vec<MailView>,
+    /// What is wrong with the pages that a mail links to, if something is.
+    pub pages_trouble: Option<PagesTrouble>,
+}
+
+/// A mail that is not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailView {
+    /// Its row in the outbox.
+    pub id: i64,
+    /// The name of its digest.
+    pub digest: String,
+    /// Its subject; may be empty.
+    pub subject: String,
+    /// When it was made.
+    pub created_ms: UtcMs,
+    /// Since when it waits.
+    pub since_ms: UtcMs,
+    /// When it is tried next.
+    pub next_try_ms: UtcMs,
+    /// Why it was not sent.
+    pub reason: String,
+    /// Whether it is not tried any more.
+    pub is_given_up: bool,
+    /// Whether a mail that was sent has told that it was given up.
+    pub is_told: bool,
+}
+
+/// Why the pages that people see are not those of the view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PagesTrouble {
+    /// What failed, as a clause: ``the site was not published: put `s3://…`: no answer``.
+    pub failure: String,
+    /// Of when the pages are that lie there; `None` when there are none.
+    pub of_ms: Option<UtcMs>,
 }
 
 /// A source of objects.

@@ -29,7 +29,8 @@ pub(super) fn page(site: &Site<'_>) -> Page {
             (card("days", "Events by day", &days(site)))
             (card("lines", "Lines", &parts::line_accounting(&site.view.completeness.lines)))
             (card("apps", "Applications", &apps(site)))
-            (card("run", "This run", &run(site)))
+            @if !site.view.completeness.mails.is_empty() { (card("mails", "Mails that were not sent", &mails(site))) }
+            (card("run", if site.view.completeness.run_goes_on { "This run so far" } else { "Last run" }, &run(site)))
         },
     }
 }
@@ -192,12 +193,34 @@ fn apps(site: &Site<'_>) -> Markup {
     }
 }
 
+fn mails(site: &Site<'_>) -> Markup {
+    let all = &site.view.completeness.mails;
+    html! {
+        table.facts {
+            caption.sr { "Mails that wait or were given up, oldest first" }
+            thead { tr { th scope="col" { "Mail" } th.w scope="col" { "Waits since" } th scope="col" { "Next try" } } }
+            tbody { @for mail in all.iter().take(LIST_ROWS) {
+                tr {
+                    th scope="row" { bdi { (text::line(&mail.subject, 120)) }
+                        div.sub { bdi { (text::name(&mail.digest)) } ", made " (format::time(mail.created_ms, Show::Minute)) }
+                        div.sub { bdi { (text::line(&mail.reason, 300)) } } }
+                    td.w.seen { (format::time(mail.since_ms, Show::Minute)) }
+                    td.seen { @if mail.is_given_up { span.up { "given up" } }
+                        @else if mail.next_try_ms <= site.view.now_ms { "now" }
+                        @else { (format::time(mail.next_try_ms, Show::Minute)) } }
+                }
+            } }
+        }
+        (parts::more(all.len().saturating_sub(LIST_ROWS), "mail"))
+    }
+}
+
 fn run(site: &Site<'_>) -> Markup {
     let all = &site.view.completeness;
     let requests = &all.requests;
     html! {
         table.facts.short {
-            caption.sr { "What this run asked of the stores" }
+            caption.sr { "What the run asked of the stores" }
             tbody {
                 tr { th scope="row" { "Began" } td.n { @match all.run_started_ms {
                     Some(at) => (format::time(at, Show::Minute)),

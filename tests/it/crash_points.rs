@@ -335,10 +335,11 @@ impl Expected {
     }
 }
 
-/// Returns a mail's Message-ID, or what else lies there.
+/// Returns a mail's Message-ID without the part that is the installation's own, or what else lies there.
 fn mail_id(name: &str, eml: &[u8]) -> String {
     let text = String::from_utf8_lossy(eml);
     let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+    let id = id.and_then(|id| Some(id.split_once('@')?.0.rsplit_once('.')?.0));
     id.filter(|_| name.strip_suffix(".eml").is_some()).unwrap_or(name).to_owned()
 }
 

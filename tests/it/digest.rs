@@ -6,9 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use gzette::digest::{
-    Delivery, DigestSettings, MAX_ATTEMPTS, When, deliver, eml, plan, render, send_pending,
-};
+use gzette::digest::{Delivery, DigestSettings, Tries, When, deliver, eml, plan, render, send_pending};
 use gzette::ledger::Ledger;
 use gzette::mail::{
     self, MailErrorKind, MailOptions, SesCredentials, SmtpTransport, Transport, TransportSetting,
@@ -118,13 +116,14 @@ impl Desk {
     async fn run(&mut self, titles: &[&str]) -> Delivery {
         self.now_ms += 10 * MINUTE_MS;
         let view = view(self.now_ms, titles);
-        deliver(&mut self.ledger, &view, &self.settings, self.transport.as_ref()).await.unwrap()
+        deliver(&mut self.ledger, &view, &self.settings, self.transport.as_ref(), Tries::Due).await.unwrap()
     }
 
     /// A run in which nothing is rendered.
     async fn resend(&mut self) -> Delivery {
         self.now_ms += 10 * MINUTE_MS;
-        send_pending(&mut self.ledger, &self.settings, self.transport.as_ref(), self.now_ms).await.unwrap()
+        let (settings, transport) = (&self.settings, self.transport.as_ref());
+        send_pending(&mut self.ledger, settings, transport, self.now_ms, Tries::Due).await.unwrap()
     }
 }
 
@@ -155,7 +154,8 @@ async fn a_mail_reaches_every_recipient_once() {
     assert_eq!(mails[0].from, "gzette@example.com");
     assert_eq!(mails[0].to, ["ops@example.com", "lead@example.com"]);
     assert!(!mails[0].encrypted);
-    assert_eq!(header(&mails[0].eml, "Message-ID"), Some("<gzette.ops.20261124@example.com>"));
+    let id = header(&mails[0].eml, "Message-ID").unwrap();
+    assert!(id.starts_with("<gzette.ops.20261124.") && id.ends_with("@example.com>"), "{id}");
     assert_eq!(header(&mails[0].eml, "In-Reply-To"), None);
 }
 
@@ -222,7 +222,7 @@ async fn a_wrong_password_is_said_and_the_mail_waits() {
     let options = MailOptions { smtp_password: Some("wrong".to_owned()), ..options_for(&server) };
     let mut desk = Desk::at(&url, &options).await;
     let delivery = desk.run(&["disk full"]).await;
-    assert_eq!((delivery.sent, delivery.pending), (0, 1));
+    assert_eq!((delivery.sent, delivery.pending()), (0, 1));
     assert_eq!(delivery.failures[0].kind, MailErrorKind::Auth);
     assert_eq!(
         delivery.failures[0].to_string(),
@@ -276,7 +276,7 @@ async fn a_refused_recipient_does_not_keep_the_mail_from_the_others() {
     });
     let mut desk = Desk::plain(&server).await;
     let delivery = desk.run(&["disk full"]).await;
-    assert_eq!((delivery.sent, delivery.pending), (1, 0));
+    assert_eq!((delivery.sent, delivery.pending()), (1, 0));
     assert_eq!(delivery.refused[0].recipient, "lead@example.com");
     assert_eq!(delivery.refused[0].reason, "550 no such user‹ESC›[2J");
     assert_eq!(server.mails()[0].to, ["ops@example.com"]);
@@ -291,7 +291,7 @@ async fn a_recipient_to_try_later_is_tried_without_those_who_have_the_mail() {
     });
     let mut desk = Desk::plain(&server).await;
     let delivery = desk.run(&["disk full"]).await;
-    assert_eq!((delivery.sent, delivery.pending), (0, 1));
+    assert_eq!((delivery.sent, delivery.pending()), (0, 1));
     assert!(delivery.refused[0].again);
 
     let willing = SmtpServer::start(Script::default());
@@ -304,26 +304,30 @@ async fn a_recipient_to_try_later_is_tried_without_those_who_have_the_mail() {
 }
 
 #[tokio::test]
-async fn a_mail_that_everyone_refuses_is_given_up_after_its_tries_and_said_so() {
+async fn a_mail_that_everyone_refuses_is_given_up_after_days_and_said_so() {
     let refuse = vec![("lead@example.com", 550, "no"), ("ops@example.com", 550, "not here")];
     let server = SmtpServer::start(Script { refuse, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
     let first = desk.run(&["disk full"]).await;
     assert_eq!(first.failures[0].kind, MailErrorKind::Refused);
     assert!(first.failures[0].reason.contains("ops@example.com: 550 not here; lead@example.com: 550 no"));
-    for _ in 2..MAX_ATTEMPTS {
-        assert_eq!(desk.resend().await.pending, 1);
-    }
-    let last = desk.resend().await;
-    assert_eq!(last.given_up, ["<gzette.ops.20261124@example.com>"]);
-    assert_eq!(last.pending, 0);
-    assert_eq!(desk.resend().await, Delivery::default());
-    assert_eq!(server.connections(), MAX_ATTEMPTS as usize);
-    let given_up = desk.ledger.given_up_mails(MAX_ATTEMPTS).unwrap();
-    assert!(given_up[0].failure.contains("550 not here"));
+    let mut runs = 1;
+    let last = loop {
+        runs += 1;
+        let delivery = desk.resend().await;
+        if !delivery.given_up.is_empty() {
+            break delivery;
+        }
+        assert_eq!((delivery.pending(), delivery.is_complete()), (1, false));
+    };
+    assert_eq!((runs, server.connections()), (729, 36), "tried for five days, with growing pauses");
+    assert!(last.given_up[0].wait.failure.as_ref().unwrap().contains("550 not here"));
+    assert_eq!(last.pending(), 0);
+    assert!(!desk.resend().await.is_complete(), "no mail has told it yet");
+    assert_eq!(server.connections(), 36);
 
-    assert_eq!(desk.ledger.retry_given_up_mails("ops", MAX_ATTEMPTS).unwrap(), 1);
-    assert_eq!(desk.resend().await.pending, 1);
+    assert_eq!(desk.ledger.retry_given_up_mails("ops").unwrap(), 1);
+    assert_eq!(desk.resend().await.pending(), 1);
 }
 
 #[tokio::test]
@@ -331,7 +335,7 @@ async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() 
     let server = SmtpServer::start(Script { drops: 1, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
     let delivery = desk.run(&["disk full"]).await;
-    assert_eq!((delivery.sent, delivery.pending), (0, 1));
+    assert_eq!((delivery.sent, delivery.pending()), (0, 1));
     assert_eq!(delivery.failures[0].kind, MailErrorKind::Network);
     assert!(delivery.failures[0].reason.contains("broke off"), "{}", delivery.failures[0]);
     assert_eq!(desk.run(&["disk full"]).await.sent, 1);
@@ -343,7 +347,7 @@ async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() 
 async fn a_copy_of_a_mail_that_was_taken_without_an_answer_has_the_same_message_id() {
     let server = SmtpServer::start(Script { drops: 1, takes_before_dropping: true, ..Script::default() });
     let mut desk = Desk::plain(&server).await;
-    assert_eq!(desk.run(&["disk full"]).await.pending, 1);
+    assert_eq!(desk.run(&["disk full"]).await.pending(), 1);
     assert_eq!(desk.resend().await.sent, 1);
     let mails = server.mails();
     assert_eq!(mails.len(), 2, "at least once, and here twice");
@@ -359,7 +363,7 @@ async fn a_server_that_asks_to_try_later_gets_the_mail_later() {
     let mut desk = Desk::plain(&server).await;
     let first = desk.run(&["disk full"]).await;
     assert_eq!(first.failures[0].reason, "451 disk full here too");
-    assert_eq!(desk.resend().await.pending, 1);
+    assert_eq!(desk.resend().await.pending(), 1);
     assert_eq!(desk.resend().await.sent, 1);
 }
 
@@ -370,7 +374,7 @@ async fn several_waiting_mails_go_in_order_and_one_dead_server_is_asked_once_a_r
     let failure = desk.run(&["first"]).await.failures.remove(0);
     assert_eq!(failure.kind, MailErrorKind::Network);
     let second = desk.run(&["first", "second"]).await;
-    assert_eq!((second.pending, second.failures.len()), (2, 1));
+    assert_eq!((second.pending(), second.failures.len()), (2, 1));
 
     let server = SmtpServer::start(Script::default());
     let setting = format!("smtp://localhost:{}?tls=none", server.port).parse().unwrap();
@@ -378,8 +382,8 @@ async fn several_waiting_mails_go_in_order_and_one_dead_server_is_asked_once_a_r
     assert_eq!(desk.resend().await.sent, 2);
     let ids: Vec<_> =
         server.mails().iter().map(|mail| header(&mail.eml, "Message-ID").unwrap().to_owned()).collect();
-    assert_eq!(ids[0], "<gzette.ops.20261124@example.com>");
-    assert!(ids[1].starts_with("<gzette.ops.20261124."));
+    assert!(ids[0].starts_with("<gzette.ops.20261124."));
+    assert_eq!(header(&server.mails()[1].eml, "In-Reply-To"), Some(ids[0].as_str()));
 }
 
 #[tokio::test]
@@ -411,13 +415,15 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
     let new = gzette::ledger::NewMail {
         digest: "ops",
         message_id: &due.message_id,
+        subject: "disk full",
         eml: &bytes,
         created_ms: view.now_ms,
         memory: &due.memory,
+        tells: &[],
     };
     assert!(desk.ledger.enqueue_mail(&new).unwrap());
-    let id = desk.ledger.pending_mails("ops", MAX_ATTEMPTS).unwrap()[0].id;
-    desk.ledger.begin_sending(id).unwrap();
+    let id = desk.ledger.pending_mails("ops").unwrap()[0].id;
+    desk.ledger.begin_sending(id, &gzette::ledger::MailWait::default()).unwrap();
     drop(desk.ledger);
 
     desk.ledger = Ledger::open(&path).unwrap();
@@ -470,7 +476,9 @@ async fn a_file_opens_in_any_mail_program() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names, ["20261124T091000Z-gzette.ops.20261124-example.com.eml"]);
+    assert_eq!(names.len(), 1);
+    assert!(names[0].starts_with("20261124T091000Z-gzette.ops.20261124."), "{names:?}");
+    assert!(names[0].ends_with("-example.com.eml"), "{names:?}");
 
     let bytes = fs::read(outbox_dir.join(&names[0])).unwrap();
     assert!(bytes.is_ascii());
@@ -513,7 +521,7 @@ async fn ses_takes_the_same_bytes_and_says_why_it_does_not() {
     assert_eq!(refused.kind, MailErrorKind::Refused, "{refused}");
     assert!(refused.to_string().starts_with("mail by `ses eu-central-1`: MessageRejected"), "{refused}");
 
-    let written = desk.ledger.pending_mails("ops", MAX_ATTEMPTS).unwrap().remove(0).eml;
+    let written = desk.ledger.pending_mails("ops").unwrap().remove(0).eml;
     verify_sender(endpoint, "gzette@example.com");
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.failures), (1, vec![]));
@@ -564,7 +572,7 @@ fn mails_of_moto(endpoint: &str) -> serde_json::Value {
 }
 
 /// Parses a mail with Python's `email`, a reader that shares no code with the writer.
-fn parse_with_python(eml: &[u8]) -> serde_json::Value {
+pub(crate) fn parse_with_python(eml: &[u8]) -> serde_json::Value {
     let script = "import email, email.policy, json, sys\n\
         mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)\n\
         defects = [str(d) for part in mail.walk() for d in part.defects]\n\

@@ -12,6 +12,7 @@ mod groups;
 mod ledger_file;
 mod old_states;
 mod order;
+mod outbox;
 mod pasted;
 mod pipeline;
 mod points;

@@ -73,10 +73,15 @@ struct Shared {
 
 impl SmtpServer {
     pub(crate) fn start(script: Script) -> Self {
+        Self::start_at(0, script)
+    }
+
+    /// Starts a server on a port that [`closed_port`] named: one that was down until now.
+    pub(crate) fn start_at(port: u16, script: Script) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (tls, ca_pem) = certificates();
         std::fs::write(folder.path().join("ca.pem"), ca_pem).unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             script,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use gzette::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
 use gzette::report::{
-    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, ObjectProblem,
-    SampleView, Series, SilentApp, SourceView, Verdict, View,
+    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
+    ObjectProblem, SampleView, Series, SilentApp, SourceView, Verdict, View,
 };
 use gzette::store::Requests;
 
@@ -361,5 +361,22 @@ fn completeness() -> Completeness {
             .collect(),
         run_started_ms: Some(NOW - MINUTE_MS),
         requests: Requests { list: 42, get: 18, put: 31, received_bytes: 8_112_400, sent_bytes: 412_000 },
+        run_goes_on: true,
+        mails: vec![mail(1, false), mail(2, true)],
+        pages_trouble: None,
+    }
+}
+
+fn mail(id: i64, is_given_up: bool) -> MailView {
+    MailView {
+        id,
+        digest: "ops <b>".to_owned(),
+        subject: "[gzette] payments errors are spiking <script>\x1b[2J".to_owned(),
+        created_ms: NOW - 3 * HOUR_MS,
+        since_ms: NOW - 2 * HOUR_MS,
+        next_try_ms: NOW + HOUR_MS,
+        reason: "mail by `smtp://mail.example.com:587`: 451 <img src=x> later".to_owned(),
+        is_given_up,
+        is_told: false,
     }
 }
