@@ -185,7 +185,7 @@ impl Teller<'_> {
     /// Returns groups in the view's order, then silent applications; where room is short, both get some.
     fn items(&self, groups: &[&GroupView], silent: &[SilentApp]) -> Vec<Item> {
         let room = self.detail.items;
-        let for_silent = silent.len().min((room / 3).max(room.saturating_sub(groups.len())));
+        let for_silent = silent.len().min((room / 3).max(1).max(room.saturating_sub(groups.len())));
         let for_groups = room - for_silent;
         let groups = groups.iter().take(for_groups).map(|group| self.group(group));
         groups.chain(silent.iter().take(for_silent).map(|app| self.silent(app))).collect()

@@ -1,7 +1,7 @@
 //! From a view to a sent mail. First the outbox row, then the sending, then the mark: a crash between the
 //! last two sends the mail a second time under the same Message-ID, never not at all.
 
-use super::patience::{Tries, turns, wait_after};
+use super::patience::{Tries, because, if_broken_off, turns, wait_after};
 use super::{DigestError, DigestSettings, eml, plan, render};
 use crate::ledger::{Ledger, MailWait, NewMail, PendingMail, UnsentMail};
 use crate::mail::{self, Letter, MailError, MailErrorKind, Receipt, Refusal, Transport};
@@ -128,11 +128,11 @@ impl Desk<'_> {
     /// Sends a mail. Returns why none of the others can be sent either.
     async fn try_to_send(&mut self, mail: &PendingMail) -> Result<Option<MailError>, DigestError> {
         let wait = wait_after(mail, &self.setting, self.now_ms);
-        self.ledger.begin_sending(mail.id, &wait)?;
+        self.ledger.begin_sending(mail.id, &if_broken_off(&wait, self.now_ms))?;
         match self.send(mail).await? {
             Ok(receipt) => self.taken(mail, wait, receipt)?,
             Err(error) => {
-                self.ledger.keep_waiting(mail.id, &because(wait, &error))?;
+                self.ledger.keep_waiting(mail.id, &because(wait, &error, self.now_ms))?;
                 self.delivery.failures.push(error.clone());
                 return Ok(error.kind.is_for_all().then_some(error));
             }
@@ -179,7 +179,7 @@ impl Desk<'_> {
     /// Has a mail wait because the one before it found the way closed.
     fn postpone(&mut self, mail: &PendingMail, error: &MailError) -> Result<(), DigestError> {
         let wait = wait_after(mail, &self.setting, self.now_ms);
-        Ok(self.ledger.begin_sending(mail.id, &because(wait, error))?)
+        Ok(self.ledger.begin_sending(mail.id, &because(wait, error, self.now_ms))?)
     }
 
     /// Has mails that were not tried yet wait like the one before them.
@@ -219,10 +219,6 @@ impl Waiting {
             reason: first.wait.failure.clone().unwrap_or_default(),
         })
     }
-}
-
-fn because(wait: MailWait, error: &MailError) -> MailWait {
-    MailWait { cause: error.kind.word().to_owned(), failure: Some(error.to_string()), ..wait }
 }
 
 /// Returns the addresses that do not have the mail yet.

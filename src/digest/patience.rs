@@ -2,7 +2,7 @@
 //! between two runs to some hours, and is given up after days (RFC 5321, 4.5.4.1: at least 4 to 5).
 
 use crate::ledger::{MailWait, PendingMail};
-use crate::mail::MailErrorKind;
+use crate::mail::{MailError, MailErrorKind};
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
 const SHORTEST_PAUSE_MS: i64 = 10 * MINUTE_MS;
@@ -36,6 +36,23 @@ pub(super) fn wait_after(mail: &PendingMail, setting: &str, now_ms: UtcMs) -> Ma
         setting: setting.to_owned(),
         failure: Some("the try was broken off".to_owned()),
         given_up_ms: is_last.then_some(now_ms),
+    }
+}
+
+/// Returns the same for the case that the process dies in the try: the first time, the next run tries again at once.
+pub(super) fn if_broken_off(wait: &MailWait, now_ms: UtcMs) -> MailWait {
+    let is_first = wait.first_failed_ms == Some(now_ms);
+    MailWait { next_try_ms: if is_first { now_ms } else { wait.next_try_ms }, ..wait.clone() }
+}
+
+/// Returns the same for a failure that is known. A folder is tried with every run, which costs nothing.
+pub(super) fn because(wait: MailWait, error: &MailError, now_ms: UtcMs) -> MailWait {
+    let is_local = error.kind == MailErrorKind::Local;
+    MailWait {
+        cause: error.kind.word().to_owned(),
+        failure: Some(error.to_string()),
+        next_try_ms: if is_local { now_ms } else { wait.next_try_ms },
+        ..wait
     }
 }
 

@@ -34,7 +34,10 @@ fn results_as_json_are_one_value() {
     let project = of_one_object();
     let report = project.gzette("report --json").exits(0).json();
     assert_eq!(report, json!({ "index": project.path("site/index.html") }));
-    let nothing = json!([{ "name": "ops", "subject": null, "sent": 0, "waiting": 0, "error": null }]);
+    let nothing = json!([{
+        "name": "ops", "subject": null, "sent": 0, "waiting": 0, "since": null, "next_try": null, "given_up": 0,
+        "error": null,
+    }]);
     assert_eq!(project.gzette("digest --json").exits(0).json(), nothing);
     let mail = project.gzette("digest --print --json").exits(0).json();
     assert!(mail["text"].as_str().unwrap().contains("Last 24 hours"), "{mail}");
@@ -158,7 +161,7 @@ fn missing_credentials_are_one_short_sentence_said_once() {
     let mut project = project;
     project.set_env("AWS_REGION", "eu-central-1");
     let digest = project.gzette("digest --quiet").exits(3);
-    insta::assert_snapshot!(digest.stderr, @"warning   digest `ops`: mail by `ses eu-central-1`: no AWS credentials were found");
+    insta::assert_snapshot!(digest.stderr, @"warning   digest `ops`: 1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try from 2026-03-01T12:10:00.000Z on: mail by `ses eu-central-1`: no AWS credentials were found");
 }
 
 #[test]
