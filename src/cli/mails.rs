@@ -5,6 +5,9 @@ use crate::human;
 use crate::ledger::UnsentMail;
 use crate::model::UtcMs;
 
+/// What can be done about a mail that was given up.
+pub(super) const RETRY: &str = "`gzette digest --retry` sends what was given up";
+
 /// Returns ``2 mails wait since 2026-03-01T12:00:00.000Z (2 hours), next try at 2026-03-01T14:20:00.000Z: mail by …``.
 pub(super) fn waiting(waiting: &Waiting, now_ms: UtcMs) -> String {
     let Waiting { mails, since_ms, next_try_ms, reason } = waiting;
@@ -15,7 +18,7 @@ pub(super) fn waiting(waiting: &Waiting, now_ms: UtcMs) -> String {
 /// Returns the same of one mail.
 pub(super) fn told(mail: &UnsentMail, now_ms: UtcMs) -> String {
     if mail.wait.given_up_ms.is_some() {
-        return given_up(mail, now_ms);
+        return format!("{}: {}", mail.digest, given_up(mail, now_ms));
     }
     let (digest, subject) = (&mail.digest, subject(mail));
     let reason = mail.wait.failure.as_deref().unwrap_or("it was not tried yet");
@@ -23,16 +26,11 @@ pub(super) fn told(mail: &UnsentMail, now_ms: UtcMs) -> String {
     format!("{digest}: {subject} waits {}: {reason}", span(since_ms, mail.wait.next_try_ms, now_ms))
 }
 
-/// Returns that a mail is not tried any more, why, and what can be done.
+/// Returns that a mail is not tried any more, and why.
 pub(super) fn given_up(mail: &UnsentMail, now_ms: UtcMs) -> String {
     let reason = mail.wait.failure.as_deref().unwrap_or("no reason is known");
     let age = human::duration(now_ms.saturating_sub(mail.created_ms).max(0));
-    format!(
-        "{}: {} of {} ({age} ago) was given up: {reason}; `gzette digest --retry` tries it again",
-        mail.digest,
-        subject(mail),
-        human::time(mail.created_ms),
-    )
+    format!("{} of {} ({age} ago) was given up: {reason}", subject(mail), human::time(mail.created_ms))
 }
 
 /// Returns a mail as JSON.

@@ -207,6 +207,9 @@ impl Observer for Shown<'_> {
         for what in unsent(delivery, now_ms) {
             self.ui.warn(&format!("digest `{digest}`: {what}"));
         }
+        if !delivery.given_up.is_empty() {
+            self.ui.hint(super::mails::RETRY);
+        }
     }
 }
 

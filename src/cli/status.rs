@@ -39,6 +39,9 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.ui.result(&status.json().to_string())?;
     } else {
         status.show(context.now_ms(), |line| context.ui.result(line))?;
+        if status.mails.iter().any(|mail| mail.wait.given_up_ms.is_some()) {
+            context.ui.hint(mails::RETRY);
+        }
     }
     Ok(Exit::Fine)
 }

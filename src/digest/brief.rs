@@ -342,8 +342,8 @@ impl Teller<'_> {
             "could not be sent and were given up",
         );
         let waiting = self.unsent(&waiting, "of another digest waits", "of other digests wait");
-        let with_hint =
-            given_up.map(|text| format!("{text} `gzette digest --retry` sends what was given up."));
+        let retry = self.settings.invocation.command(&["digest", "--retry"]);
+        let with_hint = given_up.map(|text| format!("{text} `{retry}` sends what was given up."));
         pages.chain(with_hint).chain(waiting).collect()
     }
 

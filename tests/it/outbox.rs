@@ -128,7 +128,7 @@ fn several_waiting_mails_are_sent_in_order_and_what_was_given_up_is_told() {
     assert_eq!(mails["given_up"][0]["made"], "2026-03-01T12:00:00.000Z", "{mails:#}");
     assert_eq!(mails["given_up"].as_array().unwrap().len(), 1);
     let given_up = project.run_after(10).exits(3);
-    assert!(given_up.stderr.contains("`gzette digest --retry` tries it again"), "{}", given_up.stderr);
+    assert!(given_up.stderr.contains("digest --retry` sends what was given up"), "{}", given_up.stderr);
 
     let server = SmtpServer::start_at(port, Script::default());
     project.now_ms += DAY_MS;
