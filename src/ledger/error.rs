@@ -63,14 +63,24 @@ pub(super) fn are_about(path: &Path) {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        if is_damage(&error) { damage(error.to_string()) } else { Self::Sqlite(error) }
+        if is_damage(&error) {
+            damage(error.to_string())
+        } else if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_BUSY_SNAPSHOT) {
+            // It was read without locks, and a run has begun.
+            Self::Unshared { path: file() }
+        } else {
+            Self::Sqlite(error)
+        }
     }
 }
 
 /// Returns the error that the ledger is damaged.
 pub(super) fn damage(reason: String) -> LedgerError {
-    let file = FILE.read().unwrap_or_else(PoisonError::into_inner).clone();
-    LedgerError::Corrupt { path: file.unwrap_or_default(), reason }
+    LedgerError::Corrupt { path: file(), reason }
+}
+
+fn file() -> PathBuf {
+    FILE.read().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
 /// Whether an error says that the file does not hold what was written to it.

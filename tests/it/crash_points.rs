@@ -111,7 +111,7 @@ impl Scene {
         put_second(&project);
         project.reconfigure("[site]", RETENTION);
         project.now_ms += DAY_MS;
-        let shim = compiled();
+        let shim = compiled("crash_shim.so");
         let expected = Expected::default();
         let mut scene = Self { project, shim, calls: Vec::new(), whole: Duration::ZERO, expected };
         let begun = Instant::now();
@@ -406,24 +406,24 @@ fn logs_of(project: &Project) -> usize {
     files_below(&project.path("logs")).len()
 }
 
-fn log_path(project: &Project) -> PathBuf {
+pub(crate) fn log_path(project: &Project) -> PathBuf {
     let mut path = project.dir().as_os_str().to_owned();
     path.push(".calls");
     path.into()
 }
 
 /// Returns what the library wrote, and removes it.
-fn log_of(project: &Project) -> String {
+pub(crate) fn log_of(project: &Project) -> String {
     let path = log_path(project);
     let text = fs::read_to_string(&path).unwrap_or_default();
     let _ = fs::remove_file(path);
     text
 }
 
-/// Compiles the library.
-fn compiled() -> PathBuf {
+/// Compiles the library to a file of that name.
+pub(crate) fn compiled(name: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/shim.c");
-    let shim = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash_shim.so");
+    let shim = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut gcc = Command::new("gcc");
     gcc.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]).arg(&shim).arg(source);
     let made = gcc.args(["-ldl", "-lpthread"]).status().expect("gcc compiles tests/crash/shim.c");

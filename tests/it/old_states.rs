@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Project, Recount, decoded, files_below, lines_of};
+use crate::crash_points::{compiled, log_of, log_path};
+use crate::support::{Outcome, Project, Recount, decoded, files_below, lines_of};
 
 /// The checksum of each landed migration. A landed one is never edited: a new one is added.
 const MIGRATIONS: [(&str, &str); 9] = [
@@ -75,6 +76,44 @@ fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
             assert!(project.finds(needle.as_bytes()) == there, "{schema}: `{needle}`");
         }
     }
+}
+
+/// Each point lies where the ledger is rewritten with room for checksums: most of what a run of an old state does to it.
+#[test]
+fn a_crash_while_an_older_ledger_gets_its_checksums_loses_nothing() {
+    let shim = compiled("old_states_shim.so");
+    let run = |project: &Project, at: usize, what: &str| {
+        let mut command = project.command(&["run"]);
+        command.env("LD_PRELOAD", &shim).env("CRASH_DIR", project.dir().canonicalize().unwrap());
+        command.env("CRASH_LOG", log_path(project)).env("CRASH_AT", at.to_string()).env("CRASH_DO", what);
+        Outcome::of(command.output().unwrap()).code()
+    };
+    let calm = project_with("schema-2");
+    assert_eq!(run(&calm, 0, ""), Some(0));
+    let counts = calm.gzette("count --by app,level,hour --json").exits(0).text();
+    let calls = log_of(&calm);
+    let of_ledger: Vec<usize> = (1..)
+        .zip(calls.lines())
+        .filter(|(_, call)| call.contains("ledger.sqlite"))
+        .map(|(number, _)| number)
+        .collect();
+    assert!(of_ledger.len() > 40, "{calls}");
+    let stored = fs::read(fixture("schema-2/ledger.sqlite")).unwrap();
+    assert_eq!(stored[20], 0, "the sample has checksums already");
+    let mut killed = 0;
+    for (number, what) in (0..12).zip(["before", "torn", "cut", "after"].into_iter().cycle()) {
+        let project = project_with("schema-2");
+        let at = of_ledger[number * of_ledger.len() / 12];
+        killed += usize::from(run(&project, at, what).is_none());
+        // What only reads copes with what was left.
+        assert_eq!(project.gzette("count --by app,level,hour --json").exits(0).text(), counts, "{what} {at}");
+        project.gzette("run").exits(0);
+        project.verifies();
+        assert_eq!(project.gzette("count --by app,level,hour --json").text(), counts, "{what} {at}");
+        let ledger = fs::read(project.path("state/ledger.sqlite")).unwrap();
+        assert_eq!((ledger[20], &ledger[68..72]), (8, &b"gzck"[..]), "{what} {at}");
+    }
+    assert!(killed > 8, "only {killed} runs were killed");
 }
 
 #[test]

@@ -83,6 +83,9 @@ fn what_may_not_be_read_is_named_and_nothing_is_made_of_it() {
         fs::set_permissions(&path, mode).unwrap();
         let (name, said) = (path.display(), &outcome.stderr);
         assert!(outcome.code() != Some(0) || outcome.text() == right, "{name}: {outcome:?}");
+        if path.ends_with("index") || path.ends_with("meta.json") {
+            assert!(said.contains("warning") && outcome.code() == Some(0), "{name}: {outcome:?}");
+        }
         // Of the mirror, objects are named.
         if !path.ends_with("mirror") {
             let is_used = !said.is_empty() || outcome.code() != Some(0);
