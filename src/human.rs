@@ -15,6 +15,17 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// Returns the known name most like `name`, if one is like it at all.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // 0.7 is where clap draws the line for its own suggestions.
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|&(likeness, _)| likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
 /// Returns a number with its noun: `1 event`, `2 events`.
 pub fn plural(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };

@@ -106,6 +106,14 @@ impl Ui {
         })
     }
 
+    /// Writes a line of results as JSON ([`write_json`]).
+    pub fn result_json(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        self.results(|out| {
+            write_json(out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
     /// Writes what was held back; call it before the end.
     pub fn flush(&self) -> Result<(), OutputError> {
         Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)

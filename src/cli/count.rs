@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let rows = ledger.count(&args.by, &filter)?;
     if context.global.json {
         let rows: Vec<_> = rows.iter().map(|row| json_row(&args.by, &row.cells, row.events)).collect();
-        context.ui.result(&serde_json::Value::Array(rows).to_string())?;
+        context.ui.result_json(&rows)?;
         return Ok(Exit::Fine);
     }
     for row in rows {

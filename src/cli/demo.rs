@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         json["dashboard"] = left.dashboard.display().to_string().into();
         json["mail"] = left.mail.map(|mail| mail.display().to_string()).into();
         json["config"] = left.config.display().to_string().into();
-        context.ui.result(&json.to_string())?;
+        context.ui.result_json(&json)?;
     } else {
         done.show(context)?;
         left.show(context)?;

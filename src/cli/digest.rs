@@ -29,11 +29,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         let view = stages.pipeline().view(&project.ledger_read_only()?, None).map_err(Failure::from)?;
         let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
         let mail = digest::render(&view, &plan);
-        context.ui.result(&if context.global.json {
-            serde_json::json!({ "subject": mail.subject, "text": mail.text }).to_string()
+        if context.global.json {
+            let json = serde_json::json!({ "subject": mail.subject, "text": mail.text });
+            context.ui.result_json(&json)?;
         } else {
-            format!("Subject: {}\n\n{}", mail.subject, mail.text)
-        })?;
+            context.ui.result(&format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
+        }
         return Ok(Exit::Fine);
     }
     if stages.settings.digests.is_empty() {
@@ -52,8 +53,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let delivered =
         stages.pipeline().deliver(&runtime()?, &mut ledger, &view, Tries::All).map_err(Failure::from)?;
     if context.global.json {
-        let each = delivered.iter().map(json).collect();
-        context.ui.result(&serde_json::Value::Array(each).to_string())?;
+        let each: Vec<_> = delivered.iter().map(json).collect();
+        context.ui.result_json(&each)?;
     }
     let is_complete = delivered.iter().all(Delivered::is_complete);
     Ok(if is_complete { Exit::Fine } else { Exit::Partly })

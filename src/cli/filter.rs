@@ -6,9 +6,13 @@ use jiff::tz::TimeZone;
 use super::CommandError;
 use super::context::Context;
 use crate::error::Failure;
+use crate::human;
 use crate::ledger::Ledger;
 use crate::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, MINUTE_MS, UtcMs, Window};
 use crate::ui::Ui;
+
+/// No more applications are named to who misspelt one.
+const SHOWN_NAMES: usize = 10;
 
 /// The filters of `search` and `count`.
 #[derive(Debug, clap::Args)]
@@ -53,6 +57,7 @@ impl Chosen {
             ui.note(&format!("{id} has the id {now} by the present rules"));
             self.group = Some(*now);
         }
+        check(&self.apps, self.group, ledger)?;
         Ok(self)
     }
 
@@ -64,7 +69,52 @@ impl Chosen {
     }
 }
 
+/// Refuses an application or a group that the ledger does not know: nothing would be found, without a word. An empty
+/// ledger knows none, and may yet.
+fn check(apps: &[AppName], group: Option<GroupId>, ledger: &Ledger) -> Result<(), CommandError> {
+    let known = ledger.app_names()?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    if let Some(unknown) = apps.iter().find(|app| !known.contains(app)) {
+        let failure = Failure::usage(format!("no application is named `{unknown}`"));
+        return Err(failure.hint(other_names(unknown, &known)).into());
+    }
+    match group {
+        Some(id) if ledger.group(id)?.is_none() => Err(unknown_group(id).into()),
+        _ => Ok(()),
+    }
+}
+
+/// The name that was meant, or the names there are.
+fn other_names(unknown: &str, known: &[AppName]) -> String {
+    if let Some(near) = human::nearest(unknown, known.iter().map(AppName::as_str)) {
+        return format!("did you mean `{near}`?");
+    }
+    let names: Vec<_> = known.iter().take(SHOWN_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = match known.len().saturating_sub(SHOWN_NAMES) {
+        0 => String::new(),
+        left => format!(" and {} more; `gzette count --by app` lists all", human::count(left as u64)),
+    };
+    format!("the applications are {}{more}", names.join(", "))
+}
+
+/// Returns the failure that there is no such group.
+pub(super) fn unknown_group(id: GroupId) -> Failure {
+    Failure::usage(format!("there is no group `{id}` in the ledger"))
+        .hint("`gzette group list` shows those there are")
+}
+
 impl Filter {
+    /// Refuses what the ledger does not know.
+    pub(super) fn check(&self, ledger: &Ledger) -> Result<(), CommandError> {
+        let group = match self.group {
+            Some(id) => Some(ledger.group_aliases()?.get(&id).copied().unwrap_or(id)),
+            None => None,
+        };
+        check(&self.app, group, ledger)
+    }
+
     pub(super) fn chosen(&self, context: &Context) -> Result<Chosen, CommandError> {
         let levels = self.level.iter().fold(0, |mask, level| mask | level.bit());
         let on = self.on.map(|day| day.window(context.now_ms()));

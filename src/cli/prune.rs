@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     if context.global.json {
         let mut json = serde_json::json!(report);
         json["dry_run"] = args.dry_run.into();
-        context.ui.result(&json.to_string())?;
+        context.ui.result_json(&json)?;
     } else {
         context.ui.result(&format!("{}{}", if args.dry_run { "would go: " } else { "" }, told(&report)))?;
     }

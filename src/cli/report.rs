@@ -3,6 +3,7 @@
 use super::CommandError;
 use super::context::Context;
 use crate::error::{Exit, Failure};
+use crate::ui::visible;
 
 /// The arguments of `gzette report`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,10 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Err(Failure::from(error).into());
     }
     let index = stages.settings.site_dir.join("index.html").display().to_string();
-    let json = context.global.json.then(|| serde_json::json!({ "index": index }).to_string());
-    context.ui.result(&json.unwrap_or(index))?;
+    if context.global.json {
+        context.ui.result_json(&serde_json::json!({ "index": index }))?;
+    } else {
+        context.ui.result(&visible(index.as_bytes()))?;
+    }
     Ok(Exit::Fine)
 }

@@ -69,7 +69,7 @@ impl Done {
     /// Tells the user; returns the exit code.
     pub(super) fn show(&self, context: &Context) -> Result<Exit, CommandError> {
         if context.global.json {
-            context.ui.result(&self.json().to_string())?;
+            context.ui.result_json(&self.json())?;
         } else {
             self.summary.show(context);
         }

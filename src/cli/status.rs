@@ -36,7 +36,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
         project.tell_of_index(&context.ui);
     }
     if context.global.json {
-        context.ui.result(&status.json().to_string())?;
+        context.ui.result_json(&status.json())?;
     } else {
         status.show(context.now_ms(), |line| context.ui.result(line))?;
         if status.mails.iter().any(|mail| mail.wait.given_up_ms.is_some()) {

@@ -88,7 +88,7 @@ fn fetch(
 
 fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
     if context.global.json {
-        return Ok(context.ui.result(&serde_json::json!(report).to_string())?);
+        return Ok(context.ui.result_json(&report)?);
     }
     let verdict = if report.ok { "all agrees" } else { "NOT ALL AGREES" };
     let pruned = match report.pruned.objects {

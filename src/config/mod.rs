@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Failure;
+use crate::human::nearest;
 use crate::overrides::Overrides;
 use crate::parse::Format;
 use crate::plan::Layout;
@@ -501,21 +502,10 @@ fn check_table(text: &str, section: &Section, table: &DeTable<'_>) -> Result<(),
     let place = if section.header.is_empty() { String::new() } else { format!(" in `{}`", section.header) };
     let failure =
         Failure::usage(format!("line {}: unknown key `{key}`{place}", line_at(text, first.span().start)));
-    Err(match nearest(first.get_ref(), section.keys) {
+    Err(match nearest(first.get_ref(), section.keys.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint(format!("known keys: {}", section.keys.join(", "))),
     })
-}
-
-/// Returns the known word most like `word`, if one is like it at all.
-fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
-    // 0.7 is where clap draws the line for its own suggestions.
-    known
-        .iter()
-        .map(|&candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|&(likeness, _)| likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 /// An error of the TOML reader in one line, with its place.

@@ -130,6 +130,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// Returns the names of all applications that objects were ever ingested of.
+    pub fn app_names(&self) -> Result<Vec<AppName>> {
+        let mut statement = self.connection.prepare("SELECT name FROM app ORDER BY name")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Returns all applications by name. Newest events are those up to `until_ms`; deliveries are told of
     /// objects with events since `delivered_since_ms`.
     pub fn app_totals(&self, until_ms: UtcMs, delivered_since_ms: UtcMs) -> Result<Vec<AppTotals>> {

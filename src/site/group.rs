@@ -160,7 +160,7 @@ fn breakdowns(site: &Site<'_>, group: &GroupView) -> Markup {
     let levels: Vec<_> = group
         .levels
         .iter()
-        .map(|(level, events)| (html! { (format!("{level:?}")) }, *events, "s0".to_owned()))
+        .map(|(level, events)| (html! { (level.name()) }, *events, "s0".to_owned()))
         .collect();
     html! {
         h3 { "By application, in all" }
@@ -195,7 +195,7 @@ fn one_sample(site: &Site<'_>, sample: &SampleView, place: usize) -> Markup {
         article.sample {
             h3 { (capitalised(sample.role)) " · " (format::time(sample.time_ms, Show::Full)) }
             p.meta {
-                (parts::app_link(site, ROOT, &sample.app)) span.badge { (format!("{:?}", sample.level)) }
+                (parts::app_link(site, ROOT, &sample.app)) span.badge { (sample.level.name()) }
                 @for (what, name) in [("logger", &sample.logger), ("thread", &sample.thread)] {
                     @if let Some(name) = name {
                         span { span.muted { (what) " " } bdi { (text::line(name, NAME_CHARS)) } }

@@ -233,3 +233,65 @@ fn groups_are_listed_by_state_and_from_another_state_directory() {
     }
     project.gzette("group list --state elsewhere --is old").exits(2);
 }
+
+/// They found nothing, with exit code 0 and without a word.
+#[test]
+fn an_unknown_application_or_group_is_a_mistake() {
+    let project = of_one_object();
+    for command in ["search order", "search order --follow", "count", "group list"] {
+        let unknown = project.gzette(&format!("{command} --app apo,api")).exits(2);
+        unknown.says(&["no application is named `apo`"], "did you mean `api`?");
+        let unknown = project.gzette(&format!("{command} --app qqq")).exits(2);
+        unknown.says(&["no application is named `qqq`"], "the applications are `api`");
+        let unknown = project.gzette(&format!("{command} --group s4ryz45tkl2q")).exits(2);
+        unknown.says(&["there is no group `s4ryz45tkl2q`"], "`gzette group list` shows");
+    }
+    let unknown = project.gzette("group show s4ryz45tkl2q").exits(2);
+    unknown.says(&["there is no group `s4ryz45tkl2q`"], "`gzette group list` shows");
+    // Before anything was read, no name is wrong.
+    let empty = Project::new();
+    empty.gzette("run").exits(0);
+    empty.gzette("count --app api").exits(0);
+}
+
+/// A title from a log turned the text of a terminal around, and made `group id --json` no JSON.
+#[test]
+fn no_json_holds_a_character_that_a_terminal_obeys() {
+    let project = Project::new();
+    let hostile = "evil \u{202e}\u{9b}2J\u{200b} order";
+    project.put("a\u{202e}pi/20260301/a\u{9b}.gz", event(NOON_MS - HOUR_MS, "ERROR", hostile));
+    project.gzette("run --json").exits(0);
+    let text = project.gzette("group list --json").exits(0).text();
+    let group: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(group["apps"].as_object().unwrap().keys().any(|app| app.contains('\u{202e}')), "{group}");
+    let id = group["id"].as_str().unwrap().to_owned();
+    let lines = [
+        "run --json",
+        "status --json",
+        "sync --json",
+        "ingest --json",
+        "report --json",
+        "digest --json",
+        "digest --print --json",
+        "verify --json",
+        "prune --json",
+        "count --by app,level,group --json",
+        "search order --json",
+        "search order --by app,object --json",
+        "group list --json",
+        &format!("group show {id} --json"),
+    ];
+    let mut outcomes: Vec<_> = lines.iter().map(|line| (*line, project.gzette(line).exits(0))).collect();
+    for line in ["group id --json", "group id --families --json", "group explain --message --json"] {
+        outcomes.push((line, project.gzette_reading(line, hostile.as_bytes()).exits(0)));
+    }
+    for (line, outcome) in outcomes {
+        let text = outcome.text();
+        let odd = |letter: char| letter.is_control() && letter != '\n' || "\u{202e}\u{200b}".contains(letter);
+        assert!(!text.contains(odd), "{line}: {text:?}");
+        for value in text.lines() {
+            serde_json::from_str::<serde_json::Value>(value)
+                .unwrap_or_else(|error| panic!("{line}: {error}: {text}"));
+        }
+    }
+}

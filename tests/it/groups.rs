@@ -359,7 +359,7 @@ fn groups_are_listed_and_shown_readably() {
         "com.acme.Main.run",
         "By day",
         "_0.gz:",
-        "gzette search --group",
+        " search --group ",
     ] {
         assert!(shown.contains(part), "`{part}` is not in {shown}");
     }

@@ -7,6 +7,7 @@ mod deadline;
 mod decode;
 mod digest;
 mod docs;
+mod examples;
 mod faults;
 mod groups;
 mod ledger_file;

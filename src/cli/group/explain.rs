@@ -21,8 +21,8 @@ const MAX_BYTES: u64 = 1 << 20;
 #[command(
     after_help = "Reads one event: its first line as it stands in the log (JSON, LTSV, text), and the lines that belong to it.\n\
     Examples:\n  \
-    echo 'order 4711 not found' | gzette group explain\n  \
-    gzette search --group abcdefgh2345 -n 1 | gzette group explain\n\
+    echo 'order 4711 not found' | gzette group explain --message\n  \
+    gzette search --group s4ryz45tkl2q -n 1 | gzette group explain\n\
     With a configuration, `[grouping]` and `[[group]]` count, and lines are read as those of its first source."
 )]
 pub(super) struct Args {
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         return Err(failure.hint("`--message` takes it as a message").into());
     };
     if context.global.json {
-        context.ui.result(&json(&explained))?;
+        context.ui.result_json(&json(&explained))?;
     } else {
         print(&context.ui, &explained)?;
     }
@@ -104,7 +104,7 @@ fn print_exception(ui: &Ui, exception: &ExplainedException) -> Result<(), Comman
     Ok(())
 }
 
-fn json(event: &EventExplanation) -> String {
+fn json(event: &EventExplanation) -> serde_json::Value {
     let Explanation { text, template, masked, exceptions, group: base } = &event.explanation;
     let exceptions: Vec<_> = exceptions
         .iter()
@@ -132,5 +132,4 @@ fn json(event: &EventExplanation) -> String {
         "masked": masked,
         "exceptions": exceptions,
     })
-    .to_string()
 }

@@ -36,16 +36,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let mut line = Vec::new();
     while next_message(&mut input, &mut line)? {
         let message = String::from_utf8_lossy(&line);
-        let answer = if context.global.json {
+        if context.global.json {
             let Grouped { id, kind, title, template } = group(&message, None);
             let (id, kind) = (id.to_string(), kind.name());
-            serde_json::json!({ "id": id, "kind": kind, "title": title, "template": template }).to_string()
+            let json = serde_json::json!({ "id": id, "kind": kind, "title": title, "template": template });
+            context.ui.result_json(&json)?;
         } else if as_template {
-            template(&message)
+            context.ui.result(&visible(template(&message).as_bytes()))?;
         } else {
-            group(&message, None).id.to_string()
-        };
-        context.ui.result(&visible(answer.as_bytes()))?;
+            context.ui.result(&group(&message, None).id.to_string())?;
+        }
         // Whoever asks line by line waits for the answer.
         if input.buffer().is_empty() {
             context.ui.flush()?;
@@ -67,12 +67,12 @@ fn print_families(input: &mut impl BufRead, context: &Context) -> Result<Exit, C
     for group in &groups {
         let family = families[group.template.as_str()];
         let id = ids[family].to_string();
-        let answer = if context.global.json {
-            serde_json::json!({ "id": group.id.to_string(), "family": id, "template": family }).to_string()
+        if context.global.json {
+            let json = serde_json::json!({ "id": group.id.to_string(), "family": id, "template": family });
+            context.ui.result_json(&json)?;
         } else {
-            id
-        };
-        context.ui.result(&visible(answer.as_bytes()))?;
+            context.ui.result(&id)?;
+        }
     }
     Ok(Exit::Fine)
 }

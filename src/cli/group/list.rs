@@ -59,7 +59,7 @@ enum Sort {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum State {
+pub(super) enum State {
     Spiking,
     New,
     Regressed,
@@ -68,7 +68,7 @@ enum State {
 }
 
 impl State {
-    fn of(state: GroupState) -> Self {
+    pub(super) fn of(state: GroupState) -> Self {
         match state {
             GroupState::Spiking => Self::Spiking,
             GroupState::New => Self::New,
@@ -78,7 +78,7 @@ impl State {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Spiking => "spiking",
             Self::New => "new",
@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let left = limit.map_or(0, |limit| rows.len().saturating_sub(limit));
     rows.truncate(limit.unwrap_or(usize::MAX));
     if context.global.json {
-        rows.iter().try_for_each(|row| context.ui.result(&json(row)))?;
+        rows.iter().try_for_each(|row| context.ui.result_json(&json(row)))?;
         return Ok(Exit::Fine);
     }
     print(context, &rows)?;
@@ -253,7 +253,7 @@ fn apps_text(apps: &[(AppName, u64)]) -> String {
     if apps.len() > 1 { format!("{first} +{}", apps.len() - 1) } else { first }
 }
 
-fn json(row: &Row) -> String {
+fn json(row: &Row) -> serde_json::Value {
     let Grouped { id, kind, title, template } = &row.group;
     let apps: serde_json::Map<_, _> =
         row.apps.iter().map(|(app, events)| (app.clone(), (*events).into())).collect();
@@ -270,5 +270,4 @@ fn json(row: &Row) -> String {
         "last": human::time(row.last_ms),
         "variants": row.variants,
     })
-    .to_string()
 }

@@ -1,9 +1,10 @@
 //! `gzette group show`: all about one group.
 
-use super::list::{first_and_last, minute};
+use super::list::{State, first_and_last, minute};
 use crate::cli::CommandError;
 use crate::cli::context::Context;
-use crate::error::{Exit, Failure};
+use crate::cli::filter::unknown_group;
+use crate::error::Exit;
 use crate::human;
 use crate::ingest::IngestSettings;
 use crate::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
@@ -21,7 +22,7 @@ const BAR_CHARS: u64 = 40;
 /// The arguments of `gzette group show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The id may be one that the group had by earlier rules.\n\
-    Example:  gzette group show abcdefgh2345")]
+    Example:  gzette group show s4ryz45tkl2q")]
 pub(super) struct Args {
     /// The group's id, as lists, pages and mails show it
     #[arg(value_name = "ID")]
@@ -48,11 +49,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
     let facts = facts(&ledger, id, context.now_ms())?;
     let Some(facts) = facts else {
-        let failure = Failure::usage(format!("there is no group `{}` in the ledger", args.id));
-        return Err(failure.hint("`gzette group list` shows those there are").into());
+        return Err(unknown_group(args.id).into());
     };
     if context.global.json {
-        context.ui.result(&json(&facts))?;
+        context.ui.result_json(&json(&facts))?;
     } else {
         print(context, &facts, &project.ingest_settings())?;
     }
@@ -87,7 +87,7 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, Com
         samples.remove(0);
     }
     Ok(Some(Facts {
-        state: states.get(&id).map(|(state, reason)| (format!("{state:?}").to_lowercase(), reason.clone())),
+        state: states.get(&id).map(|(state, reason)| (State::of(*state).name().to_owned(), reason.clone())),
         apps: most_first(counted(Dimension::App)?),
         levels: most_first(counted(Dimension::Level)?),
         days: counted(Dimension::Day)?,
@@ -169,7 +169,7 @@ fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<
     Ok(())
 }
 
-fn json(facts: &Facts) -> String {
+fn json(facts: &Facts) -> serde_json::Value {
     let Grouped { id, kind, title, template } = &facts.group;
     let map = |rows: &[(String, u64)]| -> serde_json::Map<String, serde_json::Value> {
         rows.iter().map(|(name, events)| (name.clone(), (*events).into())).collect()
@@ -204,5 +204,4 @@ fn json(facts: &Facts) -> String {
         "days": map(&facts.days),
         "samples": samples,
     })
-    .to_string()
 }

@@ -10,7 +10,7 @@ use super::output::{Output, cut, record};
 use crate::human;
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 use crate::search::{Buckets, Hit, Part, Tally};
-use crate::ui::visible;
+use crate::ui::{visible, write_json};
 
 /// The most bars of a histogram.
 pub(super) const ROWS: usize = 40;
@@ -141,7 +141,10 @@ fn json_rows(by: &[Key], rows: Vec<(Vec<Part>, u64)>, other: u64) -> String {
     if other > 0 {
         array.push(json!({ "other": true, "lines": other }));
     }
-    format!("{}\n", Value::Array(array))
+    let mut text = Vec::new();
+    // Writing into memory cannot fail.
+    let _ = write_json(&mut text, &array);
+    String::from_utf8_lossy(&text).into_owned() + "\n"
 }
 
 fn csv_rows(by: &[Key], rows: &[(Vec<Part>, u64)], other: u64) -> String {

@@ -44,7 +44,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
     gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
     gzette search level:error --by app,hour --since 1d             counts; also --histogram\n  \
     gzette search timeout --since 4h --save hits.csv.gz           everything into a file\n  \
-    gzette search --group abcdefgh2345 --output json              one error group\n\
+    gzette search --group s4ryz45tkl2q --output json              one error group\n\
     On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
@@ -127,6 +127,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let project = context.project()?;
     let ledger = project.ledger_read_only()?;
     let mut request = request(args, context)?;
+    args.filter.check(&ledger)?;
     if args.last_run {
         request.only = Some(ledger.generations_of_last_run()?);
     }
