@@ -16,6 +16,9 @@ use crate::ui::{OutputError, Ui, visible, write_json};
 /// Lines before and behind an event, unless it is said how many.
 const AROUND_LINES: u64 = 5;
 
+/// How often the ledger is looked at, when a run beside the command replaces the object.
+const LOOKS: u32 = 20;
+
 /// The arguments of `gzette show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -58,20 +61,35 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         settings: &settings,
         progress: None,
     };
-    let (object, line) = &args.place;
-    let row = find(&library, object, &project)?;
-    let mut failure = None;
-    let result = show(&library, &row, *line, args.around.lines(AROUND_LINES), &mut |shown| {
-        failure = print(context, &shown).err();
-        failure.is_none()
-    });
-    if let Some(error) = failure {
-        return Err(error.into());
+    let mut looks = LOOKS;
+    while !print_line(args, context, &library, &project, looks == 1)? {
+        looks -= 1;
     }
-    result.map_err(|error| refused(&row, *line, error))?;
     context.ui.flush()?;
     remote.tell(&context.ui);
     Ok(Exit::Fine)
+}
+
+/// Prints the line and what stands around it. `false`, and nothing printed: a run has replaced the object meanwhile.
+fn print_line(
+    args: &Args,
+    context: &Context,
+    library: &Library<'_>,
+    project: &Project,
+    is_last_look: bool,
+) -> Result<bool, CommandError> {
+    let (object, line) = &args.place;
+    let row = find(library, object, project)?;
+    let mut failure = None;
+    let result = show(library, &row, *line, args.around.lines(AROUND_LINES), &mut |shown| {
+        failure = print(context, &shown).err();
+        failure.is_none()
+    });
+    match (failure, result) {
+        (Some(error), _) => Err(error.into()),
+        (None, Err(ShowError::Replaced)) if !is_last_look => Ok(false),
+        (None, result) => result.map(|()| true).map_err(|error| refused(&row, *line, error)),
+    }
 }
 
 /// Finds an object by its place; a path may be relative to the working directory.
@@ -101,6 +119,9 @@ fn refused(row: &GenerationRow, line: u64, error: ShowError) -> CommandError {
         ShowError::Beyond { lines } => {
             let lines = human::plural(lines, "line");
             Failure::failed(format!("`{place}` has no line {line}")).hint(format!("it has {lines}"))
+        }
+        ShowError::Replaced => {
+            Failure::failed(format!("`{place}`: {error}")).hint("a run is at work: try again")
         }
         ShowError::Io(error) => Failure::failed(format!("`{place}`: {error}")).hint(
             "`gzette status` says what the mirror lacks; without --offline it is fetched from its source",

@@ -2,7 +2,10 @@
 
 use std::io::{self, ErrorKind, Read};
 
-/// The buffer's length. Large enough for [`KEEP_BYTES`], a header of `gzip::HEADER_BYTES` and fresh bytes.
+/// The buffer's length at first: most objects of very many are small, and clearing a large buffer would take longer than
+/// reading them.
+const FIRST_BYTES: usize = 16 << 10;
+/// The buffer's length at the most. Large enough for [`KEEP_BYTES`], a header of `gzip::HEADER_BYTES` and fresh bytes.
 const BUFFER_BYTES: usize = 256 << 10;
 /// How far a reader may step back at the most.
 pub(super) const KEEP_BYTES: usize = 64 << 10;
@@ -58,11 +61,8 @@ impl<R: Read> Input<R> {
     /// Reads more bytes behind the unread ones and keeps up to [`KEEP_BYTES`] that were consumed from `keep_from`
     /// on. `false`: there are no more, or the buffer is full of unread bytes.
     pub(super) fn fill(&mut self, keep_from: u64) -> io::Result<bool> {
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; BUFFER_BYTES];
-        }
         if self.end == self.buffer.len() {
-            self.drop_consumed(keep_from);
+            self.make_room(keep_from);
         }
         loop {
             match self.reader.read(&mut self.buffer[self.end..]) {
@@ -73,6 +73,15 @@ impl<R: Read> Input<R> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Makes a full buffer longer, or drops what was consumed from one that is as long as it may be.
+    fn make_room(&mut self, keep_from: u64) {
+        if self.buffer.len() < BUFFER_BYTES {
+            self.buffer.resize((self.buffer.len() * 4).clamp(FIRST_BYTES, BUFFER_BYTES), 0);
+        } else {
+            self.drop_consumed(keep_from);
         }
     }
 

@@ -72,6 +72,8 @@ pub struct GenerationRow {
     pub span_ms: Option<(UtcMs, UtcMs)>,
     /// Whether another generation with the same bytes counts instead.
     pub duplicate: bool,
+    /// The BLAKE3 checksum of its decoded bytes.
+    pub checksum: [u8; 32],
     /// The source's URL, for writing the object's place.
     pub source_url: String,
     /// Whether the retention has left its file in the mirror.
@@ -220,7 +222,8 @@ impl Ledger {
         let mut statement = self.connection.prepare(&format!(
             "SELECT object.id, source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day,
                 generation.batch_id, generation.blocks, generation.first_ms, generation.last_ms,
-                generation.duplicate_of IS NOT NULL, source.url, {kept}, generation.parser_version, {grouping}
+                generation.duplicate_of IS NOT NULL, source.url, {kept}, generation.parser_version, {grouping},
+                generation.checksum
              FROM generation JOIN object ON object.id = generation.object_id
              JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id
              ORDER BY source.name, object.key"
@@ -231,12 +234,14 @@ impl Ledger {
             let (duplicate, source_url) = (row.get(11)?, row.get(12)?);
             let (mirrored, indexed) = (row.get(13)?, row.get(14)?);
             let reading = Reading { parser_version: row.get(15)?, grouping: row.get(16)? };
+            let checksum = row.get(17)?;
             Ok(mirrored_object(row).map(|object| GenerationRow {
                 object,
                 batch,
                 blocks,
                 span_ms: span,
                 duplicate,
+                checksum,
                 source_url,
                 mirrored,
                 indexed,

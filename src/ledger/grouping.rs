@@ -137,14 +137,6 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Returns the versions that the last run took in.
-    pub fn generations_of_last_run(&self) -> Result<HashSet<GenerationId>> {
-        let sql = "SELECT generation.id FROM generation JOIN batch ON batch.id = generation.batch_id
-            WHERE batch.committed_ms >= (SELECT started_ms FROM run WHERE command IN ('run', 'ingest')
-                ORDER BY id DESC LIMIT 1)";
-        self.generations_where(sql, [])
-    }
-
     /// Returns where ids of groups that have no events any more lead: to the group that most of their events went to.
     pub fn group_aliases(&self) -> Result<BTreeMap<GroupId, GroupId>> {
         if !has_grouping(&self.connection)? {

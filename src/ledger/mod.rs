@@ -2,6 +2,7 @@
 //! index follows. Each file of this folder holds one concern's reads and writes.
 
 mod batch;
+mod beside;
 mod checked_vfs;
 mod counts;
 mod error;

@@ -116,7 +116,7 @@ impl<'w> Weaver<'w> {
                 line: self.last,
                 raw: found.raw,
                 group: None,
-                is_match: self.aside.contains(&self.last),
+                is_match: self.aside.binary_search(&self.last).is_ok(),
             };
             self.put(hit);
         }

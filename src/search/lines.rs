@@ -22,7 +22,8 @@ pub(super) struct TextLine {
     pub(super) raw: Vec<u8>,
 }
 
-/// The lines of an object, read forward; what stands between known stretches is jumped over.
+/// The lines of an object, read forward; what stands between known stretches is jumped over. Known blocks are checked; a
+/// whole object is for the caller to check.
 pub(super) struct Lines<'l> {
     object: Object<'l>,
     stretches: &'l [Range],
@@ -138,11 +139,34 @@ impl<'l> Lines<'l> {
         }
     }
 
+    /// Reads on: a block that is known is checked before any of its lines is handed out.
     fn fill(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         self.used = 0;
-        let read = (&mut self.object).take(READ_BYTES as u64).read_to_end(&mut self.buffer)?;
-        self.decoded += read as u64;
-        Ok(read > 0)
+        let at = self.decoded;
+        let (own, next) = self.stretches_at(at);
+        match own {
+            Some(block) if block.bytes().0 == at && block.is_held() => {
+                self.buffer.resize((block.bytes().1 - at) as usize, 0);
+                self.object.read_block(block, &mut self.buffer)?;
+            }
+            _ => {
+                if let Some(block) = own.filter(|block| block.bytes().0 == at) {
+                    self.object.check_ahead(block)?;
+                }
+                let end = own.map_or(next, |block| block.bytes().1);
+                let wanted = (end - at).min(READ_BYTES as u64);
+                (&mut self.object).take(wanted).read_to_end(&mut self.buffer)?;
+            }
+        }
+        self.decoded += self.buffer.len() as u64;
+        Ok(!self.buffer.is_empty())
+    }
+
+    /// Returns the known stretch that holds a byte, and where the next one begins.
+    fn stretches_at(&self, at: u64) -> (Option<&'l Range>, u64) {
+        let behind = self.stretches.partition_point(|stretch| stretch.bytes().0 <= at);
+        let own = self.stretches[..behind].last().filter(|stretch| at < stretch.bytes().1);
+        (own, self.stretches.get(behind).map_or(u64::MAX, |next| next.bytes().0))
     }
 }

@@ -8,12 +8,12 @@ mod newest;
 mod object;
 mod piece;
 mod plan;
+mod present;
 mod read;
 mod run;
 mod show;
 mod tally;
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::index::{Index, IndexError};
 use crate::ingest::IngestSettings;
 use crate::ledger::{Ledger, LedgerError};
 use crate::mirror::Mirror;
-use crate::model::{AppName, Day, GenerationId, GroupId, Level, UtcMs, Window};
+use crate::model::{AppName, Day, GroupId, Level, UtcMs, Window};
 use crate::query::Expr;
 use crate::workers;
 pub use context::Around;
 pub use fetch::Fetch;
 use newest::Newest;
-use plan::Task;
+use plan::{Plan, Settled, Task};
 pub use run::Progress;
 pub use show::{ShowError, Shown, object_at, show};
 pub use tally::{Buckets, Histogram, Part, Tally};
@@ -56,8 +56,9 @@ pub struct Request {
     pub with_groups: bool,
     /// The lines wanted beside those found.
     pub around: Around,
-    /// Only these objects; `None` for all that count.
-    pub only: Option<HashSet<GenerationId>>,
+    /// Only these objects, by [`MirroredObject::object_id`](crate::ledger::MirroredObject::object_id); `None` for all
+    /// that count.
+    pub only: Option<HashSet<i64>>,
 }
 
 impl Request {
@@ -168,55 +169,172 @@ pub struct Library<'l> {
 
 impl Library<'_> {
     /// Asks with the index, or without it when that fails: all that it says is in the mirror, too.
-    fn ask<T>(&self, asked: impl Fn(&Self) -> Result<T, SearchError>) -> Result<T, SearchError> {
+    fn ask<T>(&self, mut asked: impl FnMut(&Self) -> Result<T, SearchError>) -> Result<T, SearchError> {
         match asked(self) {
             Err(SearchError::Index(_)) if self.index.is_some() => asked(&Self { index: None, ..*self }),
             answer => answer,
         }
     }
+
+    /// Returns the last batch that the index holds; 0 without one.
+    fn indexed_batch(&self) -> i64 {
+        self.index.and_then(Index::payload).map_or(0, |payload| payload.batch)
+    }
 }
+
+/// How often a search looks at the ledger at the most, when runs beside it replace what it is about to read.
+const LOOKS: u32 = 50;
 
 /// Finds lines and hands them to `found`, until it breaks. With a limit: the newest, oldest first; without:
 /// object by object from the oldest on, in the order of their lines, as they are found. With context: object by object,
 /// also where a limit chooses the newest.
+///
+/// When a run beside the search replaces an object before it is read, the new version is read in its place: each object
+/// is in the answer once, by one of its versions.
 pub fn search(
     library: &Library<'_>,
     request: &Request,
     found: &mut (dyn FnMut(Hit) -> ControlFlow<()> + Send),
 ) -> Result<SearchReport, SearchError> {
-    let (tasks, mut report) = planned(library, request)?;
     let Some(limit) = request.limit else {
-        run::run(library, request, &tasks, &mut report, &mut |_, hits| {
-            hits.into_iter().try_for_each(&mut *found)
-        });
-        return Ok(report);
+        let mut searching = Searching::begin(library, request)?;
+        searching.run(&mut |_, _, hits| hits.into_iter().try_for_each(&mut *found))?;
+        return Ok(searching.report);
     };
-    let mut newest = Newest::new(limit);
-    run::run(library, request, &tasks, &mut report, &mut |next, hits| {
-        newest.add(next - 1, hits);
-        if newest.is_settled(tasks.get(next)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    if request.around.is_none() {
-        let _ = newest.into_hits().try_for_each(found);
-    } else {
-        run::with_context(library, request, &tasks, newest.into_places(), &mut report, found);
+    let mut looks = LOOKS;
+    loop {
+        looks -= 1;
+        let mut searching = Searching::begin(library, request)?;
+        let mut newest = Newest::new(limit);
+        searching.run(&mut |tasks, next, hits| {
+            newest.add(next - 1, hits);
+            if newest.is_settled(tasks.get(next)) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        let Searching { tasks, mut report, .. } = searching;
+        if request.around.is_none() {
+            let _ = newest.into_hits().try_for_each(found);
+            return Ok(report);
+        }
+        let places = newest.into_places();
+        if run::with_context(library, request, (&tasks, &places), looks > 0, &mut report, found) {
+            return Ok(report);
+        }
     }
-    Ok(report)
 }
 
-/// Returns what is to be read in its order, all of it as one state of the ledger has it, and the start of a report.
-fn planned(library: &Library<'_>, request: &Request) -> Result<(Vec<Task>, SearchReport), SearchError> {
-    let _snapshot = library.ledger.snapshot()?;
-    let (mut tasks, report) = library.ask(|asked| {
-        let (tasks, report) = plan::plan(asked, request)?;
-        let index_failed = asked.index.is_none() && library.index.is_some();
-        Ok((tasks, SearchReport { index_failed, ..report }))
-    })?;
-    if request.limit.is_some() {
-        tasks.sort_by_key(|task| (Reverse(task.last_ms), task.row.object.key.clone()));
-        return Ok((tasks, report));
+/// A search and what it has to read.
+struct Searching<'s> {
+    library: &'s Library<'s>,
+    request: &'s Request,
+    tasks: Vec<Task>,
+    report: SearchReport,
+}
+
+/// Takes hits; see [`run::Consume`]. It is also given the tasks.
+type Take<'t> = &'t mut (dyn FnMut(&[Task], usize, Vec<Hit>) -> ControlFlow<()> + Send);
+
+impl<'s> Searching<'s> {
+    fn begin(library: &'s Library<'s>, request: &'s Request) -> Result<Self, SearchError> {
+        let (tasks, report) = planned(library, request, Settled::default())?;
+        Ok(Self { library, request, tasks: in_order(request, tasks), report })
     }
-    tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
-    let tasks = plan::share_out(library, request, workers::count(), tasks)?;
-    Ok((tasks, report))
+
+    /// Reads all, and plans the rest once more where an object was replaced meanwhile.
+    fn run(&mut self, take: Take<'_>) -> Result<(), SearchError> {
+        let (mut start, mut looks) = (0, LOOKS);
+        loop {
+            looks -= 1;
+            let tasks = &self.tasks;
+            let mut consume = |next, hits| take(tasks, next, hits);
+            let report = &mut self.report;
+            let stopped =
+                run::run(self.library, self.request, (tasks, start), looks > 0, report, &mut consume);
+            match stopped {
+                None => return Ok(()),
+                Some(replaced) => start = replaced,
+            }
+            self.plan_rest(start)?;
+        }
+    }
+
+    /// Plans what is to be read from number `start` on, by the ledger as it is now. What is open already is read as it
+    /// was planned: of its parts, some may have been read.
+    fn plan_rest(&mut self, start: usize) -> Result<(), SearchError> {
+        let mut rest = self.tasks.split_off(start);
+        rest.retain(|task| task.opened.is_some());
+        let mut settled = Settled::default();
+        settled.add(&self.tasks);
+        settled.add(&rest);
+        rest.extend(planned(self.library, self.request, settled)?.0);
+        self.tasks.extend(in_order(self.request, rest));
+        Ok(())
+    }
+}
+
+/// Returns tasks in the order of their reading. The parts of an object stay in theirs.
+fn in_order(request: &Request, mut tasks: Vec<Task>) -> Vec<Task> {
+    if request.limit.is_some() {
+        tasks.sort_by(|a, b| (b.last_ms, &a.row.object.key).cmp(&(a.last_ms, &b.row.object.key)));
+    } else {
+        tasks.sort_by(|a, b| (a.first_ms, &a.row.object.key).cmp(&(b.first_ms, &b.row.object.key)));
+    }
+    tasks
+}
+
+/// Returns what is to be read of the objects that are not settled, of each as one state of the ledger has it, and the
+/// start of a report.
+fn planned(
+    library: &Library<'_>,
+    request: &Request,
+    mut settled: Settled,
+) -> Result<(Vec<Task>, SearchReport), SearchError> {
+    let (mut tasks, mut report) = (Vec::new(), None);
+    for look in 0..LOOKS {
+        // The mirror has all that the index has, and waits for no run.
+        let library = &if look + 1 < LOOKS { *library } else { Library { index: None, ..*library } };
+        let (mut plan, lost) = planned_once(library, request, &mut settled)?;
+        plan.tasks.retain(|task| !lost.contains(&task.row.object.object_id));
+        tasks.append(&mut plan.tasks);
+        report = report.or(Some(plan.report));
+        if lost.is_empty() {
+            break;
+        }
+        settled.add(&tasks);
+        settled.leave(lost);
+    }
+    if request.limit.is_none() {
+        tasks = plan::share_out(library, request, workers::count(), in_order(request, tasks))?;
+    }
+    Ok((tasks, report.unwrap_or_default()))
+}
+
+/// Returns a plan, and the objects that a run beside the search has taken out of the index while it was asked.
+fn planned_once(
+    library: &Library<'_>,
+    request: &Request,
+    settled: &mut Settled,
+) -> Result<(Plan, HashSet<i64>), SearchError> {
+    let snapshot = library.ledger.snapshot()?;
+    let batch = library.ledger.last_batch()?;
+    // An index of later batches than the ledger's may lack what the ledger still counts.
+    let indexed_batch = library.indexed_batch();
+    let library = &if indexed_batch <= batch { *library } else { Library { index: None, ..*library } };
+    let mut plan = library.ask(|asked| {
+        let mut plan = plan::plan(asked, request, settled)?;
+        plan.report.index_failed = asked.index.is_none() && library.index.is_some();
+        Ok(plan)
+    })?;
+    drop(snapshot);
+    if library.ledger.last_batch()? == batch && library.indexed_batch() >= indexed_batch {
+        return Ok((plan, HashSet::new()));
+    }
+    let present = library.ledger.indexed_since(batch)?;
+    let indexed = std::mem::take(&mut plan.indexed).into_iter();
+    let lost = indexed.filter(|(generation, _)| !present.contains(generation));
+    let lost = lost.map(|(_, object)| object).collect();
+    Ok((plan, lost))
 }

@@ -1,50 +1,56 @@
-//! One object's decoded bytes for a search: read forward, and over what is not wanted by way of access points.
+//! One object's decoded bytes for a search: read forward, over what is not wanted by way of access points, and checked
+//! against what was counted before anything is made of them.
 
-use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::Arc;
+use std::io::{self, Read};
 
+use super::fetch::{Rotten, Stored, StoredBytes};
+use super::piece::read_full;
+use super::read::Range;
 use crate::decode::{Decoder, Limits, Point};
 use crate::ledger::GenerationRow;
 
-use super::fetch::{Stock, Stored};
+/// What is not looked at is read in pieces of so many bytes.
+const CHECKED_BYTES: usize = 64 << 10;
 
 /// The decoded bytes of an object.
 pub(super) struct Object<'o> {
-    stock: Stock<'o>,
-    fetched: Option<Arc<[u8]>>,
+    bytes: StoredBytes,
     row: &'o GenerationRow,
     limits: &'o Limits,
     points: &'o [Point],
     decoder: Decoder<Stored>,
     at: u64,
+    /// The checksum of what was read so far, where that has to be the whole object. Blocks have their own.
+    hasher: Option<blake3::Hasher>,
 }
 
 impl<'o> Object<'o> {
-    pub(super) fn open(
-        stock: Stock<'o>,
+    /// Returns an object at its beginning.
+    pub(super) fn new(
+        bytes: StoredBytes,
         row: &'o GenerationRow,
         limits: &'o Limits,
         points: &'o [Point],
-    ) -> io::Result<Self> {
-        let stored = stock.open(&row.object)?;
-        let fetched = stored.fetched();
-        let decoder = Decoder::new(stored, limits);
-        Ok(Self { stock, fetched, row, limits, points, decoder, at: 0 })
+    ) -> Self {
+        let decoder = Decoder::new(bytes.reader(0), limits);
+        Self { bytes, row, limits, points, decoder, at: 0, hasher: None }
     }
 
-    /// Opens it once more at its beginning, to be read by way of other points.
-    pub(super) fn again(&self, points: &'o [Point]) -> io::Result<Self> {
-        let stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
-        let decoder = Decoder::new(stored, self.limits);
-        let fetched = self.fetched.clone();
-        Ok(Self { fetched, points, decoder, at: 0, ..*self })
+    /// Has the bytes checked as a whole, since no blocks of it are known: see [`Object::check_end`].
+    pub(super) fn checked_whole(self) -> Self {
+        Self { hasher: Some(blake3::Hasher::new()), ..self }
+    }
+
+    /// Returns it once more at its beginning, to be read by way of other points.
+    pub(super) fn again(&self, points: &'o [Point]) -> Self {
+        Self::new(self.bytes.clone(), self.row, self.limits, points)
     }
 
     /// Goes forward to a place, from the last point before it if there is one.
     pub(super) fn skip_to(&mut self, place: u64) -> io::Result<()> {
-        let between = self.at + 1..=place;
-        if let Some(point) = self.points.iter().rfind(|point| between.contains(&point.decoded_at)) {
-            self.jump(point)?;
+        let before = self.points.partition_point(|point| point.decoded_at <= place);
+        if let Some(point) = self.points[..before].last().filter(|point| point.decoded_at > self.at) {
+            self.jump(point);
         }
         let left = place.saturating_sub(self.at);
         io::copy(&mut self.take(left), &mut io::sink())?;
@@ -52,13 +58,55 @@ impl<'o> Object<'o> {
     }
 
     /// Begins at a point, unless that is not to be used.
-    fn jump(&mut self, point: &Point) -> io::Result<()> {
-        let mut stored = self.stock.reopen(&self.row.object, self.fetched.as_ref())?;
-        stored.seek(SeekFrom::Start(point.stored_at))?;
+    fn jump(&mut self, point: &Point) {
+        let stored = self.bytes.reader(point.stored_at);
         if let Some(decoder) = Decoder::resume(stored, self.limits, point) {
             (self.decoder, self.at) = (decoder, point.decoded_at);
         }
+    }
+
+    /// Reads the block that begins here into `out`, which has its length. Nothing of it is to be used on an error.
+    pub(super) fn read_block(&mut self, block: &Range, out: &mut [u8]) -> io::Result<()> {
+        let length = read_full(self, out)?;
+        let is_right = length == out.len() && block.crc().is_none_or(|crc| crc == crc32fast::hash(out));
+        if is_right { Ok(()) } else { Err(io::Error::other(Rotten)) }
+    }
+
+    /// Checks a block that is too long to be held, before it is read.
+    pub(super) fn check_ahead(&self, block: &Range) -> io::Result<()> {
+        let Some(crc) = block.crc() else { return Ok(()) };
+        let (start, end) = block.bytes();
+        let mut object = self.again(self.points);
+        object.skip_to(start)?;
+        let mut hasher = crc32fast::Hasher::new();
+        each_piece(&mut object.by_ref().take(end - start), |piece| hasher.update(piece))?;
+        let is_right = object.at == end && hasher.finalize() == crc;
+        if is_right { Ok(()) } else { Err(io::Error::other(Rotten)) }
+    }
+
+    /// Checks an object that has been read to its end, where it is checked as a whole.
+    pub(super) fn check_end(&mut self) -> io::Result<()> {
+        if self.hasher.is_some() {
+            each_piece(&mut *self, |_| {})?;
+        }
+        self.compare()
+    }
+
+    /// Checks all of an object that is not yet read to its end. What is read later is not checked again.
+    pub(super) fn check_all(&mut self) -> io::Result<()> {
+        if self.hasher.take().is_some() {
+            self.again(&[]).checked_whole().check_end()?;
+        }
         Ok(())
+    }
+
+    fn compare(&mut self) -> io::Result<()> {
+        match self.hasher.take() {
+            Some(hasher) if *hasher.finalize().as_bytes() != self.row.checksum => {
+                Err(io::Error::other(Rotten))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -66,6 +114,21 @@ impl Read for Object<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.decoder.read(out)?;
         self.at += read as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&out[..read]);
+        }
         Ok(read)
+    }
+}
+
+/// Reads to the end and hands over each piece.
+fn each_piece(reader: &mut impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut piece = vec![0; CHECKED_BYTES];
+    loop {
+        let length = read_full(reader, &mut piece)?;
+        take(&piece[..length]);
+        if length < piece.len() {
+            return Ok(());
+        }
     }
 }

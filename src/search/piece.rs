@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::read::HELD_LINE_BYTES;
+use super::object::Object;
+use super::read::{HELD_LINE_BYTES, Range};
 
 /// A stretch is read in pieces of so many bytes, cut at a line's end.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
@@ -14,8 +15,38 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Returns a piece whose memory is taken when it is needed.
     pub(super) fn new() -> Self {
-        Self { memory: vec![0; PIECE_BYTES], length: 0 }
+        Self { memory: Vec::new(), length: 0 }
+    }
+
+    /// Forgets the bytes at hand.
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// Takes in whole blocks in the place of all, each checked: the first, and those behind it that have room in a piece.
+    /// Returns how many.
+    pub(super) fn fill_with_blocks(
+        &mut self,
+        object: &mut Object<'_>,
+        blocks: &[Range],
+    ) -> io::Result<usize> {
+        self.clear();
+        for (number, block) in blocks.iter().enumerate() {
+            let (start, end) = block.bytes();
+            let length = (end - start) as usize;
+            if number > 0 && (!block.is_held() || self.length + length > PIECE_BYTES) {
+                return Ok(number);
+            }
+            let end = self.length + length;
+            if self.memory.len() < end {
+                self.memory.resize(end, 0);
+            }
+            object.read_block(block, &mut self.memory[self.length..end])?;
+            self.length = end;
+        }
+        Ok(blocks.len())
     }
 
     /// Returns the bytes at hand.

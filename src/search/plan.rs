@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::fetch::StoredBytes;
 use super::read::Range;
 use super::{Library, Request, SearchError, SearchReport};
 use crate::decode::Point;
 use crate::group::families;
 use crate::index::{BlockAddress, Index, Wanted};
 use crate::ingest::IngestSettings;
-use crate::ledger::{GenerationRow, Ledger, LedgerError};
+use crate::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject};
 use crate::mirror::Mirror;
-use crate::model::{GenerationId, GroupId, GroupKind, Grouped, UtcMs, Window};
+use crate::model::{AppName, GenerationId, GroupId, GroupKind, Grouped, UtcMs, Window};
 use crate::overrides::rule_name;
 use crate::query::{Expr, Need, ObjectFacts};
 
@@ -19,8 +20,11 @@ use crate::query::{Expr, Need, ObjectFacts};
 const WORTH_A_JUMP_BYTES: u64 = 256 << 10;
 
 /// One object and the stretches of it to read.
+#[derive(Clone)]
 pub(super) struct Task {
     pub(super) row: GenerationRow,
+    /// Its bytes, where it is read in several parts: all are of one version.
+    pub(super) opened: Option<StoredBytes>,
     /// What its lines have to fulfil.
     pub(super) expr: Arc<Expr>,
     pub(super) ranges: Vec<Range>,
@@ -35,24 +39,75 @@ pub(super) struct Task {
     pub(super) counts: bool,
 }
 
-/// Returns what is to be read of each object, and the start of a report.
+/// The objects that need no plan any more.
+#[derive(Default)]
+pub(super) struct Settled {
+    objects: HashSet<i64>,
+    /// What they hold, by application: another object with the same bytes is a duplicate.
+    contents: HashSet<(AppName, [u8; 32])>,
+    /// If these are known: the objects that do need one.
+    unsettled: Option<HashSet<i64>>,
+}
+
+impl Settled {
+    /// Settles the objects of some tasks.
+    pub(super) fn add(&mut self, tasks: &[Task]) {
+        for GenerationRow { object, checksum, .. } in tasks.iter().map(|task| &task.row) {
+            if self.objects.insert(object.object_id) {
+                self.contents.insert((object.app.clone(), *checksum));
+            }
+        }
+    }
+
+    /// Settles all objects but some.
+    pub(super) fn leave(&mut self, objects: HashSet<i64>) {
+        self.unsettled = Some(objects);
+    }
+
+    fn holds(&self, object_id: i64) -> bool {
+        self.objects.contains(&object_id)
+            || self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.contains(&object_id))
+    }
+
+    /// Whether an object is a duplicate of another one that is searched. What the ledger says is no longer all when some
+    /// objects were settled by what it said before.
+    fn has_twin(&mut self, row: &GenerationRow) -> bool {
+        if self.objects.is_empty() {
+            return row.duplicate;
+        }
+        row.blocks > 0 && !self.contents.insert((row.object.app.clone(), row.checksum))
+    }
+}
+
+/// What is to be read of each object, by one state of the ledger.
+pub(super) struct Plan {
+    pub(super) tasks: Vec<Task>,
+    /// The start of a report.
+    pub(super) report: SearchReport,
+    /// The objects of which the index was believed, by their versions.
+    pub(super) indexed: HashMap<GenerationId, i64>,
+}
+
+/// Returns what is to be read of each object that is not settled.
 pub(super) fn plan(
     library: &Library<'_>,
     request: &Request,
-) -> Result<(Vec<Task>, SearchReport), SearchError> {
+    settled: &mut Settled,
+) -> Result<Plan, SearchError> {
     let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
-    let mut wanted = wanted_objects(library, request, &expr, &mut report)?;
+    let mut wanted = wanted_objects(library, request, &expr, settled, &mut report)?;
     report.objects = wanted.len() as u64;
     let mut tasks = Vec::new();
-    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
+    let indexed_batch = library.indexed_batch();
     let is_indexed = |row: &GenerationRow| row.indexed && row.batch <= indexed_batch;
+    let indexed: HashMap<_, _> = wanted
+        .values()
+        .filter(|(row, _)| is_indexed(row))
+        .map(|(row, _)| (row.object.generation, row.object.object_id))
+        .collect();
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
-        let generations: HashSet<_> = wanted
-            .values()
-            .filter(|(row, _)| is_indexed(row))
-            .map(|(row, _)| row.object.generation)
-            .collect();
+        let generations = indexed.keys().copied().collect();
         // An event's group is known from all of its lines, wherever the words stand.
         let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
         let asked =
@@ -67,7 +122,7 @@ pub(super) fn plan(
             tasks.push(of_blocks(library.ledger, row, expr, blocks)?);
         }
         if request.limit.is_some() && request.around.is_none() && need != Need::Anything {
-            in_parts(library.ledger, &candidates.blocks, &mut tasks)?;
+            in_parts(library, &candidates.blocks, &mut tasks)?;
         }
     }
     if let (Some(index), false) = (library.index, request.around.is_none()) {
@@ -77,7 +132,7 @@ pub(super) fn plan(
     wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
-    Ok((tasks, report))
+    Ok(Plan { tasks, report, indexed })
 }
 
 /// Returns the task to read some blocks of an object.
@@ -90,6 +145,7 @@ fn of_blocks(
     let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
     Ok(Task {
         row: row.clone(),
+        opened: None,
         expr: expr.clone(),
         points: points_for(ledger, row, &ranges)?,
         ranges,
@@ -110,24 +166,32 @@ const PART_BLOCKS: usize = 16;
 const NEAR_BYTES: u64 = 4 << 20;
 
 /// Takes the newest objects apart, so that the newest lines are found without what is older in the same object.
-fn in_parts(ledger: &Ledger, blocks: &[BlockAddress], tasks: &mut Vec<Task>) -> Result<(), LedgerError> {
+fn in_parts(
+    library: &Library<'_>,
+    blocks: &[BlockAddress],
+    tasks: &mut Vec<Task>,
+) -> Result<(), LedgerError> {
     tasks.sort_by_key(|task| std::cmp::Reverse(task.last_ms));
     for whole in tasks.drain(..tasks.len().min(OBJECTS_IN_PARTS)).collect::<Vec<_>>() {
         let generation = whole.row.object.generation;
         let start = blocks.partition_point(|block| block.generation < generation);
         let of_object = blocks[start..].iter().take_while(|block| block.generation == generation);
         let of_object: Vec<_> = of_object.copied().collect();
-        let parts =
-            of_object.chunks(PART_BLOCKS).map(|part| of_blocks(ledger, &whole.row, &whole.expr, part));
+        let parts = of_object.chunks(PART_BLOCKS);
+        let parts = parts.map(|part| of_blocks(library.ledger, &whole.row, &whole.expr, part));
         let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
         // Without a point to begin at, each part would be reached from the object's start.
         let is_reached = |part: &Task| !part.points.is_empty() || part.ranges[0].bytes().0 < NEAR_BYTES;
-        if parts.iter().all(is_reached) {
-            parts.iter_mut().rev().skip(1).for_each(|part| part.counts = false);
-            tasks.append(&mut parts);
-        } else {
+        let opened = if parts.iter().all(is_reached) { open(library.mirror, &whole.row) } else { None };
+        if opened.is_none() {
             tasks.push(whole);
+            continue;
         }
+        for part in &mut parts {
+            part.opened.clone_from(&opened);
+        }
+        parts.iter_mut().rev().skip(1).for_each(|part| part.counts = false);
+        tasks.append(&mut parts);
     }
     Ok(())
 }
@@ -153,8 +217,8 @@ pub(super) fn share_out(
     }
     let mut shared = Vec::new();
     for task in tasks {
-        let is_whole = task.expr.asks_about_groups() || !is_mirrored(library.mirror, &task.row);
-        match if is_whole { None } else { parts_of(library.ledger, &task)? } {
+        let is_whole = task.expr.asks_about_groups();
+        match if is_whole { None } else { parts_of(library, &task)? } {
             Some(parts) => shared.extend(parts),
             None => shared.push(task),
         }
@@ -162,13 +226,16 @@ pub(super) fn share_out(
     Ok(shared)
 }
 
-/// Whether an object's bytes are there: each part would fetch them anew.
-fn is_mirrored(mirror: &Mirror, row: &GenerationRow) -> bool {
-    mirror.open(&row.object.source, &row.object.key, row.object.generation).is_ok()
+/// Opens an object's mirrored file, for all parts of it; `None` where it is not there: each part would fetch it again.
+fn open(mirror: &Mirror, row: &GenerationRow) -> Option<StoredBytes> {
+    let MirroredObject { source, key, generation, size_bytes, .. } = &row.object;
+    let file = mirror.open_whole(source, key, *generation, *size_bytes).ok()?;
+    Some(StoredBytes::File(Arc::new(file)))
 }
 
 /// Returns the parts of a large task; `None` for one that is small, or that cannot be begun in its middle.
-fn parts_of(ledger: &Ledger, task: &Task) -> Result<Option<Vec<Task>>, LedgerError> {
+fn parts_of(library: &Library<'_>, task: &Task) -> Result<Option<Vec<Task>>, LedgerError> {
+    let ledger = library.ledger;
     let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut points = ledger.point_places(task.row.object.generation)?.into_iter().peekable();
     let mut point = None;
@@ -185,21 +252,22 @@ fn parts_of(ledger: &Ledger, task: &Task) -> Result<Option<Vec<Task>>, LedgerErr
         part.push(*range);
         bytes += end - start;
     }
-    if parts.is_empty() {
+    let opened = if parts.is_empty() { None } else { open(library.mirror, &task.row) };
+    if opened.is_none() {
         return Ok(None);
     }
     parts.push(part);
     let part_of = |(number, ranges): (usize, Vec<Range>)| {
         let points = points_for(ledger, &task.row, &ranges)?;
         let (row, expr, counts) = (task.row.clone(), task.expr.clone(), task.counts && number == 0);
-        let around = (Vec::new(), Vec::new());
-        Ok(Task { row, expr, ranges, points, around: around.0, around_points: around.1, counts, ..*task })
+        let (opened, around, around_points) = (opened.clone(), Vec::new(), Vec::new());
+        Ok(Task { row, opened, expr, ranges, points, around, around_points, counts, ..*task })
     };
     parts.into_iter().enumerate().map(part_of).collect::<Result<_, _>>().map(Some)
 }
 
-/// So many objects are asked for at a time where the context of their lines stands.
-const ASKED_OBJECTS: usize = 256;
+/// The context of objects with so many blocks together is looked up at a time. Each look goes through the whole index.
+const ASKED_BLOCKS: u64 = 1 << 18;
 
 /// Adds the stretches that hold the context of what may be found.
 fn add_surroundings(
@@ -208,17 +276,36 @@ fn add_surroundings(
     request: &Request,
     tasks: &mut [Task],
 ) -> Result<(), SearchError> {
-    for tasks in tasks.chunks_mut(ASKED_OBJECTS) {
-        let blocks = blocks_of(index, &tasks.iter().map(|task| task.row.object.generation).collect())?;
-        let mut of = HashMap::new();
-        for blocks in blocks.chunk_by(|a, b| a.generation == b.generation) {
-            of.insert(blocks[0].generation, blocks);
-        }
-        for task in tasks {
-            let blocks = of.get(&task.row.object.generation).copied().unwrap_or_default();
-            task.around = request.around.of_blocks(blocks, &task.ranges);
-            task.around_points = points_for(library.ledger, &task.row, &task.around)?;
-        }
+    let mut rest = tasks;
+    while !rest.is_empty() {
+        let mut blocks = 0;
+        let mut is_asked = |task: &Task| {
+            blocks += task.row.blocks;
+            blocks <= ASKED_BLOCKS
+        };
+        let asked = rest.iter().take_while(|task| is_asked(task)).count().max(1);
+        let (tasks, others) = rest.split_at_mut(asked);
+        add_surroundings_of(library, index, request, tasks)?;
+        rest = others;
+    }
+    Ok(())
+}
+
+fn add_surroundings_of(
+    library: &Library<'_>,
+    index: &Index,
+    request: &Request,
+    tasks: &mut [Task],
+) -> Result<(), SearchError> {
+    let blocks = blocks_of(index, &tasks.iter().map(|task| task.row.object.generation).collect())?;
+    let mut of = HashMap::new();
+    for blocks in blocks.chunk_by(|a, b| a.generation == b.generation) {
+        of.insert(blocks[0].generation, blocks);
+    }
+    for task in tasks {
+        let blocks = of.get(&task.row.object.generation).copied().unwrap_or_default();
+        task.around = request.around.of_blocks(blocks, &task.ranges);
+        task.around_points = points_for(library.ledger, &task.row, &task.around)?;
     }
     Ok(())
 }
@@ -229,12 +316,13 @@ fn blocks_of(index: &Index, generations: &HashSet<GenerationId>) -> Result<Vec<B
     Ok(index.candidates(&wanted)?.blocks)
 }
 
-/// Returns the known stretches of an object: its blocks, or where the index has none, all of it.
+/// Returns the known stretches of an object: its blocks, or where the index has not all of them, the whole object.
 pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result<Vec<Range>, SearchError> {
-    let indexed_batch = library.index.and_then(Index::payload).map_or(0, |payload| payload.batch);
-    if let (Some(index), true) = (library.index, row.indexed && row.batch <= indexed_batch) {
+    if let (Some(index), true) = (library.index, row.indexed && row.batch <= library.indexed_batch()) {
         let blocks = blocks_of(index, &HashSet::from([row.object.generation]))?;
-        return Ok(blocks.iter().map(Range::of_block).collect());
+        if blocks.len() as u64 == row.blocks {
+            return Ok(blocks.iter().map(Range::of_block).collect());
+        }
     }
     Ok(vec![Range::whole(library.settings.of(&row.object.source), row.object.day)])
 }
@@ -275,6 +363,7 @@ fn whole(settings: &IngestSettings, row: GenerationRow, expr: Arc<Expr>) -> Task
         first_ms: first_ms.min(range.carry_ms()),
         last_ms: last_ms.max(range.carry_ms()),
         ranges: vec![range],
+        opened: None,
         points: Vec::new(),
         around: vec![range],
         around_points: Vec::new(),
@@ -309,6 +398,7 @@ fn wanted_objects(
     library: &Library<'_>,
     request: &Request,
     expr: &Expr,
+    settled: &mut Settled,
     report: &mut SearchReport,
 ) -> Result<WantedObjects, SearchError> {
     let mut sighted = HashMap::new();
@@ -319,23 +409,29 @@ fn wanted_objects(
     let is_shared = !expr.asks_about_objects();
     let mut wanted = BTreeMap::new();
     for row in library.ledger.generations()? {
-        if request.only.as_ref().is_some_and(|only| !only.contains(&row.object.generation)) {
+        let object = &row.object;
+        if settled.holds(object.object_id)
+            || request.only.as_ref().is_some_and(|only| !only.contains(&object.object_id))
+            || !request.apps.is_empty() && !request.apps.contains(&object.app)
+        {
             continue;
         }
-        if !request.apps.is_empty() && !request.apps.contains(&row.object.app) {
-            continue;
-        }
-        let has_group = |group| sighted.get(&group).is_some_and(|seen| seen.contains(&row.object.generation));
-        let facts = ObjectFacts { app: row.object.app.as_str(), place: &row.place(), has_group: &has_group };
-        let expr = if is_shared { whole.clone() } else { Arc::new(expr.given(&facts)) };
+        let has_twin = settled.has_twin(&row);
+        let expr = if is_shared { Arc::clone(&whole) } else { Arc::new(given(expr, &row, &sighted)) };
         if expr.is_nothing() {
             continue;
         }
-        if row.duplicate {
+        if has_twin {
             report.duplicates += 1;
         } else {
-            wanted.insert(row.object.generation, (row, expr));
+            wanted.insert(object.generation, (row, expr));
         }
     }
     Ok(wanted)
+}
+
+/// Returns what lines of an object have to fulfil, given the facts about it.
+fn given(expr: &Expr, row: &GenerationRow, sighted: &HashMap<GroupId, HashSet<GenerationId>>) -> Expr {
+    let has_group = |group| sighted.get(&group).is_some_and(|seen| seen.contains(&row.object.generation));
+    expr.given(&ObjectFacts { app: row.object.app.as_str(), place: &row.place(), has_group: &has_group })
 }

@@ -16,6 +16,10 @@ use crate::query::{Expr, Facts, Pieces};
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
 pub(super) const HELD_LINE_BYTES: usize = 64 << 20;
 
+/// A block of no more bytes than this is held and checked before any of its lines is looked at. Only one with a very long
+/// line is longer; it is read once more to be checked.
+const HELD_BLOCK_BYTES: u64 = 4 << 20;
+
 /// A stretch of lines of a decoded object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
@@ -24,6 +28,8 @@ pub(super) struct Range {
     first_line: u64,
     carry_ms: UtcMs,
     carry_level: Level,
+    /// The CRC-32 of its bytes; `None` for a whole object.
+    crc: Option<u32>,
 }
 
 impl Range {
@@ -47,6 +53,16 @@ impl Range {
         self.carry_ms
     }
 
+    /// Returns the CRC-32 of its bytes; `None` for a whole object, of which no blocks are known.
+    pub(super) fn crc(&self) -> Option<u32> {
+        self.crc
+    }
+
+    /// Whether it is a block that is held while it is looked at.
+    pub(super) fn is_held(&self) -> bool {
+        self.crc.is_some() && self.length <= HELD_BLOCK_BYTES
+    }
+
     pub(super) fn of_block(block: &BlockAddress) -> Self {
         Self {
             offset: block.offset,
@@ -54,23 +70,19 @@ impl Range {
             first_line: block.first_line,
             carry_ms: block.carry_ms,
             carry_level: block.carry_level,
+            crc: Some(block.crc),
         }
     }
 
     /// The whole object of a day.
     pub(super) fn whole(settings: &ReadSettings, day: Option<Day>) -> Self {
         let carry_ms = day_start_ms(day, &settings.parse);
-        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms, carry_level: Level::Unknown }
+        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms, carry_level: Level::Unknown, crc: None }
     }
 }
 
-/// Returns the stretches with those made one that adjoin each other: events go on from one to the next.
-fn joined(ranges: &[Range]) -> impl Iterator<Item = Range> {
-    let adjoin = |a: &Range, b: &Range| a.bytes().1 == b.offset;
-    ranges
-        .chunk_by(adjoin)
-        .map(|chunk| Range { length: chunk.iter().map(|range| range.length).sum(), ..chunk[0] })
-}
+/// Asked after each piece whether to go on.
+type GoOn<'g, 's> = &'g mut dyn FnMut(&mut Scan<'s>, &mut Object<'_>) -> io::Result<bool>;
 
 /// The search through one object.
 pub(super) struct Scan<'s> {
@@ -132,43 +144,76 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Reads the stretches in order; after each piece asks `go_on`.
+    /// Reads the stretches in order, each checked before its lines are looked at; a whole object is checked at its end,
+    /// or when `go_on`, which is asked after each piece, has it checked. On an error, nothing found is to be used that
+    /// was not handed over before.
     pub(super) fn read(
         &mut self,
-        decoded: &mut Object<'_>,
+        object: &mut Object<'_>,
         ranges: &[Range],
-        go_on: &mut dyn FnMut(&mut Self) -> bool,
+        piece: &mut Piece,
+        go_on: GoOn<'_, 's>,
     ) -> io::Result<()> {
-        let mut piece = Piece::new();
-        for range in joined(ranges) {
-            decoded.skip_to(range.offset)?;
-            self.close_event();
-            (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
-            self.parser.resume(range.carry_level);
-            let mut left = range.length;
-            let mut stretch = decoded.take(range.length);
-            let mut number = range.first_line;
-            loop {
-                let len = piece.fill(&mut stretch)?;
-                if len == 0 {
-                    break;
-                }
-                left = left.saturating_sub(len as u64);
-                let lines = &piece.bytes()[..len];
-                if len >= HELD_LINE_BYTES && lines[len - 1] != b'\n' {
-                    left = left.saturating_sub(self.scan_long(&mut piece, &mut stretch, number)?);
-                    number += 1;
+        // Events go on from a stretch to the one that adjoins it.
+        for adjoining in ranges.chunk_by(|a, b| a.bytes().1 == b.offset) {
+            object.skip_to(adjoining[0].offset)?;
+            self.begin(&adjoining[0]);
+            let mut left = adjoining;
+            while let [first, rest @ ..] = left {
+                let goes_on = if first.is_held() {
+                    let taken = piece.fill_with_blocks(object, left)?;
+                    left = &left[taken..];
+                    self.scan(piece.bytes(), first.first_line, !left.is_empty());
+                    go_on(self, object)?
                 } else {
-                    number = self.scan(lines, number, left > 0);
-                    piece.drop_first(len);
-                }
-                if !go_on(self) {
+                    left = rest;
+                    object.check_ahead(first)?;
+                    self.read_long(object, first, piece, go_on)?
+                };
+                if !goes_on {
                     return Ok(());
                 }
             }
         }
         self.close_event();
-        Ok(())
+        object.check_end()
+    }
+
+    fn begin(&mut self, range: &Range) {
+        self.close_event();
+        (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
+        self.parser.resume(range.carry_level);
+    }
+
+    /// Reads a stretch that is not held, piece by piece. Returns whether to go on.
+    fn read_long(
+        &mut self,
+        object: &mut Object<'_>,
+        range: &Range,
+        piece: &mut Piece,
+        go_on: GoOn<'_, 's>,
+    ) -> io::Result<bool> {
+        let (mut left, mut number) = (range.length, range.first_line);
+        piece.clear();
+        loop {
+            let mut stretch = object.take(left);
+            let len = piece.fill(&mut stretch)?;
+            if len == 0 {
+                return Ok(true);
+            }
+            let lines = &piece.bytes()[..len];
+            if len >= HELD_LINE_BYTES && lines[len - 1] != b'\n' {
+                self.scan_long(piece, &mut stretch, number)?;
+                number += 1;
+            } else {
+                number = self.scan(lines, number, true);
+                piece.drop_first(len);
+            }
+            left = stretch.limit();
+            if !go_on(self, object)? {
+                return Ok(false);
+            }
+        }
     }
 
     /// Drops all but so many of the newest lines found.

@@ -7,21 +7,27 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::context::Weaver;
-use super::fetch::Stock;
+use super::fetch::{Replaced, Rotten, Stock, StoredBytes, is};
 use super::lines::Lines;
 use super::object::Object;
+use super::piece::Piece;
 use super::plan::Task;
+use super::present::Present;
 use super::read::Scan;
 use super::{Hit, Library, Request, SearchReport};
+use crate::decode::Point;
 use crate::ingest::IngestSettings;
 use crate::partial::ReadSettings;
 use crate::workers;
 
 /// Takes the hits of a task, in the order of the tasks; the number is that of the next task.
-type Consume<'c> = &'c mut (dyn FnMut(usize, Vec<Hit>) -> ControlFlow<()> + Send);
+pub(super) type Consume<'c> = &'c mut (dyn FnMut(usize, Vec<Hit>) -> ControlFlow<()> + Send);
 
-/// Workers hold no more than so many bytes of hits before their turn has come.
+/// Workers hold no more bytes of hits than this before their turn has come.
 const HELD_BYTES: usize = 2 << 20;
+
+/// No more files than this are kept open between the choice of lines and the reading of their context.
+const OPEN_FILES: usize = 256;
 
 /// How far a search is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,56 +47,79 @@ struct Outcome {
     /// What was found and not handed over before.
     hits: Vec<Hit>,
     counted: u64,
-    failure: Option<String>,
+    failure: Option<io::Error>,
 }
 
 impl Outcome {
     fn held_bytes(&self) -> usize {
         self.hits.iter().map(|hit| hit.raw.len() + size_of::<Hit>()).sum()
     }
+
+    fn is_replaced(&self) -> bool {
+        self.failure.as_ref().is_some_and(is::<Replaced>)
+    }
 }
 
 /// The output, which workers use in the order of their tasks.
 struct Turn<'c> {
     next: usize,
+    /// The next task is of a version that no longer counts: nothing more is handed over.
+    is_replaced: bool,
     /// The outcomes of later tasks than the next one, and the bytes in them.
     waiting: HashMap<usize, Outcome>,
     waiting_bytes: usize,
     /// Stored bytes of the objects so far.
     bytes: u64,
     report: SearchReport,
+    /// The objects that are among the unreadable ones.
+    unreadable: HashSet<i64>,
     consume: Consume<'c>,
 }
 
-/// Reads the tasks and hands over what is found.
+/// Reads the tasks from number `start` on and hands over what is found. Returns the number of a task whose version a run
+/// beside the search has replaced: neither it nor any behind it was handed over. If the ledger is not to be looked at
+/// again, such an object is unreadable.
 pub(super) fn run(
     library: &Library<'_>,
     request: &Request,
-    tasks: &[Task],
+    (tasks, start): (&[Task], usize),
+    looks_again: bool,
     report: &mut SearchReport,
     consume: Consume<'_>,
-) {
+) -> Option<usize> {
+    let counting = |tasks: &[Task]| tasks.iter().filter(|task| task.counts).map(stored_bytes).sum::<u64>();
     let turn = Mutex::new(Turn {
-        next: 0,
+        next: start,
+        is_replaced: false,
         waiting: HashMap::new(),
         waiting_bytes: 0,
-        bytes: 0,
+        bytes: counting(&tasks[..start]),
         report: std::mem::take(report),
+        unreadable: HashSet::new(),
         consume,
     });
+    let present = Present::of(library.ledger);
     let runner = Runner {
         progress: library.progress,
-        stock: Stock { mirror: library.mirror, fetch: library.fetch },
+        stock: Stock { mirror: library.mirror, fetch: library.fetch, present: &present },
         settings: library.settings,
         request,
         tasks,
+        objects: tasks.iter().filter(|task| task.counts).count() as u64,
+        looks_again,
         turn,
         turned: Condvar::new(),
-        taken: AtomicUsize::new(0),
+        taken: AtomicUsize::new(start),
         stop: AtomicBool::new(false),
     };
-    workers::each(workers::count().min(tasks.len()), || runner.work());
-    *report = runner.turn.into_inner().unwrap_or_else(PoisonError::into_inner).report;
+    workers::each(workers::count().min(tasks.len() - start), || runner.work());
+    let turn = runner.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
+    *report = turn.report;
+    turn.is_replaced.then_some(turn.next)
+}
+
+fn stored_bytes(task: &Task) -> u64 {
+    task.row.object.size_bytes
 }
 
 struct Runner<'r> {
@@ -99,6 +128,9 @@ struct Runner<'r> {
     settings: &'r IngestSettings,
     request: &'r Request,
     tasks: &'r [Task],
+    /// How many objects they are of.
+    objects: u64,
+    looks_again: bool,
     turn: Mutex<Turn<'r>>,
     turned: Condvar,
     taken: AtomicUsize,
@@ -107,12 +139,13 @@ struct Runner<'r> {
 
 impl<'r> Runner<'r> {
     fn work(&self) {
+        let mut piece = Piece::new();
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.taken.fetch_add(1, Ordering::Relaxed);
             let Some(task) = self.tasks.get(number) else {
                 return;
             };
-            let outcome = self.read(number, task);
+            let outcome = self.read(number, task, &mut piece);
             self.settle(number, outcome);
         }
     }
@@ -129,7 +162,7 @@ impl<'r> Runner<'r> {
         }
         let mut turn = self.wait(turn, number);
         let mut outcome = Some(outcome);
-        while let Some(next) = outcome {
+        while let Some(next) = outcome.filter(|_| !turn.is_replaced) {
             self.settle_next(&mut turn, next);
             let number = turn.next;
             outcome = turn.waiting.remove(&number);
@@ -140,26 +173,30 @@ impl<'r> Runner<'r> {
     }
 
     fn settle_next(&self, turn: &mut Turn<'_>, outcome: Outcome) {
+        if self.looks_again && outcome.is_replaced() {
+            turn.is_replaced = true;
+            self.stop.store(true, Ordering::Relaxed);
+            return;
+        }
         let task = &self.tasks[turn.next];
         turn.next += 1;
         if task.counts {
             turn.report.objects_read += 1;
-            turn.bytes += task.row.object.size_bytes;
+            turn.bytes += stored_bytes(task);
         }
         turn.report.hits += outcome.counted;
-        if let Some(reason) = outcome.failure {
-            let unreadable = (task.row.place(), reason);
-            // Of several tasks of an object, another may have said it.
-            if task.counts || !turn.report.unreadable.contains(&unreadable) {
-                turn.report.unreadable.push(unreadable);
-            }
+        // Of several tasks of an object, another may have said it.
+        if let Some(reason) = outcome.failure
+            && turn.unreadable.insert(task.row.object.object_id)
+        {
+            turn.report.unreadable.push((task.row.place(), reason.to_string()));
         }
         self.hand_over(turn, turn.next, outcome.hits);
         self.tell(turn);
     }
 
     /// Reads a task; hands over early what grows too large to hold.
-    fn read(&self, number: usize, task: &Task) -> Outcome {
+    fn read(&self, number: usize, task: &Task, piece: &mut Piece) -> Outcome {
         let mut hand_over = |hits: Vec<Hit>| {
             let mut turn = self.wait(self.turn(), number);
             self.hand_over(&mut turn, number, hits);
@@ -174,17 +211,19 @@ impl<'r> Runner<'r> {
             weaves: !self.request.around.is_none() && !is_limited,
             newest: self.request.limit,
             hand_over: if is_limited { None } else { Some(&mut hand_over) },
+            handed: Handed::default(),
             stop: &self.stop,
+            piece,
         };
         let (hits, counted, result) = reading.read();
-        Outcome { hits, counted, failure: result.err().map(|error| error.to_string()) }
+        Outcome { hits, counted, failure: result.err() }
     }
 
     fn tell(&self, turn: &Turn<'_>) {
         if let Some(progress) = self.progress {
             progress(&Progress {
                 objects: turn.report.objects_read,
-                of: self.tasks.iter().filter(|task| task.counts).count() as u64,
+                of: self.objects,
                 bytes: turn.bytes,
                 hits: turn.report.hits,
             });
@@ -196,7 +235,8 @@ impl<'r> Runner<'r> {
     }
 
     fn wait<'t>(&'t self, turn: MutexGuard<'t, Turn<'r>>, number: usize) -> MutexGuard<'t, Turn<'r>> {
-        self.turned.wait_while(turn, |turn| turn.next != number).unwrap_or_else(PoisonError::into_inner)
+        let is_early = |turn: &mut Turn<'_>| turn.next != number && !turn.is_replaced;
+        self.turned.wait_while(turn, is_early).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hand_over(&self, turn: &mut Turn<'_>, next: usize, hits: Vec<Hit>) {
@@ -206,41 +246,67 @@ impl<'r> Runner<'r> {
     }
 }
 
-/// Reads the lines of a search's tasks that were chosen, with their context, one task after another.
+/// The lines chosen of a task, by its number.
+type Place = (usize, HashSet<u64>);
+
+/// Reads the lines of a search's tasks that were chosen, with their context, one task after another. Returns whether it
+/// could: otherwise nothing was handed over, since a run beside the search has replaced one of the versions.
 pub(super) fn with_context(
     library: &Library<'_>,
     request: &Request,
-    tasks: &[Task],
-    places: Vec<(usize, HashSet<u64>)>,
+    (tasks, places): (&[Task], &[Place]),
+    looks_again: bool,
     report: &mut SearchReport,
     found: &mut dyn FnMut(Hit) -> ControlFlow<()>,
-) {
+) -> bool {
+    let present = Present::of(library.ledger);
+    let stock = Stock { mirror: library.mirror, fetch: library.fetch, present: &present };
+    let Some(tasks) = opened(stock, tasks, places, looks_again) else { return false };
     let stop = AtomicBool::new(false);
+    let mut piece = Piece::new();
     let mut hand_over = |hits: Vec<Hit>| {
         if hits.into_iter().try_for_each(&mut *found).is_break() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    for (task, lines) in places {
-        let task = &tasks[task];
+    for (task, (_, lines)) in tasks.iter().zip(places) {
         let mut reading = Reading {
-            stock: Stock { mirror: library.mirror, fetch: library.fetch },
+            stock,
             settings: library.settings.of(&task.row.object.source),
             request,
             task,
-            kept: Some(&lines),
+            kept: Some(lines),
             weaves: true,
             newest: None,
             hand_over: Some(&mut hand_over),
+            handed: Handed::default(),
             stop: &stop,
+            piece: &mut piece,
         };
         let (hits, _, result) = reading.read();
         hand_over(hits);
         report.unreadable.extend(result.err().map(|error| (task.row.place(), error.to_string())));
         if stop.load(Ordering::Relaxed) {
-            return;
+            break;
         }
     }
+    true
+}
+
+/// Returns the tasks of some places with their files open, as far as these are in the mirror and not very many; `None`
+/// when one was replaced.
+fn opened(stock: Stock<'_>, tasks: &[Task], places: &[Place], looks_again: bool) -> Option<Vec<Task>> {
+    let open = |(number, (task, _)): (usize, &Place)| {
+        let task = tasks[*task].clone();
+        if task.opened.is_some() || number >= OPEN_FILES {
+            return Some(task);
+        }
+        match stock.open_file(&task.row.object) {
+            Err(error) if looks_again && is::<Replaced>(&error) => None,
+            opened => Some(Task { opened: opened.ok(), ..task }),
+        }
+    };
+    places.iter().enumerate().map(open).collect()
 }
 
 /// The reading of one task.
@@ -257,55 +323,129 @@ struct Reading<'t, 'h> {
     newest: Option<usize>,
     /// Takes what grows too large to hold.
     hand_over: Option<&'h mut dyn FnMut(Vec<Hit>)>,
+    handed: Handed,
     stop: &'t AtomicBool,
+    piece: &'h mut Piece,
 }
 
+/// What was handed over of a task.
+#[derive(Default)]
+struct Handed {
+    /// The number of the last line.
+    line: u64,
+    matches: u64,
+}
+
+impl Handed {
+    /// Drops what was handed over before, of a task that is read once more, and notes the rest.
+    fn add(&mut self, hits: &mut Vec<Hit>) {
+        hits.retain(|hit| hit.line > self.line);
+        self.line = hits.last().map_or(self.line, |hit| hit.line);
+        self.matches += hits.iter().filter(|hit| hit.is_match).count() as u64;
+    }
+}
+
+/// What was found and not handed over, and how many lines were found in all.
+type Found = (Vec<Hit>, u64);
+
 impl Reading<'_, '_> {
-    /// Returns what was found last, how many lines were found in all, and whether all could be read.
+    /// Returns what was found last, how many lines were found in all, and whether all could be read. Of an object that
+    /// could not, only what was handed over counts.
     fn read(&mut self) -> (Vec<Hit>, u64, io::Result<()>) {
-        let mut scan = Scan::new(self.request, &self.task.expr, self.settings, &self.task.row);
-        let result = self.read_with(&mut scan);
-        (scan.hits, scan.counted, result)
+        match self.read_somehow() {
+            Ok((mut hits, counted)) => {
+                if self.handed.line > 0 {
+                    self.handed.add(&mut hits);
+                }
+                (hits, counted, Ok(()))
+            }
+            Err(error) => (Vec::new(), self.handed.matches, Err(error)),
+        }
     }
 
-    fn read_with(&mut self, scan: &mut Scan<'_>) -> io::Result<()> {
+    /// Reads the mirrored file; if that is not what was counted, what can be fetched in its place.
+    fn read_somehow(&mut self) -> io::Result<Found> {
         let task = self.task;
-        let mut object = Object::open(self.stock, &task.row, &self.settings.limits, &task.points)?;
+        let bytes = match &task.opened {
+            Some(bytes) => bytes.clone(),
+            None => self.stock.open(&task.row.object)?,
+        };
+        let mut found = self.read_from(&bytes, &task.points, &task.around_points);
+        let is_rotten = |found: &io::Result<Found>| found.as_ref().is_err_and(is::<Rotten>);
+        // A point may be what is wrong.
+        if is_rotten(&found) && !(task.points.is_empty() && task.around_points.is_empty()) {
+            found = self.read_from(&bytes, &[], &[]);
+        }
+        if is_rotten(&found) && matches!(bytes, StoredBytes::File(_)) {
+            found = self.read_from(&self.stock.fetch_instead(&task.row.object)?, &[], &[]);
+        }
+        found
+    }
+
+    fn read_from(
+        &mut self,
+        bytes: &StoredBytes,
+        points: &[Point],
+        around_points: &[Point],
+    ) -> io::Result<Found> {
+        let task = self.task;
+        let mut scan = Scan::new(self.request, &task.expr, self.settings, &task.row);
+        let mut object = Object::new(bytes.clone(), &task.row, &self.settings.limits, points);
+        if task.ranges.iter().any(|range| range.crc().is_none()) {
+            object = object.checked_whole();
+        }
         let mut weaver = None;
         if self.weaves {
-            let lines =
-                Lines::new(object.again(&task.around_points)?, &task.around, self.settings, &task.row);
+            let lines = Lines::new(object.again(around_points), &task.around, self.settings, &task.row);
             weaver = Some(Weaver::new(lines, self.request.around, &task.row));
         }
-        let mut woven = Ok(());
-        let read = scan.read(&mut object, &task.ranges, &mut |scan| {
-            if self.hand_over.is_some() && scan.held_bytes > HELD_BYTES {
-                scan.held_bytes = 0;
-                let hits = std::mem::take(&mut scan.hits);
-                woven = self.pass_on(weaver.as_mut(), hits);
-            }
-            if let (Some(limit), true) = (self.newest, scan.held_bytes > HELD_BYTES) {
-                scan.held_bytes = 0;
-                scan.keep_newest(limit);
-            }
-            woven.is_ok() && !self.stop.load(Ordering::Relaxed)
+        let mut piece = std::mem::replace(self.piece, Piece::new());
+        let read = scan.read(&mut object, &task.ranges, &mut piece, &mut |scan, object| {
+            self.lighten(scan, object, weaver.as_mut())?;
+            Ok(!self.stop.load(Ordering::Relaxed))
         });
+        *self.piece = piece;
+        read?;
         if let Some(weaver) = &mut weaver {
             let rest = std::mem::take(&mut scan.hits);
-            woven = woven.and_then(|()| self.weave(weaver, rest)).and_then(|()| weaver.end());
+            self.weave(weaver, rest)?;
+            weaver.end()?;
             scan.hits = std::mem::take(&mut weaver.woven);
         }
-        read.and(woven)
+        Ok((scan.hits, scan.counted))
     }
 
-    fn pass_on(&mut self, weaver: Option<&mut Weaver<'_>>, hits: Vec<Hit>) -> io::Result<()> {
-        match (weaver, &mut self.hand_over) {
-            (Some(weaver), _) => self.weave(weaver, hits),
-            (None, Some(hand_over)) => {
-                hand_over(hits);
-                Ok(())
-            }
-            (None, None) => Ok(()),
+    /// Hands over, or drops, what has grown too large to hold.
+    fn lighten(
+        &mut self,
+        scan: &mut Scan<'_>,
+        object: &mut Object<'_>,
+        weaver: Option<&mut Weaver<'_>>,
+    ) -> io::Result<()> {
+        if scan.held_bytes <= HELD_BYTES {
+            return Ok(());
+        }
+        if let Some(limit) = self.newest {
+            scan.held_bytes = 0;
+            scan.keep_newest(limit);
+        }
+        if self.hand_over.is_none() {
+            return Ok(());
+        }
+        object.check_all()?;
+        scan.held_bytes = 0;
+        let hits = std::mem::take(&mut scan.hits);
+        if let Some(weaver) = weaver {
+            return self.weave(weaver, hits);
+        }
+        self.pass_on(hits);
+        Ok(())
+    }
+
+    fn pass_on(&mut self, mut hits: Vec<Hit>) {
+        self.handed.add(&mut hits);
+        if let Some(hand_over) = &mut self.hand_over {
+            hand_over(hits);
         }
     }
 
@@ -313,9 +453,10 @@ impl Reading<'_, '_> {
         for hit in hits {
             let counts = self.kept.is_none_or(|kept| kept.contains(&hit.line));
             weaver.add(hit, counts)?;
-            if let (Some(hand_over), true) = (&mut self.hand_over, weaver.held_bytes > HELD_BYTES) {
+            if self.hand_over.is_some() && weaver.held_bytes > HELD_BYTES {
                 weaver.held_bytes = 0;
-                hand_over(std::mem::take(&mut weaver.woven));
+                let woven = std::mem::take(&mut weaver.woven);
+                self.pass_on(woven);
             }
         }
         Ok(())

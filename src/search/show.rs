@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use super::context::Around;
-use super::fetch::Stock;
-use super::lines::Lines;
+use super::fetch::{Replaced, Rotten, Stock, StoredBytes, is};
+use super::lines::{Lines, TextLine};
 use super::object::Object;
 use super::plan::{points_for, stretches_of};
+use super::present::Present;
 use super::read::Range;
 use super::{Hit, Library, SearchError};
 use crate::decode::Point;
@@ -19,15 +20,24 @@ pub enum ShowError {
     /// The ledger or the index failed.
     #[error(transparent)]
     Search(#[from] SearchError),
-    /// The object's bytes are not to be had.
+    /// The object's bytes cannot be read.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// Another version has replaced this one since the ledger was asked for it.
+    #[error("it was replaced by another version")]
+    Replaced,
     /// The object has fewer lines.
     #[error("it has {lines} lines")]
     Beyond {
         /// How many.
         lines: u64,
     },
+}
+
+impl From<io::Error> for ShowError {
+    fn from(error: io::Error) -> Self {
+        if is::<Replaced>(&error) { Self::Replaced } else { Self::Io(error) }
+    }
 }
 
 /// A line to be shown.
@@ -44,7 +54,8 @@ pub fn object_at(library: &Library<'_>, place: &str) -> Result<Option<Generation
     Ok(library.ledger.generations()?.into_iter().find(|row| row.place() == place))
 }
 
-/// Hands the event of a line and the lines around it to `found`, in order.
+/// Hands the event of a line and the lines around it to `found`, in order. Nothing was handed over when the object
+/// turns out to be replaced.
 pub fn show(
     library: &Library<'_>,
     row: &GenerationRow,
@@ -52,32 +63,23 @@ pub fn show(
     around: Around,
     found: &mut dyn FnMut(Shown) -> bool,
 ) -> Result<(), ShowError> {
+    let present = Present::of(library.ledger);
+    let stock = Stock { mirror: library.mirror, fetch: library.fetch, present: &present };
     let stretches = library.ask(|library| stretches_of(library, row))?;
-    let opened = Opened::new(library, row, &stretches)?;
-    let (first, last) = opened.event_of(line)?;
-    let begin = first.saturating_sub(around.before).max(1);
-    let points = opened.points(opened.stretch_of(begin))?;
-    let mut lines = opened.lines(&points)?;
-    let place: Arc<str> = row.place().into();
-    for number in begin..=last.saturating_add(around.after) {
-        let Some(text) = lines.line(number)? else { break };
-        let shown = Hit {
-            time_ms: text.time_ms,
-            level: text.level,
-            app: row.object.app.as_str().into(),
-            source: row.object.source.as_str().into(),
-            day: row.object.day,
-            object: place.clone(),
-            line: number,
-            raw: text.raw,
-            group: None,
-            is_match: number == line,
-        };
-        if !found(Shown { line: shown, in_event: (first..=last).contains(&number) }) {
-            break;
-        }
+    let mut last = 0;
+    // What was handed over was right: read once more, the object goes on behind it.
+    let mut found = |shown: Shown| {
+        let is_next = shown.line.line > last;
+        last = last.max(shown.line.line);
+        !is_next || found(shown)
+    };
+    let opened = |bytes, points| Opened { library, row, stretches: &stretches, bytes, has_points: points };
+    let mirrored = opened(stock.open(&row.object)?, true);
+    match mirrored.show(line, around, &mut found) {
+        Err(ShowError::Io(error)) if is::<Rotten>(&error) => {}
+        shown => return shown,
     }
-    Ok(())
+    opened(stock.fetch_instead(&row.object)?, false).show(line, around, &mut found)
 }
 
 /// An object whose stretches are known.
@@ -85,14 +87,46 @@ struct Opened<'o> {
     library: &'o Library<'o>,
     row: &'o GenerationRow,
     stretches: &'o [Range],
-    object: Object<'o>,
+    bytes: StoredBytes,
+    /// Whether access points are used.
+    has_points: bool,
 }
 
-impl<'o> Opened<'o> {
-    fn new(library: &'o Library<'o>, row: &'o GenerationRow, stretches: &'o [Range]) -> io::Result<Self> {
-        let stock = Stock { mirror: library.mirror, fetch: library.fetch };
-        let limits = &library.settings.of(&row.object.source).limits;
-        Ok(Self { library, row, stretches, object: Object::open(stock, row, limits, &[])? })
+impl Opened<'_> {
+    fn show(&self, line: u64, around: Around, found: &mut dyn FnMut(Shown) -> bool) -> Result<(), ShowError> {
+        if self.stretches.iter().any(|stretch| stretch.crc().is_none()) {
+            self.object(&[]).checked_whole().check_end()?;
+        }
+        let (first, last) = self.event_of(line)?;
+        let begin = first.saturating_sub(around.before).max(1);
+        let points = self.points(self.stretch_of(begin))?;
+        let mut lines = self.lines(&points);
+        let place: Arc<str> = self.row.place().into();
+        for number in begin..=last.saturating_add(around.after) {
+            let Some(text) = lines.line(number)? else { break };
+            let in_event = (first..=last).contains(&number);
+            let shown = Shown { line: self.hit(&place, number, text, number == line), in_event };
+            if !found(shown) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn hit(&self, place: &Arc<str>, line: u64, text: TextLine, is_match: bool) -> Hit {
+        let object = &self.row.object;
+        Hit {
+            time_ms: text.time_ms,
+            level: text.level,
+            app: object.app.as_str().into(),
+            source: object.source.as_str().into(),
+            day: object.day,
+            object: Arc::clone(place),
+            line,
+            raw: text.raw,
+            group: None,
+            is_match,
+        }
     }
 
     /// Returns the first and the last line of an event. Where that begins is looked for from the stretch of the line
@@ -102,7 +136,7 @@ impl<'o> Opened<'o> {
         let mut step = 1;
         loop {
             let points = self.points(from)?;
-            let mut lines = self.lines(&points)?;
+            let mut lines = self.lines(&points);
             let begin = self.stretches.get(from).map_or(1, Range::first_line);
             let mut first = None;
             for number in begin..=line {
@@ -130,12 +164,20 @@ impl<'o> Opened<'o> {
     }
 
     fn points(&self, stretch: usize) -> Result<Vec<Point>, SearchError> {
+        if !self.has_points {
+            return Ok(Vec::new());
+        }
         let stretch = self.stretches.get(stretch..=stretch).unwrap_or_default();
         Ok(points_for(self.library.ledger, self.row, stretch)?)
     }
 
-    fn lines<'l>(&'l self, points: &'l [Point]) -> io::Result<Lines<'l>> {
+    fn lines<'l>(&'l self, points: &'l [Point]) -> Lines<'l> {
         let settings = self.library.settings.of(&self.row.object.source);
-        Ok(Lines::new(self.object.again(points)?, self.stretches, settings, self.row))
+        Lines::new(self.object(points), self.stretches, settings, self.row)
+    }
+
+    fn object<'l>(&'l self, points: &'l [Point]) -> Object<'l> {
+        let limits = &self.library.settings.of(&self.row.object.source).limits;
+        Object::new(self.bytes.clone(), self.row, limits, points)
     }
 }

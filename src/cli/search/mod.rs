@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let mut request = request(args, context)?;
     args.filter.check(&ledger)?;
     if args.last_run {
-        request.only = Some(ledger.generations_of_last_run()?);
+        request.only = Some(ledger.objects_of_last_run()?);
     }
     let (index, mirror, settings) = (project.index(&ledger)?, project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
@@ -254,7 +254,8 @@ impl Asked<'_> {
 
     fn output(&self) -> Output {
         match (self.args.open, self.context.global.json) {
-            (true, _) => Output::Place,
+            (true, false) => Output::Place,
+            (true, true) => Output::PlaceJson,
             (false, true) => Output::Json,
             (false, false) => self.args.output.unwrap_or(Output::Raw),
         }

@@ -31,6 +31,9 @@ pub(in crate::cli) enum Output {
     /// Only object and line, for `gzette show`
     #[value(skip)]
     Place,
+    /// The same as JSON: place, object, line
+    #[value(skip)]
+    PlaceJson,
 }
 
 /// The widths of a table's columns are those of its first rows,
@@ -94,6 +97,7 @@ impl<'p> Printer<'p> {
             Output::Csv => return self.csv(hit, out),
             Output::Table => return self.row(hit, out),
             Output::Place => write!(out, "{}", Visible(place(hit).as_bytes()))?,
+            Output::PlaceJson => write_json(out, &Opened::of(hit))?,
         }
         out.write_all(b"\n")
     }
@@ -205,6 +209,20 @@ impl<'p> Printer<'p> {
 /// Returns a line's place as `gzette show` takes it.
 fn place(hit: &Hit) -> String {
     format!("{}:{}", hit.object, hit.line)
+}
+
+/// A line's place as JSON has it.
+#[derive(Serialize)]
+struct Opened<'h> {
+    place: String,
+    object: &'h str,
+    line: u64,
+}
+
+impl<'h> Opened<'h> {
+    fn of(hit: &'h Hit) -> Self {
+        Self { place: place(hit), object: &hit.object, line: hit.line }
+    }
 }
 
 /// A line as JSON has it.

@@ -7,6 +7,8 @@ mod expressions;
 mod follow;
 mod letters;
 mod output;
+mod replaced;
+mod rot;
 mod show;
 mod wrecks;
 

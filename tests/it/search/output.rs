@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::servers::tool;
 use crate::support::{NOON_MS, Outcome, Project, decoded, event, lines_of};
 
@@ -106,6 +108,11 @@ fn open_prints_places() {
     let object = project.path("logs/api/20260301/api_0.gz");
     let places = project.gzette("search --open plain OR Basket").exits(0).text();
     assert_eq!(places, format!("{0}:3\n{0}:4\n", object.display()));
+    let json = project.gzette("search --open --json plain OR Basket").exits(0).text();
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<_> = lines.iter().map(|line| line["place"].as_str().unwrap()).collect();
+    assert_eq!(found, places.lines().collect::<Vec<_>>());
+    assert_eq!((&lines[1]["object"], &lines[1]["line"]), (&object.to_str().unwrap().into(), &4.into()));
     project.gzette("search --open --count x").exits(2);
 }
 

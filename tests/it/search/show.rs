@@ -135,5 +135,7 @@ fn what_stands_before_is_not_read() {
     fs::write(project.path("state/mirror").join(name), stored).unwrap();
     let shown = project.gzette(&format!("show logs/{KEY}:89000 -C 0")).exits(0).text();
     assert!(shown.contains(" 88999\"}"), "{shown}");
-    project.gzette(&format!("show logs/{KEY}:9 -C 0")).exits(1);
+    let refused = project.gzette(&format!("show logs/{KEY}:9 -C 0 --offline")).exits(1);
+    assert!(refused.stderr.contains("has changed since it was counted"), "{}", refused.stderr);
+    project.gzette(&format!("show logs/{KEY}:9 -C 0")).exits(0);
 }
