@@ -79,8 +79,8 @@ fn what_may_not_be_read_is_named_and_nothing_is_made_of_it() {
         let mode = path.metadata().unwrap().permissions();
         fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
         let outcome = stranger.ask("search -c order");
-        drop(stranger);
         fs::set_permissions(&path, mode).unwrap();
+        drop(stranger);
         let (name, said) = (path.display(), &outcome.stderr);
         assert!(outcome.code() != Some(0) || outcome.text() == right, "{name}: {outcome:?}");
         if path.ends_with("index") || path.ends_with("meta.json") {
