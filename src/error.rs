@@ -131,6 +131,7 @@ impl From<PruneError> for Failure {
         match error {
             PruneError::Ledger(error) => error.into(),
             PruneError::Index(error) => error.into(),
+            PruneError::Mirror(_) => Self::failed(error),
         }
     }
 }

@@ -17,7 +17,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::Mmap;
@@ -126,6 +126,47 @@ impl Mirror {
         }
     }
 
+    /// Gives one version of an object the name that it has under another source and id. Nothing happens when it is not
+    /// there, or has that name already.
+    pub fn rename(
+        &self,
+        key: &str,
+        (old_source, old): (&str, GenerationId),
+        (new_source, new): (&str, GenerationId),
+    ) -> io::Result<()> {
+        let (from, to) = (self.path(old_source, key, old), self.path(new_source, key, new));
+        if !from.exists() {
+            return Ok(());
+        }
+        if !to.exists() {
+            let folder = to.parent().unwrap_or(&self.dir);
+            disk::create_folder(folder)?;
+            disk::rename(&from, &to)?;
+            disk::sync_folder(folder)?;
+        }
+        self.remove(old_source, key, old)?;
+        self.remove_empty_folders(&from);
+        Ok(())
+    }
+
+    /// Removes all that is kept of a source.
+    pub fn remove_source(&self, source: &str) -> io::Result<()> {
+        let folder = self.dir.join(encode_segment(source));
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => named(removed, "remove", &folder),
+        }
+    }
+
+    fn remove_empty_folders(&self, path: &Path) {
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.dir) {
+            // Refused while something else lies in it, which is the common case.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
+
     /// Removes one version of an object, and the folders that this leaves empty. Returns whether it was there.
     pub fn remove(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<bool> {
         let path = self.path(source, key, generation);
@@ -133,13 +174,7 @@ impl Mirror {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             removed => named(removed, "remove", &path)?,
         }
-        let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.dir);
-        for folder in folders {
-            // Refused while something else lies in it, which is the common case.
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
+        self.remove_empty_folders(&path);
         Ok(true)
     }
 }

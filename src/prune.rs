@@ -3,6 +3,7 @@
 //! replaced versions.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use crate::index::{INCOMPLETE, Index, IndexError, Payload, Segments};
@@ -56,6 +57,9 @@ pub enum PruneError {
     /// The index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The mirror failed.
+    #[error("mirror: {0}")]
+    Mirror(#[source] io::Error),
 }
 
 /// Drops what is past its time. With `dry_run` it only says what would go.
@@ -84,15 +88,57 @@ pub fn prune(
     if dry_run || plan.is_empty() {
         return Ok(report);
     }
+    carry_out(ledger, mirror, index.as_ref(), &plan, now_ms)?;
+    Ok(report)
+}
+
+/// Drops all that is known of a source: counts, documents, files and the source itself. Returns `None` when the ledger has
+/// none of that name. What an interrupted one has left goes with the next.
+pub fn drop_source(
+    ledger: &mut Ledger,
+    mirror: &Mirror,
+    index_dir: &Path,
+    name: &str,
+    now_ms: UtcMs,
+) -> Result<Option<PruneReport>, PruneError> {
+    let Some(source) = ledger.source_rows()?.into_iter().find(|row| row.name == name) else {
+        return Ok(None);
+    };
+    let mut rows = ledger.retained()?;
+    rows.retain(|row| row.source == name);
+    let plan = Plan { expired: rows.iter().map(|row| row.kept.generation).collect(), ..Plan::default() };
+    let report = PruneReport::of(&rows, &plan);
+    let index = own_index(ledger, index_dir)?;
+    if let Some(index) = &index {
+        index.repair()?;
+    }
+    if !plan.is_empty() {
+        carry_out(ledger, mirror, index.as_ref(), &plan, now_ms)?;
+    }
+    for folder in [Some(source.name), ledger.old_name(source.id)?].into_iter().flatten() {
+        mirror.remove_source(&folder).map_err(PruneError::Mirror)?;
+    }
+    ledger.forget_source(source.id)?;
+    Ok(Some(report))
+}
+
+fn carry_out(
+    ledger: &mut Ledger,
+    mirror: &Mirror,
+    index: Option<&Index>,
+    plan: &Plan,
+    now_ms: UtcMs,
+) -> Result<(), PruneError> {
     let last_batch = ledger.last_batch()?;
-    let batch = ledger.prune(&plan, now_ms)?;
+    let payload = index.and_then(Index::payload);
+    let batch = ledger.prune(plan, now_ms)?;
     if let (Some(index), Some(payload), Some(batch)) = (index, payload, batch) {
         // An index that lacks something goes on claiming that it does.
         let batch = if payload.batch == last_batch { batch } else { payload.batch };
-        remove_documents(&index, &plan, &Payload { batch, ..payload })?;
+        remove_documents(index, plan, &Payload { batch, ..payload })?;
     }
     remove_replaced(ledger, mirror)?;
-    Ok(report)
+    Ok(())
 }
 
 fn remove_documents(index: &Index, plan: &Plan, payload: &Payload) -> Result<(), IndexError> {

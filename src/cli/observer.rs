@@ -131,6 +131,7 @@ impl Observer for Shown<'_> {
             &[(report.damaged.len() as u64, "damaged"), (report.lines.unparsed, "unparsed")],
         );
         self.stage("ingest", &what);
+        report.notes.iter().for_each(|note| self.ui.note(note));
         if report.read_again + report.regrouped > 0 {
             let objects = human::plural(report.read_again, "object");
             let samples = match report.regrouped {

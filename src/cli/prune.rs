@@ -2,9 +2,9 @@
 
 use super::CommandError;
 use super::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, Failure};
 use crate::human;
-use crate::prune::{PruneReport, prune};
+use crate::prune::{PruneReport, drop_source, prune};
 
 /// The arguments of `gzette prune`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// Only say what would go
     #[arg(long)]
     dry_run: bool,
+    /// Drop all that is known of a source that is no longer configured: counts, index, mirrored files
+    #[arg(long, value_name = "NAME", conflicts_with = "dry_run")]
+    source: Option<String>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -25,13 +28,26 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let mut ledger = project.ledger()?;
     let settings = project.prune_settings();
     let (index_dir, now_ms) = (project.state.index(), context.now_ms());
+    if let Some(name) = &args.source {
+        if project.config.sources.iter().any(|source| source.name == *name) {
+            let message = format!("source `{name}` is configured; the next run would read it again");
+            return Err(Failure::usage(message).hint("remove it from gzette.toml first").into());
+        }
+        let report = drop_source(&mut ledger, &project.mirror(), &index_dir, name, now_ms)?;
+        let report = report.ok_or_else(|| Failure::usage(format!("the ledger has no source `{name}`")))?;
+        return show(args, context, &report);
+    }
     let report = prune(&mut ledger, &project.mirror(), &index_dir, &settings, now_ms, args.dry_run)?;
+    show(args, context, &report)
+}
+
+fn show(args: &Args, context: &Context, report: &PruneReport) -> Result<Exit, CommandError> {
     if context.global.json {
         let mut json = serde_json::json!(report);
         json["dry_run"] = args.dry_run.into();
         context.ui.result_json(&json)?;
     } else {
-        context.ui.result(&format!("{}{}", if args.dry_run { "would go: " } else { "" }, told(&report)))?;
+        context.ui.result(&format!("{}{}", if args.dry_run { "would go: " } else { "" }, told(report)))?;
     }
     Ok(Exit::Fine)
 }

@@ -19,6 +19,8 @@ struct Status {
     objects: ObjectTotals,
     prefixes: (u64, u64),
     strays: u64,
+    /// Sources that are not configured, with their objects.
+    unconfigured: Vec<(String, u64)>,
     lines: LineCounts,
     newest_event: Option<String>,
     last_run: Option<RunRow>,
@@ -56,6 +58,7 @@ impl Status {
             objects: ledger.object_totals()?,
             prefixes: ledger.prefix_totals()?,
             strays: ledger.stray_count()?,
+            unconfigured: unconfigured(project, ledger)?,
             lines: ledger.line_totals()?,
             newest_event: ledger.newest_event_ms()?.map(human::time),
             last_run: ledger.last_run()?,
@@ -87,6 +90,7 @@ impl Status {
             "objects": self.objects,
             "prefixes": { "known": self.prefixes.0, "failed": self.prefixes.1 },
             "strays": self.strays,
+            "unconfigured": self.unconfigured.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "lines": self.lines,
             "newest_event": self.newest_event,
             "last_run": last_run,
@@ -148,6 +152,9 @@ impl Status {
         if self.strays > 0 {
             line("strays", &format!("{} keys and folders that do not fit the layout", count(self.strays)))?;
         }
+        for (name, objects) in &self.unconfigured {
+            line("note", &crate::sync::unconfigured(name, *objects))?;
+        }
         let parts =
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
         let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };
@@ -171,6 +178,17 @@ impl Status {
         }
         self.mails.iter().try_for_each(|mail| line("mail", &mails::told(mail, now_ms)))
     }
+}
+
+/// Returns the sources of the ledger that the configuration does not name.
+fn unconfigured(project: &Project, ledger: &Ledger) -> Result<Vec<(String, u64)>, LedgerError> {
+    let mut rows = ledger.source_rows()?;
+    rows.retain(|row| {
+        // One with the same address has been renamed, which the next run sees.
+        let is_same = |source: &crate::config::Source| source.name == row.name || source.url == row.url;
+        row.objects > 0 && !project.config.sources.iter().any(is_same)
+    });
+    Ok(rows.into_iter().map(|row| (row.name, row.objects)).collect())
 }
 
 /// `3 listed, 2 mirrored`.

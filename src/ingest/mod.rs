@@ -80,6 +80,8 @@ pub struct IngestReport {
     pub read_again: u64,
     /// Objects whose groups were made anew from samples, because their mirrored files were pruned.
     pub regrouped: u64,
+    /// What in the configuration has changed, and how much is read again for it.
+    pub notes: Vec<String>,
     /// Whether it was asked to stop before all was done.
     pub stopped: bool,
 }
@@ -123,6 +125,7 @@ pub fn ingest(
     remove_replaced(ledger, mirror)?;
     if lacking.is_empty() {
         regroup::take_over(ledger, reader.index, settings)?;
+        report.notes = regroup::outdate_sources(ledger, settings)?;
         report.regrouped = regroup::from_samples(ledger, settings)?;
     }
     loop {

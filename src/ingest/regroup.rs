@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::{IngestError, IngestSettings};
+use crate::human::plural;
 use crate::index::{Index, Wanted};
 use crate::ledger::{GenerationRow, Ingested, Ledger, object_place};
 use crate::model::{GenerationId, Window};
@@ -36,6 +37,36 @@ pub(super) fn take_over(
     let value = serde_json::json!(basis).to_string();
     ledger.take_grouping_over((from, basis.fingerprint()), &touched, (BASIS, &value))?;
     Ok(())
+}
+
+/// Has the versions of sources read again whose time zone or format is another one than at the last ingest. Returns what
+/// changed.
+pub(super) fn outdate_sources(
+    ledger: &mut Ledger,
+    settings: &IngestSettings,
+) -> Result<Vec<String>, IngestError> {
+    let mut notes = Vec::new();
+    let mut sources: Vec<_> = settings.sources.iter().collect();
+    sources.sort_by_key(|(name, _)| name.as_str());
+    for (name, read) in sources {
+        let zone =
+            read.parse.zone.iana_name().map_or_else(|| format!("{:?}", read.parse.zone), str::to_owned);
+        let value = format!("{zone}\n{:?}", read.parse.format);
+        let fact = format!("reading of {name}");
+        let earlier = ledger.fact(&fact)?;
+        if earlier.as_ref() == Some(&value) {
+            continue;
+        }
+        let Some(earlier) = earlier else {
+            ledger.set_fact(&fact, &value)?;
+            continue;
+        };
+        let versions = ledger.outdate_source(name, (&fact, &value))?;
+        let is_zone = earlier.split('\n').next() != Some(&zone);
+        let what = if is_zone { "timezone" } else { "format" };
+        notes.push(format!("{what} of `{name}` changed: {} read again", plural(versions, "object")));
+    }
+    Ok(notes)
 }
 
 /// Returns the versions with events of the `old` rules, or that may have events for which the `new` ones hold.

@@ -10,6 +10,7 @@ mod grouping;
 mod layout;
 mod log;
 mod migrations;
+mod moved;
 mod objects;
 mod points;
 mod read;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 mod tests;
 mod trouble;
 
+pub use moved::{MirroredVersion, Moved, SourceRow};
 pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};

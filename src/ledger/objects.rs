@@ -6,6 +6,8 @@ use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params, params}
 use crate::model::{AppName, Checksum, DAY_MS, Day, ListedObject, ObjectKey, UtcMs};
 use crate::plan::{Diff, KnownListing, KnownObject, ObjectState, PlacedObject, pause_ms};
 
+use super::batch::mark_duplicates;
+use super::moved::move_object;
 use super::{Ledger, LedgerError, Result};
 
 /// A complete listing, compared with what was known.
@@ -177,7 +179,13 @@ impl Ledger {
             }
         }
         for placed in &listing.diff.moved {
-            move_object(&transaction, source_id, placed)?;
+            let find = "SELECT id FROM object WHERE source_id = ?1 AND key = ?2";
+            let id = transaction
+                .prepare_cached(find)?
+                .query_row(params![source_id, placed.object.key], |row| row.get(0))?;
+            if let Some(checksum) = move_object(&transaction, id, &placed.app, placed.day)? {
+                mark_duplicates(&transaction, &checksum)?;
+            }
         }
         {
             // To the day only: an idle run is not to write every row. The exact time is the listing's.
@@ -412,15 +420,7 @@ fn upsert_object(
     Ok(transaction.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-fn move_object(transaction: &Transaction<'_>, source_id: i64, placed: &PlacedObject) -> Result<()> {
-    let app_id = app_id(transaction, &placed.app)?;
-    let day = placed.day.map(|day| day.to_string());
-    let sql = "UPDATE object SET app_id = ?3, day = ?4 WHERE source_id = ?1 AND key = ?2";
-    transaction.prepare_cached(sql)?.execute(params![source_id, placed.object.key, app_id, day])?;
-    Ok(())
-}
-
-fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
+pub(super) fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
     let find = "SELECT id FROM app WHERE name = ?1";
     if let Some(id) = transaction.prepare_cached(find)?.query_row([app], |row| row.get(0)).optional()? {
         return Ok(id);

@@ -17,9 +17,11 @@
 
 mod get;
 mod list;
+mod moves;
 mod queue;
 mod report;
 
+pub use moves::unconfigured;
 pub use report::{Known, Problem, ProblemKind, SourceError, SyncReport};
 
 use std::io;
@@ -157,10 +159,14 @@ pub async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     mirror.clean().map_err(SyncError::Mirror)?;
-    let places: Vec<Place<'_>> = sources
-        .iter()
-        .map(|source| Place::new(source, ledger, options.now_ms))
-        .collect::<Result<_, SyncError>>()?;
+    let mut report = SyncReport::default();
+    moves::settle_sources(sources, ledger, mirror, options, &mut report)?;
+    let mut places = Vec::with_capacity(sources.len());
+    for source in sources {
+        let place = Place::new(source, ledger, options.now_ms)?;
+        moves::settle_layout(source, place.id, &place.prefix, ledger, &mut report)?;
+        places.push(place);
+    }
     let fronts: Vec<Front<'_>> =
         places.iter().map(|place| Front::new(place, ledger)).collect::<Result<_, SyncError>>()?;
     let mut run = Run {
@@ -168,7 +174,7 @@ pub async fn sync(
         mirror,
         options,
         progress,
-        report: SyncReport::default(),
+        report,
         over_since: None,
         fronts,
         queue: Queue::default(),
