@@ -99,9 +99,14 @@ impl Guard {
         bytes.is_some_and(is_whole)
     }
 
-    /// Seals the files, which were found sound or have just been written.
+    /// Seals the files, which were found sound or have just been written. What was changed at the very time of sealing is
+    /// left to the next commit: file systems count time in ticks, and another change in the same one would not be seen.
     pub(super) fn seal(&self, names: impl Iterator<Item = PathBuf>) -> io::Result<()> {
-        let sealed = names.filter_map(|name| Some(seal(&name, &fs::metadata(self.dir.join(&name)).ok()?)));
+        let now = changed(&tempfile::tempfile_in(&self.dir)?.metadata()?);
+        let sealed = names.filter_map(|name| {
+            let metadata = fs::metadata(self.dir.join(&name)).ok()?;
+            (changed(&metadata) < now).then(|| seal(&name, &metadata))
+        });
         let mut sealed: Vec<Seal> = sealed.collect();
         sealed.sort_unstable();
         let mut bytes = sealed.concat();
@@ -143,6 +148,11 @@ impl Seals {
         let (seals, _) = self.0.as_chunks::<SEAL_BYTES>();
         seals.binary_search(&seal).is_ok()
     }
+}
+
+/// Returns when a file, or what is known of it, was last changed.
+fn changed(metadata: &Metadata) -> (i64, i64) {
+    (metadata.ctime(), metadata.ctime_nsec())
 }
 
 fn seal(name: &Path, metadata: &Metadata) -> Seal {

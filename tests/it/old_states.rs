@@ -39,7 +39,7 @@ fn project_with(schema: &str) -> Project {
 }
 
 /// Requires that all agrees but the index, whose format is an older one: the next run builds it again.
-fn verifies_but_for_the_index(project: &Project) {
+pub(crate) fn verifies_but_for_the_index(project: &Project) {
     let report = project.gzette("verify --json").json();
     let differences = report["differences"].as_array().unwrap();
     let [index] = differences.as_slice() else { panic!("{report:#}") };

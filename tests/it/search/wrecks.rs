@@ -89,7 +89,7 @@ fn agrees(shelf: &Shelf, what: &str) {
 fn no_wreck_of_the_index_is_believed_and_the_next_ingest_makes_it_whole() {
     let mut shelf = Shelf::new();
     for number in 0..3 {
-        shelf.put(&format!("api/20260301/pod_{number}.gz"), text_of("api", NOON_MS, 300).as_bytes(), 2);
+        shelf.put(&format!("api/20260301/pod_{number}.gz"), text_of("api", NOON_MS, 140).as_bytes(), 2);
         shelf.take_in();
     }
     delete_from_a_segment(&mut shelf);
@@ -102,7 +102,7 @@ fn no_wreck_of_the_index_is_believed_and_the_next_ingest_makes_it_whole() {
             let told = format!("{what}: {}", file.file_name().unwrap().display());
             agrees(&shelf, &told);
             rounds += 1;
-            let text = text_of(&format!("round{rounds}"), NOON_MS, 60 + i64::from(rounds));
+            let text = text_of(&format!("round{rounds}"), NOON_MS, 30 + i64::from(rounds));
             shelf.put(&format!("api/20260301/pod_{}.gz", rounds % 4), text.as_bytes(), 1);
             shelf.take_in();
             agrees(&shelf, &told);
