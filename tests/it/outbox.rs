@@ -391,3 +391,28 @@ fn a_ca_file_that_cannot_be_used_is_a_mistake_in_the_configuration() {
         project.gzette("run").exits(2).says(&["digest `ops`: `", "/ca.pem`: ", error], hint);
     }
 }
+
+#[test]
+fn an_interrupted_publish_goes_on_where_it_stopped_and_the_first_page_is_last() {
+    let mut project = small_project();
+    project.reconfigure("dir = \"site\"", "dir = \"site\"\npublish = \"there\"");
+    // A folder in the place of a page cannot be replaced by it.
+    fs::create_dir_all(project.path("there/ingest.html/in the way")).unwrap();
+    let failed = project.gzette("run").exits(3);
+    assert!(failed.stderr.contains("the site was not published: "), "{}", failed.stderr);
+    assert!(failed.stderr.contains("ingest.html"), "{}", failed.stderr);
+    assert!(!project.path("there/index.html").exists(), "it would lead to a page that is not there");
+
+    fs::remove_dir_all(project.path("there/ingest.html")).unwrap();
+    let there = files_below(&project.path("there")).len();
+    assert!(there > 0, "what pages need came before them");
+    project.now_ms += 1;
+    let puts = &project.gzette("publish --json").exits(0).json()["requests"]["put"];
+    let site = files_below(&project.path("site"));
+    let all = site.keys().filter(|name| !name.starts_with('.')).count();
+    assert!(
+        puts.as_u64().unwrap() >= (all - there) as u64 && puts.as_u64().unwrap() < all as u64,
+        "{puts} of {all}"
+    );
+    assert_eq!(files_below(&project.path("there")).len(), all);
+}
