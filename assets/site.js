@@ -30,9 +30,9 @@
   // Times: the page has UTC in the text and the moment in `datetime`.
   function local(date, show) {
     var clock = two(date.getHours()) + ':' + two(date.getMinutes());
-    if (show === 'clock') return clock;
+    if (show === 'clock' && date.toDateString() === new Date(run.built || Date.now()).toDateString()) return clock;
     var year = date.getFullYear(), day = date.getDate() + ' ' + MONTHS[date.getMonth()];
-    if (show === 'minute') return day + (year < 2000 || year > 2099 ? ' ' + year : '') + ' ' + clock;
+    if (show !== 'full') return day + (year < 2000 || year > 2099 ? ' ' + year : '') + ' ' + clock;
     var ahead = -date.getTimezoneOffset(), sign = ahead < 0 ? '-' : '+';
     ahead = Math.abs(ahead);
     return year + '-' + two(date.getMonth() + 1) + '-' + two(date.getDate()) + ' ' + clock + ':' + two(date.getSeconds()) +

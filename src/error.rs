@@ -212,7 +212,10 @@ pub fn store_hint(kind: StoreErrorKind) -> Option<&'static str> {
             "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` of the source"
         }
         StoreErrorKind::Archived => "restore the object from its archive tier; the next run reads it",
-        StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Odd | StoreErrorKind::Local => {
+        StoreErrorKind::Odd => {
+            "this is not what S3 answers: check AWS_ENDPOINT_URL, proxies on the way, and that the role has s3:ListBucket"
+        }
+        StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Local => {
             return None;
         }
     })

@@ -1,5 +1,8 @@
 //! Numbers, bytes and durations as people read them: the same on the terminal, the pages and in the mails.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
 /// Returns a whole number with its thousands marked: `12,345`.
@@ -57,6 +60,23 @@ pub fn minute(time_ms: UtcMs) -> String {
         .map_or_else(|_| time_ms.to_string(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
+/// Returns a time as people say it at `now_ms`: `09:40` of today, else with its date, `Sat 21 Nov 09:40`, and with its
+/// year when that is some months off.
+pub fn day_and_time(time_ms: UtcMs, now_ms: UtcMs, zone: &TimeZone) -> String {
+    let local = |ms| Timestamp::from_millisecond(ms).map(|stamp| zone.to_datetime(stamp));
+    let (Ok(time), Ok(now)) = (local(time_ms), local(now_ms)) else {
+        return "an unknown time".to_owned();
+    };
+    let form = if time.date() == now.date() {
+        "%H:%M"
+    } else if now_ms.abs_diff(time_ms) < 100 * DAY_MS as u64 {
+        "%a %-d %b %H:%M"
+    } else {
+        "%-d %b %Y %H:%M"
+    };
+    time.strftime(form).to_string()
+}
+
 /// Returns a number of bytes in units of 1000: `999 B`, `3.4 MB`, `150 MB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -92,5 +112,14 @@ mod tests {
             ["0 B", "999 B", "1.1 kB", "3.4 MB", "100 MB", "150 MB", "1.0 MB", "18.4 EB"]
         );
         assert_eq!(time(1_769_860_800_000), "2026-01-31T12:00:00.000Z");
+    }
+
+    #[test]
+    fn a_time_of_another_day_has_its_date() {
+        const NOON: UtcMs = 1_769_860_800_000;
+        let shown = [0, 11 * HOUR_MS, 13 * HOUR_MS, 8 * DAY_MS, 400 * DAY_MS]
+            .map(|ago_ms| day_and_time(NOON - ago_ms, NOON, &TimeZone::UTC));
+        assert_eq!(shown, ["12:00", "01:00", "Fri 30 Jan 23:00", "Fri 23 Jan 12:00", "27 Dec 2024 12:00"]);
+        assert_eq!(day_and_time(i64::MAX, NOON, &TimeZone::UTC), "an unknown time");
     }
 }

@@ -1,6 +1,7 @@
 //! The whole pipeline: sync, ingest, report, publish, digest, prune, with a summary. What one source or the
 //! publishing cannot do does not keep the rest from going on; what the ledger or the disk cannot do ends it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use crate::ingest::{IngestError, IngestReport, IngestSettings, ingest};
 use crate::ledger::{Ledger, LedgerError, PagesState};
 use crate::mail::{self, MailOptions, TransportSetting};
 use crate::mirror::Mirror;
-use crate::model::{LineCounts, UtcMs};
+use crate::model::{LineCounts, SourceName, UtcMs};
 use crate::prune::{PruneError, PruneReport, PruneSettings, prune};
 use crate::publish::{PublishError, PublishReport, SiteFile, Target, publish};
-use crate::report::{self, PagesTrouble, ReportError, ReportSettings, View};
+use crate::report::{self, PagesTrouble, ReportError, ReportSettings, SourceShape, View};
 use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
 use crate::store::Requests;
@@ -39,6 +40,8 @@ pub struct RunSettings {
     pub site_dir: PathBuf,
     /// The name at the top of its pages.
     pub title: String,
+    /// How the keys of each source are built, by its name.
+    pub shapes: BTreeMap<SourceName, SourceShape>,
     /// The mails.
     pub digests: Vec<DigestPlan>,
     /// What is to be kept.
@@ -241,6 +244,7 @@ impl Pipeline<'_> {
             return Ok(());
         }
         let rendered = self.report(ledger, Some(summary))?;
+        summary.has_problems |= !rendered.view.unread.is_empty();
         match target {
             Some(target) => match self.publish(runtime, ledger, target, &rendered, summary) {
                 Err(PublishError::Ledger(error @ LedgerError::Corrupt { .. })) => return Err(error.into()),
@@ -324,11 +328,16 @@ impl Pipeline<'_> {
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
         let mut report = result?;
         summary.stopped |= self.stop.load(Ordering::Relaxed);
-        // What ends the run is told by whoever ends it, not here as well. A source that failed when a part of it had
-        // been read does not end it: what came is counted.
-        let is_end =
-            !sources.is_empty() && report.source_errors.len() == sources.len() && report.prefix_count() == 0;
-        let end = is_end.then(|| report.source_errors.remove(0));
+        // What ends the run is told by its failure, not here as well. When anything was ever listed, the run goes on: its
+        // pages and mails say since when nothing could be read.
+        let is_end = !sources.is_empty()
+            && report.root_errors.len() == sources.len()
+            && report.prefix_count() == 0
+            && ledger.is_unlisted()?;
+        let end = is_end.then(|| report.root_errors.remove(0));
+        if let Some(first) = &end {
+            report.forget(&first.source);
+        }
         self.observer.synced(&report);
         if let Some(first) = end {
             return Err(RunError::NoSource(first.error));
@@ -387,7 +396,8 @@ impl Pipeline<'_> {
     /// Works out what the pages and mails say; `run` is the run that does it, if it read the sources.
     pub fn view(&self, ledger: &Ledger, run: Option<&Summary>) -> Result<View, RunError> {
         let run = run.map(|summary| (self.now_ms, summary.requests));
-        let mut settings = ReportSettings { run, ..ReportSettings::default() };
+        let shapes = self.settings.shapes.clone();
+        let mut settings = ReportSettings { shapes, run, ..ReportSettings::default() };
         settings.parse = self
             .settings
             .ingest
@@ -399,7 +409,8 @@ impl Pipeline<'_> {
     }
 
     fn site_settings(&self) -> SiteSettings {
-        SiteSettings { title: self.settings.title.clone(), ..SiteSettings::default() }
+        let frames = self.settings.ingest.other.overrides.settings.frames.clone();
+        SiteSettings { title: self.settings.title.clone(), frames, ..SiteSettings::default() }
     }
 
     /// Publishes the site, and notes whether the target has the pages.

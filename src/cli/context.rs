@@ -1,5 +1,6 @@
 //! What the commands share: configuration, state, clock, and the user's side.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,15 +17,16 @@ use crate::ingest::{IngestSettings, own_index};
 use crate::ledger::{Ledger, LedgerError};
 use crate::mail::{self, MailError, MailOptions};
 use crate::mirror::Mirror;
-use crate::model::UtcMs;
+use crate::model::{SourceName, UtcMs};
 use crate::parse::ParseSettings;
 use crate::partial::ReadSettings;
 use crate::paste::Invocation;
 use crate::prune::PruneSettings;
 use crate::publish::Target;
+use crate::report::SourceShape;
 use crate::run::{DigestPlan, Pipeline, RunSettings, TimeLimit};
 use crate::state::{State, StateLock};
-use crate::store;
+use crate::store::{self, Location};
 use crate::sync::SyncSource;
 use crate::ui::Ui;
 
@@ -216,6 +218,18 @@ impl Project {
         IngestSettings { sources: sources.collect(), other: other.clone() }
     }
 
+    /// Returns how the keys of the sources are built.
+    pub(super) fn source_shapes(&self) -> BTreeMap<SourceName, SourceShape> {
+        let shape = |source: &config::Source| {
+            let prefix = match &source.location {
+                Location::S3 { prefix, .. } => prefix.clone(),
+                Location::Dir(_) => String::new(),
+            };
+            (source.name.clone(), SourceShape { layout: source.layout.clone(), prefix })
+        };
+        self.config.sources.iter().map(shape).collect()
+    }
+
     /// Returns what is to be kept.
     pub(super) fn prune_settings(&self) -> PruneSettings {
         let dropping = self.config.sources.iter().filter(|source| !source.keep_deleted);
@@ -257,6 +271,7 @@ impl Project {
             ingest: self.ingest_settings(),
             site_dir: self.config.site.dir.clone(),
             title: self.config.site.title.clone(),
+            shapes: self.source_shapes(),
             digests: self.digests()?,
             prune: self.prune_settings(),
         })

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use jiff::tz::TimeZone;
 
 use crate::digest::{Delivery, DigestError};
 use crate::human;
@@ -174,6 +175,8 @@ impl Observer for Shown<'_> {
             "report",
             &format!("{}: {pages}, {} changed", view.verdict.headline, human::count(written.changed as u64)),
         );
+        let time = |at| format!("{} UTC", human::day_and_time(at, view.now_ms, &TimeZone::UTC));
+        self.problems(&view.unread, view.unread.len() as u64, |unread| unread.sentence(time));
     }
 
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>) {

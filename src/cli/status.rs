@@ -1,13 +1,16 @@
 //! `gzette status`: what was read, and how complete it is.
 
+use jiff::tz::TimeZone;
+
 use super::context::{Context, Project};
 use super::{CommandError, mails};
 use crate::error::Exit;
 use crate::human::{self, count};
 use crate::index::Index;
-use crate::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, UnsentMail};
+use crate::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, Stamps, UnsentMail};
 use crate::model::{LineCounts, UtcMs};
-use crate::ui::OutputError;
+use crate::report::{self, Unread, UnreadPlace};
+use crate::ui::{OutputError, visible};
 
 /// The arguments of `gzette status`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +25,9 @@ struct Status {
     /// Sources that are not configured, with their objects.
     unconfigured: Vec<(String, u64)>,
     lines: LineCounts,
-    newest_event: Option<String>,
+    stamps: Stamps,
+    unread: Vec<Unread>,
+    now_ms: UtcMs,
     last_run: Option<RunRow>,
     batch: i64,
     index_batch: Option<i64>,
@@ -33,7 +38,7 @@ struct Status {
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let status = Status::read(&project, &project.ledger_read_only()?)?;
+    let status = Status::read(&project, &project.ledger_read_only()?, context.now_ms())?;
     if status.index_batch.is_none() {
         project.tell_of_index(&context.ui);
     }
@@ -49,7 +54,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
 }
 
 impl Status {
-    fn read(project: &Project, ledger: &Ledger) -> Result<Self, CommandError> {
+    fn read(project: &Project, ledger: &Ledger, now_ms: UtcMs) -> Result<Self, CommandError> {
         let requests = |kind| {
             let sent = ledger.summed_over_runs(&format!("/requests/{kind}"))?;
             Ok::<_, LedgerError>((sent, kind))
@@ -60,7 +65,9 @@ impl Status {
             strays: ledger.stray_count()?,
             unconfigured: unconfigured(project, ledger)?,
             lines: ledger.line_totals()?,
-            newest_event: ledger.newest_event_ms()?.map(human::time),
+            stamps: ledger.stamps(now_ms)?,
+            unread: report::unread(ledger, now_ms, &project.source_shapes())?,
+            now_ms,
             last_run: ledger.last_run()?,
             batch: ledger.last_batch()?,
             index_batch: project
@@ -92,7 +99,9 @@ impl Status {
             "strays": self.strays,
             "unconfigured": self.unconfigured.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "lines": self.lines,
-            "newest_event": self.newest_event,
+            "newest_event": self.stamps.newest_ms.map(human::time),
+            "stamps": { "future": self.stamps.future, "before_2000": self.stamps.past },
+            "unread": self.unread.iter().map(unread_json).collect::<Vec<_>>(),
             "last_run": last_run,
             "batch": self.batch,
             "index_batch": self.index_batch,
@@ -113,6 +122,21 @@ impl Status {
             mails.map(mails::json).collect::<Vec<_>>()
         };
         serde_json::json!({ "waiting": of(false), "given_up": of(true) })
+    }
+
+    /// Shows the newest event, stamps that cannot be right, and what may be newer and was not read.
+    fn show_newest(&self, line: &impl Fn(&str, &str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+        let newest = self.stamps.newest_ms.map(human::time);
+        line("newest event", newest.as_deref().unwrap_or("none"))?;
+        let wrong = [(self.stamps.future, "far in the future"), (self.stamps.past, "before 2000")];
+        if wrong.iter().any(|&(number, _)| number > 0) {
+            line("stamps", &format!("{} (kept, and believed by no figure)", counted(&wrong, ", ")))?;
+        }
+        let time = |at| format!("{} UTC", human::day_and_time(at, self.now_ms, &TimeZone::UTC));
+        for unread in &self.unread {
+            line("not read", &visible(unread.sentence(time).as_bytes()))?;
+        }
+        Ok(())
     }
 
     fn show(
@@ -159,7 +183,7 @@ impl Status {
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
         let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };
         line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
-        line("newest event", self.newest_event.as_deref().unwrap_or("none"))?;
+        self.show_newest(&line)?;
         let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
             let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
             format!("{} ({}), {end}", human::time(run.started_ms), run.command)
@@ -189,6 +213,19 @@ fn unconfigured(project: &Project, ledger: &Ledger) -> Result<Vec<(String, u64)>
         row.objects > 0 && !project.config.sources.iter().any(is_same)
     });
     Ok(rows.into_iter().map(|row| (row.name, row.objects)).collect())
+}
+
+fn unread_json(unread: &Unread) -> serde_json::Value {
+    let (source, app) = match &unread.place {
+        UnreadPlace::Source(name) => (Some(name), None),
+        UnreadPlace::App(name) => (None, Some(name)),
+    };
+    serde_json::json!({
+        "source": source,
+        "app": app,
+        "since": unread.since_ms.map(human::time),
+        "why": unread.why(),
+    })
 }
 
 /// `3 listed, 2 mirrored`.

@@ -2,12 +2,13 @@
 //! characters and capped. The text and the HTML part are two layouts of the same brief.
 
 use super::format::{bytes, change, count, date_and_time, number, percent, plural, span, time_and_age};
-use super::{DigestSettings, format};
+use super::{DigestSettings, News, format};
+use crate::human::day_and_time;
 use crate::mail::visible;
 use crate::model::{HOUR_MS, MINUTE_MS, UtcMs};
 use crate::report::{
     Change, Completeness, GroupState, GroupView, MailView, ObjectProblem, PagesTrouble, SampleView,
-    SilentApp, SourceView, View,
+    SilentApp, SourceView, Unread, View,
 };
 
 /// A listing older than this is said at the top.
@@ -59,6 +60,8 @@ pub(super) struct Brief {
     pub(super) headline: String,
     /// The verdict's sentences.
     pub(super) detail: String,
+    /// That lines come again, and how long none did.
+    pub(super) recovered: Option<String>,
     /// That not everything was read, and what not.
     pub(super) warning: Option<String>,
     /// What is wrong with the pages that the mail links to, and which mails were not sent.
@@ -108,6 +111,7 @@ pub(super) enum Badge {
     Spiking,
     New,
     Regressed,
+    Unread,
     Silent,
     Other,
 }
@@ -119,6 +123,7 @@ impl Badge {
             Self::Spiking => "SPIKING",
             Self::New => "NEW",
             Self::Regressed => "REGRESSED",
+            Self::Unread => "NOT READ",
             Self::Silent => "SILENT",
             Self::Other => "SEEN",
         }
@@ -146,17 +151,18 @@ pub(super) struct Top {
 
 impl Brief {
     /// Returns the brief of a view, as detailed as `detail` says.
-    pub(super) fn of(view: &View, settings: &DigestSettings, detail: &Detail) -> Self {
+    pub(super) fn of(view: &View, settings: &DigestSettings, news: &News, detail: &Detail) -> Self {
         let made = date_and_time(view.now_ms, &settings.zone);
         let zone = settings.zone.iana_name().unwrap_or("UTC");
         let groups: Vec<&GroupView> = view.attention.iter().filter_map(|&at| view.groups.get(at)).collect();
-        let wanted = groups.len() + view.silent.len();
+        let wanted = groups.len() + view.unread.len() + view.silent.len();
         let teller = Teller { now_ms: view.now_ms, settings, detail };
-        let items = teller.items(&groups, &view.silent);
+        let items = teller.items(&groups, &view.unread, &view.silent);
         let (top, more_top) = teller.top(&view.groups);
         Self {
-            headline: visible(&view.verdict.headline, 120),
+            headline: visible(&headline(view, news), 120),
             detail: visible(&view.verdict.detail, 400),
+            recovered: teller.recovered(news),
             warning: teller.warning(&view.completeness),
             notices: teller.notices(&view.completeness),
             more_items: wanted - items.len(),
@@ -182,13 +188,31 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Returns groups in the view's order, then silent applications; where room is short, both get some.
-    fn items(&self, groups: &[&GroupView], silent: &[SilentApp]) -> Vec<Item> {
+    /// Returns groups in the view's order, then what was not read, then silent applications; where room is short, each
+    /// gets some.
+    fn items(&self, groups: &[&GroupView], unread: &[Unread], silent: &[SilentApp]) -> Vec<Item> {
         let room = self.detail.items;
-        let for_silent = silent.len().min((room / 3).max(1).max(room.saturating_sub(groups.len())));
-        let for_groups = room - for_silent;
-        let groups = groups.iter().take(for_groups).map(|group| self.group(group));
-        groups.chain(silent.iter().take(for_silent).map(|app| self.silent(app))).collect()
+        let share =
+            |wanted: usize, others: usize| wanted.min((room / 3).max(1).max(room.saturating_sub(others)));
+        let for_unread = share(unread.len(), groups.len() + silent.len());
+        let for_silent = share(silent.len(), groups.len() + for_unread).min(room - for_unread);
+        let groups = groups.iter().take(room - for_unread - for_silent).map(|group| self.group(group));
+        let unread = unread.iter().take(for_unread).map(|unread| self.unread(unread));
+        groups.chain(unread).chain(silent.iter().take(for_silent).map(|app| self.silent(app))).collect()
+    }
+
+    fn unread(&self, unread: &Unread) -> Item {
+        let since = unread.since_ms.map(|since_ms| self.time_and_age(since_ms));
+        Item {
+            badge: Badge::Unread,
+            title: visible(&unread.name(), NAME_CHARS),
+            reason: visible(&unread.why(), self.detail.title_chars),
+            counts: None,
+            seen: since.map_or("never read".to_owned(), |since| format!("not read since {since}")),
+            line: None,
+            link: self.link("ingest.html"),
+            command: None,
+        }
     }
 
     fn group(&self, group: &GroupView) -> Item {
@@ -211,6 +235,16 @@ impl Teller<'_> {
             link: self.link(&format!("g/{}.html", group.id)),
             command: Some(self.settings.invocation.command(&["search", "--group", &group.id.to_string()])),
         }
+    }
+
+    /// Returns that lines come again, and how long none did.
+    fn recovered(&self, news: &News) -> Option<String> {
+        let since_ms = news.dark_since_ms?;
+        let length = span(self.now_ms.saturating_sub(since_ms));
+        Some(format!(
+            "Lines arrive again. For {length}, since {}, there were none of any application.",
+            day_and_time(since_ms, self.now_ms, &self.settings.zone)
+        ))
     }
 
     fn silent(&self, app: &SilentApp) -> Item {
@@ -313,7 +347,7 @@ impl Teller<'_> {
     fn warning(&self, whole: &Completeness) -> Option<String> {
         let mut parts = Vec::new();
         if whole.objects_unread > 0 {
-            parts.push(format!("{} not to be had", plural(whole.objects_unread, "object", "objects")));
+            parts.push(format!("{} unread", plural(whole.objects_unread, "object", "objects")));
         }
         if whole.objects_damaged > 0 {
             parts.push(format!("{} damaged", plural(whole.objects_damaged, "object", "objects")));
@@ -396,6 +430,16 @@ impl Teller<'_> {
     }
 }
 
+/// Returns the verdict, or the good news when there are no bad ones.
+pub(super) fn headline(view: &View, news: &News) -> String {
+    match news.dark_since_ms {
+        Some(since_ms) if !view.verdict.needs_attention => {
+            format!("Lines arrive again after {}", span(view.now_ms.saturating_sub(since_ms)))
+        }
+        _ => view.verdict.headline.clone(),
+    }
+}
+
 /// Returns `412 in 24 h (yesterday 38, last week 41)`.
 fn counts(day: &Change) -> String {
     let before: Vec<String> = [("yesterday", day.yesterday), ("last week", day.last_week)]
@@ -455,7 +499,7 @@ fn objects(whole: &Completeness) -> String {
         format!("{} read", count(whole.objects_mirrored)),
     ];
     let rest = [
-        (whole.objects_unread, "not to be had"),
+        (whole.objects_unread, "unread"),
         (whole.objects_damaged, "damaged"),
         (whole.objects_duplicate, "delivered twice (counted once)"),
     ];
@@ -474,6 +518,7 @@ fn lines(whole: &Completeness) -> String {
         ),
         (lines.truncated, "cut at the length limit"),
         (lines.undated, "without a time"),
+        (whole.misdated, "with a time far in the future or before 2000"),
     ];
     parts.extend(named(&rest));
     parts.join(", ")

@@ -2,7 +2,7 @@
 //! last two sends the mail a second time under the same Message-ID, never not at all.
 
 use super::patience::{Tries, because, if_broken_off, turns, wait_after};
-use super::{DigestError, DigestSettings, eml, plan, render};
+use super::{DigestError, DigestSettings, eml, plan, render_with};
 use crate::ledger::{Ledger, MailWait, NewMail, PendingMail, UnsentMail};
 use crate::mail::{self, Letter, MailError, MailErrorKind, Receipt, Refusal, Transport};
 use crate::model::UtcMs;
@@ -98,7 +98,7 @@ fn enqueue(
     let Some(due) = plan(view, settings, memory.as_deref()) else {
         return Ok(None);
     };
-    let mail = render(view, settings);
+    let mail = render_with(view, settings, &due.news);
     let eml = eml(&mail, settings, view.now_ms, &due)?;
     let given_up = view.completeness.mails.iter().filter(|mail| mail.is_given_up && !mail.is_told);
     let tells: Vec<i64> = given_up.map(|mail| mail.id).collect();

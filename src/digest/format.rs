@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::human::day_and_time;
 pub(super) use crate::human::{bytes, count};
 use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
@@ -40,22 +41,6 @@ pub(super) fn change(now: f64, before: f64) -> String {
     }
 }
 
-/// Returns `06:52` for a time of today, `Mon 23 Nov 06:52` for one of the last days, else with the year.
-pub(super) fn time(time_ms: UtcMs, now_ms: UtcMs, zone: &TimeZone) -> String {
-    let local = |ms| Timestamp::from_millisecond(ms).map(|stamp| zone.to_datetime(stamp));
-    let (Ok(time), Ok(now)) = (local(time_ms), local(now_ms)) else {
-        return "at no known time".to_owned();
-    };
-    let form = if time.date() == now.date() {
-        "%H:%M"
-    } else if now_ms.abs_diff(time_ms) < 100 * DAY_MS as u64 {
-        "%a %-d %b %H:%M"
-    } else {
-        "%-d %b %Y %H:%M"
-    };
-    time.strftime(form).to_string()
-}
-
 /// Returns `Tue 24 Nov 2026 09:00`.
 pub(super) fn date_and_time(time_ms: UtcMs, zone: &TimeZone) -> String {
     let stamp = Timestamp::from_millisecond(time_ms).unwrap_or_default();
@@ -70,7 +55,7 @@ pub(super) fn time_and_age(time_ms: UtcMs, now_ms: UtcMs, zone: &TimeZone) -> St
         MINUTE_MS.. => format!("{} ago", span(age_ms)),
         _ => format!("{} ahead of the clock", span(age_ms.saturating_neg())),
     };
-    format!("{} ({age})", time(time_ms, now_ms, zone))
+    format!("{} ({age})", day_and_time(time_ms, now_ms, zone))
 }
 
 /// Returns a length of time: `8 min`, `4 h 10 min`, `3 days`.

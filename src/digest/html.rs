@@ -63,6 +63,9 @@ fn card(brief: &Brief) -> Markup {
 fn verdict(brief: &Brief) -> Markup {
     html! {
         h1.ink style=(format!("margin:0;font-size:21px;line-height:1.3;color:{INK};{BREAK}")) { (brief.headline) }
+        @if let Some(recovered) = &brief.recovered {
+            p.ink style=(body("margin:8px 0 0")) { (recovered) }
+        }
         @if !brief.detail.is_empty() && brief.detail != brief.headline {
             p.ink style=(body("margin:8px 0 0")) { (brief.detail) }
         }
@@ -199,7 +202,7 @@ fn badge(badge: Badge) -> Markup {
     let color = match badge {
         Badge::Spiking => "#b42318",
         Badge::New => "#0a569f",
-        Badge::Regressed => "#855000",
+        Badge::Regressed | Badge::Unread => "#855000",
         Badge::Silent | Badge::Other => "#475061",
     };
     html! {

@@ -17,7 +17,7 @@ mod tests;
 pub use deliver::{Delivery, Waiting, deliver, send_pending};
 pub use eml::eml;
 pub use patience::Tries;
-pub use plan::{Due, When, plan};
+pub use plan::{Due, News, When, plan};
 
 use jiff::tz::TimeZone;
 
@@ -133,10 +133,15 @@ pub struct Mail {
 /// Renders the mail of a view. Pure: the same view and settings give the same bytes. With much to say it
 /// says less of each thing, so that both parts stay under 62 KB and the mail under 90 KB.
 pub fn render(view: &View, settings: &DigestSettings) -> Mail {
+    render_with(view, settings, &News::default())
+}
+
+/// As [`render`], with what the digest knows beyond the view.
+pub fn render_with(view: &View, settings: &DigestSettings, news: &News) -> Mail {
     let compose = |detail: &Detail| {
-        let brief = Brief::of(view, settings, detail);
+        let brief = Brief::of(view, settings, news, detail);
         Mail {
-            subject: subject(view, settings),
+            subject: subject(view, settings, news),
             text: text::render(&brief),
             html: html::render(&brief).into_string(),
         }
@@ -146,7 +151,7 @@ pub fn render(view: &View, settings: &DigestSettings) -> Mail {
     DETAILS.iter().map(compose).find(fits).unwrap_or_else(|| compose(least))
 }
 
-fn subject(view: &View, settings: &DigestSettings) -> String {
-    let whole = format!("{} {}", settings.subject_prefix, view.verdict.headline);
+fn subject(view: &View, settings: &DigestSettings, news: &News) -> String {
+    let whole = format!("{} {}", settings.subject_prefix, brief::headline(view, news));
     mail::visible(&whole, SUBJECT_CHARS)
 }

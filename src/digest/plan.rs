@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DigestSettings;
-use crate::model::UtcMs;
-use crate::report::{GroupState, View};
+use crate::model::{MINUTE_MS, UtcMs};
+use crate::report::{GroupState, Unread, View};
 
 /// The most things remembered of a day. Beyond them a mail is due only with the next day.
 const MAX_KNOWN: usize = 10_000;
+/// What could not be read for a shorter time makes no mail due; every mail says it all the same.
+const LASTING_MS: i64 = 30 * MINUTE_MS;
 
 /// When a digest is mailed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,9 +58,18 @@ pub struct Due {
     pub replies_to: Option<String>,
     /// What the digest has to remember once the mail is in the outbox.
     pub memory: String,
+    /// What it says beyond the view.
+    pub news: News,
 }
 
-/// What a digest remembers of its day.
+/// What a mail says that the view does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Lines come again: since when the digest's mails had said that there are none.
+    pub dark_since_ms: Option<UtcMs>,
+}
+
+/// What a digest remembers of its day, and of what outlasts days.
 #[derive(Default, Serialize, Deserialize)]
 struct Memory {
     day: String,
@@ -66,6 +77,17 @@ struct Memory {
     /// The Message-ID of the day's first mail; older versions did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first: Option<String>,
+    /// Since when its mails have said that no lines come.
+    #[serde(default)]
+    dark_since_ms: Option<UtcMs>,
+}
+
+impl Memory {
+    /// Returns what has ended: only a newer line ends a silence, never that nothing could be read.
+    fn news(&self, view: &View) -> News {
+        let has_newer = |since_ms: &UtcMs| view.figures.newest_event_ms.is_some_and(|at| at > *since_ms);
+        News { dark_since_ms: self.dark_since_ms.filter(|_| view.dark.is_none()).filter(has_newer) }
+    }
 }
 
 /// Returns the mail that is due by `view.now_ms`, if any. `memory` is that of the digest's last mail;
@@ -74,11 +96,14 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     let day = day_of(view.now_ms, settings);
     let memory: Memory = memory.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let is_first = memory.day != day;
+    let news = memory.news(view);
+    let dark_since_ms = memory.dark_since_ms;
     let mut known = if is_first { BTreeSet::new() } else { renamed(memory.known, view) };
     let now = attention(view);
     let fresh: Vec<&String> = now.iter().filter(|thing| !known.contains(*thing)).collect();
     let has_room = known.len() + fresh.len() <= MAX_KNOWN;
-    let is_due = is_first || settings.when == When::Always || (!fresh.is_empty() && has_room);
+    let has_fresh = !fresh.is_empty() && has_room;
+    let is_due = is_first || settings.when == When::Always || has_fresh || news != News::default();
     if !is_due {
         return None;
     }
@@ -87,12 +112,15 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
         message_id(settings, &day, None)
     } else {
         let salt = (settings.when == When::Always).then_some(view.now_ms);
+        let salt = salt.or(news.dark_since_ms);
         message_id(settings, &day, Some(&checksum(&now, salt)))
     };
     known.extend(now.into_iter().take(MAX_KNOWN));
+    let is_over = news.dark_since_ms.is_some();
+    let dark_since_ms = view.dark.as_ref().map(|dark| dark.since_ms).or(dark_since_ms.filter(|_| !is_over));
     let first = Some(replies_to.clone().unwrap_or_else(|| message_id.clone()));
-    let memory = serde_json::to_string(&Memory { day, known, first }).unwrap_or_default();
-    Some(Due { message_id, replies_to, memory })
+    let memory = serde_json::to_string(&Memory { day, known, first, dark_since_ms }).unwrap_or_default();
+    Some(Due { message_id, replies_to, memory, news })
 }
 
 /// Returns what is remembered under the ids that groups have now.
@@ -105,15 +133,23 @@ fn renamed(known: BTreeSet<String>, view: &View) -> BTreeSet<String> {
     known.into_iter().map(|thing| rename(thing.clone()).unwrap_or(thing)).collect()
 }
 
-/// Returns what needs attention, as short names: a group in a state, an application silent since a time.
+/// Returns what needs attention, as short names: a group in a state, an application silent since a time, all of them
+/// silent, a place that could not be read.
 fn attention(view: &View) -> BTreeSet<String> {
+    let short = |name: &str| blake3::hash(name.as_bytes()).to_hex()[..16].to_owned();
     let groups = view.attention.iter().filter_map(|&at| view.groups.get(at));
     let groups = groups.map(|group| format!("{} {}", group.id, state_name(group.state)));
-    let silent = view.silent.iter().map(|app| {
-        let name = blake3::hash(app.name.as_bytes()).to_hex();
-        format!("{} silent {}", &name[..16], app.since_ms)
-    });
-    groups.chain(silent).collect()
+    let silent = view.silent.iter().map(|app| format!("{} silent {}", short(&app.name), app.since_ms));
+    let dark = view.dark.iter().map(|dark| format!("all dark {}", dark.since_ms));
+    let unread = view.unread.iter().filter(|unread| has_lasted(unread, view.now_ms));
+    let unread = unread.map(|unread| format!("{} unread", short(&unread.name())));
+    groups.chain(silent).chain(dark).chain(unread).collect()
+}
+
+/// Whether something has been unread for long enough to be worth a mail of its own: the next run reads most of what
+/// one run could not.
+fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
+    unread.since_ms.is_none_or(|since_ms| now_ms - since_ms >= LASTING_MS)
 }
 
 fn state_name(state: GroupState) -> &'static str {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{DAY_MS, GroupId, GroupKind, Level, LineCounts, MINUTE_MS, UtcMs};
 use crate::report::{
-    Change, Completeness, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
-    SampleView, SilentApp, SourceView, Verdict, View,
+    Change, Completeness, Dark, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
+    SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
 use crate::store::Requests;
 
@@ -73,6 +73,9 @@ fn quiet() -> View {
         },
         attention: Vec::new(),
         silent: Vec::new(),
+        dark: None,
+        unread: Vec::new(),
+        group_count: 1,
         groups: vec![GroupView {
             day: change(180.0, 176.0, 190.0),
             ..group(9, GroupState::Ongoing, "connection reset by <*>")
@@ -497,8 +500,6 @@ fn numbers_read_as_people_write_them() {
         format::time_and_age(NOW + 3 * HOUR_MS, NOW, &TimeZone::UTC),
         "12:00 (3 h ahead of the clock)"
     );
-    assert_eq!(format::time(NOW - DAY_MS, NOW, &TimeZone::UTC), "Mon 23 Nov 09:00");
-    assert_eq!(format::time(0, NOW, &TimeZone::UTC), "1 Jan 1970 00:00");
 }
 
 #[test]
@@ -512,4 +513,62 @@ fn long_words_are_cut_and_links_are_not() {
     assert_eq!(wrapped("aaaaaaaaaaaaaaaaaaa b"), "> aaaaaaaa\n  aaaaaaaa\n  aaa b\n");
     assert_eq!(wrapped("x https://example.com/long"), "> x\n  https://example.com/long\n");
     assert_eq!(wrapped(""), ">\n");
+}
+
+fn dark_since(since_ms: UtcMs, now_ms: UtcMs) -> View {
+    let mut view = quiet();
+    view.now_ms = now_ms;
+    view.verdict.headline = "No lines of any application since Tue 24 Nov 09:00 UTC (7 days)".to_owned();
+    view.verdict.needs_attention = true;
+    view.dark = Some(Dark { since_ms, only: None });
+    view.figures.newest_event_ms = Some(since_ms);
+    view
+}
+
+#[test]
+fn the_end_of_a_silence_of_everything_is_told_once_with_its_length() {
+    let mut memory = None;
+    for day in 1..=9 {
+        let due = plan(&dark_since(NOW, NOW + day * DAY_MS), &settings(), memory.as_deref()).unwrap();
+        assert_eq!(due.news, News::default());
+        memory = Some(due.memory);
+    }
+    let mut view = quiet();
+    view.now_ms = NOW + 9 * DAY_MS + 10 * MINUTE_MS;
+    view.figures.newest_event_ms = Some(view.now_ms);
+    let due = plan(&view, &settings(), memory.as_deref()).expect("a mail is due on the same day");
+    let mail = render_with(&view, &settings(), &due.news);
+    assert_eq!(mail.subject, "[gzette] Lines arrive again after 9 days");
+    let sentence = "For 9 days, since Tue 24 Nov 09:00, there were none of any";
+    assert!(mail.text.contains(sentence) && mail.html.contains(sentence), "{}", mail.text);
+    view.now_ms += 10 * MINUTE_MS;
+    assert!(plan(&view, &settings(), Some(&due.memory)).is_none());
+}
+
+fn unread(minutes: i64) -> Unread {
+    Unread {
+        place: UnreadPlace::App("checkout-api".to_owned()),
+        apps: vec!["checkout-api".to_owned()],
+        since_ms: Some(NOW - minutes * MINUTE_MS),
+        troubles: vec![(Trouble::Denied, 12)],
+        error: "AccessDenied: <no>\r\nBcc: x".to_owned(),
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_an_item_and_makes_a_mail_due_when_it_lasts() {
+    let mut view = quiet();
+    let memory = plan(&view, &settings(), None).unwrap().memory;
+    view.unread = vec![unread(20)];
+    assert!(plan(&view, &settings(), Some(&memory)).is_none(), "the next run may read it");
+    view.unread = vec![unread(40)];
+    let due = plan(&view, &settings(), Some(&memory)).unwrap();
+    let mail = render_with(&view, &settings(), &due.news);
+    assert!(
+        mail.text.contains("NOT READ   checkout-api\n           12 objects denied (AccessDenied: <no>"),
+        "{}",
+        mail.text
+    );
+    assert!(mail.text.contains("not read since 08:20 (40 min ago)"), "{}", mail.text);
+    assert!(!mail.html.contains("<no>"));
 }

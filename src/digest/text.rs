@@ -14,7 +14,7 @@ const LABEL: usize = 16;
 pub(super) fn render(brief: &Brief) -> String {
     let mut out = String::new();
     wrap(&mut out, &brief.headline, "", "", WIDTH);
-    let detail = [Some(&brief.detail), brief.warning.as_ref()];
+    let detail = [brief.recovered.as_ref(), Some(&brief.detail), brief.warning.as_ref()];
     for text in detail.into_iter().flatten().chain(&brief.notices) {
         if !text.is_empty() && *text != brief.headline {
             out.push('\n');

@@ -22,8 +22,8 @@ use template::VARIABLE;
 pub use template::template;
 
 use crate::model::{GroupId, GroupKind, Grouped};
-pub use trace::FramePrefixes;
 use trace::{Exception, Trace};
+pub use trace::{FramePrefixes, frame_lines};
 
 /// The version of the rules; part of every id. 2: traces of other languages than Java, the topmost own frames
 /// of an exception alone, no frames of generated classes, a trace without a type told by its message, the template of a

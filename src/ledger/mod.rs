@@ -23,6 +23,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod unread;
 
 pub use moved::{MirroredVersion, Moved, SourceRow};
 pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
@@ -31,10 +32,13 @@ pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
 pub use error::{LedgerError, Result};
 pub use grouping::Reading;
-pub use read::{AppTotals, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting};
+pub use read::{
+    AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
+};
 pub use retention::RetainedRow;
-pub use status::{ObjectTotals, RunRow};
+pub use status::{ObjectTotals, RunRow, Stamps};
 pub use trouble::Trouble;
+pub use unread::{PrefixState, UnreadObject};
 mod outbox;
 
 pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};

@@ -22,6 +22,12 @@ const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id 
 const LINE_SUMS: &str = "coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
     coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)";
 
+/// 2000-01-01. Earlier stamps come from clocks that were not set.
+pub const BELIEVED_FROM_MS: UtcMs = 946_684_800_000;
+/// The latest stamp of a row of `object` that is believed: a day, for zones, after it was stored. A folder may give its files times long past, hence the time
+/// of the first listing beside that of the store.
+pub(super) const BELIEVED_UNTIL: &str = "(max(object.modified_ms, object.first_listed_ms) + 86400000)";
+
 /// Events of one application, group, level and slot in one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedSlot {
@@ -35,6 +41,8 @@ pub struct CountedSlot {
     pub slot: i64,
     /// How many.
     pub events: u64,
+    /// The latest time that a stamp of the object can have: later ones come from a clock gone wrong.
+    pub believed_until_ms: UtcMs,
 }
 
 /// An application and what was read of it.
@@ -48,7 +56,7 @@ pub struct AppTotals {
     pub objects: u64,
     /// The accounting of their lines.
     pub lines: LineCounts,
-    /// Its newest event that does not lie after the given time.
+    /// The newest event of those objects whose latest stamp can be believed and does not lie after the given time.
     pub newest_ms: Option<UtcMs>,
     /// For each object with events since the given time, how old its first event was when it was stored.
     pub delivery_ms: Vec<i64>,
@@ -63,6 +71,8 @@ pub struct SightingSpan {
     pub first_ms: UtcMs,
     /// Its latest.
     pub last_ms: UtcMs,
+    /// The latest time that a stamp of the object can have.
+    pub believed_until_ms: UtcMs,
 }
 
 /// A sighting with its raw lines.
@@ -111,11 +121,12 @@ pub struct Problem {
 impl Ledger {
     /// Calls `visit` with every count, except those of duplicates. The order is no order to rely on.
     pub fn each_count(&self, mut visit: impl FnMut(CountedSlot)) -> Result<()> {
-        let mut statement = self.connection.prepare(
-            "SELECT generation.app_id, count.group_id, count.level, count.slot, count.events
-             FROM generation CROSS JOIN count ON count.generation_id = generation.id
-             WHERE generation.duplicate_of IS NULL",
-        )?;
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT generation.app_id, count.group_id, count.level, count.slot, count.events, {BELIEVED_UNTIL}
+             FROM generation CROSS JOIN object ON object.id = generation.object_id
+             CROSS JOIN count ON count.generation_id = generation.id
+             WHERE generation.duplicate_of IS NULL"
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let group: i64 = row.get(1)?;
@@ -125,6 +136,7 @@ impl Ledger {
                 level: Level::from_number(row.get(2)?),
                 slot: row.get(3)?,
                 events: row.get::<_, i64>(4)? as u64,
+                believed_until_ms: row.get(5)?,
             });
         }
         Ok(())
@@ -142,8 +154,10 @@ impl Ledger {
     pub fn app_totals(&self, until_ms: UtcMs, delivered_since_ms: UtcMs) -> Result<Vec<AppTotals>> {
         let mut statement = self.connection.prepare(&format!(
             "SELECT {LINE_SUMS}, app.id, app.name, count(generation.id),
-                max(CASE WHEN generation.last_ms <= ?1 THEN generation.last_ms END)
+                max(CASE WHEN generation.last_ms BETWEEN {BELIEVED_FROM_MS} AND min(?1, {BELIEVED_UNTIL})
+                    THEN generation.last_ms END)
              FROM app LEFT JOIN generation ON generation.app_id = app.id AND generation.duplicate_of IS NULL
+             LEFT JOIN object ON object.id = generation.object_id
              GROUP BY app.id ORDER BY app.name"
         ))?;
         let rows = statement.query_map([until_ms], |row| {
@@ -194,17 +208,18 @@ impl Ledger {
 
     /// Returns where a group was seen, except in duplicates, by latest event and then generation.
     pub fn sighting_spans(&self, group: GroupId) -> Result<Vec<SightingSpan>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT generation_id, first_ms, last_ms FROM sighting
-             WHERE group_id = ?1
-               AND generation_id NOT IN (SELECT id FROM generation WHERE duplicate_of IS NOT NULL)
-             ORDER BY last_ms, generation_id",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT generation_id, sighting.first_ms, sighting.last_ms, {BELIEVED_UNTIL} FROM sighting
+             JOIN generation ON generation.id = generation_id JOIN object ON object.id = generation.object_id
+             WHERE group_id = ?1 AND duplicate_of IS NULL
+             ORDER BY sighting.last_ms, generation_id"
+        ))?;
         let rows = statement.query_map([group.bits() as i64], |row| {
             Ok(SightingSpan {
                 generation: GenerationId(row.get(0)?),
                 first_ms: row.get(1)?,
                 last_ms: row.get(2)?,
+                believed_until_ms: row.get(3)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
 use super::{Ledger, Result};
-use crate::model::{LineCounts, UtcMs};
+use crate::model::{DAY_MS, LineCounts, SLOT_MS, UtcMs};
 
 /// Objects by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +33,17 @@ pub struct ObjectTotals {
     pub deleted: u64,
     /// Holding the same records as another; not counted again.
     pub duplicate: u64,
+}
+
+/// The stamps of events, and those that no clock in order gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamps {
+    /// The newest event whose stamp can be believed.
+    pub newest_ms: Option<UtcMs>,
+    /// Events stamped more than a day after now, or after their object was stored. They are in totals alone.
+    pub future: u64,
+    /// Events stamped before 2000. They are in totals alone.
+    pub past: u64,
 }
 
 /// A finished or unfinished run.
@@ -112,9 +124,47 @@ impl Ledger {
         })?)
     }
 
-    /// Returns the time of the newest event.
-    pub fn newest_event_ms(&self) -> Result<Option<UtcMs>> {
-        Ok(self.connection.query_row("SELECT max(last_ms) FROM generation", [], |row| row.get(0))?)
+    /// Returns what the stamps of all events that count say of time at `now_ms`.
+    pub fn stamps(&self, now_ms: UtcMs) -> Result<Stamps> {
+        let limit = format!("min(?1, {BELIEVED_UNTIL})");
+        // A clock that is some minutes ahead is no news.
+        let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
+        let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
+        let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
+        let time =
+            |sql: String| self.connection.query_row(&sql, [now_ms], |row| row.get::<_, Option<UtcMs>>(0));
+        let newest_whole = time(format!(
+            "SELECT max(last_ms) {objects}
+             WHERE duplicate_of IS NULL AND last_ms BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+        ))?;
+        // Of objects with a stamp that lies, the others are known by their slots.
+        let newest_slot = time(format!(
+            "SELECT max(slot) * {SLOT_MS} {counts}
+             WHERE duplicate_of IS NULL AND last_ms > {limit}
+               AND slot * {SLOT_MS} BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+        ))?;
+        let number = |sql: String, values: &[UtcMs]| {
+            let values = rusqlite::params_from_iter(values);
+            self.connection.query_row(&sql, values, |row| row.get::<_, i64>(0)).map(|count| count as u64)
+        };
+        Ok(Stamps {
+            newest_ms: newest_whole.max(newest_slot),
+            future: number(
+                format!(
+                    "SELECT coalesce(sum(count.events), 0) {counts}
+                     WHERE duplicate_of IS NULL AND last_ms > {far} AND slot * {SLOT_MS} > {far}"
+                ),
+                &[now_ms],
+            )?,
+            past: number(
+                format!(
+                    "SELECT coalesce(sum(count.events), 0) {counts}
+                     WHERE duplicate_of IS NULL AND first_ms < {BELIEVED_FROM_MS}
+                       AND slot * {SLOT_MS} < {BELIEVED_FROM_MS}"
+                ),
+                &[],
+            )?,
+        })
     }
 
     /// Returns the newest run of any command, finished or not.

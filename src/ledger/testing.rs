@@ -48,6 +48,15 @@ impl Story {
         self
     }
 
+    /// Adds an INFO event to the object of an hour that is stamped with a time of its own.
+    pub(crate) fn ahead(mut self, app: &str, time_ms: UtcMs, stamp_ms: UtcMs) -> Self {
+        let key = format!("{PREFIX}{app}/{}.gz", time_ms.div_euclid(HOUR_MS));
+        let time = jiff::Timestamp::from_millisecond(stamp_ms).unwrap();
+        let line = format!("{{\"@timestamp\":\"{time}\",\"level\":\"INFO\",\"message\":\"ahead\"}}\n");
+        self.objects.get_mut(&key).unwrap().text.push_str(&line);
+        self
+    }
+
     /// Adds `number` events, a second apart.
     pub(crate) fn events(self, number: u64, app: &str, time_ms: UtcMs, level: Level, message: &str) -> Self {
         (0..number as i64).fold(self, |story, at| story.event(app, time_ms + at * 1000, level, message))
@@ -87,7 +96,8 @@ impl Story {
         let source = ledger.source_id(SOURCE, "s3://bucket/logs").unwrap();
         let read =
             self.objects.iter().map(|(key, told)| placed(key, &told.app, told.modified_ms, &told.text));
-        let failed = self.failed.iter().map(|(key, ..)| placed(key, "failing", now_ms, ""));
+        let app = |key: &str| key[PREFIX.len()..].split('/').next().unwrap_or_default().to_owned();
+        let failed = self.failed.iter().map(|(key, ..)| placed(key, &app(key), now_ms, ""));
         let mut new: Vec<_> = read.chain(failed).collect();
         if self.backwards {
             new.reverse();

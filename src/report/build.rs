@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::facts::Facts;
-use super::view::{Verdict, View};
+use super::unread::{Knowledge, SourceShape};
+use super::view::{Unread, Verdict, View};
 use super::{apps, completeness, families, figures, groups, verdict};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{GroupId, SourceName, UtcMs};
@@ -22,6 +23,8 @@ pub struct ReportSettings {
     pub parse: HashMap<SourceName, ParseSettings>,
     /// For sources that are not named.
     pub parse_other: ParseSettings,
+    /// How the keys of each source are built, by its name. Sources that are not named are not read any more.
+    pub shapes: BTreeMap<SourceName, SourceShape>,
     /// When the run that makes the report began, and its requests so far; `None` for those of the ledger's last run.
     pub run: Option<(UtcMs, Requests)>,
 }
@@ -33,6 +36,7 @@ impl Default for ReportSettings {
             max_groups: 500,
             parse: HashMap::new(),
             parse_other: ParseSettings::default(),
+            shapes: BTreeMap::new(),
             run: None,
         }
     }
@@ -55,22 +59,38 @@ pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Resul
     let mut groups = groups::views(ledger, &facts, &carried, settings)?;
     families::mark(&mut groups);
     let completeness = completeness::read(ledger, &facts, settings)?;
-    let known_until_ms = completeness.sources.iter().filter_map(|source| source.listed_ms).max();
+    let newest = facts.apps.iter().map(|app| (app.totals.name.clone(), app.newest_ms()));
+    let knowledge = Knowledge::read(ledger, newest, &settings.shapes, now_ms)?;
+    let (silent, dark) = apps::silences(&facts, &knowledge);
     let mut view = View {
         now_ms,
         verdict: Verdict { headline: String::new(), detail: String::new(), needs_attention: false },
         figures: figures::figures(&facts, &judged),
         attention: attention(&groups),
-        silent: apps::silent(&facts, known_until_ms.map_or(now_ms, |known| known.min(now_ms))),
-        apps: apps::views(&facts, &order, &carried),
+        silent,
+        dark,
+        apps: apps::views(&facts, &order, &carried, &knowledge),
+        unread: knowledge.unread,
         errors: apps::errors(&facts, &order),
         heat: figures::heat(&facts),
         groups,
+        group_count: groups::shown_count(&judged),
         aliases: ledger.group_aliases()?,
         completeness,
     };
     view.verdict = verdict::verdict(&view, facts.windows.can_tell_new(facts.reach));
     Ok(view)
+}
+
+/// Returns what may hold newer lines than are counted and could not be read.
+pub fn unread(
+    ledger: &Ledger,
+    now_ms: UtcMs,
+    shapes: &BTreeMap<SourceName, SourceShape>,
+) -> Result<Vec<Unread>, LedgerError> {
+    let totals = ledger.app_totals(now_ms, now_ms)?;
+    let newest = totals.into_iter().map(|app| (app.name, app.newest_ms));
+    Ok(Knowledge::read(ledger, newest, shapes, now_ms)?.unread)
 }
 
 /// Returns the state of every group with events in the last 28 days, and why it is in it.

@@ -23,6 +23,7 @@ pub(super) fn read(
     let (decoded_bytes, stored_bytes) = ledger.byte_totals()?;
     let (problems, problem_count) = ledger.problems(MAX_PROBLEMS)?;
     let (run_started_ms, requests) = run(ledger, settings)?;
+    let (lines, stamps) = (ledger.line_totals()?, ledger.stamps(facts.now_ms)?);
     Ok(Completeness {
         sources: ledger.source_totals()?.into_iter().map(source_view).collect(),
         objects_listed: objects.listed - objects.deleted - objects.expired,
@@ -32,10 +33,12 @@ pub(super) fn read(
         objects_damaged: objects.damaged,
         objects_unread: objects.missing + objects.denied + objects.archived + objects.failed,
         objects_duplicate: objects.duplicate,
-        lines: ledger.line_totals()?,
+        lines,
         decoded_bytes,
         stored_bytes,
         newest_event_ms: facts.newest_ms(),
+        misdated: stamps.future + stamps.past,
+        objects_expired: objects.expired,
         problems: problems.into_iter().map(problem_view).collect(),
         problem_count,
         days: days(facts),

@@ -6,14 +6,14 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use super::pile::Pile;
-use crate::ledger::{AppTotals, CountedSlot, Ledger, LedgerError};
+use crate::ledger::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Ledger, LedgerError};
 use crate::model::{DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, UtcMs};
 use crate::stats::{DAY_SLOTS, HOUR_SLOTS, Series, Windows};
 
 /// How far back counts are kept by slot: what the heat map shows, and more than any baseline needs.
 const KEPT_HOURS: i64 = 28 * 24;
-/// 2000-01-01. Earlier stamps come from clocks that were not set, and are no history.
-const EARLIEST_SLOT: i64 = 946_684_800_000 / SLOT_MS;
+/// Earlier stamps come from clocks that were not set, and are no history.
+const EARLIEST_SLOT: i64 = BELIEVED_FROM_MS / SLOT_MS;
 /// An hour with fewer than a thousandth of the busiest hour's events does not begin the history: stray
 /// stamps in otherwise recent logs would.
 const STRAY_SHARE: u64 = 1000;
@@ -204,7 +204,8 @@ impl Collector {
         let Some(&app) = self.app_index.get(&count.app) else {
             return;
         };
-        let kept = (self.kept.start..self.kept.end).contains(&count.slot);
+        let is_believed = count.slot * SLOT_MS <= count.believed_until_ms;
+        let kept = is_believed && (self.kept.start..self.kept.end).contains(&count.slot);
         if kept {
             self.events[app as usize].add(count.slot, count.events);
             if count.level.is_error() || count.group.is_some() {

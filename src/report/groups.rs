@@ -7,7 +7,7 @@ use super::build::{ReportError, ReportSettings};
 use super::facts::{Facts, GroupFacts};
 use super::samples;
 use super::view::{Bucket, Change, GroupView};
-use crate::ledger::{Ledger, SightingSpan};
+use crate::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
 use crate::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, SLOT_MS, UtcMs};
 use crate::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
@@ -73,6 +73,11 @@ pub(super) fn change(facts: &Facts, measure: impl Fn(Range<i64>) -> f64) -> Chan
 
 fn shown(facts: &Facts) -> Range<i64> {
     facts.hour_end - SHOWN_HOURS as i64 * HOUR_SLOTS..facts.hour_end
+}
+
+/// Returns how many groups have events in the shown period.
+pub(super) fn shown_count(judged: &[Judged]) -> u64 {
+    judged.iter().filter(|judged| judged.shown > 0).count() as u64
 }
 
 /// Returns the groups to carry, at most `max`, in the order of the view. What needs attention stays when
@@ -152,12 +157,15 @@ fn nameless(id: GroupId) -> Grouped {
     Grouped { id, kind: GroupKind::Message, title: id.to_string(), template: String::new() }
 }
 
-/// Returns the times of the first event and of the last that is not in the future.
+/// Returns the times of the first event and of the last, of those whose stamps can be believed.
 fn first_and_last(spans: &[SightingSpan], series: &Series, now_ms: UtcMs) -> (UtcMs, UtcMs) {
     let points = series.points();
     let slot_ms = |point: Option<&(i64, u64)>| point.map_or(now_ms, |&(slot, _)| slot * SLOT_MS);
-    let first = spans.iter().map(|span| span.first_ms).min();
-    let last = spans.iter().map(|span| span.last_ms).filter(|&last| last <= now_ms).max();
+    let is_believed = |time_ms: UtcMs, until_ms: UtcMs| (BELIEVED_FROM_MS..=until_ms).contains(&time_ms);
+    let first = spans.iter().filter(|span| is_believed(span.first_ms, span.believed_until_ms.min(now_ms)));
+    let last = spans.iter().filter(|span| is_believed(span.last_ms, span.believed_until_ms.min(now_ms)));
+    let last = last.map(|span| span.last_ms).max();
+    let first = first.map(|span| span.first_ms).min();
     let first = first.unwrap_or_else(|| slot_ms(points.first()));
     (first, last.unwrap_or(first).max(slot_ms(points.last())))
 }

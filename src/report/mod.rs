@@ -12,11 +12,14 @@ mod pile;
 mod samples;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod verdict;
 mod view;
 
-pub use build::{ReportError, ReportSettings, build, states};
+pub use build::{ReportError, ReportSettings, build, states, unread};
+pub use unread::SourceShape;
 pub use view::{
-    AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, PagesTrouble, SampleView, Series, SilentApp, SourceView, Verdict, View,
+    AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,
+    ObjectProblem, PagesTrouble, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace,
+    Verdict, View,
 };

@@ -2,7 +2,7 @@
 
 use super::build::{ReportError, ReportSettings};
 use super::view::SampleView;
-use crate::ledger::{Ledger, SightingSpan, StoredSighting};
+use crate::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
 use crate::model::{GroupId, UtcMs};
 use crate::parse::read_sample;
 use crate::partial::{SAMPLE_BYTES, Sample};
@@ -54,11 +54,12 @@ fn place(role: &str) -> u8 {
 /// Returns what to look at, in this order: the latest event before the first, so that it is the latest that
 /// stays when both say the same; then events spread over the group's time.
 fn candidates(spans: &[SightingSpan], now_ms: UtcMs) -> Vec<(&'static str, SightingSpan, End)> {
-    let past = spans.partition_point(|span| span.last_ms <= now_ms);
-    let Some(latest) = past.checked_sub(1).or(spans.len().checked_sub(1)) else {
+    let is_past = |span: &SightingSpan| span.last_ms <= span.believed_until_ms.min(now_ms);
+    let Some(latest) = spans.iter().rposition(is_past).or(spans.len().checked_sub(1)) else {
         return Vec::new();
     };
-    let first = spans.iter().min_by_key(|span| (span.first_ms, span.generation));
+    let order = |span: &&SightingSpan| (span.first_ms < BELIEVED_FROM_MS, span.first_ms, span.generation);
+    let first = spans.iter().min_by_key(order);
     let mut candidates = vec![("latest", spans[latest], End::Last)];
     candidates.extend(first.map(|&first| ("first", first, End::First)));
     let spread = (0..PLACES).rev().map(|step| step * latest / PLACES);

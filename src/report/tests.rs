@@ -110,7 +110,7 @@ fn silence_of_all_is_told_as_one() {
         NOON - 6 * HOUR_MS,
     );
     let view = view(&story);
-    assert_eq!(view.verdict.headline, "No lines of any application since 05:50 UTC");
+    assert_eq!(view.verdict.headline, "No lines of any application since 05:50 UTC (6 hours)");
 }
 
 #[test]
@@ -223,6 +223,23 @@ fn stamps_of_clocks_gone_wrong_move_nothing() {
     let group = titled(&view, "no stock");
     assert_eq!((group.state, group.total), (GroupState::Ongoing, 21 * 24 + 2));
     assert_eq!(group.last_ms, NOON - HOUR_MS);
+    assert_eq!(group.first_ms, NOON - 21 * 24 * HOUR_MS);
+    assert_eq!(view.completeness.misdated, 3);
+}
+
+#[test]
+fn a_stamp_of_the_future_ends_no_silence_when_its_time_comes() {
+    let story = usual().heartbeat("sync", 21, NOON - 5 * HOUR_MS);
+    let story = story.ahead("sync", NOON - 6 * HOUR_MS, NOON + 3 * DAY_MS);
+    let mut ledger = story.ledger(NOW);
+    assert_eq!(build(&ledger, NOW, &ReportSettings::default()).unwrap().silent.len(), 1);
+    let now_ms = NOW + 3 * DAY_MS;
+    let source = ledger.source_id(crate::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    list(&mut ledger, source, PREFIX, now_ms);
+    let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
+    assert!(view.silent.iter().any(|app| app.name == "sync"), "{:?}", view.silent);
+    assert_eq!(view.figures.newest_event_ms, Some(NOON - 10 * MINUTE_MS));
+    assert_eq!(ledger.stamps(now_ms).unwrap().future, 1);
 }
 
 #[test]
@@ -240,6 +257,62 @@ fn problems_are_counted_and_said() {
     assert_eq!(completeness.lines.events, 21 * 24 + 2 * 21 * 144);
     assert_eq!(completeness.sources[0].listed_ms, Some(NOW));
     assert!(view.verdict.detail.ends_with("; 2 objects could not be read whole."));
+    assert_eq!(view.verdict.headline, "failing not read since 12:05 UTC");
+    let sentence = "failing: not read since 12:05 UTC: 1 object denied, 1 object archived (";
+    assert!(view.verdict.detail.starts_with(sentence), "{}", view.verdict.detail);
+}
+
+#[test]
+fn an_application_is_not_silent_while_newer_objects_of_it_are_unread() {
+    let stopped = || usual().heartbeat("sync", 21, NOON - 5 * HOUR_MS);
+    for (state, why) in [(ObjectState::Denied, "AccessDenied"), (ObjectState::Archived, "in Glacier")] {
+        let view = view(&stopped().unreadable("sync/new.gz", state, why));
+        assert_eq!(view.verdict.headline, "sync not read since 12:05 UTC");
+        assert!(view.silent.is_empty(), "{:?}", view.silent);
+        assert!(view.unread[0].why().ends_with(&format!("({why})")), "{}", view.unread[0].why());
+    }
+    // An old one hides nothing.
+    let story = stopped().unreadable("sync/old.gz", ObjectState::Archived, "in Glacier");
+    let mut ledger = story.ledger(NOON - 9 * HOUR_MS);
+    let source = ledger.source_id(crate::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    list(&mut ledger, source, PREFIX, NOW);
+    let view = build(&ledger, NOW, &ReportSettings::default()).unwrap();
+    assert_eq!(view.verdict.headline, "sync has gone silent");
+    assert!(view.unread.is_empty(), "{:?}", view.unread);
+}
+
+/// Notes a listing that changed nothing.
+fn list(ledger: &mut crate::ledger::Ledger, source: i64, prefix: &str, now_ms: UtcMs) {
+    let diff = crate::plan::Diff::default();
+    let listing = crate::ledger::ListingRecord { prefix, now_ms, entries: 1, diff: &diff, found: &[] };
+    ledger.record_listing(source, &listing).unwrap();
+}
+
+#[test]
+fn a_silence_of_everything_is_never_forgotten() {
+    let story = Story::default().heartbeat("orders", 21, NOON).heartbeat("billing", 21, NOON);
+    for (days, since) in [
+        (1, "Mon 30 Oct 11:50 UTC (24 hours)"),
+        (10, "Mon 30 Oct 11:50 UTC (10 days)"),
+        (60, "Mon 30 Oct 11:50 UTC (60 days)"),
+        (200, "30 Oct 2023 11:50 UTC (200 days)"),
+    ] {
+        let now_ms = NOW + days * DAY_MS;
+        let mut ledger = story.ledger(NOW);
+        let source = ledger.source_id(crate::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+        list(&mut ledger, source, PREFIX, now_ms);
+        let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
+        assert_eq!(view.verdict.headline, format!("No lines of any application since {since}"));
+        assert!(view.verdict.needs_attention);
+    }
+}
+
+#[test]
+fn a_single_application_that_was_switched_off_leaves_the_headline_and_stays_in_the_list() {
+    let view = view(&usual().heartbeat("legacy", 21, NOON - 8 * DAY_MS));
+    assert_eq!(view.verdict.headline, "All quiet");
+    let silent: Vec<_> = view.apps.iter().filter(|app| app.is_silent).map(|app| app.name.as_str()).collect();
+    assert_eq!(silent, ["legacy"]);
 }
 
 #[test]

@@ -1,24 +1,27 @@
 //! The verdict: what changed, in a sentence short enough for the subject of a mail.
 
-use super::view::{GroupState, GroupView, Verdict, View};
-use crate::human::{count, plural};
-use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
+use jiff::tz::TimeZone;
+
+use super::view::{GroupState, GroupView, Unread, UnreadPlace, Verdict, View};
+use crate::human::{count, day_and_time, duration, plural};
+use crate::model::{AppName, SourceName, UtcMs};
 
 /// The most characters of a headline: what mail programs show of a subject.
 const HEADLINE_CHARS: usize = 90;
 /// The most characters of an application's name in it: two of them and their verb fit.
 const NAME_CHARS: usize = 32;
-/// An application without events for so long has been switched off, and cannot go silent.
-const SWITCHED_OFF_MS: i64 = 7 * DAY_MS;
+/// The unread places that the detail names.
+const UNREAD_NAMED: usize = 2;
+/// The most characters of each.
+const UNREAD_CHARS: usize = 140;
 const NOTHING_LISTED: &str =
     "No objects were found so far: `url` and `layout` of the sources say where they are looked for.";
 
 /// Returns the verdict on a view whose own verdict is not set yet. Without history, nothing can be new.
 pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
-    let findings: Vec<String> = [outage(view), spiking(view), new(view), regressed(view), silent(view)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let all =
+        [dark(view), blind(view), spiking(view), new(view), regressed(view), unread(view), silent(view)];
+    let findings: Vec<String> = all.into_iter().flatten().collect();
     if findings.is_empty() {
         return Verdict {
             headline: uneventful(view, has_history),
@@ -28,7 +31,8 @@ pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
     }
     let (headline, left) = headline(view, &findings);
     let also = if left.is_empty() { String::new() } else { format!("Also: {}. ", left.join(", ")) };
-    Verdict { headline, detail: also + &errors_sentence(view), needs_attention: true }
+    let detail = format!("{also}{}{}", unread_sentences(view), errors_sentence(view));
+    Verdict { headline, detail, needs_attention: true }
 }
 
 /// Returns as many findings as fit, and the others. A single new error is named.
@@ -83,17 +87,78 @@ fn regressed(view: &View) -> Option<String> {
 }
 
 /// Names a silence of all applications: it is more likely the collector's than theirs.
-fn outage(view: &View) -> Option<String> {
-    let first = view.silent.first().filter(|_| is_outage(view))?;
-    Some(format!("No lines of any application since {}", clock(first.since_ms)))
+fn dark(view: &View) -> Option<String> {
+    if let Some(dark) = &view.dark {
+        let of = dark.only.as_ref().map_or("any application".to_owned(), |name| plain(name, NAME_CHARS));
+        let age = duration(view.now_ms - dark.since_ms);
+        return Some(format!("No lines of {of} since {} ({age})", clock(dark.since_ms, view.now_ms)));
+    }
+    let has_forgotten = view.figures.newest_event_ms.is_none() && view.completeness.objects_expired > 0;
+    has_forgotten.then(|| "No lines of any application: all that was read is past its retention".to_owned())
 }
 
-fn is_outage(view: &View) -> bool {
-    view.silent.len() > 1 && view.silent.len() == living(view)
+/// Says that nothing can be said.
+fn blind(view: &View) -> Option<String> {
+    let since_ms = view.unread.iter().map(|unread| unread.since_ms).max()?;
+    is_blind(view).then(|| match since_ms {
+        Some(since_ms) => format!("Nothing could be read since {}", clock(since_ms, view.now_ms)),
+        None => "Nothing could be read yet".to_owned(),
+    })
+}
+
+/// Whether every application that is alive is unread, and that is most of them; without applications, every source.
+fn is_blind(view: &View) -> bool {
+    let is_unread = |app: &AppName| view.unread.iter().any(|unread| unread.apps.contains(app));
+    let mut alive = view.apps.iter().filter(|app| !app.is_silent && app.newest_event_ms.is_some()).peekable();
+    if alive.peek().is_some() {
+        let unread = view.apps.iter().filter(|app| is_unread(&app.name)).count();
+        return alive.all(|app| is_unread(&app.name)) && unread > view.silent.len();
+    }
+    let is_listed = |name: &SourceName| {
+        !view.unread.iter().any(|unread| unread.place == UnreadPlace::Source(name.clone()))
+    };
+    let mut sources = view.completeness.sources.iter().peekable();
+    sources.peek().is_some() && !view.unread.is_empty() && !sources.any(|source| is_listed(&source.name))
+}
+
+/// Names what could not be read, where something else could.
+fn unread(view: &View) -> Option<String> {
+    if is_blind(view) {
+        return None;
+    }
+    let name = |at: usize| plain(&view.unread[at].name(), NAME_CHARS);
+    let who = match view.unread.len() {
+        0 => return None,
+        1 => name(0),
+        2 => format!("{} and {}", name(0), name(1)),
+        number if view.unread.iter().all(|unread| matches!(unread.place, UnreadPlace::App(_))) => {
+            format!("{number} applications")
+        }
+        number => format!("{number} sources and applications"),
+    };
+    // Of several, the latest: since then none of them was read.
+    let since_ms = view.unread.iter().map(|unread| unread.since_ms).max()?;
+    Some(match since_ms {
+        Some(since_ms) => format!("{who} not read since {}", clock(since_ms, view.now_ms)),
+        None => format!("{who} could not be read"),
+    })
+}
+
+/// `checkout-api: not read since 09:40 UTC: 12 objects denied (AccessDenied). `
+fn unread_sentences(view: &View) -> String {
+    let sentence = |unread: &Unread| {
+        let sentence = unread.sentence(|at| clock(at, view.now_ms));
+        plain(&sentence, UNREAD_CHARS) + ". "
+    };
+    let named: String = view.unread.iter().take(UNREAD_NAMED).map(sentence).collect();
+    match view.unread.len().saturating_sub(UNREAD_NAMED) {
+        0 => named,
+        more => format!("{named}{} not read. ", plural(more as u64, "more application")),
+    }
 }
 
 fn silent(view: &View) -> Option<String> {
-    if is_outage(view) {
+    if view.dark.is_some() {
         return None;
     }
     let name = |at: usize| plain(&view.silent[at].name, NAME_CHARS);
@@ -103,12 +168,6 @@ fn silent(view: &View) -> Option<String> {
         2 => format!("{} and {} have gone silent", name(0), name(1)),
         number => format!("{number} applications have gone silent"),
     })
-}
-
-/// Returns how many applications could go silent.
-fn living(view: &View) -> usize {
-    let newest = view.apps.iter().filter_map(|app| app.newest_event_ms);
-    newest.filter(|&newest| view.now_ms - newest <= SWITCHED_OFF_MS).count()
 }
 
 /// Whether no event is known and no object ever was: more likely a wrong address than a quiet day.
@@ -135,7 +194,8 @@ fn errors_sentence(view: &View) -> String {
     }
     text.push_str(" in the last 24 hours");
     for (then, what) in [(change.yesterday, "yesterday"), (change.last_week, "last week")] {
-        if let Some(then) = then {
+        // Fewer of what could be read is no good news.
+        if let Some(then) = then.filter(|_| view.unread.is_empty()) {
             text = format!("{text}, {}", against(change.now, then, what));
         }
     }
@@ -184,10 +244,9 @@ fn app_of(group: &GroupView) -> String {
     group.apps.first().map_or_else(|| group.id.to_string(), |app| plain(&app.0, NAME_CHARS))
 }
 
-/// Returns a time of day, as `09:40 UTC`.
-fn clock(time_ms: UtcMs) -> String {
-    let of_day = time_ms.rem_euclid(DAY_MS);
-    format!("{:02}:{:02} UTC", of_day / HOUR_MS, of_day % HOUR_MS / MINUTE_MS)
+/// Returns a time as people write it beside `now_ms`: `09:40 UTC`, `Sat 21 Nov 09:40 UTC`.
+fn clock(time_ms: UtcMs, now_ms: UtcMs) -> String {
+    format!("{} UTC", day_and_time(time_ms, now_ms, &TimeZone::UTC))
 }
 
 /// Returns a text on one line of at most `max` characters.

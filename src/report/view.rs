@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AppName, GroupId, GroupKind, Level, LineCounts, UtcMs};
+use crate::human::{count, plural};
+use crate::model::{AppName, GroupId, GroupKind, Level, LineCounts, SourceName, UtcMs};
 pub use crate::stats::GroupState;
 
 /// Everything that a report shows.
@@ -18,8 +19,14 @@ pub struct View {
     pub attention: Vec<usize>,
     /// Applications without lines for longer than their habit.
     pub silent: Vec<SilentApp>,
-    /// All groups with events in the shown period (14 days), by events in the last 24 hours, then in all, then id.
+    /// Whether that is all of them.
+    pub dark: Option<Dark>,
+    /// What may hold newer lines and could not be read, sources first.
+    pub unread: Vec<Unread>,
+    /// The groups with events in the shown period (14 days), at most as many as the settings say, by events in the last 24 hours, then in all, then id.
     pub groups: Vec<GroupView>,
+    /// All groups with events in the shown period, carried in `groups` or not.
+    pub group_count: u64,
     /// Ids that groups had by earlier rules, with those that most of their events have now.
     pub aliases: BTreeMap<GroupId, GroupId>,
     /// All applications, by errors in the last 24 hours, then name.
@@ -39,7 +46,7 @@ pub struct Verdict {
     pub headline: String,
     /// One or two sentences.
     pub detail: String,
-    /// Whether anything is new, regressed, spiking or silent.
+    /// Whether anything is new, regressed, spiking, silent or unread.
     pub needs_attention: bool,
 }
 
@@ -176,6 +183,8 @@ pub struct AppView {
     pub groups: Vec<usize>,
     /// Its newest event.
     pub newest_event_ms: Option<UtcMs>,
+    /// Whether it has had no lines since, for longer than its habit or for more than a week.
+    pub is_silent: bool,
     /// Objects and lines of this application.
     pub objects: u64,
     /// The accounting of its lines.
@@ -191,6 +200,98 @@ pub struct SilentApp {
     pub since_ms: UtcMs,
     /// The longest gap between its events in the last 14 days before this one, in milliseconds.
     pub habit_ms: i64,
+}
+
+/// A silence of everything: the shipping of logs has stopped, whatever the applications do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dark {
+    /// The newest event of all.
+    pub since_ms: UtcMs,
+    /// The application, when there is but one.
+    pub only: Option<AppName>,
+}
+
+/// Something that may hold newer lines and could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Where.
+    pub place: UnreadPlace,
+    /// The known applications that it concerns, by name.
+    pub apps: Vec<AppName>,
+    /// Up to when all of it was read; `None` when nothing of it ever was.
+    pub since_ms: Option<UtcMs>,
+    /// What is wrong with how many objects or prefixes.
+    pub troubles: Vec<(Trouble, u64)>,
+    /// The last error in the store's words; may be empty.
+    pub error: String,
+}
+
+/// What an [`Unread`] is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnreadPlace {
+    /// A source, all of it or what is above its applications.
+    Source(SourceName),
+    /// An application.
+    App(AppName),
+}
+
+/// Why something was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Prefixes that could not be listed.
+    NotListed,
+    /// The source was not listed for a day.
+    Stale,
+    /// Objects that may not be read.
+    Denied,
+    /// Objects in an archive tier.
+    Archived,
+    /// Objects that are listed and not there.
+    Missing,
+    /// Objects that could not be read for another reason.
+    Failed,
+    /// Objects that were not asked for yet.
+    Waiting,
+}
+
+impl Unread {
+    /// Returns what it is about: `checkout-api`, `source prod`.
+    pub fn name(&self) -> String {
+        match &self.place {
+            UnreadPlace::Source(name) => format!("source {name}"),
+            UnreadPlace::App(name) => name.clone(),
+        }
+    }
+
+    /// Returns why: `12 objects denied, 1 prefix not listed (AccessDenied)`. The error is a store's text.
+    pub fn why(&self) -> String {
+        let each: Vec<String> = self.troubles.iter().map(|&(trouble, number)| trouble.told(number)).collect();
+        let why = each.join(", ");
+        if self.error.is_empty() { why } else { format!("{why} ({})", self.error) }
+    }
+
+    /// Returns the whole sentence: `checkout-api: not read since 09:40 UTC: 12 objects denied (AccessDenied)`.
+    pub fn sentence(&self, time: impl Fn(UtcMs) -> String) -> String {
+        let since =
+            self.since_ms.map_or("never read".to_owned(), |at| format!("not read since {}", time(at)));
+        format!("{}: {since}: {}", self.name(), self.why())
+    }
+}
+
+impl Trouble {
+    fn told(self, number: u64) -> String {
+        let objects = plural(number, "object");
+        match self {
+            Self::NotListed if number == 1 => "1 prefix not listed".to_owned(),
+            Self::NotListed => format!("{} prefixes not listed", count(number)),
+            Self::Stale => "not listed for more than a day".to_owned(),
+            Self::Denied => format!("{objects} denied"),
+            Self::Archived => format!("{objects} archived"),
+            Self::Missing => format!("{objects} missing"),
+            Self::Failed => format!("{objects} failed"),
+            Self::Waiting => format!("{objects} not fetched yet"),
+        }
+    }
 }
 
 /// A named row of buckets.
@@ -220,7 +321,7 @@ pub struct Completeness {
     pub objects_mirrored: u64,
     /// Objects with damage.
     pub objects_damaged: u64,
-    /// Objects listed but not to be had (missing, denied, archived, failed).
+    /// Objects listed and not read (missing, denied, archived, failed).
     pub objects_unread: u64,
     /// Objects whose records were delivered twice.
     pub objects_duplicate: u64,
@@ -236,6 +337,10 @@ pub struct Completeness {
     pub stored_bytes: u64,
     /// The newest event.
     pub newest_event_ms: Option<UtcMs>,
+    /// Events with a stamp that no clock in order gives: far in the future, or before 2000. They are in totals alone.
+    pub misdated: u64,
+    /// Objects whose counts the retention has dropped.
+    pub objects_expired: u64,
     /// Up to 100 objects or prefixes with a problem, newest first.
     pub problems: Vec<ObjectProblem>,
     /// How many problems there are in all.

@@ -45,12 +45,14 @@ fn counts() -> Vec<(&'static str, Markup)> {
         ),
         (
             "Error",
-            html! { "An event of level ERROR or above: ERROR, SEVERE, FATAL, CRITICAL, ALERT, EMERGENCY, PANIC." },
+            html! { "An event of level ERROR or above: ERROR, SEVERE, FATAL, CRITICAL, ALERT, EMERGENCY, PANIC. Also an event of \
+            level INFO, or without a level, that carries a stack trace or is followed by one. A warning is not an error." },
         ),
         ("Error rate", html! { "Errors among the events of all levels in the same 24 hours." }),
         (
             "Group",
-            html! { "Errors with one cause, as far as their text shows it: the exceptions and own frames of the stack trace, \
+            html! { "Errors with one cause, as far as their text shows it: the exceptions and own frames of the stack trace \
+            (of Java, Kotlin, Scala, Python, JavaScript, Go, Rust and .NET), \
             or the message with numbers, ids and other variables masked. A group's id depends on the event alone: \
             it is the same on every page, in every mail and on every machine." },
         ),
@@ -79,7 +81,13 @@ fn states() -> Vec<(&'static str, Markup)> {
         (
             "Silent",
             html! { "Said of an application: no lines at all for longer than its longest gap in 14 days. \
-            Often the shipping of logs has stopped, not the errors." },
+            After a week it leaves the overview and stays in the list of applications. When all applications are silent, \
+            the shipping of logs has stopped, and the headline says so until lines come again." },
+        ),
+        (
+            "Not read",
+            html! { "Said of an application or a source: there may be newer lines, but a prefix could not be listed or an object \
+            could not be read. Whether it is silent is then not known." },
         ),
     ]
 }
@@ -118,6 +126,11 @@ fn complete() -> Vec<(&'static str, Markup)> {
         (
             "Late objects",
             html! { "Objects may arrive hours late; their events are counted at their own time, so numbers of past days can grow." },
+        ),
+        (
+            "Misdated",
+            html! { "Events stamped before 2000, or more than a day after their object was stored: a clock was wrong. They are in \
+            totals, and neither the newest event nor in any chart." },
         ),
     ]
 }

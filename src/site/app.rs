@@ -8,7 +8,7 @@ use super::page::{Page, Tab, card};
 use super::parts::{self, Figure, GroupList, LIST_ROWS, Unit};
 use super::{Site, text};
 use crate::model::HOUR_MS;
-use crate::report::AppView;
+use crate::report::{AppView, Unread};
 
 /// Pages of applications stand one folder down.
 const ROOT: &str = "../";
@@ -27,14 +27,23 @@ pub(super) fn page(site: &Site<'_>, app: &AppView) -> Page {
                 a href="../index.html" { "Overview" } " / " span aria-current="page" { bdi { (name) } }
             }
             h1 { bdi { (name) } }
+            (unread(site, app))
             (silence(site, app))
             (figures(site, app))
             (card("trend", "Errors, last 7 days", &trend(site, app)))
             (card("groups", "Groups", &groups(site, app)))
-            (card("lines", "Lines", &parts::line_accounting(&app.lines)))
+            (card("lines", "Lines", &parts::line_accounting(&app.lines, None)))
         },
         path,
     }
+}
+
+fn unread(site: &Site<'_>, app: &AppView) -> Markup {
+    html! { @for unread in unread_of(site, app) { p.state { (parts::unread_badge()) " " (parts::unread_why(unread)) } } }
+}
+
+fn unread_of<'v>(site: &Site<'v>, app: &'v AppView) -> impl Iterator<Item = &'v Unread> {
+    site.view.unread.iter().filter(|unread| unread.apps.contains(&app.name))
 }
 
 fn silence(site: &Site<'_>, app: &AppView) -> Markup {
@@ -42,6 +51,8 @@ fn silence(site: &Site<'_>, app: &AppView) -> Markup {
         @if let Some(silent) = site.view.silent.iter().find(|silent| silent.name == app.name) {
             p.state { (parts::silent_badge()) " no lines since " (format::time(silent.since_ms, Show::Minute))
                 "; its longest gap in 14 days was " (format::span(silent.habit_ms)) }
+        } @else if app.is_silent {
+            p.state { (parts::silent_badge()) " no lines for more than a week" }
         }
     }
 }
@@ -54,7 +65,11 @@ fn figures(site: &Site<'_>, app: &AppView) -> Markup {
             label: "Errors, last 24 h",
             value: html! { (format::whole(app.errors.now)) },
             side: html! {},
-            notes: parts::comparisons(&app.errors, Unit::Percent, site.view.now_ms),
+            notes: if unread_of(site, app).next().is_some() {
+                vec![html! { "of what could be read" }]
+            } else {
+                parts::comparisons(&app.errors, Unit::Percent, site.view.now_ms)
+            },
         },
         Figure {
             label: "Error rate",

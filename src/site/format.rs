@@ -21,6 +21,14 @@ pub(super) enum Show {
     Full,
 }
 
+impl Show {
+    /// Returns how much of a time a reader at `now_ms` needs: the clock is enough for one of today.
+    pub(super) fn clock_of(time_ms: UtcMs, now_ms: UtcMs) -> Self {
+        let is_today = time_ms.div_euclid(DAY_MS) == now_ms.div_euclid(DAY_MS);
+        if is_today { Self::Clock } else { Self::Minute }
+    }
+}
+
 /// Returns a count that the view holds as a float: rounded, not negative.
 pub(super) fn whole(number: f64) -> String {
     count(number.max(0.0).round() as u64)

@@ -9,6 +9,7 @@ use super::parts::{self, Figure, Unit};
 use super::text::{self, NAME_CHARS, PLACE_CHARS};
 use super::{Site, trace};
 use crate::model::{GroupKind, HOUR_MS};
+use crate::paste::quoted;
 use crate::report::{Bucket, Family, GroupView, SampleView};
 
 /// Pages of groups stand one folder down.
@@ -191,6 +192,8 @@ fn samples(site: &Site<'_>, group: &GroupView) -> Markup {
 fn one_sample(site: &Site<'_>, sample: &SampleView, place: usize) -> Markup {
     let text_id = format!("sample-{place}");
     let place_id = format!("place-{place}");
+    let command = format!("gzette show {}", quoted(format!("{}:{}", sample.object, sample.line).as_bytes()));
+    let shown = text::line(&command, PLACE_CHARS);
     html! {
         article.sample {
             h3 { (capitalised(sample.role)) " · " (format::time(sample.time_ms, Show::Full)) }
@@ -202,10 +205,12 @@ fn one_sample(site: &Site<'_>, sample: &SampleView, place: usize) -> Markup {
                     }
                 }
             }
-            div id=(text_id) { (trace::render(&sample.text)) }
+            div id=(text_id) { (trace::render(&sample.text, &site.settings.frames)) }
             p.place {
-                code id=(place_id) { bdi { (text::line(&sample.object, PLACE_CHARS)) } } " line " (format::count(sample.line)) " "
-                (parts::copy_button(&text_id, "Copy text")) " " (parts::copy_button(&place_id, "Copy object"))
+                code id=(place_id) { bdi { (shown) } } " "
+                (parts::copy_button(&text_id, "Copy text"))
+                // What had to be cut leads nowhere.
+                @if shown == command { " " (parts::copy_button(&place_id, "Copy command")) }
             }
         }
     }

@@ -46,7 +46,7 @@ fn path(number: usize) -> String {
 }
 
 fn page(site: &Site<'_>, places: &[usize], number: usize, last: usize) -> Page {
-    let all = site.view.groups.len();
+    let (all, shown) = (site.view.group_count, site.shown_groups().len() as u64);
     let part = if last > 1 { format!(", page {number} of {last}") } else { String::new() };
     Page {
         path: path(number),
@@ -56,10 +56,11 @@ fn page(site: &Site<'_>, places: &[usize], number: usize, last: usize) -> Page {
         redirect: None,
         body: html! {
             h1 { "Groups" }
-            p.lead { (format::counted(all as u64, "group")) " with events in the last 14 days" (part) "." }
+            p.lead { (format::counted(all, "group")) " with events in the last 14 days" (part) "."
+                @if shown < all { " The " (format::count(shown)) " that need attention or have most events are shown." } }
             (card("list", "By errors in the last 24 hours", &list(site, places, last > 1)))
             @if last > 1 { (turn(number, last)) }
-            @if number == last { (parts::more(all - site.shown_groups().len(), "group")) }
+            @if number == last { (parts::more((all - shown) as usize, "group")) }
         },
     }
 }

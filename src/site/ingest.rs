@@ -24,10 +24,11 @@ pub(super) fn page(site: &Site<'_>) -> Page {
             h1 { "Ingest" }
             p.lead { (page::completeness(site)) }
             (figures(site))
+            @if !site.view.unread.is_empty() { (card("unread", "Not read", &parts::unread_list(site))) }
             (card("problems", "Problems", &problems(site)))
             (card("sources", "Sources", &sources(site)))
             (card("days", "Events by day", &days(site)))
-            (card("lines", "Lines", &parts::line_accounting(&site.view.completeness.lines)))
+            (card("lines", "Lines", &lines(site)))
             (card("apps", "Applications", &apps(site)))
             @if !site.view.completeness.mails.is_empty() { (card("mails", "Mails that were not sent", &mails(site))) }
             (card("run", if site.view.completeness.run_goes_on { "This run so far" } else { "Last run" }, &run(site)))
@@ -88,6 +89,11 @@ fn with_more(first: String, more: &[(u64, &str)]) -> Vec<Markup> {
     let more = more.iter().filter(|(number, _)| *number > 0);
     let more = more.map(|(number, what)| format!("{} {what}", format::count(*number)));
     std::iter::once(first).chain(more).map(|text| html! { (text) }).collect()
+}
+
+fn lines(site: &Site<'_>) -> Markup {
+    let all = &site.view.completeness;
+    parts::line_accounting(&all.lines, Some(all.misdated))
 }
 
 fn problems(site: &Site<'_>) -> Markup {
@@ -175,7 +181,8 @@ fn apps(site: &Site<'_>) -> Markup {
                     th scope="col" { "Newest event" } } }
                 tbody { @for app in all.iter().take(LIST_ROWS) {
                     tr {
-                        th scope="row" { (parts::app_link(site, "", &app.name)) }
+                        th scope="row" { (parts::app_link(site, "", &app.name))
+                            @if app.is_silent { " " span.badge.silent { "Silent" } } }
                         td.n { (format::whole(app.errors.now)) }
                         td.w.n { (format::whole(app.events.now)) }
                         td.w.n { (format::count(app.objects)) }

@@ -27,6 +27,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::group::FramePrefixes;
 use crate::model::GroupId;
 use crate::report::{GroupView, View};
 use assets::Assets;
@@ -58,6 +59,8 @@ pub struct SiteSettings {
     pub version: String,
     /// Groups beyond this many have no page of their own and are only counted.
     pub max_groups: usize,
+    /// What the user says about whose frames are whose.
+    pub frames: FramePrefixes,
 }
 
 impl Default for SiteSettings {
@@ -67,6 +70,7 @@ impl Default for SiteSettings {
             refresh_minutes: 10,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             max_groups: 5000,
+            frames: FramePrefixes::default(),
         }
     }
 }

@@ -59,7 +59,15 @@ fn verdict(site: &Site<'_>, headline: &str) -> Markup {
 
 fn figures(site: &Site<'_>) -> Markup {
     let figures = &site.view.figures;
-    let compared = |of, unit| parts::comparisons(of, unit, site.view.now_ms);
+    // Fewer of what could be read is no good news.
+    let is_whole = site.view.unread.is_empty();
+    let compared = |of, unit| {
+        if is_whole {
+            parts::comparisons(of, unit, site.view.now_ms)
+        } else {
+            vec![html! { "of what could be read" }]
+        }
+    };
     parts::figures(&[
         Figure {
             label: "Errors, last 24 h",
@@ -109,7 +117,7 @@ fn newest(site: &Site<'_>) -> Figure {
     Figure {
         label: "Data through",
         value: html! { @match newest {
-            Some(at) => (format::time(at, Show::Clock)),
+            Some(at) => (format::time(at, Show::clock_of(at, site.view.now_ms))),
             None => "no data",
         } },
         side: html! { @if let Some(at) = newest {
@@ -123,8 +131,10 @@ fn attention(site: &Site<'_>) -> Markup {
     let view = site.view;
     let shown = &view.attention[..view.attention.len().min(ATTENTION_ROWS)];
     html! {
-        @if shown.is_empty() && view.silent.is_empty() {
+        @if !view.verdict.needs_attention {
             p.empty { "Nothing is new, back, spiking or silent." }
+        } @else if shown.is_empty() && view.silent.is_empty() && view.unread.is_empty() {
+            p.empty { bdi { (text::line(&view.verdict.headline, 120)) } }
         }
         @if !shown.is_empty() {
             (parts::group_table(site, "", shown, GroupList {
@@ -135,6 +145,7 @@ fn attention(site: &Site<'_>) -> Markup {
                     (format::counted((view.attention.len() - shown.len()) as u64, "more group")) } }
             }
         }
+        @if !view.unread.is_empty() { (parts::unread_list(site)) }
         @if !view.silent.is_empty() { (silent(site)) }
     }
 }
@@ -254,8 +265,17 @@ fn top(site: &Site<'_>) -> Markup {
             }))
         }
         @if !site.view.groups.is_empty() {
-            p.more { a href="groups.html" { "All " (format::counted(site.view.groups.len() as u64, "group"))
-                " of the last 14 days" } }
+            p.more { a href="groups.html" { (all_groups(site)) } }
         }
+    }
+}
+
+fn all_groups(site: &Site<'_>) -> String {
+    let (all, shown) = (site.view.group_count, site.shown_groups().len() as u64);
+    let all_told = format::counted(all, "group");
+    if shown < all {
+        format!("{} of {all_told} of the last 14 days", format::count(shown))
+    } else {
+        format!("All {all_told} of the last 14 days")
     }
 }

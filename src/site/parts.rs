@@ -6,10 +6,12 @@ use super::format::{self, Show};
 use super::text::{self, LIST_TITLE_CHARS, TITLE_CHARS};
 use super::{Site, chart};
 use crate::model::{GroupId, LineCounts, UtcMs};
-use crate::report::{Change, GroupState, GroupView};
+use crate::report::{Change, GroupState, GroupView, Unread, UnreadPlace};
 
 /// The longest list on a page; what is beyond is counted.
 pub(super) const LIST_ROWS: usize = 100;
+/// The most places that are named as unread.
+const UNREAD_ROWS: usize = 20;
 
 /// How a change is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,40 @@ pub(super) fn badge(group: &GroupView) -> Markup {
 /// Returns the badge of an application that has gone silent.
 pub(super) fn silent_badge() -> Markup {
     html! { span.badge.silent { (icon("M2 8h3m3 0h0m3 0h3")) "Silent" } }
+}
+
+/// Returns the badge of what could not be read.
+pub(super) fn unread_badge() -> Markup {
+    html! { span.badge.silent { (icon("M8 1.5 15 14H1zM8 6v4m0 2v.2")) "Not read" } }
+}
+
+/// Returns what could not be read: what, since when and why.
+pub(super) fn unread_list(site: &Site<'_>) -> Markup {
+    html! {
+        ul.silences {
+            @for unread in site.view.unread.iter().take(UNREAD_ROWS) {
+                li { (unread_badge()) " " strong {
+                    @match &unread.place {
+                        UnreadPlace::App(name) => (app_link(site, "", name)),
+                        UnreadPlace::Source(name) => { "source " bdi { (text::name(name)) } }
+                    } } " " (unread_why(unread)) }
+            }
+        }
+        (more(site.view.unread.len().saturating_sub(UNREAD_ROWS), "unread application"))
+    }
+}
+
+/// Returns `not read since 23 Nov 09:40: 12 objects denied (AccessDenied)`.
+pub(super) fn unread_why(unread: &Unread) -> Markup {
+    html! {
+        span.muted {
+            @match unread.since_ms {
+                Some(at) => { "not read since " (format::time(at, Show::Minute)) ": " }
+                None => "never read: ",
+            }
+            bdi { (text::line(&unread.why(), 200)) }
+        }
+    }
 }
 
 /// Returns a small picture of one stroke in a box of 16.
@@ -250,8 +286,9 @@ pub(super) fn more(left_out: usize, noun: &str) -> Markup {
     html! { @if left_out > 0 { p.muted.more { "and " (format::counted(left_out as u64, &format!("more {noun}"))) } } }
 }
 
-/// Returns the accounting of lines: every line is in one of the first three rows.
-pub(super) fn line_accounting(lines: &LineCounts) -> Markup {
+/// Returns the accounting of lines: every line is in one of the first three rows. Misdated events are counted for all
+/// applications together.
+pub(super) fn line_accounting(lines: &LineCounts, misdated: Option<u64>) -> Markup {
     let rows = [
         ("Events", lines.events, "lines that start an event"),
         ("Continuation", lines.continuation, "lines of a stack trace or text that belong to the event above"),
@@ -260,6 +297,9 @@ pub(super) fn line_accounting(lines: &LineCounts) -> Markup {
         ("Truncated", lines.truncated, "lines cut at the length limit"),
         ("Undated", lines.undated, "events that took the time of a neighbour or their key"),
     ];
+    let wrong_clocks =
+        "events with a time before 2000, or a day and more after their object; in totals alone";
+    let misdated = misdated.map(|number| ("Misdated", number, wrong_clocks));
     html! {
         table.facts {
             caption.sr { "What became of the lines" }
@@ -267,7 +307,7 @@ pub(super) fn line_accounting(lines: &LineCounts) -> Markup {
             tbody {
                 tr.all { th scope="row" { "Lines read" } td.n { (format::count(lines.total)) }
                     td.w { "events + continuation + unparsed" } }
-                @for (name, number, meaning) in rows {
+                @for (name, number, meaning) in rows.into_iter().chain(misdated) {
                     tr { th scope="row" { (name) } td.n { (format::count(number)) } td.w { (meaning) } }
                 }
             }

@@ -1,82 +1,16 @@
 //! The text of a sample with its stack trace folded: runs of vendor frames behind a `<details>`, own frames
-//! bright. Only how a sample looks; what decides a group is in [`crate::group`].
+//! bright. Whose frames are whose is judged as for groups, by [`crate::group::frame_lines`].
 
 use maud::{Markup, html};
 
 use super::format;
 use super::text::{SAMPLE_BYTES, block};
+use crate::group::{FramePrefixes, frame_lines};
 
 /// Shorter runs of vendor frames are not worth a click.
 const FOLD_FROM: usize = 3;
 /// More folds than this in one sample are a text that only looks like a trace.
 const MAX_FOLDS: usize = 40;
-
-/// Starts of frames of runtimes and frameworks, after the module or file has been cut out.
-const VENDOR: [&str; 53] = [
-    "java.",
-    "javax.",
-    "jdk.",
-    "sun.",
-    "com.sun.",
-    "jakarta.",
-    "kotlin.",
-    "kotlinx.",
-    "scala.",
-    "akka.",
-    "groovy.",
-    "org.springframework.",
-    "org.apache.",
-    "org.hibernate.",
-    "org.eclipse.",
-    "org.jboss.",
-    "org.postgresql.",
-    "org.codehaus.",
-    "org.junit.",
-    "org.slf4j.",
-    "org.aspectj.",
-    "com.fasterxml.",
-    "com.google.common.",
-    "com.zaxxer.",
-    "com.mysql.",
-    "com.amazonaws.",
-    "software.amazon.",
-    "ch.qos.logback.",
-    "io.netty.",
-    "io.undertow.",
-    "io.grpc.",
-    "io.vertx.",
-    "io.micrometer.",
-    "io.opentelemetry.",
-    "reactor.",
-    "rx.",
-    "okhttp3.",
-    "retrofit2.",
-    "feign.",
-    "net.sf.cglib.",
-    "node:",
-    "internal/",
-    "System.",
-    "Microsoft.",
-    "runtime.",
-    "runtime/",
-    "net/http.",
-    "core::",
-    "std::",
-    "alloc::",
-    "tokio::",
-    "hyper::",
-    "<frozen ",
-];
-/// Parts of a file's path that say the same.
-const VENDOR_PATHS: [&str; 7] = [
-    "/site-packages/",
-    "/dist-packages/",
-    "/lib/python",
-    "/node_modules/",
-    "/rustc/",
-    "/usr/local/go/src/",
-    "/.cargo/registry/",
-];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -86,9 +20,9 @@ enum Kind {
 }
 
 /// Returns a sample's text, capped and made visible.
-pub(super) fn render(text: &str) -> Markup {
+pub(super) fn render(text: &str, frames: &FramePrefixes) -> Markup {
     let text = block(text, SAMPLE_BYTES);
-    let lines = classify(&text);
+    let lines = classify(&text, frames);
     if lines.iter().all(|(kind, _)| *kind == Kind::Text) {
         return html! { div.trace { pre { (text) } } };
     }
@@ -146,53 +80,25 @@ fn runs<'a, 'b>(lines: &'b [(Kind, &'a str)]) -> Vec<&'b [(Kind, &'a str)]> {
     out
 }
 
-fn classify(text: &str) -> Vec<(Kind, &str)> {
+fn classify<'t>(text: &'t str, frames: &FramePrefixes) -> Vec<(Kind, &'t str)> {
     let mut out: Vec<(Kind, &str)> = Vec::new();
     let mut python = None;
-    for line in text.lines() {
-        let kind = match python.take() {
-            // The source line below a Python frame goes with it.
-            Some(kind) if line.starts_with("    ") => kind,
-            _ => {
-                let kind = kind_of(line);
-                python = (kind != Kind::Text && line.trim_start().starts_with("File \"")).then_some(kind);
+    for (line, frame) in text.lines().zip(frame_lines(text, frames)) {
+        let trimmed = line.trim_start();
+        let kind = match (frame, python.take()) {
+            (Some(is_own), _) => {
+                let kind = if is_own { Kind::Own } else { Kind::Vendor };
+                python = trimmed.starts_with("File \"").then_some(kind);
                 kind
             }
+            // The source line below a Python frame goes with it.
+            (None, Some(kind)) if line.starts_with("    ") => kind,
+            _ if trimmed.starts_with("... ") && trimmed.ends_with(" more") => Kind::Vendor,
+            _ => Kind::Text,
         };
         out.push((kind, line));
     }
     out
-}
-
-fn kind_of(line: &str) -> Kind {
-    let trimmed = line.trim_start();
-    if trimmed.len() == line.len() {
-        return Kind::Text;
-    }
-    if trimmed.starts_with("... ") && trimmed.ends_with(" more") {
-        return Kind::Vendor;
-    }
-    if let Some(rest) = trimmed.strip_prefix("File \"") {
-        let path = rest.split('"').next().unwrap_or_default();
-        return if is_vendor_path(path) || path.starts_with('<') { Kind::Vendor } else { Kind::Own };
-    }
-    let Some(frame) = trimmed.strip_prefix("at ") else {
-        return Kind::Text;
-    };
-    // `java.base/java.lang.Thread.run(..)`, `app//com.acme.X.y(..)`: the module and the loader go before.
-    let method = frame.split('(').next().unwrap_or_default();
-    let name = method.rsplit('/').next().unwrap_or_default();
-    let starts = |text: &str| VENDOR.iter().any(|prefix| text.starts_with(prefix));
-    let place = frame.split_once('(').map_or(frame, |(_, place)| place);
-    if starts(name) || starts(method) || starts(place) || is_vendor_path(frame) {
-        Kind::Vendor
-    } else {
-        Kind::Own
-    }
-}
-
-fn is_vendor_path(path: &str) -> bool {
-    VENDOR_PATHS.iter().any(|part| path.contains(part))
 }
 
 #[cfg(test)]
@@ -210,9 +116,27 @@ Caused by: java.io.IOException: closed
 \tat java.base/java.io.X.y(X.java:1)
 \t... 14 more";
 
+    fn shown(text: &str) -> Markup {
+        render(text, &FramePrefixes::default())
+    }
+
+    #[test]
+    fn the_users_word_on_frames_holds_here_too() {
+        let frames = FramePrefixes {
+            own: vec!["org.springframework.web.A".to_owned()],
+            foreign: vec!["com.acme.pay.".to_owned()],
+        };
+        let html = render(JAVA, &frames).into_string();
+        assert!(html.contains("<b>\tat org.springframework.web.A.b(A.java:1)</b>"), "{html}");
+        assert!(
+            html.contains("<span class=\"vendor\">\tat com.acme.pay.Charge.run(Charge.java:88)</span>"),
+            "{html}"
+        );
+    }
+
     #[test]
     fn vendor_frames_fold_and_own_frames_stand_out() {
-        let html = render(JAVA).into_string();
+        let html = shown(JAVA).into_string();
         assert_eq!(html.matches("<details>").count(), 1);
         assert!(html.contains("3 frames of libraries"));
         assert!(html.contains("<b>\tat com.acme.pay.Charge.run(Charge.java:88)</b>"));
@@ -236,13 +160,15 @@ Caused by: java.io.IOException: closed
             }
             out.replace("&lt;", "<").replace("&gt;", ">").replace("3 frames of libraries", "")
         };
-        assert_eq!(stripped(&render(JAVA).into_string()).trim_end(), JAVA);
+        assert_eq!(stripped(&shown(JAVA).into_string()).trim_end(), JAVA);
     }
 
     #[test]
     fn frames_of_other_languages_are_told_apart() {
-        let kinds = |text: &str| classify(text).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
-        let python = "Traceback:\n  File \"/app/pay.py\", line 3, in run\n    charge()\n  File \"/usr/lib/python3/json.py\", line 1, in x\n    y\nKeyError";
+        let kinds = |text: &str| {
+            classify(text, &FramePrefixes::default()).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+        };
+        let python = "Traceback (most recent call last):\n  File \"/app/pay.py\", line 3, in run\n    charge()\n  File \"/usr/lib/python3/json.py\", line 1, in x\n    y\nKeyError";
         assert_eq!(kinds(python), [Text, Own, Own, Vendor, Vendor, Text]);
         let node = "Error: x\n    at pay (/app/pay.js:3:1)\n    at node:internal/process:9:5\n    at f (/app/node_modules/express/r.js:1:1)";
         assert_eq!(kinds(node), [Text, Own, Vendor, Vendor]);
@@ -251,6 +177,6 @@ Caused by: java.io.IOException: closed
     #[test]
     fn a_text_that_only_looks_like_a_trace_stays_bounded() {
         let hostile = " at java.x\n at java.x\n at java.x\nat\n".repeat(500);
-        assert!(render(&hostile).into_string().matches("<details>").count() <= MAX_FOLDS);
+        assert!(shown(&hostile).into_string().matches("<details>").count() <= MAX_FOLDS);
     }
 }

@@ -11,6 +11,6 @@ mod windows;
 
 pub use baseline::{HISTORY_HOURS, hourly_limit, weekday_of_slot, young_limit};
 pub use series::Series;
-pub use silence::{Presence, Silence, silence};
+pub use silence::{Habit, Presence, SWITCHED_OFF_MS, habit};
 pub use state::{GroupHistory, GroupState, Judgement, MIN_SPIKE_EVENTS, judge};
 pub use windows::{DAY_SLOTS, HOUR_SLOTS, MAX_LAG_SLOTS, WEEK_SLOTS, Windows, slots_starting_in};

@@ -6,8 +6,8 @@ use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, UtcMs};
 
 /// Nothing shorter is a silence.
 const MIN_SILENCE_MS: i64 = 30 * MINUTE_MS;
-/// An application that has been silent for longer is taken to be switched off, which is no news.
-const MAX_SILENCE_MS: i64 = 7 * DAY_MS;
+/// A single application that has been silent for longer is taken to be switched off: it leaves the headline.
+pub const SWITCHED_OFF_MS: i64 = 7 * DAY_MS;
 /// How far back the longest gap is looked for, from the newest event.
 const HABIT_DAYS: i64 = 14;
 /// An application with fewer slots with events, or over a shorter time, has no habit yet.
@@ -27,24 +27,31 @@ pub struct Presence<'a> {
     pub events: &'a Series,
     /// The time of the newest.
     pub newest_ms: UtcMs,
-    /// Up to when objects were looked for.
+    /// Up to when everything of it was looked for and read.
     pub known_until_ms: UtcMs,
     /// For each object of the last 14 days, how old its first event was when the object was stored.
     pub delivery_ms: &'a [i64],
 }
 
-/// A silence that is longer than the habit.
+/// How long an application is used to pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Silence {
+pub struct Habit {
     /// The longest gap before, in milliseconds, to ten minutes.
     pub habit_ms: i64,
-    /// The silence that would still have passed.
+    /// The silence that would still pass.
     pub limit_ms: i64,
 }
 
-/// Returns the silence of an application, if it is one: longer than its longest gap of the 14 days before
-/// (at least 30 minutes) and the time its objects usually take to come.
-pub fn silence(presence: &Presence<'_>) -> Option<Silence> {
+impl Presence<'_> {
+    /// Returns how long nothing has come, as far as that is known.
+    pub fn silent_ms(&self) -> i64 {
+        self.known_until_ms.saturating_sub(self.newest_ms)
+    }
+}
+
+/// Returns the habit of an application, if it has been seen for long enough to have one: its longest gap of the 14 days
+/// before (at least 30 minutes) and the time its objects usually take to come.
+pub fn habit(presence: &Presence<'_>) -> Option<Habit> {
     let newest_slot = presence.newest_ms.div_euclid(SLOT_MS);
     let history = presence.events.within(newest_slot - HABIT_DAYS * DAY_SLOTS..newest_slot + 1);
     let length_slots = history.last()?.0 - history.first()?.0;
@@ -55,8 +62,7 @@ pub fn silence(presence: &Presence<'_>) -> Option<Silence> {
     let doubt = if length_slots < SURE_HISTORY_SLOTS { 2 } else { 1 };
     // Slots hide up to one slot of a gap at its ends.
     let limit_ms = doubt * (habit_ms + SLOT_MS).max(MIN_SILENCE_MS) + usual_delivery(presence.delivery_ms);
-    let length_ms = presence.known_until_ms.saturating_sub(presence.newest_ms);
-    (limit_ms < length_ms && length_ms <= MAX_SILENCE_MS).then_some(Silence { habit_ms, limit_ms })
+    Some(Habit { habit_ms, limit_ms })
 }
 
 fn longest_gap(history: &[(i64, u64)]) -> i64 {

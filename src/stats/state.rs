@@ -1,9 +1,11 @@
 //! The state of a group, and why.
 
+use jiff::tz::TimeZone;
+
 use super::baseline::{HISTORY_HOURS, hourly_limit, largest, mean, young_limit};
 use super::series::Series;
-use super::windows::{DAY_SLOTS, HOUR_SLOTS, WEEK_SLOTS, Windows};
-use crate::human::{count, duration};
+use super::windows::{HOUR_SLOTS, WEEK_SLOTS, Windows};
+use crate::human::{count, day_and_time, duration};
 use crate::model::{DAY_MS, SLOT_MS, UtcMs};
 
 /// Fewer events in an hour are never a spike, whatever the baseline: two after none is no news.
@@ -169,8 +171,8 @@ fn hour_name(hour_end: i64, windows: &Windows) -> String {
     if hour_end == windows.end() {
         return "the last hour".to_owned();
     }
-    let of_day = hour_end.rem_euclid(DAY_SLOTS);
-    format!("the hour to {:02}:{}0 UTC", of_day / HOUR_SLOTS, of_day % HOUR_SLOTS)
+    let time = day_and_time(hour_end * SLOT_MS, windows.end() * SLOT_MS, &TimeZone::UTC);
+    format!("the hour to {time} UTC")
 }
 
 fn rounded(number: f64) -> String {

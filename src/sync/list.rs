@@ -371,6 +371,9 @@ impl Run<'_> {
 
     fn record_failure(&mut self, at: usize, task: &ListTask, error: StoreError) -> Result<(), SyncError> {
         let name = self.place(at).name();
+        if !self.fronts[at].has_listed {
+            self.report.note_root_error(name, &error);
+        }
         let is_out_of_reach = error.kind == StoreErrorKind::Network && !self.fronts[at].has_listed;
         if ends_source(error.kind) || is_out_of_reach {
             let record = FailedListing {

@@ -58,6 +58,8 @@ pub struct SyncReport {
     pub notes: Vec<String>,
     /// Sources that could not be read at all.
     pub source_errors: Vec<SourceError>,
+    /// Sources whose first listing failed, those included.
+    pub root_errors: Vec<SourceError>,
 }
 
 /// Objects or prefixes of a source that have been failing since an earlier run.
@@ -123,6 +125,15 @@ impl SyncReport {
         self.prefixes_listed.values().sum()
     }
 
+    /// Takes out what is said of a source, for one who says it otherwise.
+    pub fn forget(&mut self, source: &str) {
+        self.source_errors.retain(|failed| failed.source != source);
+        let told = self.problems.len();
+        self.problems.retain(|problem| problem.source != source);
+        self.problem_count -= (told - self.problems.len()) as u64;
+        self.known.retain(|known| known.source != source);
+    }
+
     pub(super) fn has_failed(&self, source: &str) -> bool {
         self.source_errors.iter().any(|failed| failed.source == source)
     }
@@ -137,6 +148,13 @@ impl SyncReport {
     pub(super) fn add_known(&mut self, place: String, reason: String) {
         if self.known_places.len() < MAX_PROBLEMS {
             self.known_places.push((place, reason));
+        }
+    }
+
+    /// Notes the error of a source of which nothing was listed yet; the first is the one that counts.
+    pub(super) fn note_root_error(&mut self, source: &str, error: &StoreError) {
+        if !self.root_errors.iter().any(|failed| failed.source == source) {
+            self.root_errors.push(SourceError { source: source.to_owned(), error: error.clone() });
         }
     }
 

@@ -14,6 +14,7 @@ mod ledger_file;
 mod moved;
 mod old_states;
 mod order;
+mod outages;
 mod outbox;
 mod pasted;
 mod pipeline;

@@ -260,6 +260,8 @@ fn groups_beyond_the_limit_are_counted_not_linked() {
         String::from_utf8(files.iter().find(|file| file.path == path).unwrap().bytes.clone()).unwrap()
     };
     assert!(page("groups.html").contains("and 32 more groups"));
+    assert!(page("groups.html").contains("37 groups with events in the last 14 days. The 5 that need"));
+    assert!(page("index.html").contains("5 of 37 groups of the last 14 days"));
     let known: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     for file in files.iter().filter(|file| file.path.starts_with("a/")) {
         for link in values(std::str::from_utf8(&file.bytes).unwrap(), "href") {

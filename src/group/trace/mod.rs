@@ -97,6 +97,42 @@ pub(super) fn read(text: &str) -> Option<Trace<'_>> {
     (!exceptions.is_empty()).then_some(Trace { language, exceptions })
 }
 
+/// Returns for each line of a text whether it is a frame of the application's own, or of others; `None` for a line that
+/// is no frame. Groups are told apart by the same judgement.
+pub fn frame_lines(text: &str, prefixes: &FramePrefixes) -> Vec<Option<bool>> {
+    let starts: Vec<usize> = lines(text).map(|line| offset(text, line).unwrap_or_default()).collect();
+    let mut marks: Vec<Option<bool>> = lines(text).map(|line| called(line, prefixes)).collect();
+    let Some(trace) = read(text) else {
+        return marks;
+    };
+    for frame in trace.exceptions.iter().flat_map(|exception| &exception.frames) {
+        let is_own = prefixes.is_own(trace.language, frame);
+        // Go writes the file below the function.
+        for at in [frame.name, frame.file].into_iter().filter_map(|part| offset(text, part)) {
+            let line = starts.partition_point(|&start| start <= at).saturating_sub(1);
+            marks[line] = Some(is_own);
+        }
+    }
+    marks
+}
+
+/// Judges a line by itself: frames of suppressed exceptions decide no group, but are shown.
+fn called(line: &str, prefixes: &FramePrefixes) -> Option<bool> {
+    let language = called_at(line)?;
+    let line = line.trim_start();
+    let frame = match language {
+        Language::JavaScript => javascript::frame(line)?,
+        _ => jvm::frame(line)?,
+    };
+    Some(prefixes.is_own(language, &frame))
+}
+
+/// Returns where a part of a text stands in it; `None` for a text that is no part of it.
+fn offset(text: &str, part: &str) -> Option<usize> {
+    let at = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (!part.is_empty() && at < text.len()).then_some(at)
+}
+
 /// The language of a line `at …`, if it is a frame of one.
 fn called_at(line: &str) -> Option<Language> {
     let line = line.trim_start();

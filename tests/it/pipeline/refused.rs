@@ -2,11 +2,16 @@
 //! One sentence with the place, one hint, and nothing is changed.
 
 use std::fs;
+use std::sync::Arc;
+
+use gzette::model::HOUR_MS;
 
 use super::a_week;
 use super::bucket::Cloud;
-use crate::servers::free_ports;
-use crate::support::{Project, files_below};
+use crate::faults::kinds::{refusal, whole};
+use crate::faults::relay::{Answer, Asked, Relay, Spoil};
+use crate::servers::{free_ports, seaweedfs};
+use crate::support::Project;
 
 #[test]
 fn a_wrong_configuration_is_told_in_one_sentence() {
@@ -119,17 +124,53 @@ fn a_source_that_refuses_is_told_in_one_sentence_and_nothing_is_made_of_it() {
 }
 
 #[test]
-fn a_source_that_no_longer_answers_leaves_everything_as_it_was() {
+fn a_first_run_that_may_list_nothing_makes_no_page_of_it() {
+    Cloud::new("e2e-never-listed");
+    for (spoil, error, hint) in [
+        (
+            Arc::new(|_: &Asked<'_>, _| refusal("403 Forbidden", "AccessDenied")) as Arc<Spoil>,
+            "AccessDenied",
+            "s3:ListBucket",
+        ),
+        (
+            Arc::new(|_: &Asked<'_>, _| whole(&Answer::new("200 OK", "text/html", "<html>log in</html>"))),
+            "list `",
+            "s3:ListBucket",
+        ),
+        (
+            Arc::new(|_: &Asked<'_>, _| refusal("500 Internal Server Error", "InternalError")),
+            "InternalError",
+            "AWS_ENDPOINT_URL",
+        ),
+    ] {
+        let relay = Relay::start_where(&seaweedfs().endpoint, |_| true, spoil);
+        let project = Cloud::client("e2e-never-listed", &relay.endpoint);
+        project.reconfigure("[site]", "timeout_seconds = 1\n\n[site]");
+        project.gzette("run").exits(1).says(&["s3://e2e-never-listed/logs/", error], hint);
+        assert!(!project.path("site").exists() && !project.path("state/outbox").exists(), "{error}");
+    }
+}
+
+#[test]
+fn a_source_that_no_longer_answers_is_told_and_all_that_was_read_stays() {
     let mut cloud = Cloud::new("e2e-went-away");
     cloud.project.put_week();
     cloud.upload();
     cloud.project.gzette("run").exits(0);
-    let site = files_below(&cloud.project.path("site"));
     let counts = cloud.project.gzette("count --by app,level,hour,group --json").text();
     let [port] = free_ports();
     cloud.project.set_env("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{port}"));
-    cloud.project.gzette("run").exits(1).says(&["e2e-went-away"], "nothing was changed");
-    assert!(files_below(&cloud.project.path("site")) == site);
+    cloud.project.now_ms += HOUR_MS;
+    let run = cloud.project.gzette("run").exits(3);
+    for words in [
+        "s3://e2e-went-away/logs/",
+        "Nothing could be read since 12:00 UTC",
+        "source prod: not read since 12:00 UTC",
+    ] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    let page = fs::read_to_string(cloud.project.path("site/index.html")).unwrap();
+    assert!(page.contains("Nothing could be read since 12:00 UTC"));
     assert_eq!(cloud.project.gzette("count --by app,level,hour,group --json").text(), counts);
     assert_eq!(cloud.project.gzette("status --json").json()["objects"]["listed"], 42);
     cloud.project.verifies();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gzette::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
 use gzette::report::{
     AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, SampleView, Series, SilentApp, SourceView, Verdict, View,
+    ObjectProblem, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
 use gzette::store::Requests;
 
@@ -95,6 +95,24 @@ pub(crate) fn view() -> View {
             since_ms: NOW - 5 * HOUR_MS,
             habit_ms: 14 * MINUTE_MS,
         }],
+        dark: None,
+        unread: vec![
+            Unread {
+                place: UnreadPlace::App(APPS[6].to_owned()),
+                apps: vec![APPS[6].to_owned()],
+                since_ms: Some(NOW - 30 * HOUR_MS),
+                troubles: vec![(Trouble::NotListed, 1), (Trouble::Denied, 12)],
+                error: "AccessDenied: <b>no</b> \x1b[1m".to_owned(),
+            },
+            Unread {
+                place: UnreadPlace::App("auth-gateway".to_owned()),
+                apps: vec!["auth-gateway".to_owned()],
+                since_ms: Some(NOW - HOUR_MS),
+                troubles: vec![(Trouble::Failed, 3)],
+                error: "SlowDown: please".to_owned(),
+            },
+        ],
+        group_count: 37,
         errors: apps.iter().map(|app| Series { name: app.name.clone(), buckets: app.trend.clone() }).collect(),
         groups,
         apps,
@@ -116,7 +134,10 @@ pub(crate) fn empty_view() -> View {
         figures: Figures::default(),
         attention: Vec::new(),
         silent: Vec::new(),
+        dark: None,
+        unread: Vec::new(),
         groups: Vec::new(),
+        group_count: 0,
         apps: Vec::new(),
         errors: Vec::new(),
         heat: Heat::default(),
@@ -283,6 +304,7 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
     let errors = hours.iter().sum::<u64>() as f64;
     let lines = 1_226_541 / (place as u64 + 1);
     AppView {
+        is_silent: name == "email-dispatch",
         name: name.to_owned(),
         errors: Change {
             now: errors,
@@ -347,6 +369,8 @@ fn completeness() -> Completeness {
         objects_duplicate: 11,
         objects_pruned: 0,
         objects_deleted: 0,
+        objects_expired: 0,
+        misdated: 2,
         lines: accounting(9_812_334),
         decoded_bytes: 5_210_448_000,
         stored_bytes: 736_120_400,
