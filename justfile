@@ -13,6 +13,10 @@ lint:
 faults:
     GZETTE_FAULTS=all cargo test --locked --test it faults:: -- --nocapture
 
+# Every kind of local file, rotten in every way; prints a table.
+rot:
+    GZETTE_ROT=all cargo test --locked --test it rot:: -- --nocapture
+
 # A week of made-up logs through the real pipeline.
 demo:
     cargo run --release --locked -- demo

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::identity::IdentityError;
 use crate::index::IndexError;
 use crate::ingest::IngestError;
 use crate::ledger::LedgerError;
@@ -61,7 +62,8 @@ impl Failure {
 
 const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
 
-const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
+/// What to do about a ledger that cannot be used.
+pub const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
 
 const ASK_OWNER: &str =
     "its owner lets others read the state directory with `chmod -R a+rX`, and new files with `umask 022`";
@@ -122,6 +124,15 @@ impl From<SearchError> for Failure {
         match error {
             SearchError::Ledger(error) => error.into(),
             SearchError::Index(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Ledger(error) => error.into(),
+            IdentityError::Io(error) => error.into(),
         }
     }
 }

@@ -10,7 +10,7 @@
 //! - files written whole: [`disk`];
 //! - edges, one outside thing each: [`store`], [`mirror`], [`ledger`], [`index`], [`mail`], [`clock`],
 //!   [`state`];
-//! - use cases: [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
+//! - use cases: [`identity`], [`sync`], [`ingest`], [`search`], [`report`], [`site`], [`digest`], [`publish`],
 //!   [`verify`], [`prune`], [`run`];
 //! - shell: [`error`], [`config`], [`ui`], [`demo`], [`cli`].
 
@@ -42,6 +42,7 @@ pub mod state;
 pub mod store;
 
 pub mod digest;
+pub mod identity;
 pub mod ingest;
 pub mod prune;
 pub mod publish;

@@ -4,6 +4,7 @@
 //! ```text
 //! mirror/<source>/<segment>/.../<last segment>~<generation, 16 hex digits>
 //! mirror/.tmp/                                    unfinished files
+//! mirror/~state                                   which state it belongs to
 //! ```
 //! The path is a pure function of (source, key, generation), and different ones never share a path:
 //! - a segment is percent-encoded but for `A-Z a-z 0-9 . _ -`; a leading dot is encoded too, so that neither `.`
@@ -24,7 +25,7 @@ use memmap2::Mmap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::disk::{self, named};
-use crate::model::GenerationId;
+use crate::model::{GenerationId, StateId};
 
 /// What stays as it is in a file name.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
@@ -36,6 +37,8 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_KEY_BYTES: usize = 1000;
 /// The folder of unfinished files; no source is encoded so.
 const TEMPORARY: &str = ".tmp";
+/// The file that names the state; it is no folder, and only folders lie beside it.
+const IDENTITY: &str = "~state";
 
 /// The name of the next unfinished file.
 static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
@@ -50,6 +53,53 @@ impl Mirror {
     /// Returns the mirror in `dir`, which need not exist yet.
     pub fn new(dir: PathBuf) -> Self {
         Self { dir }
+    }
+
+    /// Returns the state that it says it belongs to; `None` where it does not say, or not legibly.
+    pub fn id(&self) -> io::Result<Option<StateId>> {
+        let path = self.dir.join(IDENTITY);
+        match fs::read(&path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            line => Ok(StateId::of_line(&named(line, "read", &path)?)),
+        }
+    }
+
+    /// Has it say to which state it belongs.
+    pub fn set_id(&self, id: StateId) -> io::Result<()> {
+        self.write_file(&self.dir.join(IDENTITY), id.line().as_bytes())
+    }
+
+    /// Returns the folder of a source.
+    pub fn folder(&self, source: &str) -> PathBuf {
+        self.dir.join(encode_segment(source))
+    }
+
+    /// Returns how many objects lie in the folder of a source, and when the first of them was written, in milliseconds
+    /// since 1970.
+    pub fn census(&self, source: &str) -> io::Result<(u64, Option<i64>)> {
+        let (mut files, mut first_ms) = (0, None::<i64>);
+        let mut folders = vec![self.folder(source)];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => named(entries, "read", &folder)?,
+            };
+            for entry in entries {
+                let path = named(entry, "read", &folder)?.path();
+                let found = named(fs::symlink_metadata(&path), "look at", &path)?;
+                if found.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                files += 1;
+                let written = found.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                let written_ms = written.as_millis() as i64;
+                first_ms = Some(first_ms.map_or(written_ms, |first_ms| first_ms.min(written_ms)));
+            }
+        }
+        Ok((files, first_ms))
     }
 
     /// Returns the path of one version of an object.
@@ -70,14 +120,17 @@ impl Mirror {
     /// Writes one version of an object; when it returns, the file is whole and will survive a power cut. An older
     /// file of the same name is replaced.
     pub fn write(&self, source: &str, key: &str, generation: GenerationId, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path(source, key, generation);
+        self.write_file(&self.path(source, key, generation), bytes)
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.dir);
         let temporary = self.dir.join(TEMPORARY);
         disk::create_folder(&temporary)?;
         disk::create_folder(folder)?;
         // Several are written at a time.
         let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
-        disk::write(&path, &temporary.join(number.to_string()), bytes)
+        disk::write(path, &temporary.join(number.to_string()), bytes)
     }
 
     /// Opens one version of an object.

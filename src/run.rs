@@ -312,7 +312,7 @@ impl Pipeline<'_> {
         ledger: &mut Ledger,
         sources: &[SyncSource],
         summary: &mut Summary,
-    ) -> Result<(), RunError> {
+    ) -> Result<SyncReport, RunError> {
         let mirror = Mirror::new(self.state.mirror());
         let stop = Arc::clone(self.stop);
         let end = self.limit.map(|limit| limit.end_of_sync());
@@ -345,7 +345,7 @@ impl Pipeline<'_> {
         summary.objects.listed = report.listed;
         summary.bytes = report.got_bytes;
         summary.has_problems |= report.has_problems();
-        Ok(())
+        Ok(report)
     }
 
     /// Counts and indexes what is in the mirror.

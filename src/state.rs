@@ -1,6 +1,7 @@
 //! The state directory: where its parts lie, and the lock that one run holds.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,6 +12,26 @@ const LOCK: &str = "lock";
 /// How often, and how long after one another, the lock is tried.
 const TRIES: usize = 4;
 const TRY_AGAIN: Duration = Duration::from_millis(20);
+
+use crate::model::StateId;
+
+/// The file that names the state.
+const IDENTITY: &str = "id";
+/// What the names of the files of a ledger end with.
+const LEDGER_FILES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Returns an identity that no other state has.
+pub fn new_id() -> StateId {
+    // The keys of a `RandomState` are random, and other ones each time.
+    let [high, low] = [RandomState::new(), RandomState::new()].map(|state| state.build_hasher().finish());
+    StateId(u128::from(high) << 64 | u128::from(low))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
 
 /// A state directory.
 #[derive(Clone, Debug)]
@@ -74,6 +95,64 @@ impl State {
     /// Returns the folder of mails that go to files.
     pub fn outbox(&self) -> PathBuf {
         self.dir.join("outbox")
+    }
+
+    /// Returns which state this is; `None` where the directory does not say, or not legibly.
+    pub fn id(&self) -> io::Result<Option<StateId>> {
+        match fs::read(self.dir.join(IDENTITY)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            line => Ok(StateId::of_line(&line?)),
+        }
+    }
+
+    /// Has the directory say which state it is.
+    pub fn set_id(&self, id: StateId) -> io::Result<()> {
+        let unfinished = self.dir.join(format!("{IDENTITY}.tmp"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(id.line().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(unfinished, self.dir.join(IDENTITY))?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Returns whether there is no ledger, or a file without a byte in its place.
+    pub fn lacks_ledger(&self) -> bool {
+        fs::metadata(self.ledger()).map_or(true, |found| found.len() == 0)
+    }
+
+    /// Returns where a ledger is rebuilt, without what an earlier try left there.
+    pub fn new_ledger(&self) -> io::Result<PathBuf> {
+        let path = self.dir.join("ledger.sqlite.new");
+        for name in LEDGER_FILES {
+            match fs::remove_file(beside(&path, name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(path)
+    }
+
+    /// Puts the rebuilt ledger in the place of the old one, which stays under another name. Returns that, if there was
+    /// an old one.
+    pub fn replace_ledger(&self) -> io::Result<Option<PathBuf>> {
+        let old = self.ledger();
+        let is_free = |path: &PathBuf| LEDGER_FILES.iter().all(|name| !beside(path, name).exists());
+        let mut numbered = (1..1000).map(|number| self.dir.join(format!("ledger.sqlite.broken-{number}")));
+        let aside =
+            numbered.find(is_free).ok_or_else(|| io::Error::other("too many old ledgers are kept"))?;
+        let mut kept = false;
+        for name in LEDGER_FILES {
+            match fs::rename(beside(&old, name), beside(&aside, name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                renamed => {
+                    renamed?;
+                    kept = true;
+                }
+            }
+        }
+        fs::rename(self.dir.join("ledger.sqlite.new"), &old)?;
+        File::open(&self.dir)?.sync_all()?;
+        Ok(kept.then_some(aside))
     }
 
     /// Takes the lock, or says who has it. `about` is what others are told: command and start.

@@ -10,8 +10,9 @@ use super::{CommandError, Global};
 use crate::clock;
 use crate::config::{self, Config, ConfigFile};
 use crate::digest::{DigestSettings, When};
-use crate::error::Failure;
+use crate::error::{Failure, REBUILD};
 use crate::human;
+use crate::identity::{Identity, IdentityError, Part, name_ledger, settle};
 use crate::index::Index;
 use crate::ingest::{IngestSettings, own_index};
 use crate::ledger::{Ledger, LedgerError};
@@ -164,27 +165,61 @@ pub(super) fn stop_flag() -> Arc<AtomicBool> {
 }
 
 impl Project {
-    /// Opens the ledger for writing.
+    /// Opens the ledger for writing. One that belongs to another state than the rest is refused.
     pub(super) fn ledger(&self) -> Result<Ledger, CommandError> {
+        let mut ledger = self.any_ledger()?;
+        self.refuse_odd_parts(&ledger)?;
+        settle(&self.state, &mut ledger)?;
+        Ok(ledger)
+    }
+
+    /// Opens the ledger for writing, whatever it belongs to. One that is made because the old one is lost belongs to
+    /// what is left of the state.
+    pub(super) fn any_ledger(&self) -> Result<Ledger, CommandError> {
         std::fs::create_dir_all(self.state.dir()).map_err(|error| {
             Failure::failed(format!(
                 "cannot make the state directory `{}`: {error}",
                 self.state.dir().display()
             ))
         })?;
-        Ok(Ledger::open(&self.state.ledger())?)
+        let is_new = self.state.lacks_ledger();
+        let mut ledger = Ledger::open(&self.state.ledger())?;
+        if is_new {
+            name_ledger(&mut ledger, Identity::read(&self.state, None)?.without_ledger())?;
+        }
+        Ok(ledger)
+    }
+
+    /// Returns whether there is no ledger although something belongs to one.
+    pub(super) fn has_lost_ledger(&self) -> Result<bool, CommandError> {
+        let is_known =
+            || Ok::<_, IdentityError>(Identity::read(&self.state, None)?.without_ledger().is_some());
+        Ok(self.state.lacks_ledger() && is_known()?)
+    }
+
+    fn refuse_odd_parts(&self, ledger: &Ledger) -> Result<(), CommandError> {
+        match Identity::read(&self.state, Some(ledger))?.odd() {
+            None => Ok(()),
+            Some(part) => Err(odd_part(&self.state, part).into()),
+        }
     }
 
     /// Opens the ledger for reading.
     pub(super) fn ledger_read_only(&self) -> Result<Ledger, CommandError> {
         let path = self.state.ledger();
+        if self.has_lost_ledger()? {
+            let message = format!("the ledger `{}` is missing or empty", path.display());
+            return Err(Failure::failed(message).hint(REBUILD).into());
+        }
         let is_there = path.try_exists().map_err(|source| LedgerError::Denied { path: path.clone(), source });
         if !is_there? {
             let message =
                 format!("nothing was ingested yet: there is no ledger in `{}`", self.state.dir().display());
             return Err(Failure::failed(message).hint("run `gzette run` first").into());
         }
-        Ok(Ledger::open_read_only(&path)?)
+        let ledger = Ledger::open_read_only(&path)?;
+        self.refuse_odd_parts(&ledger)?;
+        Ok(ledger)
     }
 
     /// Opens the ledger's index, if there is one that can be read.
@@ -309,6 +344,19 @@ impl Project {
 fn unusable_ca_file(digest: &config::Digest, path: &Path, error: &MailError) -> Failure {
     Failure::usage(format!("digest `{}`: `{}`: {}", digest.name, path.display(), error.reason))
         .hint("`ca_file` of `[[digest]]` names a PEM file, relative to gzette.toml")
+}
+
+/// Says which part of a state belongs to another one, and what to do.
+fn odd_part(state: &State, part: Part) -> Failure {
+    match part {
+        Part::Ledger => Failure::failed(format!(
+            "the ledger `{}` belongs to another state than the rest of its folder",
+            state.ledger().display()
+        ))
+        .hint("put the right one back, or run `gzette verify --repair`: it sets this one aside and rebuilds the ledger"),
+        Part::Mirror => Failure::failed(format!("the mirror `{}` belongs to another state", state.mirror().display()))
+            .hint("put the right one back, or run `gzette verify --repair`: it keeps what is right and fetches the rest"),
+    }
 }
 
 /// Returns the runtime of the commands that talk to a network.

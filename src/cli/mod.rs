@@ -13,6 +13,7 @@ mod mails;
 mod observer;
 mod prune;
 mod publish;
+mod rebuild;
 mod remote;
 mod report;
 mod run;

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use super::CommandError;
 use super::context::{Context, Project, runtime};
 use super::filter;
+use super::rebuild::ONLY_THERE;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::identity::{Lost, look_at_mirror};
 use crate::ledger::Ledger;
 use crate::run::{Summary, TimeLimit};
 
@@ -91,9 +93,12 @@ pub(super) fn recorded(
 ) -> Result<Done, CommandError> {
     let _lock = context.lock(&project.state, command)?;
     let begin = Instant::now();
+    let is_ledger_lost = project.has_lost_ledger()?;
     let mut ledger = project.ledger()?;
     let row = ledger.start_run(command, context.now_ms())?;
-    let mut summary = Summary::default();
+    let lost = look_at_mirror(&project.state, &mut ledger)?;
+    let has_problems = tell_of_losses(context, is_ledger_lost, &lost);
+    let mut summary = Summary { has_problems, ..Summary::default() };
     let result = work(&mut ledger, &mut summary);
     summary.seconds = (begin.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let mut json = serde_json::json!(summary);
@@ -106,6 +111,27 @@ pub(super) fn recorded(
     let exit = if summary.has_problems || summary.stopped { Exit::Partly } else { Exit::Fine };
     ledger.finish_run(row, context.now_ms(), exit as i32, &json.to_string())?;
     Ok(Done { exit, summary })
+}
+
+/// Says what of the state is lost; returns whether anything is.
+fn tell_of_losses(context: &Context, is_ledger_lost: bool, lost: &Lost) -> bool {
+    let ui = &context.ui;
+    if is_ledger_lost {
+        ui.warn(&format!(
+            "the ledger is lost; a new one is made from the sources and the mirror. {ONLY_THERE}"
+        ));
+    }
+    if let Some(folder) = &lost.folder {
+        ui.warn(&format!(
+            "the mirrored files in `{}` are gone; the counts stay. Mount the disk that holds them, or run \
+             `gzette verify --repair`, which fetches them again",
+            folder.display()
+        ));
+    }
+    for (object, reason) in &lost.files {
+        ui.warn(&format!("{}: {reason}; it is fetched again", object.key));
+    }
+    is_ledger_lost || *lost != Lost::default()
 }
 
 impl Summary {

@@ -1,11 +1,14 @@
 //! `gzette status`: what was read, and how complete it is.
 
+use std::path::PathBuf;
+
 use jiff::tz::TimeZone;
 
 use super::context::{Context, Project};
 use super::{CommandError, mails};
 use crate::error::Exit;
 use crate::human::{self, count};
+use crate::identity::{Identity, lost_folder};
 use crate::index::Index;
 use crate::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, Stamps, UnsentMail};
 use crate::model::{LineCounts, UtcMs};
@@ -34,6 +37,8 @@ struct Status {
     requests: [(u64, &'static str); 3],
     mails: Vec<UnsentMail>,
     pages: PagesState,
+    /// The folder of mirrored files that is gone.
+    lost: Option<String>,
 }
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -75,10 +80,17 @@ impl Status {
                 .as_ref()
                 .and_then(Index::payload)
                 .map(|payload| payload.batch),
+            lost: lost_mirror(project, ledger)?.map(|folder| folder.display().to_string()),
             requests: [requests("list")?, requests("get")?, requests("put")?],
             mails: ledger.unsent_mails()?,
             pages: ledger.pages()?,
         })
+    }
+
+    fn lost_line(&self) -> Option<String> {
+        let folder = self.lost.as_ref()?;
+        let what = "mount the disk that holds them, or run `gzette verify --repair`";
+        Some(format!("the files in `{folder}` are gone: {what}"))
     }
 
     fn json(&self) -> serde_json::Value {
@@ -113,6 +125,7 @@ impl Status {
                 "failed_since": self.pages.failed_ms.map(human::time),
                 "error": self.pages.failure,
             },
+            "lost_mirror": self.lost,
         })
     }
 
@@ -171,6 +184,7 @@ impl Status {
         if gone.iter().any(|&(number, _)| number > 0) {
             line("gone", &counted(&gone, ", "))?;
         }
+        self.lost_line().map_or(Ok(()), |what| line("mirror", &what))?;
         let (known, failed) = self.prefixes;
         line("prefixes", &counted(&[(known, "known"), (failed, "not listed at the last try")], ", "))?;
         if self.strays > 0 {
@@ -226,6 +240,16 @@ fn unread_json(unread: &Unread) -> serde_json::Value {
         "since": unread.since_ms.map(human::time),
         "why": unread.why(),
     })
+}
+
+/// Returns the folder of mirrored files that is gone, if one is.
+fn lost_mirror(project: &Project, ledger: &Ledger) -> Result<Option<PathBuf>, CommandError> {
+    let missing = Identity::read(&project.state, Some(ledger))?.misses_mirror();
+    let is_needed = || Ok::<_, LedgerError>(!ledger.sources_in_mirror()?.is_empty());
+    match lost_folder(ledger, &project.mirror())? {
+        None if missing && is_needed()? => Ok(Some(project.state.mirror())),
+        folder => Ok(folder),
+    }
 }
 
 /// `3 listed, 2 mirrored`.

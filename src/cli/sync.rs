@@ -21,7 +21,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     super::run::recorded(context, &project, "sync", |ledger, summary| {
         let runtime = runtime()?;
         let sources = runtime.block_on(project.sources())?;
-        Ok(stages.pipeline().sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?)
+        stages.pipeline().sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?;
+        Ok(())
     })?
     .show(context)
 }

@@ -2,12 +2,15 @@
 
 use super::CommandError;
 use super::context::{Context, Project, runtime};
+use super::rebuild::rebuild;
 use crate::error::{Exit, Failure};
 use crate::human;
+use crate::identity::{Identity, IdentityError, Part, claim_mirror, settle};
+use crate::ingest::own_index;
 use crate::ledger::Ledger;
 use crate::run::{Pipeline, Summary};
 use crate::ui;
-use crate::verify::{VerifyReport, repair, verify};
+use crate::verify::{VerifyError, VerifyReport, repair, verify};
 
 /// The arguments of `gzette verify`.
 #[derive(Debug, clap::Args)]
@@ -26,22 +29,21 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let _lock = context.lock_for(&project.state, "verify", args.repair)?;
-    let mut report = recount(context, &project, &project.ledger_read_only()?)?;
-    if args.repair && !report.ok {
-        for difference in texts(&report) {
-            context.ui.warn(&difference);
-        }
-        report = repaired(context, &project, report)?;
-    }
+    let (report, is_complete) = if args.repair {
+        repaired(context, &project)?
+    } else {
+        (recount(context, &project, &project.ledger_read_only()?)?, true)
+    };
+    let exit = if report.ok && is_complete { Exit::Fine } else { Exit::Partly };
     // A reader who has seen enough does not make it right.
     match show(context, &report) {
-        Ok(()) | Err(CommandError::BrokenPipe) => Ok(if report.ok { Exit::Fine } else { Exit::Partly }),
+        Ok(()) | Err(CommandError::BrokenPipe) => Ok(exit),
         Err(error) => Err(error),
     }
 }
 
-fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, CommandError> {
-    let index = project.index(ledger)?;
+fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, VerifyError> {
+    let index = own_index(ledger, &project.state.index())?;
     let bar = context.ui.progress("verify");
     let report =
         verify(ledger, index.as_ref(), &project.mirror(), &project.ingest_settings(), &|done, all| {
@@ -51,15 +53,73 @@ fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<Veri
     Ok(report)
 }
 
+/// Makes good what can be, and returns what a recount says then, and whether nothing is left out.
+fn repaired(context: &Context, project: &Project) -> Result<(VerifyReport, bool), CommandError> {
+    let (mut report, mut is_complete) = match examined(context, project)? {
+        Examined::Counted(report) => (report, true),
+        Examined::Unusable(why) => {
+            let is_complete = rebuild(context, project, &why)?;
+            (recount(context, project, &project.any_ledger()?)?, is_complete)
+        }
+    };
+    if !report.ok {
+        for difference in texts(&report) {
+            context.ui.warn(&difference);
+        }
+        report = made_good(context, project, report)?;
+    }
+    is_complete &= report.ok;
+    let mut ledger = project.any_ledger()?;
+    if report.ok {
+        // Whatever it was before, it holds what the ledger says.
+        claim_mirror(&ledger, &project.mirror())?;
+    }
+    settle(&project.state, &mut ledger)?;
+    Ok((report, is_complete))
+}
+
+/// What a ledger is worth.
+enum Examined {
+    Counted(VerifyReport),
+    /// It has to be rebuilt: why.
+    Unusable(String),
+}
+
+fn examined(context: &Context, project: &Project) -> Result<Examined, CommandError> {
+    if project.has_lost_ledger()? {
+        let path = project.state.ledger();
+        return Ok(Examined::Unusable(format!("the ledger `{}` is missing or empty", path.display())));
+    }
+    let recounted = if project.state.ledger().exists() {
+        Ledger::open_read_only(&project.state.ledger()).map_err(VerifyError::from).and_then(|ledger| {
+            match Identity::read(&project.state, Some(&ledger)) {
+                Ok(identity) if identity.odd() == Some(Part::Ledger) => Ok(None),
+                Err(IdentityError::Ledger(error)) => Err(error.into()),
+                _ => recount(context, project, &ledger).map(Some),
+            }
+        })
+    } else {
+        Ok(Some(recount(context, project, &project.ledger_read_only()?)?))
+    };
+    match recounted {
+        Ok(Some(report)) => Ok(Examined::Counted(report)),
+        Ok(None) => Ok(Examined::Unusable("the ledger belongs to another state".to_owned())),
+        Err(VerifyError::Ledger(error)) if error.is_about_content() => {
+            Ok(Examined::Unusable(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes the differences good and verifies again. Twice: what was fetched may show that other bytes were counted.
-fn repaired(
+fn made_good(
     context: &Context,
     project: &Project,
     mut report: VerifyReport,
 ) -> Result<VerifyReport, CommandError> {
     let stages = context.stages_that_stop(project, None)?;
     let pipeline = stages.pipeline();
-    let mut ledger = project.ledger()?;
+    let mut ledger = project.any_ledger()?;
     let (mut summary, mut unreadable) = (Summary::default(), 0);
     for _ in 0..2 {
         if repair(&mut ledger, &report.differences, &project.state.index())? || unreadable > 0 {
@@ -83,7 +143,8 @@ fn fetch(
 ) -> Result<(), CommandError> {
     let runtime = runtime()?;
     let sources = runtime.block_on(project.sources())?;
-    Ok(pipeline.sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?)
+    pipeline.sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?;
+    Ok(())
 }
 
 fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {

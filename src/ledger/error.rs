@@ -53,6 +53,17 @@ pub enum LedgerError {
     },
 }
 
+impl LedgerError {
+    /// Returns whether the file itself does not hold what a ledger holds, so that another one has to be made.
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::Unreadable { .. } => true,
+            Self::Sqlite(error) => error.to_string().starts_with("no such "),
+            _ => false,
+        }
+    }
+}
+
 /// What a ledger call returns.
 pub type Result<T> = std::result::Result<T, LedgerError>;
 

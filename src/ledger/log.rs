@@ -19,8 +19,10 @@ const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 /// What a log begins with; the last bit says that checksums are over big-endian numbers.
 const MAGIC: u32 = 0x377f_0682;
-/// The first bytes of `-shm`: two copies of what this reads, of so many bytes each.
+/// The first bytes of `-shm`: two copies of what this reads, of so many bytes each,
 const INDEX_HEADER_BYTES: usize = 48;
+/// and behind them how many frames have been copied into the ledger.
+const COPIED_BYTES: usize = 4;
 /// The page that is assumed when neither the log nor the ledger says how long one is.
 const USUAL_PAGE_BYTES: usize = 4096;
 
@@ -37,10 +39,11 @@ pub(super) fn check(ledger: &Path) -> Result<()> {
     let promise = Promise::read(&index);
     let denied = |source| LedgerError::Denied { path: log.clone(), source };
     let file = match File::open(&log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(denied)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        file => Some(file.map_err(denied)?),
     };
-    let found = walk(file, page_bytes(ledger)).map_err(denied)?;
+    let found =
+        file.map(|file| walk(file, page_bytes(ledger))).transpose().map_err(denied)?.unwrap_or_default();
     // A run at work changes both while this looks on; what it says of itself has changed then, too.
     if !found.is_broken(promise.as_ref()) || Promise::read(&index) != promise {
         return Ok(());
@@ -54,18 +57,22 @@ pub(super) fn check(ledger: &Path) -> Result<()> {
 struct Promise {
     salts: [u8; 8],
     frames: u32,
+    /// Of these, frames that the ledger itself holds.
+    copied: u32,
 }
 
 impl Promise {
     /// Reads it; `None` when there is none, or a crash left half of one.
     fn read(index: &Path) -> Option<Self> {
-        let mut both = [0; 2 * INDEX_HEADER_BYTES];
+        let mut both = [0; 2 * INDEX_HEADER_BYTES + COPIED_BYTES];
         File::open(index).ok()?.read_exact(&mut both).ok()?;
+        let (both, copied) = both.split_at(2 * INDEX_HEADER_BYTES);
         let (one, two) = both.split_at(INDEX_HEADER_BYTES);
+        let copied = u32::from_ne_bytes([copied[0], copied[1], copied[2], copied[3]]);
         let sum = Sum::default().over(&one[..40], cfg!(target_endian = "big"));
         let number = |at: usize| u32::from_ne_bytes([one[at], one[at + 1], one[at + 2], one[at + 3]]);
         let is_whole = one == two && sum == Sum(number(40), number(44)) && one[12] != 0;
-        is_whole.then(|| Self { salts: eight(&one[32..40]), frames: number(16) })
+        is_whole.then(|| Self { salts: eight(&one[32..40]), frames: number(16), copied })
     }
 }
 
@@ -82,7 +89,9 @@ struct Found {
 impl Found {
     fn is_broken(&self, promise: Option<&Promise>) -> bool {
         let is_short = |promise: &Promise| promise.salts == self.salts && promise.frames > self.committed;
-        self.goes_on || promise.is_some_and(is_short)
+        // Without a header nothing tells which log it was: all that was not copied is lost.
+        let is_gone = |promise: &Promise| *self == Self::default() && promise.frames > promise.copied;
+        self.goes_on || promise.is_some_and(|promise| is_short(promise) || is_gone(promise))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Ledger, LedgerError, Result};
-use crate::model::{Checksum, GenerationId, KnownBytes};
+use super::batch::mirrored_object;
+use super::{Ledger, LedgerError, MirroredObject, Result};
+use crate::model::{Checksum, GenerationId, KnownBytes, SourceName};
 
 /// The schema that brought it.
 const SCHEMA: i64 = 7;
@@ -39,6 +40,47 @@ impl Ledger {
             Ok(known(row, size_bytes).map(|known| (generation, known)))
         })?;
         rows.map(|row| row?).collect()
+    }
+
+    /// Returns how many counted versions are in the mirror.
+    pub fn mirrored_count(&self) -> Result<u64> {
+        let sql = format!("SELECT count(*) {}", self.in_mirror());
+        Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// Returns the sources of which counted versions are in the mirror.
+    pub fn sources_in_mirror(&self) -> Result<Vec<SourceName>> {
+        let sql = format!(
+            "SELECT name FROM source WHERE EXISTS (SELECT 1 {} AND object.source_id = source.id) ORDER BY name",
+            self.in_mirror()
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns so many of the counted versions in the mirror whose ids follow a generation's; from the first again
+    /// after the last.
+    pub fn mirrored_after(&self, from: GenerationId, number: u64) -> Result<Vec<MirroredObject>> {
+        let sql = format!(
+            "SELECT object.id, (SELECT name FROM source WHERE id = object.source_id), object.key, generation.etag,
+                generation.size_bytes, (SELECT name FROM app WHERE id = generation.app_id), object.day {}
+             ORDER BY generation.id <= ?1, generation.id LIMIT ?2",
+            self.in_mirror()
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let rows = statement.query_map(params![from.0, number as i64], |row| Ok(mirrored_object(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Counted versions that a file has to be there for: neither pruned nor to be fetched again.
+    fn in_mirror(&self) -> String {
+        let kept = if self.has_retention() { "generation.mirrored = 1" } else { "1" };
+        format!(
+            "FROM generation JOIN object ON object.id = generation.object_id
+             WHERE {kept} AND object.state IN ('mirrored', 'deleted')
+               AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)"
+        )
     }
 
     /// The columns that [`known`] reads, of the version with this etag and size.

@@ -4,10 +4,12 @@ mod event;
 mod group;
 mod line;
 mod object;
+mod state;
 mod window;
 
 pub use event::{Event, Field, Level};
 pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};
 pub use object::{AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, SourceName};
+pub use state::StateId;
 pub use window::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};

@@ -58,13 +58,19 @@ fn changed<'a>(dir: &Path, files: &'a [File], ours: &BTreeSet<String>) -> io::Re
         let path = dir.join(&file.path);
         match fs::read(&path) {
             Ok(bytes) if bytes == file.bytes => {}
-            Ok(_) if !ours.contains(&file.path) => return Err(foreign(&path)),
+            Ok(_) if !ours.contains(&file.path) && !looks_like_ours(dir) => return Err(foreign(&path)),
             Ok(_) => out.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => out.push(file),
             Err(error) => return Err(about(&path, &error)),
         }
     }
     Ok(out)
+}
+
+/// Whether the folder holds a site that was made here, although the file that names its pages is lost or damaged.
+fn looks_like_ours(dir: &Path) -> bool {
+    let policy = super::page::POLICY.as_bytes();
+    fs::read(dir.join("index.html")).is_ok_and(|page| memchr::memmem::find(&page, policy).is_some())
 }
 
 fn foreign(path: &Path) -> io::Error {
@@ -115,9 +121,13 @@ fn remove_stale<'a>(dir: &Path, stale: impl Iterator<Item = &'a String>) -> io::
 
 fn read_manifest(dir: &Path) -> io::Result<BTreeSet<String>> {
     let path = dir.join(MANIFEST);
-    match fs::read_to_string(&path) {
+    match fs::read(&path) {
         // A line that leads out of the folder is not from us.
-        Ok(text) => Ok(text.lines().filter(|line| is_plain(line)).map(str::to_owned).collect()),
+        Ok(text) => Ok(String::from_utf8_lossy(&text)
+            .lines()
+            .filter(|line| is_plain(line))
+            .map(str::to_owned)
+            .collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(about(&path, &error)),
     }

@@ -31,7 +31,7 @@ fn of_days(project: &Project, days: i64) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn mirrored(project: &Project) -> usize {
-    files_below(&project.path("state/mirror")).len()
+    files_below(&project.path("state/mirror/prod")).len()
 }
 
 /// Takes the sources away, so that nothing can be fetched.
@@ -145,10 +145,10 @@ fn an_offline_search_names_what_it_lacks() {
 fn the_oldest_files_make_room() {
     let project = a_week("mirror_bytes = 20000");
     project.gzette("run").exits(0);
-    let left = files_below(&project.path("state/mirror"));
+    let left = files_below(&project.path("state/mirror/prod"));
     let bytes: usize = left.values().map(Vec::len).sum();
     assert!((10_000..=20_000).contains(&bytes), "{bytes}");
-    let oldest = left.keys().map(|name| name.split('/').nth(2).unwrap()).min().unwrap().to_owned();
+    let oldest = left.keys().map(|name| name.split('/').nth(1).unwrap()).min().unwrap().to_owned();
     let report = project.gzette("search --offline --count").exits(3);
     let gone = report
         .stderr

@@ -2,6 +2,8 @@
 //! wrong answer with exit code 0, no right count is replaced by a wrong one, and while the source is whole, one
 //! `gzette run` or `gzette verify --repair` makes the state whole again.
 
+mod grid;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -85,7 +87,8 @@ fn a_recount_leaves_the_counts_of_what_rotted_and_the_next_run_fetches_it() {
         damage(&project, "precious", rot);
         project.reconfigure("[site]", "[grouping]\nmask = ['precious [0-9]+']\n\n[site]");
         let run = project.gzette("run").exits(3);
-        assert!(run.stderr.contains("precious_0.gz: the mirrored file holds "), "{}", run.stderr);
+        // Its length is seen before it is read.
+        assert!(run.stderr.contains("precious_0.gz: the mirrored file h"), "{}", run.stderr);
         project.counts_what_is_there();
         project.now_ms += 10 * MINUTE_MS;
         project.gzette("run").exits(0);
@@ -100,7 +103,7 @@ fn a_lost_index_is_not_built_from_what_rotted() {
         damage(&project, "precious", rot);
         fs::remove_dir_all(project.path("state/index")).unwrap();
         let run = project.gzette("run").exits(3);
-        assert!(run.stderr.contains("precious_0.gz: the mirrored file holds "), "{}", run.stderr);
+        assert!(run.stderr.contains("precious_0.gz: the mirrored file h"), "{}", run.stderr);
         project.now_ms += 10 * MINUTE_MS;
         project.gzette("run").exits(0);
         is_whole(&project);
@@ -131,7 +134,7 @@ fn a_new_ledger_takes_over_only_files_that_are_whole() {
         for name in files_below(&project.path("state")).keys().filter(|name| name.starts_with("ledger")) {
             fs::remove_file(project.path("state").join(name)).unwrap();
         }
-        let summary = project.gzette("run --json").exits(0).json();
+        let summary = project.gzette("run --json").exits(3).json();
         // Of what is not compressed nothing says that it is whole.
         assert_eq!(summary["requests"]["get"], 2, "{}: {summary:#}", rot.0);
         is_whole(&project);
@@ -147,6 +150,91 @@ fn a_search_takes_a_cut_file_for_none() {
     assert!(found.stderr.contains("1 object that the mirror lacks or has only in part"), "{}", found.stderr);
     let found = project.gzette("search --fixed --offline precious").exits(3);
     assert!(found.stderr.contains("not in the mirror any more, or cut there"), "{}", found.stderr);
+}
+
+#[test]
+fn a_part_of_another_state_is_named_and_the_repair_takes_none_of_it() {
+    let other = Project::new();
+    other.put("else/20260301/else_0.gz", text_of("else", NOON_MS - 3 * HOUR_MS, 30));
+    other.gzette("run").exits(0);
+    for (part, name) in [("ledger.sqlite", "the ledger `"), ("mirror/~state", "the mirror `")] {
+        let mut project = project();
+        let path = project.path("state").join(part);
+        fs::copy(other.path("state").join(part), path).unwrap();
+        for command in ["run", "count", "search order", "status", "verify", "prune"] {
+            let error = [name, "belongs to another state"];
+            project
+                .gzette(command)
+                .exits(1)
+                .says(&error, "put the right one back, or run `gzette verify --repair`");
+        }
+        project.gzette("verify --repair").exits(0);
+        is_whole(&project);
+        project.now_ms += 10 * MINUTE_MS;
+        project.gzette("run").exits(0);
+        is_whole(&project);
+        let is_kept = project.path("state/ledger.sqlite.broken-1").exists();
+        assert_eq!(is_kept, part == "ledger.sqlite", "what is set aside is kept");
+    }
+}
+
+#[test]
+fn a_mirror_that_is_gone_is_noticed_until_it_is_fetched_again() {
+    let mut project = project();
+    fs::remove_dir_all(project.path("state/mirror")).unwrap();
+    for number in 0..2 {
+        // What is new is mirrored and counted as ever, which makes the folder again.
+        project.put(&format!("api/20260301/new_{number}.gz"), text_of("new", NOON_MS - HOUR_MS, 20 + number));
+        let run = project.gzette("run").exits(3);
+        assert!(run.stderr.contains("are gone; the counts stay. Mount the disk"), "{}", run.stderr);
+        project.counts_what_is_there();
+        let status = project.gzette("status").exits(0).text();
+        assert!(status.contains("mirror        the files in `"), "{status}");
+        project.now_ms += 10 * MINUTE_MS;
+    }
+    project.gzette("verify --repair").exits(0);
+    assert!(project.gzette("status --json").json()["lost_mirror"].is_null());
+    project.gzette("run").exits(0);
+    is_whole(&project);
+}
+
+#[test]
+fn a_run_looks_whether_mirrored_files_are_there_and_fetches_lost_ones() {
+    let mut project = project();
+    fs::remove_file(mirrored(&project, "precious")).unwrap();
+    let run = project.gzette("run").exits(3);
+    assert!(
+        run.stderr.contains("precious_0.gz: the mirrored file is gone; it is fetched again"),
+        "{}",
+        run.stderr
+    );
+    is_whole(&project);
+    project.now_ms += 10 * MINUTE_MS;
+    project.gzette("run").exits(0);
+}
+
+#[test]
+fn a_damaged_ledger_is_rebuilt_when_its_sources_can_be_listed() {
+    let project = project();
+    let path = project.path("state/ledger.sqlite");
+    let mut broken = fs::read(&path).unwrap();
+    let middle = broken.len() / 2;
+    broken[middle..middle + 4096].fill(0xa5);
+    fs::write(&path, &broken).unwrap();
+    fs::rename(project.path("logs"), project.path("away")).unwrap();
+    let refused = project.gzette("verify --repair").exits(1);
+    assert!(refused.stderr.contains("cannot be rebuilt without listing the sources"), "{}", refused.stderr);
+    assert!(fs::read(&path).unwrap() == broken, "the old ledger stays as it was");
+    assert!(!project.path("state/ledger.sqlite.new").exists());
+
+    fs::rename(project.path("away"), project.path("logs")).unwrap();
+    let repaired = project.gzette("verify --repair").exits(0);
+    // Of the object that is not compressed nothing says that it is whole.
+    let words =
+        ["4 objects listed: 3 taken over from the mirror, 1 fetched", "Lost are: which mails were sent"];
+    assert!(words.iter().all(|words| repaired.stderr.contains(words)), "{}", repaired.stderr);
+    assert!(fs::read(project.path("state/ledger.sqlite.broken-1")).unwrap() == broken);
+    is_whole(&project);
 }
 
 /// Requires that counts, searches and the recount agree with plain decoding.

@@ -244,7 +244,7 @@ fn files_of_any_name_are_mirrored_counted_found_and_shown_harmless() {
         project.put(key, numbered(at));
     }
     project.gzette("run").exits(0);
-    assert_safe_names(&project.path("state/mirror"), keys.len());
+    assert_safe_names(&project.path("state/mirror/prod"), keys.len());
     assert_eq!(project.gzette("status --json").json()["lines"]["events"], keys.len());
     for (at, key) in keys.iter().enumerate() {
         let needle = format!("number_{at}_");

@@ -319,6 +319,11 @@ impl Recount {
         }
     }
 
+    /// Returns the events by application, level and hour.
+    pub(crate) fn by_app_level_hour(&self) -> &BTreeMap<(String, String, String), u64> {
+        &self.by_app_level_hour
+    }
+
     /// Returns lines, events, continuation, unparsed.
     pub(crate) fn lines(&self) -> [u64; 4] {
         let Self { events, continuation, unparsed, .. } = *self;

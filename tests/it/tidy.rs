@@ -32,7 +32,10 @@ const LAYERS: [(&str, Within, &[&str]); 6] = [
     (
         "use cases",
         Within::Earlier,
-        &["sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune", "run"],
+        &[
+            "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune",
+            "run",
+        ],
     ),
     ("shell", Within::Earlier, &["error", "config", "ui", "demo", "cli"]),
 ];

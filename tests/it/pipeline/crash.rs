@@ -380,8 +380,9 @@ fn a_mirrored_file_that_is_lost_is_named_and_a_lost_ledger_is_counted_again() {
 
     fs::remove_file(project.path("state/ledger.sqlite")).unwrap();
     project.now_ms += 10 * MINUTE_MS;
-    let summary = project.gzette("run --json").exits(0).json();
-    assert_eq!(summary["requests"]["get"], 1, "the others are in the mirror");
+    let run = project.gzette("run --json").exits(3);
+    assert!(run.stderr.contains("the ledger is lost; a new one is made"), "{}", run.stderr);
+    assert_eq!(run.json()["requests"]["get"], 1, "the others are in the mirror");
     project.counts_what_is_there();
     project.finds_what_is_there(NEEDLES);
     project.verifies();

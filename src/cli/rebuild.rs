@@ -1,0 +1,101 @@
+//! A new ledger in the place of one that cannot be used: listed as a sync does it, with the files of the mirror taken
+//! over where their bytes are proved, and counted as an ingest does it.
+
+use std::path::Path;
+
+use super::CommandError;
+use super::context::{Context, Project, runtime};
+use crate::error::Failure;
+use crate::human::{count, plural};
+use crate::identity::{Identity, name_ledger};
+use crate::ledger::Ledger;
+use crate::run::{Pipeline, Summary};
+use crate::sync::{SyncReport, SyncSource};
+
+/// What no other part of a state holds.
+pub(super) const ONLY_THERE: &str = "Lost are: which mails were sent, the runs, and what was kept of objects that are no longer listed or mirrored";
+
+/// Rebuilds the ledger; `why` says what is wrong with the old one, which is kept under another name. Returns whether all
+/// that the sources list is in the new one, and all files of the mirror.
+pub(super) fn rebuild(context: &Context, project: &Project, why: &str) -> Result<bool, CommandError> {
+    context.ui.warn(&format!("{why}; it is rebuilt from the sources and the mirror. {ONLY_THERE}"));
+    let stages = context.stages_that_stop(project, None)?;
+    let path = project.state.new_ledger()?;
+    let filled = fill(context, project, &stages.pipeline(), &path);
+    if filled.is_err() {
+        // What is half there is of no use; the next try begins at the beginning.
+        let _ = project.state.new_ledger();
+    }
+    let is_complete = filled?;
+    if let Some(old) = project.state.replace_ledger()? {
+        context.ui.stage("rebuild", &format!("the old ledger is kept as `{}`", old.display()));
+    }
+    Ok(is_complete)
+}
+
+fn fill(
+    context: &Context,
+    project: &Project,
+    pipeline: &Pipeline<'_>,
+    path: &Path,
+) -> Result<bool, CommandError> {
+    let mut ledger = Ledger::open(path)?;
+    name_ledger(&mut ledger, Identity::read(&project.state, None)?.without_ledger())?;
+    let runtime = runtime()?;
+    let sources = runtime.block_on(project.sources())?;
+    let files = count_files(context, project, &mut ledger, &sources)?;
+    let mut summary = Summary::default();
+    let synced = pipeline.sync(&runtime, &mut ledger, &sources, &mut summary).map_err(Failure::from);
+    let synced = synced.map_err(|failure| unlisted(&failure.message))?;
+    if summary.stopped || synced.prefixes_failed > 0 || !synced.source_errors.is_empty() {
+        return Err(unlisted("a part of them could not be listed").into());
+    }
+    let mut ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+    if !ingested.unreadable.is_empty() {
+        pipeline.sync(&runtime, &mut ledger, &sources, &mut summary).map_err(Failure::from)?;
+        ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+    }
+    let left = files.saturating_sub(ledger.object_totals()?.mirrored);
+    tell(context, &synced, left);
+    Ok(left == 0 && !synced.has_problems() && ingested.unreadable.is_empty() && !ingested.stopped)
+}
+
+/// Counts the files of the mirror. The first of them was written when the source was first listed, which the ledger
+/// knew and which days before that belong to the source depends on.
+fn count_files(
+    context: &Context,
+    project: &Project,
+    ledger: &mut Ledger,
+    sources: &[SyncSource],
+) -> Result<u64, CommandError> {
+    let (mirror, now_ms) = (project.mirror(), context.now_ms());
+    let mut files = 0;
+    for source in sources {
+        let (here, first_ms) = mirror.census(&source.name)?;
+        let id = ledger.source_id(&source.name, &source.url)?;
+        ledger.first_listed_ms(id, first_ms.map_or(now_ms, |first_ms| first_ms.min(now_ms)))?;
+        files += here;
+    }
+    Ok(files)
+}
+
+fn unlisted(why: &str) -> Failure {
+    Failure::failed(format!("the ledger cannot be rebuilt without listing the sources: {why}"))
+        .hint("run it again when all sources can be listed; the mirror and the old ledger are as they were")
+}
+
+fn tell(context: &Context, synced: &SyncReport, left: u64) {
+    let what = format!(
+        "{} listed: {} taken over from the mirror, {} fetched",
+        plural(synced.listed, "object"),
+        count(synced.adopted),
+        count(synced.got)
+    );
+    context.ui.stage("rebuild", &what);
+    if left > 0 {
+        context.ui.warn(&format!(
+            "{} of the mirror are of objects or versions that the sources no longer list: they are kept, and not counted",
+            plural(left, "file")
+        ));
+    }
+}
