@@ -1,11 +1,17 @@
 //! What a failed command tells its user: one sentence, a hint where there is one, an exit code.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 
+use crate::clock;
+use crate::human;
 use crate::identity::IdentityError;
 use crate::index::IndexError;
 use crate::ingest::IngestError;
-use crate::ledger::LedgerError;
+use crate::ledger::{FileFault, LedgerError};
+use crate::mail::{MailError, MailErrorKind};
+use crate::model::{MINUTE_MS, UtcMs};
 use crate::prune::PruneError;
 use crate::publish::PublishError;
 use crate::report::ReportError;
@@ -60,6 +66,9 @@ impl Failure {
     }
 }
 
+const LOG_IN: &str =
+    "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`";
+
 const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
 
 /// What to do about a ledger that cannot be used.
@@ -70,44 +79,86 @@ const ASK_OWNER: &str =
 const TRY_LATER: &str =
     "try again when the run has ended, or after `gzette status` by the owner of the state directory";
 
-/// Returns whether an error says that no more can be written: the disk is full, a quota is used up, a file
-/// may not grow. `SQLite` has but one word for the last two.
-fn is_full(text: &str) -> bool {
-    ["No space left", "StorageFull", "disk is full", "disk I/O", "quota exceeded", "File too large"]
-        .iter()
-        .any(|sign| text.contains(sign))
+const FAILING: &str =
+    "the disk failed: the kernel's log (`dmesg`) says how; `gzette verify` says what it damaged";
+
+const READ_ONLY: &str =
+    "the file system is read-only: after an error of the disk the kernel's log (`dmesg`) says why";
+
+const NOT_ALLOWED: &str =
+    "check the owner and the permissions; gzette has to run as the user that owns its state";
+
+/// Returns what to do about what the file system said, by its kind, never by its words.
+pub fn io_hint(error: &io::Error) -> Option<&'static str> {
+    if error.raw_os_error() == Some(libc::EIO) {
+        return Some(FAILING);
+    }
+    Some(match error.kind() {
+        io::ErrorKind::StorageFull => MAKE_ROOM,
+        io::ErrorKind::QuotaExceeded => {
+            "the quota of the disk is used up (`quota`): raise it or make room, and run again"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "a limit on the size of files (`ulimit -f`), not the disk, is reached: raise it, and run again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        io::ErrorKind::PermissionDenied => NOT_ALLOWED,
+        _ => return None,
+    })
+}
+
+/// Returns the error of the file system that is behind another.
+fn io_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        next = error.source();
+    }
+    None
 }
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        let text = error.to_string();
-        let failure = Self::failed(&text);
-        if matches!(error, LedgerError::TooNew { .. }) {
-            failure.hint("install the newer gzette, or use another state directory")
-        } else if matches!(error, LedgerError::Corrupt { .. }) {
-            failure.hint(REBUILD)
-        } else if matches!(error, LedgerError::Denied { .. }) {
-            failure.hint(ASK_OWNER)
-        } else if matches!(error, LedgerError::Unshared { .. }) {
-            failure.hint(TRY_LATER)
-        } else if is_full(&text) {
-            failure.hint(MAKE_ROOM)
-        } else {
-            failure
-        }
+        let hint = match &error {
+            LedgerError::TooNew { .. } => "install the newer gzette, or use another state directory",
+            LedgerError::Corrupt { .. } | LedgerError::Unreadable { .. } => REBUILD,
+            LedgerError::Denied { .. } => ASK_OWNER,
+            LedgerError::Unshared { .. } => TRY_LATER,
+            LedgerError::Sqlite(_) => match error.file_fault() {
+                Some(FileFault::Full) => MAKE_ROOM,
+                Some(FileFault::Failed) => {
+                    "the disk failed, or a quota or a limit of file sizes is used up: `dmesg`, `quota` and `ulimit -f` say which"
+                }
+                Some(FileFault::ReadOnly) => READ_ONLY,
+                Some(FileFault::Closed) => NOT_ALLOWED,
+                None => return Self::failed(error),
+            },
+        };
+        Self::failed(error).hint(hint)
     }
 }
 
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
-        let text = error.to_string();
-        let failure = Self::failed(&text);
-        if is_full(&text) {
-            failure.hint(MAKE_ROOM)
-        } else {
-            failure.hint("`gzette ingest` rebuilds the index from the mirror if its folder is removed")
-        }
+        let failure = Self::failed(&error);
+        let hint = match error.io() {
+            Some(error) => io_hint(error),
+            None => os_error_in(&failure.message).as_ref().and_then(io_hint),
+        };
+        failure.hint(
+            hint.unwrap_or("`gzette ingest` rebuilds the index from the mirror if its folder is removed"),
+        )
     }
+}
+
+/// Returns the error of the system whose number a text names: a thread of tantivy hands on no more than the text. The
+/// number stands in every `io::Error` that has one, whatever the language of the words before it.
+fn os_error_in(text: &str) -> Option<io::Error> {
+    let (_, rest) = text.rsplit_once("(os error ")?;
+    let number = rest.split(')').next()?.parse().ok()?;
+    Some(io::Error::from_raw_os_error(number))
 }
 
 impl From<IngestError> for Failure {
@@ -163,8 +214,13 @@ impl From<LockError> for Failure {
             LockError::Held { .. } => {
                 failure.hint("it ends by itself; the next scheduled run goes on where it stopped")
             }
-            LockError::Io { .. } => {
-                failure.hint("`state_dir` in gzette.toml names it; check its permissions and free space")
+            LockError::Io { source, .. } => {
+                let usual = "`state_dir` in gzette.toml names it; check its permissions and free space";
+                failure.hint(
+                    io_hint(&source)
+                        .filter(|_| source.kind() != io::ErrorKind::PermissionDenied)
+                        .unwrap_or(usual),
+                )
             }
         }
     }
@@ -180,8 +236,8 @@ impl From<RunError> for Failure {
             RunError::Prune(error) => error.into(),
             RunError::NoSource(error) => error.into(),
             RunError::Site { .. } | RunError::Sync(_) => {
-                let failure = Self::failed(&error);
-                if is_full(&failure.message) { failure.hint(MAKE_ROOM) } else { failure }
+                let hint = io_cause(&error).and_then(io_hint).map(str::to_owned);
+                Self { hint, ..Self::failed(&error) }
             }
         }
     }
@@ -200,27 +256,27 @@ impl From<PublishError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match error.kind {
-            StoreErrorKind::NoBucket | StoreErrorKind::Config | StoreErrorKind::Credentials => Exit::Usage,
+            StoreErrorKind::NoBucket
+            | StoreErrorKind::Config
+            | StoreErrorKind::Credentials
+            | StoreErrorKind::Clock => Exit::Usage,
             _ => Exit::Failed,
         };
-        let hint = store_hint(error.kind);
-        Self { message: error.to_string(), hint: hint.map(str::to_owned), exit }
+        Self { message: error.to_string(), hint: store_hint(&error), exit }
     }
 }
 
-/// What to do about a store's failure.
-pub fn store_hint(kind: StoreErrorKind) -> Option<&'static str> {
-    Some(match kind {
+/// Returns what to do about a store's failure.
+pub fn store_hint(error: &StoreError) -> Option<String> {
+    let hint = match error.kind {
         StoreErrorKind::NoBucket => "check the `url` of the source or of `[site] publish` in gzette.toml",
-        StoreErrorKind::Credentials => {
-            "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`"
-        }
-        StoreErrorKind::Denied => {
-            "the role needs s3:ListBucket on the bucket and s3:GetObject on the objects"
-        }
+        StoreErrorKind::Credentials => LOG_IN,
+        StoreErrorKind::Clock => return Some(clock_hint(error.server_ms, clock::now_ms(None))),
+        StoreErrorKind::Denied if error.place.starts_with("s3://") => return denied_hint(error),
+        StoreErrorKind::Denied => "check the owner and the permissions of the folder",
         StoreErrorKind::Network => "check the network, AWS_REGION and AWS_ENDPOINT_URL; nothing was changed",
         StoreErrorKind::Config => {
-            "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` of the source"
+            "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` in gzette.toml"
         }
         StoreErrorKind::Archived => "restore the object from its archive tier; the next run reads it",
         StoreErrorKind::Odd => {
@@ -229,5 +285,111 @@ pub fn store_hint(kind: StoreErrorKind) -> Option<&'static str> {
         StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Local => {
             return None;
         }
+    };
+    Some(hint.to_owned())
+}
+
+/// The permission that an operation lacks (Service Authorization Reference, "Amazon S3"), and that for the key of
+/// encrypted objects when the answer speaks of KMS.
+fn denied_hint(error: &StoreError) -> Option<String> {
+    let (action, on, key_action) = match error.what {
+        "list" => ("s3:ListBucket", "bucket", "kms:Decrypt"),
+        "get" => ("s3:GetObject", "objects", "kms:Decrypt"),
+        "put" => ("s3:PutObject", "objects", "kms:GenerateDataKey"),
+        "delete" => ("s3:DeleteObject", "objects", "kms:Decrypt"),
+        _ => return None,
+    };
+    Some(if error.reason.to_ascii_lowercase().contains("kms") {
+        format!("the role needs {key_action} on the KMS key, and {action} on the {on}")
+    } else {
+        format!("the role needs {action} on the {on}; docs/config.md has the whole policy")
     })
+}
+
+/// Tells how far this machine's clock is off.
+fn clock_hint(server_ms: Option<UtcMs>, now_ms: UtcMs) -> String {
+    let set = "set it, for example with `timedatectl set-ntp true`";
+    match server_ms.map(|server_ms| now_ms - server_ms) {
+        Some(ahead) if ahead >= MINUTE_MS => {
+            format!("this machine's clock is {} ahead of the server's; {set}", human::duration(ahead))
+        }
+        Some(ahead) if ahead <= -MINUTE_MS => {
+            format!("this machine's clock is {} behind the server's; {set}", human::duration(-ahead))
+        }
+        _ => format!("compare this machine's clock with the right time, and {set}"),
+    }
+}
+
+/// Returns what to do about a mail that could not be sent. It waits in the outbox.
+pub fn mail_hint(error: &MailError) -> Option<String> {
+    let is_ses = error.place.starts_with("ses");
+    Some(match error.kind {
+        // The code with which SES refuses a role; the others are about keys.
+        MailErrorKind::Auth if is_ses && error.reason.starts_with("AccessDenied") => {
+            "the role needs ses:SendRawEmail and ses:SendEmail on the identity of the sender".to_owned()
+        }
+        MailErrorKind::Auth if is_ses => LOG_IN.to_owned(),
+        MailErrorKind::Auth => {
+            "check the user in `transport` and the password in GZETTE_SMTP_PASSWORD".to_owned()
+        }
+        MailErrorKind::Network if is_ses => {
+            "check the network and AWS_REGION; the next run sends the mail".to_owned()
+        }
+        MailErrorKind::Network => {
+            "check host and port in `transport`; the next run sends the mail".to_owned()
+        }
+        MailErrorKind::Config => "check `transport` and the addresses in gzette.toml".to_owned(),
+        MailErrorKind::Refused | MailErrorKind::Later | MailErrorKind::Local => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::SyncError;
+
+    fn hint_of(number: i32) -> String {
+        let error = || io::Error::from_raw_os_error(number);
+        let index = Failure::from(IndexError::Io { path: "index".into(), source: error() });
+        let mirror = Failure::from(RunError::Sync(SyncError::Mirror(error())));
+        let site = Failure::from(RunError::Site { dir: "site".into(), source: error() });
+        assert_eq!((&index.hint, &mirror.hint), (&site.hint, &site.hint), "{number}");
+        site.hint.unwrap()
+    }
+
+    /// A failing disk was told as a full one.
+    #[test]
+    fn each_fault_of_a_disk_has_its_own_hint() {
+        let faults =
+            [libc::ENOSPC, libc::EDQUOT, libc::EFBIG, libc::EROFS, libc::EACCES, libc::EIO].map(hint_of);
+        let signs = ["make room", "quota", "ulimit -f", "read-only", "owner", "the disk failed"];
+        for (hint, sign) in faults.iter().zip(signs) {
+            assert!(hint.contains(sign), "{hint}");
+            assert_eq!(faults.iter().filter(|other| *other == hint).count(), 1, "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_by_how_much() {
+        let now_ms = 1_772_366_400_000;
+        assert!(clock_hint(Some(now_ms - 3 * 3_600_000), now_ms).contains("3 hours ahead of the server's"));
+        assert!(clock_hint(Some(now_ms + 3 * 3_600_000), now_ms).contains("3 hours behind the server's"));
+        assert!(clock_hint(None, now_ms).contains("timedatectl"));
+    }
+
+    #[test]
+    fn a_denial_names_the_permission() {
+        for (what, reason, expected) in [
+            ("list", "AccessDenied", "s3:ListBucket on the bucket"),
+            ("get", "AccessDenied", "s3:GetObject on the objects"),
+            ("get", "AccessDenied: not authorized to perform: kms:Decrypt", "kms:Decrypt on the KMS key"),
+            ("put", "AccessDenied", "s3:PutObject on the objects"),
+            ("put", "AccessDenied: KMS", "kms:GenerateDataKey on the KMS key"),
+            ("delete", "AccessDenied", "s3:DeleteObject on the objects"),
+        ] {
+            let error = StoreError::new(StoreErrorKind::Denied, what, "s3://b/k", reason);
+            let hint = store_hint(&error).unwrap();
+            assert!(hint.contains(expected), "{hint}");
+        }
+    }
 }

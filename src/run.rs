@@ -337,6 +337,8 @@ impl Pipeline<'_> {
         let end = is_end.then(|| report.root_errors.remove(0));
         if let Some(first) = &end {
             report.forget(&first.source);
+            let said = (first.error.kind, first.error.what);
+            report.refusals.retain(|refusal| (refusal.kind, refusal.what) != said);
         }
         self.observer.synced(&report);
         if let Some(first) = end {

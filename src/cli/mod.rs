@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, io_hint};
 use crate::ui::{OutputError, Ui, Verbosity};
 use context::Context;
 
@@ -205,6 +205,7 @@ impl From<OutputError> for CommandError {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::failed(error)
+        let hint = io_hint(&error).map(str::to_owned);
+        Self { hint, ..Self::failed(error) }
     }
 }

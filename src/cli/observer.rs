@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 
 use crate::digest::{Delivery, DigestError};
+use crate::error::{mail_hint, store_hint};
 use crate::human;
 use crate::ingest::IngestReport;
 use crate::model::UtcMs;
@@ -60,6 +61,12 @@ impl<'u> Shown<'u> {
         }
     }
 
+    fn hint(&self, hint: Option<String>) {
+        if let Some(hint) = hint {
+            self.ui.hint(&hint);
+        }
+    }
+
     fn problems<T>(&self, all: &[T], count: u64, told: impl Fn(&T) -> String) {
         self.ui.warn_of(all, count, "`--verbose` names each, the ingest page the latest", told);
     }
@@ -107,11 +114,13 @@ impl Observer for Shown<'_> {
         report.notes.iter().for_each(|note| self.ui.note(note));
         for failed in &report.source_errors {
             self.ui.warn(&format!("source `{}`: {}", failed.source, failed.error));
+            self.hint(store_hint(&failed.error));
         }
         self.problems(&report.problems, report.problem_count, |problem| {
             format!("{}: {}", problem.place, problem.reason)
         });
         self.still_wrong(report);
+        report.refusals.iter().for_each(|error| self.hint(store_hint(error)));
         if report.deadline_reached {
             self.ui
                 .warn("the time was up or a stop was asked for before all was fetched; the next run goes on");
@@ -190,7 +199,12 @@ impl Observer for Shown<'_> {
                     human::count(report.deleted)
                 ),
             ),
-            Err(error) => self.ui.warn(&format!("the site was not published: {error}")),
+            Err(error) => {
+                self.ui.warn(&format!("the site was not published: {error}"));
+                if let PublishError::Store(error) = error {
+                    self.hint(store_hint(error));
+                }
+            }
         }
     }
 
@@ -211,6 +225,7 @@ impl Observer for Shown<'_> {
         for what in unsent(delivery, now_ms) {
             self.ui.warn(&format!("digest `{digest}`: {what}"));
         }
+        self.hint(delivery.failures.first().and_then(mail_hint));
         if !delivery.given_up.is_empty() {
             self.ui.hint(super::mails::RETRY);
         }

@@ -123,6 +123,6 @@ fn connect(project: &Project) -> Result<Connected, String> {
 
 /// Whether the next object of the source would fare no better.
 fn is_for_all(error: &StoreError) -> bool {
-    use StoreErrorKind::{Config, Credentials, Network, NoBucket};
-    matches!(error.kind, Network | Credentials | Config | NoBucket)
+    use StoreErrorKind::{Clock, Config, Credentials, Network, NoBucket};
+    matches!(error.kind, Network | Credentials | Clock | Config | NoBucket)
 }

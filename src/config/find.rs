@@ -84,6 +84,19 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Returns the files that AWS profiles are looked for in, as people write them (AWS SDKs and Tools Reference Guide,
+/// "Location of the shared config and credentials files").
+pub(super) fn profile_files() -> Vec<String> {
+    let place = |name: &str, usual: &str| match variable(name) {
+        Some(path) => format!("`{}`", path.display()),
+        None => format!("`{usual}`"),
+    };
+    vec![
+        place("AWS_CONFIG_FILE", "~/.aws/config"),
+        place("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ]
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

@@ -463,6 +463,7 @@ fn s3_options(raw: RawS3) -> Result<S3Options, String> {
         region: raw.region,
         endpoint_url: raw.endpoint_url,
         profile: raw.profile,
+        profile_files: find::profile_files(),
         path_style: raw.path_style,
         limits,
         ..S3Options::default()

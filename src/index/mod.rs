@@ -22,6 +22,7 @@ pub use write::{IndexWriter, SegmentBuilder, Segments};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use tantivy::directory::error::{OpenReadError, OpenWriteError};
 use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
@@ -81,6 +82,21 @@ pub enum IndexError {
     /// Another index was put in its place since it was opened.
     #[error("index: another one has taken its place")]
     Replaced,
+}
+
+impl IndexError {
+    /// Returns the error of the file system behind it, where there is one.
+    pub fn io(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Tantivy(
+                TantivyError::IoError(error)
+                | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: error, .. })
+                | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. }),
+            ) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Why an index is not used.

@@ -64,6 +64,33 @@ impl LedgerError {
     }
 }
 
+/// What keeps the ledger's file from being read or written. `SQLite` does not say more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// The disk is full.
+    Full,
+    /// The disk failed, or a quota or a limit is used up.
+    Failed,
+    /// The file system is mounted read-only, or the file may not be written.
+    ReadOnly,
+    /// The file cannot be opened or made.
+    Closed,
+}
+
+impl LedgerError {
+    /// Returns what is wrong with the file, if that is the cause.
+    pub fn file_fault(&self) -> Option<FileFault> {
+        let Self::Sqlite(error) = self else { return None };
+        match error.sqlite_error_code()? {
+            ErrorCode::DiskFull => Some(FileFault::Full),
+            ErrorCode::SystemIoFailure => Some(FileFault::Failed),
+            ErrorCode::ReadOnly => Some(FileFault::ReadOnly),
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Some(FileFault::Closed),
+            _ => None,
+        }
+    }
+}
+
 /// What a ledger call returns.
 pub type Result<T> = std::result::Result<T, LedgerError>;
 

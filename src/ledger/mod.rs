@@ -30,7 +30,7 @@ pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObj
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
-pub use error::{LedgerError, Result};
+pub use error::{FileFault, LedgerError, Result};
 pub use grouping::Reading;
 pub use read::{
     AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,

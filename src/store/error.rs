@@ -1,5 +1,7 @@
 //! What a store can answer instead of what was asked, in kinds that a run decides by.
 
+use crate::model::UtcMs;
+
 /// The longest reason kept, in bytes; the other side may be hostile.
 const MAX_REASON_BYTES: usize = 400;
 
@@ -18,6 +20,8 @@ pub enum StoreErrorKind {
     NoBucket,
     /// No credentials, or expired or wrong ones.
     Credentials,
+    /// This machine's clock and the server's are too far apart for a signed request.
+    Clock,
     /// The endpoint cannot be reached, or did not answer in time.
     Network,
     /// The answer makes no sense: cut, inconsistent, no XML, wrong checksum.
@@ -40,13 +44,15 @@ pub struct StoreError {
     pub place: String,
     /// What the other side said, in one line, without control characters.
     pub reason: String,
+    /// What the server's clock said, where it matters.
+    pub server_ms: Option<UtcMs>,
 }
 
 impl StoreError {
     /// Returns a failure whose place and reason are safe to print: control characters are written as
     /// escapes in the place and as spaces in the reason, which is cut when it is long.
     pub fn new(kind: StoreErrorKind, what: &'static str, place: &str, reason: &str) -> Self {
-        Self { kind, what, place: printable(place), reason: one_line(reason) }
+        Self { kind, what, place: printable(place), reason: one_line(reason), server_ms: None }
     }
 }
 

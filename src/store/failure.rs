@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{StoreError, StoreErrorKind};
+use crate::model::UtcMs;
 
 /// One failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +13,14 @@ pub(super) struct Failure {
     pub(super) reason: String,
     /// Whether another attempt may fare better.
     pub(super) again: bool,
+    /// What the server's clock said, where it matters.
+    pub(super) server_ms: Option<UtcMs>,
 }
 
 impl Failure {
     /// Returns a failure that stays one.
     pub(super) fn lasting(kind: StoreErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), again: false }
+        Self { kind, reason: reason.into(), again: false, server_ms: None }
     }
 
     /// Returns a failure that another attempt may not meet.
@@ -27,7 +30,7 @@ impl Failure {
 
     /// Returns the error to hand on.
     pub(super) fn at(self, what: &'static str, place: &str) -> StoreError {
-        StoreError::new(self.kind, what, place, &self.reason)
+        StoreError { server_ms: self.server_ms, ..StoreError::new(self.kind, what, place, &self.reason) }
     }
 }
 
@@ -42,6 +45,8 @@ pub(super) struct Refusal<'a> {
     pub(super) message: Option<&'a str>,
     /// The region that the server says the bucket is in.
     pub(super) region: Option<&'a str>,
+    /// What the server's clock said.
+    pub(super) server_ms: Option<UtcMs>,
     /// Whether one object was asked for, so that a bare 404 means it.
     pub(super) about_object: bool,
 }
@@ -52,7 +57,8 @@ pub(super) fn failure_of(refusal: &Refusal<'_>) -> Failure {
     let reason = reason_of(refusal);
     let kind = kind_of_code(refusal.code.unwrap_or_default()).unwrap_or_else(|| kind_of_status(refusal));
     let again = kind == StoreErrorKind::Network;
-    Failure { kind, reason, again }
+    let server_ms = refusal.server_ms.filter(|_| kind == StoreErrorKind::Clock);
+    Failure { kind, reason, again, server_ms }
 }
 
 fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
@@ -68,9 +74,9 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
         | "InvalidClientTokenId"
         | "InvalidToken"
         | "RequestExpired"
-        | "RequestTimeTooSkewed"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => StoreErrorKind::Credentials,
+        "RequestTimeTooSkewed" => StoreErrorKind::Clock,
         "AuthorizationHeaderMalformed"
         | "IllegalLocationConstraintException"
         | "InvalidBucketName"
@@ -169,7 +175,7 @@ mod tests {
             code: Some("PermanentRedirect"),
             message: Some("use the endpoint"),
             region: Some("eu-west-1"),
-            about_object: false,
+            ..Refusal::default()
         };
         assert_eq!(
             failure_of(&refusal).reason,

@@ -35,7 +35,8 @@ use super::failure::{Failure, Refusal, backoff, failure_of};
 use super::memory::hex;
 use super::page::{Entry, Page, Pages, unquoted};
 use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
-use crate::model::ListedObject;
+use crate::human::nearest;
+use crate::model::{ListedObject, UtcMs};
 
 /// How long an answer may take when nobody says.
 const DEFAULT_ANSWER: Duration = Duration::from_secs(30);
@@ -60,6 +61,8 @@ pub struct S3Options {
     pub endpoint_url: Option<String>,
     /// The profile of `~/.aws/config`.
     pub profile: Option<String>,
+    /// The files that profiles are looked for in; only to name them.
+    pub profile_files: Vec<String>,
     /// Whether the bucket goes into the path rather than the host name; `None`: it does where the
     /// endpoint's host is an IP address or has no dot.
     pub path_style: Option<bool>,
@@ -133,6 +136,8 @@ pub struct S3Store {
     bucket: String,
     limits: S3Limits,
     counter: Arc<Counter>,
+    /// What is wrong with the profile that was asked for.
+    profile_fault: Option<Arc<str>>,
 }
 
 impl S3Store {
@@ -152,6 +157,7 @@ impl S3Store {
             bucket: bucket.to_owned(),
             limits: options.limits,
             counter,
+            profile_fault: profile_fault(options).await.map(Arc::from),
         }
     }
 
@@ -312,7 +318,17 @@ impl S3Store {
         let all = Box::pin(self.persist_without_limit(place, attempt));
         let outcome = timeout(self.limits.total, all).await;
         let late = |_| Err(no_answer(self.limits.total, "not complete"));
-        outcome.unwrap_or_else(late).map_err(|failure| failure.at(what, place))
+        outcome.unwrap_or_else(late).map_err(|failure| self.with_profile(failure).at(what, place))
+    }
+
+    /// Lack of credentials comes from the profile, if that is wrong: the SDK looked on, and says what it met last.
+    fn with_profile(&self, failure: Failure) -> Failure {
+        match &self.profile_fault {
+            Some(fault) if failure.kind == StoreErrorKind::Credentials => {
+                Failure { reason: fault.to_string(), ..failure }
+            }
+            _ => failure,
+        }
     }
 
     async fn persist_without_limit<T, F, Fut>(&self, place: &str, mut attempt: F) -> Result<T, Failure>
@@ -454,6 +470,32 @@ async fn load_config(options: &S3Options) -> SdkConfig {
         return shared;
     }
     shared.into_builder().region(Region::from_static(DEFAULT_REGION)).build()
+}
+
+/// Returns what is wrong with the profile that the options or `AWS_PROFILE` name, if no file has it.
+#[expect(clippy::default_trait_access, reason = "the types are of crates that nothing else here needs")]
+async fn profile_fault(options: &S3Options) -> Option<String> {
+    let named = options.profile.clone().map(Into::into);
+    let (fs, env, files) = (&Default::default(), &Default::default(), &Default::default());
+    let profiles = aws_config::profile::load(fs, env, files, named).await.ok()?;
+    let wanted = profiles.selected_profile();
+    // Nobody asked for the default one.
+    if wanted == "default" || profiles.get_profile(wanted).is_some() {
+        return None;
+    }
+    let mut known: Vec<&str> = profiles.profiles().collect();
+    known.sort_unstable();
+    let there = match nearest(wanted, known.iter().copied()) {
+        _ if known.is_empty() => "there is none".to_owned(),
+        Some(near) => format!("did you mean `{near}`? There are {}", known.join(", ")),
+        None => format!("there are {}", known.join(", ")),
+    };
+    let files = if options.profile_files.is_empty() {
+        "the AWS configuration".to_owned()
+    } else {
+        options.profile_files.join(" and ")
+    };
+    Some(format!("found no AWS profile `{wanted}` in {files}; {there}"))
 }
 
 /// Returns a client on rustls with ring, the one TLS stack of this program, through the proxy that the
@@ -643,8 +685,15 @@ fn refused<E: ProvideErrorMetadata>(
         code: error.code(),
         message: error.message().or(error.code().is_none().then_some(said)),
         region,
+        server_ms: answer.headers().get("date").and_then(http_date),
         about_object,
     })
+}
+
+/// Reads a date of HTTP (RFC 9110, section 5.6.7).
+fn http_date(text: &str) -> Option<UtcMs> {
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
+    Some(date.as_millisecond())
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
@@ -675,6 +724,12 @@ fn root_cause(error: &(dyn StdError + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_of_http_are_read() {
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        assert_eq!(http_date("yesterday"), None);
+    }
 
     #[test]
     fn hosts_that_cannot_carry_a_bucket_get_it_in_the_path() {

@@ -274,7 +274,9 @@ impl Run<'_> {
                 self.report.fail_source(self.fronts[at].place.name(), error);
                 return Ok(None);
             }
-            Outcome::Refused(StoreError { kind, reason, .. }) => {
+            Outcome::Refused(error) => {
+                self.report.note_refused(&error);
+                let StoreError { kind, reason, .. } = error;
                 let doubt = Doubt { waiting, object: object.clone(), kind, reason: reason.clone() };
                 if matches!(kind, StoreErrorKind::Missing | StoreErrorKind::Changed) {
                     doubts.push(doubt);

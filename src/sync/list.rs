@@ -388,6 +388,7 @@ impl Run<'_> {
             self.report.fail_source(name, error);
             return Ok(());
         }
+        self.report.note_refused(&error);
         let may_pass = matches!(error.kind, StoreErrorKind::Network | StoreErrorKind::Odd);
         self.note_failure(at, task, &error.reason, may_pass)
     }
@@ -445,10 +446,6 @@ fn check(listing: Listing, task: &ListTask, place: impl Fn() -> String) -> Resul
     if is_inside {
         return Ok(listing);
     }
-    Err(StoreError {
-        kind: StoreErrorKind::Odd,
-        what: "list",
-        place: place(),
-        reason: "the answer holds keys outside the prefix".to_owned(),
-    })
+    let reason = "the answer holds keys outside the prefix";
+    Err(StoreError::new(StoreErrorKind::Odd, "list", &place(), reason))
 }

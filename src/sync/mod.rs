@@ -361,5 +361,6 @@ fn day_of(time_ms: UtcMs, zone: &TimeZone) -> Day {
 
 /// Whether nothing of the source can be expected to work.
 fn ends_source(kind: StoreErrorKind) -> bool {
-    matches!(kind, StoreErrorKind::NoBucket | StoreErrorKind::Credentials | StoreErrorKind::Config)
+    use StoreErrorKind::{Clock, Config, Credentials, NoBucket};
+    matches!(kind, NoBucket | Credentials | Clock | Config)
 }

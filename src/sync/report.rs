@@ -60,6 +60,9 @@ pub struct SyncReport {
     pub source_errors: Vec<SourceError>,
     /// Sources whose first listing failed, those included.
     pub root_errors: Vec<SourceError>,
+    /// The first refusal of each kind and operation, for what can be done about it.
+    #[serde(skip)]
+    pub refusals: Vec<StoreError>,
 }
 
 /// Objects or prefixes of a source that have been failing since an earlier run.
@@ -155,6 +158,12 @@ impl SyncReport {
     pub(super) fn note_root_error(&mut self, source: &str, error: &StoreError) {
         if !self.root_errors.iter().any(|failed| failed.source == source) {
             self.root_errors.push(SourceError { source: source.to_owned(), error: error.clone() });
+        }
+    }
+
+    pub(super) fn note_refused(&mut self, error: &StoreError) {
+        if !self.refusals.iter().any(|known| (known.kind, known.what) == (error.kind, error.what)) {
+            self.refusals.push(error.clone());
         }
     }
 

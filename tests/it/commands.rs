@@ -161,7 +161,10 @@ fn missing_credentials_are_one_short_sentence_said_once() {
     let mut project = project;
     project.set_env("AWS_REGION", "eu-central-1");
     let digest = project.gzette("digest --quiet").exits(3);
-    insta::assert_snapshot!(digest.stderr, @"warning   digest `ops`: 1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try from 2026-03-01T12:10:00.000Z on: mail by `ses eu-central-1`: no AWS credentials were found");
+    insta::assert_snapshot!(digest.stderr, @r"
+    warning   digest `ops`: 1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try from 2026-03-01T12:10:00.000Z on: mail by `ses eu-central-1`: no AWS credentials were found
+    hint      set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`
+    ");
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn when_every_source_fails_the_first_ends_the_run_and_the_others_are_warned_of()
     project.reconfigure("[site]", "[[source]]\nname = \"other\"\nurl = \"no/such/folder\"\n\n[site]");
     let run = project.gzette("run --quiet").exits(2);
     let kinds: Vec<_> = run.stderr.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(kinds, ["warning", "error", "hint"], "{}", run.stderr);
+    assert_eq!(kinds, ["warning", "hint", "error", "hint"], "{}", run.stderr);
     assert!(run.stderr.starts_with("warning   source `other`: "), "{}", run.stderr);
 }
 

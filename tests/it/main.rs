@@ -10,6 +10,7 @@ mod docs;
 mod examples;
 mod faults;
 mod groups;
+mod hints;
 mod ledger_file;
 mod moved;
 mod old_states;

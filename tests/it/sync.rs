@@ -53,7 +53,7 @@ impl Bucket {
     }
 
     fn refusal(&self, kind: StoreErrorKind, what: &'static str, key: &str) -> StoreError {
-        StoreError { kind, what, place: self.describe(key), reason: format!("{kind:?}").to_lowercase() }
+        StoreError::new(kind, what, &self.describe(key), &format!("{kind:?}").to_lowercase())
     }
 }
 
