@@ -52,7 +52,12 @@ fn every_command_runs_with_every_option() {
     let mut project = Project::new();
     project.put_week_and_a_new_error();
     project.reconfigure("[site]\n", "[site]\npublish = \"published\"\n");
+    // A source that is read once and then no longer configured, for `prune --source`.
+    let old = "[[source]]\nname = \"old\"\nurl = \"old/\"\n\n";
+    fs::create_dir(project.path("old")).unwrap();
+    project.reconfigure("[site]\n", &format!("{old}[site]\n"));
     project.gzette("run").exits(0);
+    project.reconfigure(old, "");
     let group = word_of(&project, "group list --is new", 7);
     let place = word_of(&project, "search printer --open", 0);
     project.set_env("SHELL", "/bin/sh");
@@ -71,7 +76,7 @@ fn every_command_runs_with_every_option() {
 }
 
 /// Command lines that together use every option; `ID` is a group, `PLACE` a line of an object. All end well.
-const CASES: [&str; 58] = [
+const CASES: [&str; 60] = [
     "init --config fresh/gzette.toml",
     "run --deadline 1h",
     "run --quiet",
@@ -81,6 +86,7 @@ const CASES: [&str; 58] = [
     "publish",
     "digest --print",
     "digest --json",
+    "digest --retry",
     "status --state state",
     "search order failed",
     "search --fixed --ignore-case ORDER",
@@ -119,6 +125,7 @@ const CASES: [&str; 58] = [
     "verify",
     "verify --repair",
     "prune --dry-run",
+    "prune --source old",
     "prune",
     "demo --dir tour --seed 3",
     "completions bash",
