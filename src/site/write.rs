@@ -112,7 +112,8 @@ fn remove_stale<'a>(dir: &Path, stale: impl Iterator<Item = &'a String>) -> io::
     for path in stale {
         match fs::remove_file(dir.join(path)) {
             Ok(()) => removed += 1,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // A cut manifest ends with a part of a name, which may be that of a folder.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {}
             Err(error) => return Err(about(&dir.join(path), &error)),
         }
     }

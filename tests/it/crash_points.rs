@@ -306,7 +306,7 @@ impl Expected {
             counts: counts.text(),
             site: names("site"),
             mails: names("state/outbox").iter().map(|(name, eml)| mail_id(name, eml)).collect(),
-            mirror: names("state/mirror").into_keys().collect(),
+            mirror: names("state/mirror/prod").into_keys().collect(),
             found,
         })
     }

@@ -56,9 +56,9 @@ impl Rotting {
         let project = Project::new();
         project.put_stored(KEY, &stored);
         project.gzette("run").exits(0);
-        let files = files_below(&project.path("state/mirror"));
+        let files = files_below(&project.path("state/mirror/prod"));
         let [name] = files.keys().collect::<Vec<_>>()[..] else { panic!("{files:?}") };
-        let file = project.path("state/mirror").join(name);
+        let file = project.path("state/mirror/prod").join(name);
         let mut rotting = Self { project, stored, file, answers: Vec::new() };
         rotting.answers = COMMANDS.map(|command| rotting.run(command, 0)).to_vec();
         assert!(rotting.answers.iter().all(|answer| !answer.is_empty()));
