@@ -148,7 +148,7 @@ impl<'l> Lines<'l> {
         match own {
             Some(block) if block.bytes().0 == at && block.is_held() => {
                 self.buffer.resize((block.bytes().1 - at) as usize, 0);
-                self.object.read_block(block, &mut self.buffer)?;
+                self.object.read_blocks(std::slice::from_ref(block), &mut self.buffer)?;
             }
             _ => {
                 if let Some(block) = own.filter(|block| block.bytes().0 == at) {

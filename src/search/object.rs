@@ -65,11 +65,17 @@ impl<'o> Object<'o> {
         }
     }
 
-    /// Reads the block that begins here into `out`, which has its length. Nothing of it is to be used on an error.
-    pub(super) fn read_block(&mut self, block: &Range, out: &mut [u8]) -> io::Result<()> {
+    /// Reads adjoining blocks that begin here into `out`, which has their length. Nothing of them is to be used on an
+    /// error. They are read in one go: the decoder copies a window of 32 KiB at the end of each read.
+    pub(super) fn read_blocks(&mut self, blocks: &[Range], out: &mut [u8]) -> io::Result<()> {
         let length = read_full(self, out)?;
-        let is_right = length == out.len() && block.crc().is_none_or(|crc| crc == crc32fast::hash(out));
-        if is_right { Ok(()) } else { Err(io::Error::other(Rotten)) }
+        let mut rest = &out[..length];
+        let mut is_right = |block: &Range| {
+            let (start, end) = block.bytes();
+            let bytes = rest.split_off(..(end - start) as usize);
+            bytes.is_some_and(|bytes| block.crc().is_none_or(|crc| crc == crc32fast::hash(bytes)))
+        };
+        if blocks.iter().all(&mut is_right) { Ok(()) } else { Err(io::Error::other(Rotten)) }
     }
 
     /// Checks a block that is too long to be held, before it is read.

@@ -26,26 +26,20 @@ impl Piece {
     }
 
     /// Takes in whole blocks in the place of all, each checked: the first, and those behind it that have room in a piece.
-    /// Returns how many.
+    /// Returns how many. The blocks adjoin, and the first is held.
     pub(super) fn fill_with_blocks(
         &mut self,
         object: &mut Object<'_>,
         blocks: &[Range],
     ) -> io::Result<usize> {
-        self.clear();
-        for (number, block) in blocks.iter().enumerate() {
-            let (start, end) = block.bytes();
-            let length = (end - start) as usize;
-            if number > 0 && (!block.is_held() || self.length + length > PIECE_BYTES) {
-                return Ok(number);
-            }
-            let end = self.length + length;
-            if self.memory.len() < end {
-                self.memory.resize(end, 0);
-            }
-            object.read_block(block, &mut self.memory[self.length..end])?;
-            self.length = end;
+        let blocks = &blocks[..fitting(blocks)];
+        let length = blocks.iter().map(length_of).sum();
+        if self.memory.len() < length {
+            self.memory.resize(length, 0);
         }
+        self.clear();
+        object.read_blocks(blocks, &mut self.memory[..length])?;
+        self.length = length;
         Ok(blocks.len())
     }
 
@@ -89,6 +83,21 @@ impl Piece {
         self.memory[..bytes.len()].copy_from_slice(bytes);
         self.length = bytes.len();
     }
+}
+
+/// Returns how many blocks a piece takes in at a time.
+fn fitting(blocks: &[Range]) -> usize {
+    let mut length = 0;
+    let fits = |(number, block): (usize, &Range)| {
+        length += length_of(block);
+        number == 0 || (block.is_held() && length <= PIECE_BYTES)
+    };
+    blocks.iter().enumerate().map(fits).take_while(|&fits| fits).count()
+}
+
+fn length_of(block: &Range) -> usize {
+    let (start, end) = block.bytes();
+    (end - start) as usize
 }
 
 /// Reads until `out` is full or all is read; returns how much that was.
