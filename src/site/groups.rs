@@ -46,7 +46,8 @@ fn path(number: usize) -> String {
 }
 
 fn page(site: &Site<'_>, places: &[usize], number: usize, last: usize) -> Page {
-    let (all, shown) = (site.view.group_count, site.shown_groups().len() as u64);
+    let shown = site.shown_groups().len() as u64;
+    let all = site.view.group_count.max(shown);
     let part = if last > 1 { format!(", page {number} of {last}") } else { String::new() };
     Page {
         path: path(number),
