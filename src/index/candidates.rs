@@ -51,6 +51,8 @@ pub struct Wanted<'w> {
     pub window: Window,
     /// A mask of [`Level::bit`]s.
     pub levels: u8,
+    /// The batch up to which the index has to hold all blocks.
+    pub batch: i64,
 }
 
 /// A block that may hold a match.
@@ -81,7 +83,7 @@ impl Index {
     /// A segment is opened when its turn comes and closed behind it, so that a large index takes little memory. A
     /// run beside the search may merge one away before that.
     fn candidates_now(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
-        let segments = self.segments()?;
+        let segments = self.segments(wanted.batch)?;
         let mut blocks = self.collect(&segments, wanted)?;
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
         // A read that failed half-way may have left blocks behind which its repetition wrote again.

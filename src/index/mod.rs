@@ -79,8 +79,8 @@ pub enum IndexError {
         /// Why.
         source: std::io::Error,
     },
-    /// Another index was put in its place since it was opened.
-    #[error("index: another one has taken its place")]
+    /// Since it was opened, another index was put in its place, or a repair has given up some of its segments.
+    #[error("index: another one has taken its place, or it was repaired meanwhile")]
     Replaced,
 }
 
@@ -198,10 +198,10 @@ impl Index {
         (payload.uuid == self.uuid).then_some(payload)
     }
 
-    /// Returns the segments of the last commit.
-    fn segments(&self) -> Result<Vec<tantivy::Segment>> {
+    /// Returns the segments of the last commit, if that holds all batches up to one.
+    fn segments(&self, batch: i64) -> Result<Vec<tantivy::Segment>> {
         let metas = self.inner.load_metas()?;
-        if self.payload_of(&metas).is_none() {
+        if self.payload_of(&metas).is_none_or(|payload| payload.batch < batch) {
             return Err(IndexError::Replaced);
         }
         Ok(metas.segments.into_iter().map(|meta| self.inner.segment(meta)).collect())

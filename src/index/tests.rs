@@ -31,10 +31,10 @@ fn line(number: i64) -> String {
 }
 
 /// Commits segments of one block each.
-fn built(dir: &Path) -> Index {
+fn built(dir: &Path, segments: i64) -> Index {
     let index = Index::create(dir).unwrap();
     let mut writer = index.writer().unwrap();
-    for number in 1..=SEGMENTS {
+    for number in 1..=segments {
         let segments = Segments::default();
         let mut builder = index.segment_builder(&segments);
         let mut words = BlockWords::default();
@@ -49,9 +49,14 @@ fn built(dir: &Path) -> Index {
 
 /// The generations of the blocks that may hold what is needed.
 fn found(index: &Index, need: &Need) -> Vec<i64> {
+    found_up_to(index, need, SEGMENTS).unwrap()
+}
+
+/// The same of an index that has to hold all batches up to one.
+fn found_up_to(index: &Index, need: &Need, batch: i64) -> Result<Vec<i64>> {
     let generations: HashSet<_> = (1..=SEGMENTS).map(GenerationId).collect();
-    let wanted = Wanted { need, generations: &generations, window: Window::ALL, levels: u8::MAX };
-    index.candidates(&wanted).unwrap().blocks.iter().map(|block| block.generation.0).collect()
+    let wanted = Wanted { need, generations: &generations, window: Window::ALL, levels: u8::MAX, batch };
+    Ok(index.candidates(&wanted)?.blocks.iter().map(|block| block.generation.0).collect())
 }
 
 /// The lines that are still there and fulfil a condition.
@@ -66,7 +71,7 @@ fn segments(index: &Index) -> usize {
 #[test]
 fn a_merge_loses_no_word_and_keeps_what_was_deleted_out() {
     let dir = tempfile::tempdir().unwrap();
-    let index = built(dir.path());
+    let index = built(dir.path(), SEGMENTS);
     let payload = Payload { batch: SEGMENTS, uuid: index.uuid().to_owned() };
     let mut writer = index.writer().unwrap();
     writer.delete_generation(GenerationId(13));
@@ -92,4 +97,18 @@ fn a_merge_loses_no_word_and_keeps_what_was_deleted_out() {
         }
     }
     assert!(found(&index, &Need::word(b"absent")).is_empty());
+}
+
+#[test]
+fn a_search_notices_a_repair_that_gave_up_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = built(dir.path(), 3);
+    assert_eq!(found_up_to(&index, &Need::Anything, 3).unwrap(), [1, 2, 3]);
+    let segment = index.segment_names().unwrap().remove(0);
+    std::fs::remove_file(dir.path().join(format!("{segment}.store"))).unwrap();
+    Index::open(dir.path(), index.uuid()).unwrap().repair().unwrap();
+    let asked = found_up_to(&index, &Need::Anything, 3);
+    assert!(matches!(asked, Err(IndexError::Replaced)), "{asked:?}");
+    let left = found_up_to(&index, &Need::Anything, INCOMPLETE).unwrap();
+    assert_eq!(left.len(), 2);
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{IngestError, IngestSettings};
 use crate::human::plural;
-use crate::index::{Index, Wanted};
+use crate::index::{INCOMPLETE, Index, Wanted};
 use crate::ledger::{GenerationRow, Ingested, Ledger, object_place};
 use crate::model::{GenerationId, Window};
 use crate::overrides::{Basis, Touched};
@@ -95,7 +95,8 @@ fn of_rules(
         touched.extend(unindexed.iter().map(|row| row.object.generation));
         let generations = indexed.iter().map(|row| row.object.generation).collect();
         let need = rule.condition.need();
-        let wanted = Wanted { need: &need, generations: &generations, window: Window::ALL, levels: u8::MAX };
+        let (window, levels, batch) = (Window::ALL, u8::MAX, INCOMPLETE);
+        let wanted = Wanted { need: &need, generations: &generations, window, levels, batch };
         touched.extend(index.candidates(&wanted)?.blocks.iter().map(|block| block.generation));
     }
     Ok(touched)

@@ -36,7 +36,7 @@ pub(super) struct Stored {
 
 /// Why a version is not read: it no longer counts, and its file is gone.
 #[derive(Debug, thiserror::Error)]
-#[error("it was replaced again and again while it was searched; search once more")]
+#[error("a run replaced it while it was searched; search once more")]
 pub(super) struct Replaced;
 
 /// Why a version is not read: its bytes are not those that were counted.

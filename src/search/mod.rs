@@ -296,7 +296,7 @@ fn planned(
     for look in 0..LOOKS {
         // The mirror has all that the index has, and waits for no run.
         let library = &if look + 1 < LOOKS { *library } else { Library { index: None, ..*library } };
-        let (mut plan, lost) = planned_once(library, request, &mut settled)?;
+        let (mut plan, lost) = planned_once(library, request, &settled)?;
         plan.tasks.retain(|task| !lost.contains(&task.row.object.object_id));
         tasks.append(&mut plan.tasks);
         report = report.or(Some(plan.report));
@@ -312,11 +312,12 @@ fn planned(
     Ok((tasks, report.unwrap_or_default()))
 }
 
-/// Returns a plan, and the objects that a run beside the search has taken out of the index while it was asked.
+/// Returns a plan, and the objects that a run beside the search has taken out of the index while it was asked. Where
+/// there are any, what was their duplicate may have to be read in their place.
 fn planned_once(
     library: &Library<'_>,
     request: &Request,
-    settled: &mut Settled,
+    settled: &Settled,
 ) -> Result<(Plan, HashSet<i64>), SearchError> {
     let snapshot = library.ledger.snapshot()?;
     let batch = library.ledger.last_batch()?;
@@ -335,6 +336,9 @@ fn planned_once(
     let present = library.ledger.indexed_since(batch)?;
     let indexed = std::mem::take(&mut plan.indexed).into_iter();
     let lost = indexed.filter(|(generation, _)| !present.contains(generation));
-    let lost = lost.map(|(_, object)| object).collect();
+    let mut lost: HashSet<_> = lost.map(|(_, object)| object).collect();
+    if !lost.is_empty() {
+        lost.extend(std::mem::take(&mut plan.duplicates));
+    }
     Ok((plan, lost))
 }

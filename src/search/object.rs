@@ -22,6 +22,8 @@ pub(super) struct Object<'o> {
     at: u64,
     /// The checksum of what was read so far, where that has to be the whole object. Blocks have their own.
     hasher: Option<blake3::Hasher>,
+    /// Where blocks are checked ahead: it goes forward only, so that each byte is decoded once more at the most.
+    ahead: Option<Box<Self>>,
 }
 
 impl<'o> Object<'o> {
@@ -33,7 +35,7 @@ impl<'o> Object<'o> {
         points: &'o [Point],
     ) -> Self {
         let decoder = Decoder::new(bytes.reader(0), limits);
-        Self { bytes, row, limits, points, decoder, at: 0, hasher: None }
+        Self { bytes, row, limits, points, decoder, at: 0, hasher: None, ahead: None }
     }
 
     /// Has the bytes checked as a whole, since no blocks of it are known: see [`Object::check_end`].
@@ -79,14 +81,16 @@ impl<'o> Object<'o> {
     }
 
     /// Checks a block that is too long to be held, before it is read.
-    pub(super) fn check_ahead(&self, block: &Range) -> io::Result<()> {
+    pub(super) fn check_ahead(&mut self, block: &Range) -> io::Result<()> {
         let Some(crc) = block.crc() else { return Ok(()) };
         let (start, end) = block.bytes();
-        let mut object = self.again(self.points);
+        let kept = self.ahead.take().filter(|ahead| ahead.at <= start);
+        let mut object = kept.unwrap_or_else(|| Box::new(self.again(self.points)));
         object.skip_to(start)?;
         let mut hasher = crc32fast::Hasher::new();
         each_piece(&mut object.by_ref().take(end - start), |piece| hasher.update(piece))?;
         let is_right = object.at == end && hasher.finalize() == crc;
+        self.ahead = Some(object);
         if is_right { Ok(()) } else { Err(io::Error::other(Rotten)) }
     }
 
@@ -136,5 +140,53 @@ fn each_piece(reader: &mut impl Read, mut take: impl FnMut(&[u8])) -> io::Result
         if length < piece.len() {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::super::plan::tests::row;
+    use super::*;
+    use crate::index::BlockAddress;
+    use crate::model::{GenerationId, Level};
+
+    const BLOCK: &[u8] = b"a block of one line\n";
+
+    fn block(number: u64, crc: u32) -> Range {
+        let length = BLOCK.len() as u64;
+        Range::of_block(&BlockAddress {
+            generation: GenerationId(1),
+            first_line: number + 1,
+            lines: 1,
+            offset: number * length,
+            length,
+            first_ms: 0,
+            last_ms: 0,
+            carry_ms: 0,
+            carry_level: Level::Unknown,
+            levels: 0,
+            crc,
+        })
+    }
+
+    #[test]
+    fn long_blocks_are_checked_ahead_without_beginning_again() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&BLOCK.repeat(3)).unwrap();
+        let bytes = StoredBytes::Fetched(encoder.finish().unwrap().into());
+        let (row, limits, crc) = (row(1, 0), Limits::default(), crc32fast::hash(BLOCK));
+        let mut object = Object::new(bytes.clone(), &row, &limits, &[]);
+        object.check_ahead(&block(0, crc)).unwrap();
+        // Where nothing can be opened, only a reader that goes on finds the next blocks.
+        object.bytes = StoredBytes::Fetched([].into());
+        object.check_ahead(&block(1, crc)).unwrap();
+        object.check_ahead(&block(2, crc + 1)).unwrap_err();
+        object.bytes = bytes;
+        object.check_ahead(&block(0, crc)).unwrap();
     }
 }

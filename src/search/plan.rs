@@ -39,12 +39,15 @@ pub(super) struct Task {
     pub(super) counts: bool,
 }
 
-/// The objects that need no plan any more.
+/// What objects hold, by application: another object with the same bytes is a duplicate.
+type Contents = HashSet<(AppName, [u8; 32])>;
+
+/// The objects that need no plan any more. A plan does not add to them: it may be made again, by another state of the
+/// ledger.
 #[derive(Default)]
 pub(super) struct Settled {
     objects: HashSet<i64>,
-    /// What they hold, by application: another object with the same bytes is a duplicate.
-    contents: HashSet<(AppName, [u8; 32])>,
+    contents: Contents,
     /// If these are known: the objects that do need one.
     unsettled: Option<HashSet<i64>>,
 }
@@ -69,13 +72,14 @@ impl Settled {
             || self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.contains(&object_id))
     }
 
-    /// Whether an object is a duplicate of another one that is searched. What the ledger says is no longer all when some
-    /// objects were settled by what it said before.
-    fn has_twin(&mut self, row: &GenerationRow) -> bool {
+    /// Whether an object is a duplicate of one that is settled, or of one in `planned`, to which it is added otherwise.
+    /// What the ledger says is no longer all when some objects were settled by what it said before.
+    fn has_twin(&self, row: &GenerationRow, planned: &mut Contents) -> bool {
         if self.objects.is_empty() {
             return row.duplicate;
         }
-        row.blocks > 0 && !self.contents.insert((row.object.app.clone(), row.checksum))
+        let content = (row.object.app.clone(), row.checksum);
+        row.blocks > 0 && (self.contents.contains(&content) || !planned.insert(content))
     }
 }
 
@@ -86,18 +90,17 @@ pub(super) struct Plan {
     pub(super) report: SearchReport,
     /// The objects of which the index was believed, by their versions.
     pub(super) indexed: HashMap<GenerationId, i64>,
+    /// The objects passed over because another one holds the same.
+    pub(super) duplicates: HashSet<i64>,
 }
 
 /// Returns what is to be read of each object that is not settled.
-pub(super) fn plan(
-    library: &Library<'_>,
-    request: &Request,
-    settled: &mut Settled,
-) -> Result<Plan, SearchError> {
+pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) -> Result<Plan, SearchError> {
     let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
-    let mut wanted = wanted_objects(library, request, &expr, settled, &mut report)?;
+    let (mut wanted, duplicates) = wanted_objects(library, request, &expr, settled)?;
     report.objects = wanted.len() as u64;
+    report.duplicates = duplicates.len() as u64;
     let mut tasks = Vec::new();
     let indexed_batch = library.indexed_batch();
     let is_indexed = |row: &GenerationRow| row.indexed && row.batch <= indexed_batch;
@@ -110,8 +113,8 @@ pub(super) fn plan(
         let generations = indexed.keys().copied().collect();
         // An event's group is known from all of its lines, wherever the words stand.
         let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
-        let asked =
-            Wanted { need: &need, generations: &generations, window: request.window, levels: request.levels };
+        let Request { window, levels, .. } = *request;
+        let asked = Wanted { need: &need, generations: &generations, window, levels, batch: indexed_batch };
         let candidates = index.candidates(&asked)?;
         report.blocks = candidates.of;
         report.blocks_read = candidates.blocks.len() as u64;
@@ -126,13 +129,13 @@ pub(super) fn plan(
         }
     }
     if let (Some(index), false) = (library.index, request.around.is_none()) {
-        add_surroundings(library, index, request, &mut tasks)?;
+        add_surroundings(library, (index, indexed_batch), request, &mut tasks)?;
     }
     // A batch that is in the ledger and not in the index, or what the retention took out of the index.
     wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
-    Ok(Plan { tasks, report, indexed })
+    Ok(Plan { tasks, report, indexed, duplicates })
 }
 
 /// Returns the task to read some blocks of an object.
@@ -272,7 +275,7 @@ const ASKED_BLOCKS: u64 = 1 << 18;
 /// Adds the stretches that hold the context of what may be found.
 fn add_surroundings(
     library: &Library<'_>,
-    index: &Index,
+    index: (&Index, i64),
     request: &Request,
     tasks: &mut [Task],
 ) -> Result<(), SearchError> {
@@ -293,7 +296,7 @@ fn add_surroundings(
 
 fn add_surroundings_of(
     library: &Library<'_>,
-    index: &Index,
+    index: (&Index, i64),
     request: &Request,
     tasks: &mut [Task],
 ) -> Result<(), SearchError> {
@@ -310,16 +313,20 @@ fn add_surroundings_of(
     Ok(())
 }
 
-/// Returns all blocks of some objects, ordered by object and place.
-fn blocks_of(index: &Index, generations: &HashSet<GenerationId>) -> Result<Vec<BlockAddress>, SearchError> {
-    let wanted = Wanted { need: &Need::Anything, generations, window: Window::ALL, levels: u8::MAX };
+/// Returns all blocks of some objects, ordered by object and place, from an index that holds the batches up to `batch`.
+fn blocks_of(
+    (index, batch): (&Index, i64),
+    generations: &HashSet<GenerationId>,
+) -> Result<Vec<BlockAddress>, SearchError> {
+    let wanted = Wanted { need: &Need::Anything, generations, window: Window::ALL, levels: u8::MAX, batch };
     Ok(index.candidates(&wanted)?.blocks)
 }
 
 /// Returns the known stretches of an object: its blocks, or where the index has not all of them, the whole object.
 pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result<Vec<Range>, SearchError> {
-    if let (Some(index), true) = (library.index, row.indexed && row.batch <= library.indexed_batch()) {
-        let blocks = blocks_of(index, &HashSet::from([row.object.generation]))?;
+    let batch = library.indexed_batch();
+    if let (Some(index), true) = (library.index, row.indexed && row.batch <= batch) {
+        let blocks = blocks_of((index, batch), &HashSet::from([row.object.generation]))?;
         if blocks.len() as u64 == row.blocks {
             return Ok(blocks.iter().map(Range::of_block).collect());
         }
@@ -393,21 +400,20 @@ pub(super) fn points_for(
 /// The objects to search, each with what its lines have to fulfil.
 type WantedObjects = BTreeMap<GenerationId, (GenerationRow, Arc<Expr>)>;
 
-/// Returns the objects that may hold a line for which `expr` holds.
+/// Returns the objects that may hold a line for which `expr` holds, and those that are duplicates of others.
 fn wanted_objects(
     library: &Library<'_>,
     request: &Request,
     expr: &Expr,
-    settled: &mut Settled,
-    report: &mut SearchReport,
-) -> Result<WantedObjects, SearchError> {
+    settled: &Settled,
+) -> Result<(WantedObjects, HashSet<i64>), SearchError> {
     let mut sighted = HashMap::new();
     for group in expr.groups() {
         sighted.insert(group, library.ledger.generations_with_group(group)?);
     }
     let whole = Arc::new(expr.clone());
     let is_shared = !expr.asks_about_objects();
-    let mut wanted = BTreeMap::new();
+    let (mut wanted, mut planned, mut duplicates) = (BTreeMap::new(), Contents::new(), HashSet::new());
     for row in library.ledger.generations()? {
         let object = &row.object;
         if settled.holds(object.object_id)
@@ -416,22 +422,66 @@ fn wanted_objects(
         {
             continue;
         }
-        let has_twin = settled.has_twin(&row);
+        let has_twin = settled.has_twin(&row, &mut planned);
         let expr = if is_shared { Arc::clone(&whole) } else { Arc::new(given(expr, &row, &sighted)) };
         if expr.is_nothing() {
             continue;
         }
         if has_twin {
-            report.duplicates += 1;
+            duplicates.insert(object.object_id);
         } else {
             wanted.insert(object.generation, (row, expr));
         }
     }
-    Ok(wanted)
+    Ok((wanted, duplicates))
 }
 
 /// Returns what lines of an object have to fulfil, given the facts about it.
 fn given(expr: &Expr, row: &GenerationRow, sighted: &HashMap<GroupId, HashSet<GenerationId>>) -> Expr {
     let has_group = |group| sighted.get(&group).is_some_and(|seen| seen.contains(&row.object.generation));
     expr.given(&ObjectFacts { app: row.object.app.as_str(), place: &row.place(), has_group: &has_group })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An object whose bytes have this checksum.
+    pub(in crate::search) fn row(object_id: i64, checksum: u8) -> GenerationRow {
+        let object = MirroredObject {
+            object_id,
+            source: "logs".to_owned(),
+            key: format!("api/{object_id}.gz"),
+            etag: String::new(),
+            size_bytes: 100,
+            app: "api".to_owned(),
+            day: None,
+            generation: GenerationId(object_id),
+        };
+        GenerationRow {
+            object,
+            batch: 1,
+            blocks: 1,
+            span_ms: None,
+            duplicate: false,
+            checksum: [checksum; 32],
+            source_url: "s3://logs".to_owned(),
+            mirrored: true,
+            indexed: true,
+            reading: crate::ledger::Reading::default(),
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_planned_again_is_not_its_own_duplicate() {
+        let contents = Contents::from([("api".to_owned(), [7; 32])]);
+        let settled = Settled { objects: HashSet::from([1]), contents, unsettled: None };
+        for _ in 0..2 {
+            let mut planned = Contents::new();
+            let mut has_twin = |row| settled.has_twin(&row, &mut planned);
+            assert!(has_twin(row(2, 7)), "a settled object has its bytes");
+            assert!(!has_twin(row(3, 8)));
+            assert!(has_twin(row(4, 8)), "a planned object has its bytes");
+        }
+    }
 }

@@ -172,7 +172,11 @@ impl<'r> Runner<'r> {
         self.turned.notify_all();
     }
 
-    fn settle_next(&self, turn: &mut Turn<'_>, outcome: Outcome) {
+    fn settle_next(&self, turn: &mut Turn<'_>, mut outcome: Outcome) {
+        // Nobody waits for the rest of a search that has ended.
+        if outcome.is_replaced() && self.stop.load(Ordering::Relaxed) {
+            outcome.failure = None;
+        }
         if self.looks_again && outcome.is_replaced() {
             turn.is_replaced = true;
             self.stop.store(true, Ordering::Relaxed);
@@ -265,7 +269,7 @@ pub(super) fn with_context(
     let stop = AtomicBool::new(false);
     let mut piece = Piece::new();
     let mut hand_over = |hits: Vec<Hit>| {
-        if hits.into_iter().try_for_each(&mut *found).is_break() {
+        if !stop.load(Ordering::Relaxed) && hits.into_iter().try_for_each(&mut *found).is_break() {
             stop.store(true, Ordering::Relaxed);
         }
     };
