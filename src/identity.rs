@@ -119,8 +119,10 @@ pub struct Lost {
 
 /// Returns the folder of mirrored files that is missing as a whole. Looks at a few folders only.
 pub fn lost_folder(ledger: &Ledger, mirror: &Mirror) -> Result<Option<PathBuf>, LedgerError> {
-    let folders = ledger.sources_in_mirror()?.into_iter().map(|source| mirror.folder(&source));
-    Ok(folders.into_iter().find(|folder| !folder.is_dir()))
+    let is_there = |name: &str| mirror.folder(name).is_dir();
+    let mut sources = ledger.sources_in_mirror()?.into_iter();
+    let lost = sources.find(|(name, old)| !is_there(name) && !old.as_deref().is_some_and(is_there));
+    Ok(lost.map(|(name, _)| mirror.folder(&name)))
 }
 
 /// Looks whether mirrored files are there: the folders, and in each run some files more. What is lost is to be fetched
@@ -148,7 +150,7 @@ pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, Identi
 fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(MirroredObject, String)>, IdentityError> {
     let from =
         ledger.fact(LOOKED_TO)?.and_then(|text| text.parse().ok()).map_or(GenerationId(0), GenerationId);
-    let all = ledger.mirrored_count()?;
+    let all = ledger.generation_count()?;
     let looks = (all / ONE_OF).clamp(LOOKS.0, LOOKS.1).min(all);
     let objects = ledger.mirrored_after(from, looks)?;
     let mut lost = Vec::new();

@@ -188,10 +188,11 @@ impl Mirror {
         (new_source, new): (&str, GenerationId),
     ) -> io::Result<()> {
         let (from, to) = (self.path(old_source, key, old), self.path(new_source, key, new));
-        if !from.exists() {
+        // A file that cannot be looked at is not one that is gone.
+        if !named(from.try_exists(), "look at", &from)? {
             return Ok(());
         }
-        if !to.exists() {
+        if !named(to.try_exists(), "look at", &to)? {
             let folder = to.parent().unwrap_or(&self.dir);
             disk::create_folder(folder)?;
             disk::rename(&from, &to)?;

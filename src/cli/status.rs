@@ -224,9 +224,10 @@ fn unconfigured(project: &Project, ledger: &Ledger) -> Result<Vec<(String, u64)>
     rows.retain(|row| {
         // One with the same address has been renamed, which the next run sees.
         let is_same = |source: &crate::config::Source| source.name == row.name || source.url == row.url;
-        row.objects > 0 && !project.config.sources.iter().any(is_same)
+        !project.config.sources.iter().any(is_same)
     });
-    Ok(rows.into_iter().map(|row| (row.name, row.objects)).collect())
+    let counted = rows.into_iter().map(|row| Ok((row.name, ledger.source_objects(row.id)?)));
+    counted.filter(|counted| !matches!(counted, Ok((_, 0)))).collect()
 }
 
 fn unread_json(unread: &Unread) -> serde_json::Value {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{IngestError, IngestSettings};
 use crate::human::plural;
 use crate::index::{INCOMPLETE, Index, Wanted};
-use crate::ledger::{GenerationRow, Ingested, Ledger, object_place};
+use crate::ledger::{GenerationRow, Ingested, Ledger, object_place, reading_fact};
 use crate::model::{GenerationId, Window};
 use crate::overrides::{Basis, Touched};
 use crate::query::ObjectFacts;
@@ -52,7 +52,7 @@ pub(super) fn outdate_sources(
         let zone =
             read.parse.zone.iana_name().map_or_else(|| format!("{:?}", read.parse.zone), str::to_owned);
         let value = format!("{zone}\n{:?}", read.parse.format);
-        let fact = format!("reading of {name}");
+        let fact = reading_fact(name);
         let earlier = ledger.fact(&fact)?;
         if earlier.as_ref() == Some(&value) {
             continue;

@@ -25,7 +25,7 @@ mod tests;
 mod trouble;
 mod unread;
 
-pub use moved::{MirroredVersion, Moved, SourceRow};
+pub use moved::{MirroredVersion, Moved, SourceRow, reading_fact};
 pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
 
 pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};

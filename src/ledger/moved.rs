@@ -11,7 +11,7 @@ use super::{Ledger, Result};
 use crate::model::{AppName, Day, GenerationId, ObjectKey, SourceName, UtcMs};
 
 /// The fact that a source is being renamed, by its row: the old name.
-const RENAMING: &str = "renaming:";
+pub(super) const RENAMING: &str = "renaming:";
 
 /// A source of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,6 @@ pub struct SourceRow {
     pub name: SourceName,
     /// Where it is.
     pub url: String,
-    /// Objects that are listed or counted.
-    pub objects: u64,
 }
 
 /// A version that may be in the mirror.
@@ -46,20 +44,25 @@ pub struct Moved {
     pub apps: u64,
 }
 
+/// Returns the name of the fact that says how a source's lines were read.
+pub fn reading_fact(source: &str) -> String {
+    format!("reading of {source}")
+}
+
 impl Ledger {
     /// Returns all sources by name.
     pub fn source_rows(&self) -> Result<Vec<SourceRow>> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, name, url, (SELECT count(*) FROM object LEFT JOIN generation
-                ON generation.object_id = object.id
-                WHERE source_id = source.id AND (state <> 'deleted' OR generation.id IS NOT NULL))
-             FROM source ORDER BY name",
-        )?;
-        let rows = statement.query_map([], |row| {
-            let objects = row.get::<_, i64>(3)? as u64;
-            Ok(SourceRow { id: row.get(0)?, name: row.get(1)?, url: row.get(2)?, objects })
-        })?;
+        let mut statement = self.connection.prepare("SELECT id, name, url FROM source ORDER BY name")?;
+        let rows = statement
+            .query_map([], |row| Ok(SourceRow { id: row.get(0)?, name: row.get(1)?, url: row.get(2)? }))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns how many objects of a source are listed or counted. Looks at all of them.
+    pub fn source_objects(&self, source_id: i64) -> Result<u64> {
+        let sql = "SELECT count(*) FROM object LEFT JOIN generation ON generation.object_id = object.id
+            WHERE source_id = ?1 AND (state <> 'deleted' OR generation.id IS NOT NULL)";
+        Ok(self.connection.query_row(sql, [source_id], |row| row.get::<_, i64>(0))? as u64)
     }
 
     /// Gives the objects of a source the application and day that `place` finds in their keys (`None`: as they are), and
@@ -109,6 +112,8 @@ impl Ledger {
         let fact = format!("{RENAMING}{}", source.id);
         transaction
             .execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [&fact, &source.name])?;
+        let facts = [reading_fact(&source.name), reading_fact(name)];
+        transaction.execute("UPDATE OR REPLACE fact SET name = ?2 WHERE name = ?1", facts)?;
         let mut checksums = BTreeSet::new();
         for (old, new, checksum) in renumbered(&transaction, source.id, name)? {
             for sql in [
@@ -162,6 +167,9 @@ impl Ledger {
             "DELETE FROM generation WHERE object_id IN (SELECT id FROM object WHERE source_id = ?1)",
             [source_id],
         )?;
+        let sql = "SELECT name FROM source WHERE id = ?1";
+        let name: Option<SourceName> =
+            transaction.query_row(sql, [source_id], |row| row.get(0)).optional()?;
         for sql in [
             "DELETE FROM listing WHERE source_id = ?1",
             "DELETE FROM object WHERE source_id = ?1",
@@ -169,8 +177,10 @@ impl Ledger {
         ] {
             transaction.execute(sql, [source_id])?;
         }
-        for fact in ["first_listed_ms", "layout", "etags_differ", "renaming"] {
-            transaction.execute("DELETE FROM fact WHERE name = ?1", [format!("{fact}:{source_id}")])?;
+        let facts = ["first_listed_ms", "layout", "etags_differ", "renaming"];
+        let facts = facts.into_iter().map(|fact| format!("{fact}:{source_id}"));
+        for fact in facts.chain(name.as_deref().map(reading_fact)) {
+            transaction.execute("DELETE FROM fact WHERE name = ?1", [fact])?;
         }
         forget_empty_apps(&transaction)?;
         Ok(transaction.commit()?)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::batch::mirrored_object;
+use super::moved::RENAMING;
 use super::{Ledger, LedgerError, MirroredObject, Result};
 use crate::model::{Checksum, GenerationId, KnownBytes, SourceName};
 
@@ -42,31 +43,46 @@ impl Ledger {
         rows.map(|row| row?).collect()
     }
 
-    /// Returns how many counted versions are in the mirror.
-    pub fn mirrored_count(&self) -> Result<u64> {
-        let sql = format!("SELECT count(*) {}", self.in_mirror());
-        Ok(self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))? as u64)
+    /// Returns how many versions are counted: no fewer than are in the mirror. Every run asks, so it reads an index only.
+    pub fn generation_count(&self) -> Result<u64> {
+        let sql = "SELECT count(*) FROM generation";
+        Ok(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
     }
 
-    /// Returns the sources of which counted versions are in the mirror.
-    pub fn sources_in_mirror(&self) -> Result<Vec<SourceName>> {
+    /// Returns the sources of which counted versions are in the mirror, and the old names under which the files of renamed
+    /// ones may still lie there.
+    pub fn sources_in_mirror(&self) -> Result<Vec<(SourceName, Option<SourceName>)>> {
         let sql = format!(
-            "SELECT name FROM source WHERE EXISTS (SELECT 1 {} AND object.source_id = source.id) ORDER BY name",
-            self.in_mirror()
+            "SELECT name, (SELECT value FROM fact WHERE fact.name = '{RENAMING}' || source.id) FROM source
+             WHERE EXISTS (SELECT 1 FROM object JOIN generation ON object.id = generation.object_id
+               WHERE object.source_id = source.id AND {})
+             ORDER BY name",
+            self.is_in_mirror()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let names = statement.query_map([], |row| row.get(0))?;
+        let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Returns so many of the counted versions in the mirror whose ids follow a generation's; from the first again
-    /// after the last.
+    /// Returns up to `number` of the counted versions in the mirror whose ids follow a generation's; after the last it goes
+    /// on with the first. Leaves out sources whose files are still to be renamed.
     pub fn mirrored_after(&self, from: GenerationId, number: u64) -> Result<Vec<MirroredObject>> {
+        let mut found = self.mirrored_range("generation.id > ?1", from, number)?;
+        let rest = number.saturating_sub(found.len() as u64);
+        found.extend(self.mirrored_range("generation.id <= ?1", from, rest)?);
+        Ok(found)
+    }
+
+    /// Reads one range of [`Ledger::mirrored_after`] in the order of the ids, and stops at the limit.
+    fn mirrored_range(&self, range: &str, from: GenerationId, number: u64) -> Result<Vec<MirroredObject>> {
         let sql = format!(
             "SELECT object.id, (SELECT name FROM source WHERE id = object.source_id), object.key, generation.etag,
-                generation.size_bytes, (SELECT name FROM app WHERE id = generation.app_id), object.day {}
-             ORDER BY generation.id <= ?1, generation.id LIMIT ?2",
-            self.in_mirror()
+                generation.size_bytes, (SELECT name FROM app WHERE id = generation.app_id), object.day
+             FROM generation CROSS JOIN object ON object.id = generation.object_id
+             WHERE {range} AND {}
+               AND NOT EXISTS (SELECT 1 FROM fact WHERE fact.name = '{RENAMING}' || object.source_id)
+             ORDER BY generation.id LIMIT ?2",
+            self.is_in_mirror()
         );
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(params![from.0, number as i64], |row| Ok(mirrored_object(row)))?;
@@ -74,11 +90,10 @@ impl Ledger {
     }
 
     /// Counted versions that a file has to be there for: neither pruned nor to be fetched again.
-    fn in_mirror(&self) -> String {
+    fn is_in_mirror(&self) -> String {
         let kept = if self.has_retention() { "generation.mirrored = 1" } else { "1" };
         format!(
-            "FROM generation JOIN object ON object.id = generation.object_id
-             WHERE {kept} AND object.state IN ('mirrored', 'deleted')
+            "{kept} AND object.state IN ('mirrored', 'deleted')
                AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)"
         )
     }

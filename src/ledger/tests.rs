@@ -2,7 +2,7 @@
 
 use super::testing::Story;
 use super::*;
-use crate::model::{DAY_MS, HOUR_MS, Level, MINUTE_MS, UtcMs, Window};
+use crate::model::{DAY_MS, GenerationId, HOUR_MS, Level, MINUTE_MS, UtcMs, Window};
 use crate::plan::ObjectState;
 
 /// 2023-10-30 00:00 UTC.
@@ -113,4 +113,51 @@ fn harmless_problems_come_last_into_the_limit() {
         ]
     );
     assert_eq!(ledger.source_totals().unwrap()[0].failed_prefixes, 1);
+}
+
+#[test]
+fn mirrored_versions_follow_one_another_round_and_round() {
+    let mut ledger = story().ledger(MIDNIGHT);
+    let number = ledger.generation_count().unwrap();
+    let after = |ledger: &Ledger, from, number| -> Vec<GenerationId> {
+        let found = ledger.mirrored_after(from, number).unwrap();
+        found.into_iter().map(|object| object.generation).collect()
+    };
+    let all = after(&ledger, GenerationId(i64::MIN), 100);
+    assert_eq!((all.len() as u64, all.is_sorted()), (number, true));
+    let last = all.len() - 1;
+    assert_eq!(after(&ledger, all[last - 1], 2), [all[last], all[0]]);
+    assert_eq!(after(&ledger, all[0], 100), [&all[1..], &all[..1]].concat());
+    let source = ledger.source_rows().unwrap().remove(0);
+    assert_eq!(ledger.source_objects(source.id).unwrap(), number);
+    ledger.rename_source(&source, "live", MIDNIGHT).unwrap();
+    assert!(after(&ledger, all[0], 100).is_empty(), "the files may still have their old names");
+    let old = Some(super::testing::SOURCE.to_owned());
+    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".to_owned(), old)]);
+    ledger.forget_old_name(source.id).unwrap();
+    assert_eq!(after(&ledger, all[0], 100).len(), all.len());
+    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".to_owned(), None)]);
+}
+
+#[test]
+fn how_a_source_was_read_goes_with_its_name() {
+    let mut ledger = story().ledger(MIDNIGHT);
+    let source = ledger.source_rows().unwrap().remove(0);
+    ledger.set_fact(&reading_fact(&source.name), "UTC").unwrap();
+    ledger.set_fact(&reading_fact("live"), "of one that was dropped long ago").unwrap();
+    ledger.rename_source(&source, "live", MIDNIGHT).unwrap();
+    assert_eq!(ledger.fact(&reading_fact(&source.name)).unwrap(), None);
+    assert_eq!(ledger.fact(&reading_fact("live")).unwrap().as_deref(), Some("UTC"));
+    ledger.forget_source(source.id).unwrap();
+    assert_eq!(ledger.fact(&reading_fact("live")).unwrap(), None);
+}
+
+#[test]
+fn misfits_are_told_when_they_grow_and_counted_as_they_are() {
+    let mut ledger = story().ledger(MIDNIGHT);
+    let source = ledger.source_rows().unwrap().remove(0).id;
+    for (number, is_told) in [(5, true), (5, false), (2, false), (2, false), (3, true), (3, false)] {
+        let told = ledger.note_stray(source, "logs/x/", ("logs/x/a", number), MIDNIGHT).unwrap();
+        assert_eq!((told, ledger.stray_count().unwrap()), (is_told, number));
+    }
 }

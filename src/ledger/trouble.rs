@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Ledger, Result};
 use crate::model::{AppName, UtcMs};
@@ -81,7 +81,7 @@ impl Ledger {
     }
 
     /// Notes what does not fit the layout below a prefix: the first place, and how many. Returns whether that is new, or
-    /// more than was told.
+    /// more than was known.
     pub fn note_stray(
         &mut self,
         source_id: i64,
@@ -89,10 +89,18 @@ impl Ledger {
         (place, number): (&str, u64),
         now_ms: UtcMs,
     ) -> Result<bool> {
+        let transaction = self.connection.transaction()?;
+        let sql = "SELECT number FROM stray WHERE source_id = ?1 AND prefix = ?2";
+        let known: Option<i64> =
+            transaction.query_row(sql, params![source_id, prefix], |row| row.get(0)).optional()?;
+        let number = number as i64;
         let sql = "INSERT INTO stray (source_id, prefix, place, number, told_ms) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT (source_id, prefix) DO UPDATE SET place = excluded.place, number = excluded.number,
-              told_ms = excluded.told_ms WHERE excluded.number > number";
-        Ok(self.connection.execute(sql, params![source_id, prefix, place, number as i64, now_ms])? > 0)
+              told_ms = iif(excluded.number > number, excluded.told_ms, told_ms)
+              WHERE (excluded.number, excluded.place) <> (number, place)";
+        transaction.execute(sql, params![source_id, prefix, place, number, now_ms])?;
+        transaction.commit()?;
+        Ok(known.is_none_or(|known| number > known))
     }
 
     /// Forgets what did not fit below a prefix.

@@ -18,6 +18,8 @@ pub(super) fn settle_sources(
     options: &SyncOptions,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
+    // First of all: a source that is renamed once more would forget where its files lie.
+    finish_renames(ledger, mirror)?;
     let rows = ledger.source_rows()?;
     let is_configured = |name: &str| sources.iter().any(|source| source.name == name);
     for source in sources.iter().filter(|source| rows.iter().all(|row| row.name != source.name)) {
@@ -29,12 +31,21 @@ pub(super) fn settle_sources(
         ledger.rename_source(row, &source.name, options.now_ms)?;
         report.notes.push(format!("source `{}` is called `{}` now", row.name, source.name));
     }
+    finish_renames(ledger, mirror)?;
+    for row in ledger.source_rows()?.into_iter().filter(|row| !is_configured(&row.name)) {
+        let objects = ledger.source_objects(row.id)?;
+        if objects > 0 {
+            report.notes.push(unconfigured(&row.name, objects));
+        }
+    }
+    Ok(())
+}
+
+/// Has the mirrored files of renamed sources follow, those of an interrupted run included.
+fn finish_renames(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), SyncError> {
     for row in ledger.source_rows()? {
         if let Some(old) = ledger.old_name(row.id)? {
             rename_files(ledger, mirror, (&old, &row.name), row.id)?;
-        }
-        if !is_configured(&row.name) && row.objects > 0 {
-            report.notes.push(unconfigured(&row.name, row.objects));
         }
     }
     Ok(())
@@ -48,8 +59,7 @@ pub fn unconfigured(name: &str, objects: u64) -> String {
     )
 }
 
-/// Gives the mirrored files of a source the names that follow from its new one. What an interrupted run has left is done
-/// by the next one.
+/// Gives the mirrored files of a source the names that follow from its new one.
 fn rename_files(
     ledger: &mut Ledger,
     mirror: &Mirror,
@@ -72,19 +82,22 @@ pub(super) fn settle_layout(
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let fact = format!("layout:{source_id}");
-    let value = format!("{}\n{prefix}\n{}", source.layout, source.name);
-    if ledger.fact(&fact)?.as_ref() == Some(&value) {
+    let layout = format!("{}\n{prefix}", source.layout);
+    // What has no application in its key has the name of its source.
+    let value = format!("{layout}\n{}", source.name);
+    let earlier: Option<String> = ledger.fact(&fact)?;
+    if earlier.as_ref() == Some(&value) {
         return Ok(());
     }
+    let is_renamed =
+        earlier.is_some_and(|value| value.rsplit_once('\n').is_some_and(|(old, _)| old == layout));
     let place = |key: &str| Some(place_of(source, key.strip_prefix(prefix)?));
     let Moved { objects, apps } = ledger.move_objects(source_id, (&fact, &value), place)?;
     if objects > 0 {
-        report.notes.push(format!(
-            "layout of `{}` changed: {} moved to {}",
-            source.name,
-            plural(objects, "object"),
-            plural(apps, "application")
-        ));
+        let name = &source.name;
+        let what = if is_renamed { format!("`{name}`") } else { format!("layout of `{name}` changed") };
+        let (objects, apps) = (plural(objects, "object"), plural(apps, "application"));
+        report.notes.push(format!("{what}: {objects} moved to {apps}"));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a changed configuration makes of objects that are known: what it says holds for all of them.
 
+use gzette::ledger::Ledger;
 use gzette::model::{HOUR_MS, MINUTE_MS};
 
 use crate::support::{Project, text_of};
@@ -62,6 +63,12 @@ fn a_changed_time_zone_reads_everything_again() {
     assert!(run.stderr.contains(said), "{}", run.stderr);
     assert!(hours(&project).contains("08:00"), "{}", hours(&project));
     is_as_if_new(&project);
+    project.reconfigure("Europe/Berlin", "Asia/Tokyo");
+    project.reconfigure("name = \"prod\"", "name = \"live\"");
+    let run = later(&mut project).gzette("run").exits(0);
+    let said = "timezone of `live` changed: 1 object read again";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    is_as_if_new(&project);
 }
 
 #[test]
@@ -80,6 +87,40 @@ fn a_renamed_source_is_counted_once() {
     project.counts_what_is_there();
     is_as_if_new(&project);
     assert!(!project.path("state/mirror/prod").exists());
+}
+
+#[test]
+fn a_source_renamed_again_after_an_interrupted_run_keeps_its_files() {
+    let mut project = Project::new();
+    project.put_week();
+    project.gzette("run").exits(0);
+    // Here a run stops: the ledger knows the new name, no file has it yet.
+    let mut ledger = Ledger::open(&project.path("state/ledger.sqlite")).unwrap();
+    let source = ledger.source_rows().unwrap().remove(0);
+    ledger.rename_source(&source, "between", project.now_ms).unwrap();
+    drop(ledger);
+    project.reconfigure("name = \"prod\"", "name = \"live\"");
+    let status = project.gzette("status").text();
+    assert!(!status.contains("gone"), "{status}");
+    let run = later(&mut project).gzette("run --json").exits(0);
+    assert_eq!(run.json()["requests"]["get"], 0, "the mirrored files are found under the new name");
+    is_as_if_new(&project);
+    for old in ["prod", "between"] {
+        assert!(!project.path("state/mirror").join(old).exists(), "{old}");
+    }
+}
+
+#[test]
+fn objects_called_by_their_source_follow_its_name() {
+    let mut project = Project::new();
+    project.put_week();
+    project.reconfigure("url = \"logs/\"", "url = \"logs/\"\nlayout = \"{*}/{date}/\"");
+    project.gzette("run").exits(0);
+    project.reconfigure("name = \"prod\"", "name = \"live\"");
+    let run = later(&mut project).gzette("run").exits(0);
+    assert!(run.stderr.contains("`live`: 42 objects moved to 1 application"), "{}", run.stderr);
+    assert!(!run.stderr.contains("layout of"), "{}", run.stderr);
+    assert!(by_app(&project).contains("live"), "{}", by_app(&project));
 }
 
 #[test]
