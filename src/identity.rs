@@ -115,6 +115,8 @@ pub struct Lost {
     pub folder: Option<PathBuf>,
     /// Single files, and why each counts as lost. The next sync fetches them again.
     pub files: Vec<(MirroredObject, String)>,
+    /// Single files that the source no longer has either: their counts are what is left.
+    pub for_good: Vec<(MirroredObject, String)>,
 }
 
 /// Returns the folder of mirrored files that is missing as a whole. Looks at a few folders only.
@@ -140,10 +142,16 @@ pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, Identi
     if mirror.id()?.is_none() {
         return Ok(Lost { folder: Some(state.mirror()), ..Lost::default() });
     }
-    for (object, reason) in &files {
-        ledger.fetch_again(object, reason)?;
+    let mut lost = Lost::default();
+    for (object, reason) in files {
+        if ledger.leave_lost(&object)? {
+            lost.for_good.push((object, reason));
+        } else {
+            ledger.fetch_again(&object, &reason)?;
+            lost.files.push((object, reason));
+        }
     }
-    Ok(Lost { folder: None, files })
+    Ok(lost)
 }
 
 /// Looks at the next few mirrored files.

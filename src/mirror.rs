@@ -76,6 +76,24 @@ impl Mirror {
         self.dir.join(encode_segment(source))
     }
 
+    /// Returns the folders of sources.
+    pub fn folders(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => named(entries, "read", &self.dir)?,
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let path = named(entry, "read", &self.dir)?.path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != TEMPORARY && name != "lost+found")
+            {
+                folders.push(path);
+            }
+        }
+        folders.sort();
+        Ok(folders)
+    }
+
     /// Returns how many objects lie in the folder of a source, and when the first of them was written, in milliseconds
     /// since 1970.
     pub fn census(&self, source: &str) -> io::Result<(u64, Option<i64>)> {

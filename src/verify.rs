@@ -300,8 +300,10 @@ pub fn repair(
     for difference in differences {
         match &difference.cure {
             Cure::Fetch(object) => {
-                ledger.fetch_again(object, "the mirrored file is lost or holds other bytes")?;
-                must_fetch = true;
+                if !ledger.leave_lost(object)? {
+                    ledger.fetch_again(object, "the mirrored file is lost or holds other bytes")?;
+                    must_fetch = true;
+                }
             }
             Cure::Recount(object) => ledger.forget_generation(object.generation)?,
             Cure::Reindex => {}

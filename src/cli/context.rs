@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::runtime::Runtime;
+
 use super::observer::Shown;
 use super::{CommandError, Global};
 use crate::clock;
@@ -359,7 +361,18 @@ fn odd_part(state: &State, part: Part) -> Failure {
     }
 }
 
-/// Returns the runtime of the commands that talk to a network.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+/// Does what talks to a network. What is still at work when it ends, such as a read of a disk that does not answer or a
+/// mail to a silent server, is not waited for.
+pub(super) fn with_runtime<T>(
+    work: impl FnOnce(&Runtime) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let runtime = runtime()?;
+    let result = work(&runtime);
+    runtime.shutdown_background();
+    result
+}
+
+/// Returns a runtime. Dropping it waits for all that it has begun, unlike [`with_runtime`].
+pub(super) fn runtime() -> Result<Runtime, CommandError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }

@@ -1,7 +1,7 @@
 //! `gzette digest`: the mail of what changed.
 
 use super::CommandError;
-use super::context::{Context, runtime};
+use super::context::{Context, with_runtime};
 use crate::digest::{self, Delivery, Tries};
 use crate::error::{Exit, Failure};
 use crate::human;
@@ -50,8 +50,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         }
     }
     let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
-    let delivered =
-        stages.pipeline().deliver(&runtime()?, &mut ledger, &view, Tries::All).map_err(Failure::from)?;
+    let delivered = with_runtime(|runtime| {
+        let delivered = stages.pipeline().deliver(runtime, &mut ledger, &view, Tries::All);
+        Ok(delivered.map_err(Failure::from)?)
+    })?;
     if context.global.json {
         let each: Vec<_> = delivered.iter().map(json).collect();
         context.ui.result_json(&each)?;

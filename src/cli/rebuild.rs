@@ -1,14 +1,17 @@
 //! A new ledger in the place of one that cannot be used: listed as a sync does it, with the files of the mirror taken
 //! over where their bytes are proved, and counted as an ingest does it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tokio::runtime::Runtime;
 
 use super::CommandError;
-use super::context::{Context, Project, runtime};
+use super::context::{Context, Project, with_runtime};
 use crate::error::Failure;
 use crate::human::{count, plural};
 use crate::identity::{Identity, name_ledger};
 use crate::ledger::Ledger;
+use crate::mirror::Mirror;
 use crate::run::{Pipeline, Summary};
 use crate::sync::{SyncReport, SyncSource};
 
@@ -41,42 +44,69 @@ fn fill(
 ) -> Result<bool, CommandError> {
     let mut ledger = Ledger::open(path)?;
     name_ledger(&mut ledger, Identity::read(&project.state, None)?.without_ledger())?;
-    let runtime = runtime()?;
+    with_runtime(|runtime| fill_from_sources(context, project, pipeline, &mut ledger, runtime))
+}
+
+fn fill_from_sources(
+    context: &Context,
+    project: &Project,
+    pipeline: &Pipeline<'_>,
+    ledger: &mut Ledger,
+    runtime: &Runtime,
+) -> Result<bool, CommandError> {
     let sources = runtime.block_on(project.sources())?;
-    let files = count_files(context, project, &mut ledger, &sources)?;
+    date_sources(context, project, ledger, &sources)?;
     let mut summary = Summary::default();
-    let synced = pipeline.sync(&runtime, &mut ledger, &sources, &mut summary).map_err(Failure::from);
+    let synced = pipeline.sync(runtime, ledger, &sources, &mut summary).map_err(Failure::from);
     let synced = synced.map_err(|failure| unlisted(&failure.message))?;
     if summary.stopped || synced.prefixes_failed > 0 || !synced.source_errors.is_empty() {
         return Err(unlisted("a part of them could not be listed").into());
     }
-    let mut ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+    let mut ingested = pipeline.ingest(ledger, &mut summary).map_err(Failure::from)?;
     if !ingested.unreadable.is_empty() {
-        pipeline.sync(&runtime, &mut ledger, &sources, &mut summary).map_err(Failure::from)?;
-        ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+        pipeline.sync(runtime, ledger, &sources, &mut summary).map_err(Failure::from)?;
+        ingested = pipeline.ingest(ledger, &mut summary).map_err(Failure::from)?;
     }
-    let left = files.saturating_sub(ledger.object_totals()?.mirrored);
-    tell(context, &synced, left);
-    Ok(left == 0 && !synced.has_problems() && ingested.unreadable.is_empty() && !ingested.stopped)
+    let left = count_left(&project.mirror(), ledger, &sources)?;
+    let strangers = strangers(&project.mirror(), &sources)?;
+    tell(context, &synced, left, &strangers);
+    Ok(left == 0
+        && strangers.is_empty()
+        && !synced.has_problems()
+        && ingested.unreadable.is_empty()
+        && !ingested.stopped)
 }
 
-/// Counts the files of the mirror. The first of them was written when the source was first listed, which the ledger
-/// knew and which days before that belong to the source depends on.
-fn count_files(
+/// Notes since when each source has been listed: since its first file was written. The lost ledger knew it, and which
+/// days belong to the source depends on it.
+fn date_sources(
     context: &Context,
     project: &Project,
     ledger: &mut Ledger,
     sources: &[SyncSource],
-) -> Result<u64, CommandError> {
+) -> Result<(), CommandError> {
     let (mirror, now_ms) = (project.mirror(), context.now_ms());
-    let mut files = 0;
     for source in sources {
-        let (here, first_ms) = mirror.census(&source.name)?;
+        let (_, first_ms) = mirror.census(&source.name)?;
         let id = ledger.source_id(&source.name, &source.url)?;
         ledger.first_listed_ms(id, first_ms.map_or(now_ms, |first_ms| first_ms.min(now_ms)))?;
-        files += here;
     }
-    Ok(files)
+    Ok(())
+}
+
+/// Counts the files of the mirror that the ledger does not know, now that all that is listed has been fetched.
+fn count_left(mirror: &Mirror, ledger: &Ledger, sources: &[SyncSource]) -> Result<u64, CommandError> {
+    let mut files = 0;
+    for source in sources {
+        files += mirror.census(&source.name)?.0;
+    }
+    Ok(files.saturating_sub(ledger.object_totals()?.mirrored))
+}
+
+/// Returns the folders of the mirror that belong to no source of the configuration.
+fn strangers(mirror: &Mirror, sources: &[SyncSource]) -> Result<Vec<PathBuf>, CommandError> {
+    let own: Vec<PathBuf> = sources.iter().map(|source| mirror.folder(&source.name)).collect();
+    Ok(mirror.folders()?.into_iter().filter(|folder| !own.contains(folder)).collect())
 }
 
 fn unlisted(why: &str) -> Failure {
@@ -84,7 +114,7 @@ fn unlisted(why: &str) -> Failure {
         .hint("run it again when all sources can be listed; the mirror and the old ledger are as they were")
 }
 
-fn tell(context: &Context, synced: &SyncReport, left: u64) {
+fn tell(context: &Context, synced: &SyncReport, left: u64, strangers: &[PathBuf]) {
     let what = format!(
         "{} listed: {} taken over from the mirror, {} fetched",
         plural(synced.listed, "object"),
@@ -94,8 +124,14 @@ fn tell(context: &Context, synced: &SyncReport, left: u64) {
     context.ui.stage("rebuild", &what);
     if left > 0 {
         context.ui.warn(&format!(
-            "{} of the mirror are of objects or versions that the sources no longer list: they are kept, and not counted",
+            "the mirror holds {} of objects or versions that the sources no longer list: kept, and not counted",
             plural(left, "file")
+        ));
+    }
+    for folder in strangers {
+        context.ui.warn(&format!(
+            "`{}` belongs to no source of the configuration: its files are kept, and not counted",
+            folder.display()
         ));
     }
 }

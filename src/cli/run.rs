@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::CommandError;
-use super::context::{Context, Project, runtime};
+use super::context::{Context, Project, with_runtime};
 use super::filter;
 use super::rebuild::ONLY_THERE;
 use crate::error::{Exit, Failure};
@@ -51,13 +51,12 @@ pub(super) fn run_project(
 ) -> Result<Done, CommandError> {
     let stages = context.stages_that_stop(project, limit)?;
     recorded(context, project, "run", |ledger, summary| {
-        let runtime = runtime()?;
-        let sources = runtime.block_on(project.sources())?;
-        let target = runtime.block_on(project.publish_target())?;
-        let result = stages.pipeline().run(&runtime, ledger, &sources, target.as_ref(), summary);
-        // A mail server that is silent is not waited for when the time is up.
-        runtime.shutdown_background();
-        Ok(result.map_err(Failure::from)?)
+        with_runtime(|runtime| {
+            let sources = runtime.block_on(project.sources())?;
+            let target = runtime.block_on(project.publish_target())?;
+            let run = stages.pipeline().run(runtime, ledger, &sources, target.as_ref(), summary);
+            Ok(run.map_err(Failure::from)?)
+        })
     })
 }
 
@@ -130,6 +129,9 @@ fn tell_of_losses(context: &Context, is_ledger_lost: bool, lost: &Lost) -> bool 
     }
     for (object, reason) in &lost.files {
         ui.warn(&format!("{}: {reason}; it is fetched again", object.key));
+    }
+    for (object, reason) in &lost.for_good {
+        ui.warn(&format!("{}: {reason}, and the source no longer has it; its counts stay", object.key));
     }
     is_ledger_lost || *lost != Lost::default()
 }

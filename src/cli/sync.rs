@@ -1,7 +1,7 @@
 //! `gzette sync`: the mirror only.
 
 use super::CommandError;
-use super::context::{Context, runtime};
+use super::context::{Context, with_runtime};
 use super::run::TimeArgs;
 use crate::error::{Exit, Failure};
 
@@ -19,10 +19,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let project = context.project()?;
     let stages = context.stages_that_stop(&project, args.time.limit(false))?;
     super::run::recorded(context, &project, "sync", |ledger, summary| {
-        let runtime = runtime()?;
-        let sources = runtime.block_on(project.sources())?;
-        stages.pipeline().sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?;
-        Ok(())
+        with_runtime(|runtime| {
+            let sources = runtime.block_on(project.sources())?;
+            stages.pipeline().sync(runtime, ledger, &sources, summary).map_err(Failure::from)?;
+            Ok(())
+        })
     })?
     .show(context)
 }

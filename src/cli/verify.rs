@@ -1,7 +1,7 @@
 //! `gzette verify`: recounts everything from the mirror; makes good what differs if asked.
 
 use super::CommandError;
-use super::context::{Context, Project, runtime};
+use super::context::{Context, Project, with_runtime};
 use super::rebuild::rebuild;
 use crate::error::{Exit, Failure};
 use crate::human;
@@ -141,10 +141,11 @@ fn fetch(
     ledger: &mut Ledger,
     summary: &mut Summary,
 ) -> Result<(), CommandError> {
-    let runtime = runtime()?;
-    let sources = runtime.block_on(project.sources())?;
-    pipeline.sync(&runtime, ledger, &sources, summary).map_err(Failure::from)?;
-    Ok(())
+    with_runtime(|runtime| {
+        let sources = runtime.block_on(project.sources())?;
+        pipeline.sync(runtime, ledger, &sources, summary).map_err(Failure::from)?;
+        Ok(())
+    })
 }
 
 fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {

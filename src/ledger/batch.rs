@@ -137,6 +137,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// Notes that the mirrored file of an object's version is lost for good, if its source no longer has it: then the
+    /// counts are what is left. Returns whether that is so.
+    pub fn leave_lost(&mut self, object: &MirroredObject) -> Result<bool> {
+        let sql = "UPDATE generation SET mirrored = 0 WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3
+            AND EXISTS (SELECT 1 FROM object WHERE id = ?1 AND state = 'deleted')";
+        let version = params![object.object_id, object.etag, object.size_bytes as i64];
+        Ok(self.connection.execute(sql, version)? > 0)
+    }
+
     /// Forgets what was counted of a generation: its object is counted again by the next ingest.
     pub fn forget_generation(&mut self, generation: GenerationId) -> Result<()> {
         let transaction = self.connection.transaction()?;

@@ -28,9 +28,11 @@ pub struct Trouble {
     pub is_new: bool,
 }
 
-/// Objects that are failing.
-const FAILING: &str = "state <> 'mirrored' AND state IN ('listed', 'missing', 'denied', 'archived', 'failed')
-    AND +source_id = ?1 AND failing_since_ms IS NOT NULL";
+/// Objects of a source that are listed and not in the mirror.
+const PENDING: &str = "state <> 'mirrored' AND state IN ('listed', 'missing', 'denied', 'archived', 'failed')
+    AND +source_id = ?1";
+/// The condition that makes them objects that are failing.
+const FAILING: &str = "failing_since_ms IS NOT NULL";
 
 impl Ledger {
     /// Returns what is failing in a source; what a run at `now_ms` has found is apart.
@@ -38,7 +40,7 @@ impl Ledger {
         let objects = format!(
             "SELECT (SELECT name FROM app WHERE id = app_id), state, count(*), min(failing_since_ms), min(next_try_ms),
                 failing_since_ms = ?2 AS is_new
-             FROM object WHERE {FAILING} GROUP BY 1, 2, is_new ORDER BY 1, 2, is_new"
+             FROM object WHERE {PENDING} AND {FAILING} GROUP BY 1, 2, is_new ORDER BY 1, 2, is_new"
         );
         let prefixes = "SELECT NULL, 'failed', count(*), min(failing_since_ms), min(next_try_ms),
                 failing_since_ms = ?2 AS is_new
@@ -57,13 +59,30 @@ impl Ledger {
         let sql = format!(
             "SELECT prefix AS place, failure FROM listing
              WHERE source_id = ?1 AND failing_since_ms <> ?2
-             UNION ALL SELECT key, coalesce(reason, '') FROM object WHERE {FAILING} AND failing_since_ms <> ?2
+             UNION ALL SELECT key, coalesce(reason, '') FROM object WHERE {PENDING} AND {FAILING} AND failing_since_ms <> ?2
              ORDER BY place LIMIT ?3"
         );
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement
             .query_map(params![source_id, now_ms, limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Forgets what failed and is no longer asked for, because the source has another place, layout or reach now:
+    /// prefixes, and objects outside `root`, which count as deleted. Listed again, they are as if new.
+    pub fn abandon(&mut self, source_id: i64, root: &str, prefixes: &[String]) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        let sql = "UPDATE listing SET failure = NULL, attempts = 0, next_try_ms = 0, failing_since_ms = NULL,
+              listed_ms = NULL WHERE source_id = ?1 AND prefix = ?2";
+        for prefix in prefixes {
+            transaction.execute(sql, params![source_id, prefix])?;
+        }
+        let sql = format!(
+            "UPDATE object SET state = 'deleted', reason = NULL, attempts = 0, next_try_ms = 0,
+              failing_since_ms = NULL WHERE {PENDING} AND substr(key, 1, length(?2)) <> ?2"
+        );
+        transaction.execute(&sql, params![source_id, root])?;
+        Ok(transaction.commit()?)
     }
 
     /// Returns whether a source has objects with a day or an application of their own.

@@ -111,8 +111,8 @@ pub struct Rank {
 /// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
 ///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
 ///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
-/// - A prefix that failed the last time: when its pause is over, behind all others; until then it is named in `paused`.
-///   A run that passed it over in silence would end as if nothing were missing. The root is never left out.
+/// - A prefix that failed the last time: when its pause is over, behind all others; until then the ledger says that it is
+///   failing. The root is never left out.
 /// - Days before the backfill: never.
 /// - A prefix that is no longer there though its last listing held objects: like any other, so that an empty
 ///   listing shows that they are gone; after that no more.
@@ -134,8 +134,6 @@ pub struct Survey<'a> {
     pub too_old: u64,
     /// Prefixes below which a placeholder of the layout does not fit.
     pub strays: Vec<String>,
-    /// Prefixes that failed and are left alone for now.
-    pub paused: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,7 +161,6 @@ impl<'a> Survey<'a> {
             first_outside: None,
             too_old: 0,
             strays: Vec::new(),
-            paused: Vec::new(),
         }
     }
 
@@ -205,6 +202,22 @@ impl<'a> Survey<'a> {
         prefix.strip_prefix(&self.root).is_some_and(|relative| self.layout.level(relative) == Level::Stray)
     }
 
+    /// Returns the prefixes that failed and that this source, as it is configured now, would never list again.
+    pub fn abandoned(&self) -> Vec<String> {
+        let failed = self.known.values().filter(|known| known.failed && !self.is_own(&known.prefix));
+        failed.map(|known| known.prefix.clone()).collect()
+    }
+
+    /// Returns whether a prefix is of this source and in range.
+    fn is_own(&self, prefix: &str) -> bool {
+        let Some(relative) = prefix.strip_prefix(&self.root) else { return false };
+        match self.layout.level(relative) {
+            Level::Outside => false,
+            Level::Folder { days: Some((_, last)), .. } => last >= self.reach.floor(),
+            Level::Stray | Level::Folder { days: None, .. } => true,
+        }
+    }
+
     /// Returns what was known of a prefix before this run.
     pub fn known(&self, prefix: &str) -> Option<&KnownListing> {
         self.known.get(prefix)
@@ -237,7 +250,8 @@ impl<'a> Survey<'a> {
                 Stage::Known
             }
             Stage::Known => {
-                let held = |listing: &&KnownListing| listing.entries != Some(0);
+                // One that was empty and failed since may be empty again: only a listing shows it.
+                let held = |listing: &&KnownListing| listing.entries != Some(0) || listing.failed;
                 let mut held: Vec<String> =
                     self.known.values().filter(held).map(|listing| listing.prefix.clone()).collect();
                 held.sort();
@@ -300,7 +314,6 @@ impl<'a> Survey<'a> {
         let is_root = self.stage == Stage::Root;
         let is_paused = |known: &KnownListing| !has_rested(known.next_try_ms, self.reach.now_ms);
         if !is_root && self.known.get(prefix).is_some_and(is_paused) {
-            self.paused.push(prefix.to_owned());
             return;
         }
         self.ready.push(ListTask { prefix: prefix.to_owned(), delimited, why });

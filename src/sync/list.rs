@@ -58,11 +58,13 @@ pub(super) struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    pub(super) fn new(place: &'a Place<'a>, ledger: &Ledger) -> Result<Self, SyncError> {
+    pub(super) fn new(place: &'a Place<'a>, ledger: &mut Ledger) -> Result<Self, SyncError> {
         let known = ledger.listings(place.id)?;
+        let survey = Survey::new(&place.source.layout, &place.prefix, &place.reach, known);
+        ledger.abandon(place.id, &place.prefix, &survey.abandoned())?;
         Ok(Self {
             place,
-            survey: Survey::new(&place.source.layout, &place.prefix, &place.reach, known),
+            survey,
             tasks: BTreeMap::new(),
             open: BTreeMap::new(),
             is_surveyed: false,

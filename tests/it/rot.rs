@@ -237,6 +237,45 @@ fn a_damaged_ledger_is_rebuilt_when_its_sources_can_be_listed() {
     is_whole(&project);
 }
 
+#[test]
+fn a_rebuilt_ledger_names_the_files_that_it_does_not_count() {
+    let project = project();
+    fs::write(project.path("state/ledger.sqlite"), "no ledger").unwrap();
+    // What is new does not make up for what is gone.
+    fs::remove_file(project.path("logs/api/20260301/precious_0.gz")).unwrap();
+    project.put("api/20260301/new_0.gz", text_of("new", NOON_MS - HOUR_MS, 20));
+    fs::create_dir_all(project.path("state/mirror/former")).unwrap();
+    fs::write(project.path("state/mirror/former/old.gz~0"), "old").unwrap();
+    let repaired = project.gzette("verify --repair").exits(3);
+    let words = [
+        "the mirror holds 1 file of objects or versions that the sources no longer list",
+        "state/mirror/former` belongs to no source of the configuration",
+    ];
+    assert!(words.iter().all(|words| repaired.stderr.contains(words)), "{}", repaired.stderr);
+}
+
+#[test]
+fn a_lost_file_that_the_source_no_longer_has_is_told_once() {
+    for command in ["run", "verify --repair"] {
+        let mut project = project();
+        fs::remove_file(project.path("logs/api/20260301/precious_0.gz")).unwrap();
+        project.gzette("run").exits(0);
+        let before = project.gzette("status --json").json()["lines"].clone();
+        fs::remove_file(mirrored(&project, "precious")).unwrap();
+        project.now_ms += 10 * MINUTE_MS;
+        let told = project.gzette(command);
+        if command == "run" {
+            let said = "the mirrored file is gone, and the source no longer has it; its counts stay";
+            assert!(told.exits(3).stderr.contains(said));
+        }
+        project.now_ms += 10 * MINUTE_MS;
+        let run = project.gzette("run").exits(0);
+        assert!(!run.stderr.contains("precious"), "{}", run.stderr);
+        project.gzette("verify").exits(0);
+        assert_eq!(project.gzette("status --json").json()["lines"], before);
+    }
+}
+
 /// Requires that counts, searches and the recount agree with plain decoding.
 fn is_whole(project: &Project) {
     project.verifies();

@@ -121,6 +121,22 @@ fn what_stays_denied_is_named_once_and_counted_then() {
 }
 
 #[test]
+fn what_failed_where_the_source_no_longer_looks_is_forgotten() {
+    let (_cloud, mut client, _relay) = through(
+        "moved-away",
+        |target| (is_list(target) && target.contains("api%2F2026")) || target.contains("/web/20260301/"),
+        |_, _| refusal("403 Forbidden", "AccessDenied"),
+    );
+    client.gzette("run").exits(3);
+    client.reconfigure("s3://moved-away/logs/", "s3://moved-away/logs/jobs/");
+    client.reconfigure("url = \"s3", "layout = \"{date}/\"\nurl = \"s3");
+    client.now_ms += 10 * MINUTE_MS;
+    let run = client.gzette("run").exits(0);
+    assert!(!run.stderr.contains("AccessDenied"), "{}", run.stderr);
+    assert!(!client.gzette("status").exits(0).text().contains("AccessDenied"));
+}
+
+#[test]
 fn what_is_archived_is_told_once_and_found_when_it_is_restored() {
     let (_cloud, mut client, relay) = through(
         "stays-archived",
