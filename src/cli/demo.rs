@@ -16,7 +16,7 @@ use crate::state::State;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Makes objects as FluentD would, a gzette.toml beside them, and runs the pipeline on both:\n\
-    nothing about it is special. Repeating it begins anew in the same folder."
+    nothing about it is special. Repeating it starts over in the same folder."
 )]
 pub(super) struct Args {
     /// The folder; made if it is not there, emptied of an earlier demo if it is
@@ -48,7 +48,7 @@ transport = "file"
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let dir = std::path::absolute(&args.dir)?;
-    begin_anew(&dir)?;
+    start_over(&dir)?;
     let summary = write_objects(&dir, context.now_ms(), args.seed)?;
     let (objects, lines) = (human::plural(summary.objects, "object"), human::plural(summary.lines, "line"));
     context.ui.stage(
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 }
 
 /// Empties the folder of an earlier demo; a folder of something else is left alone.
-fn begin_anew(dir: &Path) -> Result<(), CommandError> {
+fn start_over(dir: &Path) -> Result<(), CommandError> {
     let config = dir.join("gzette.toml");
     let is_empty = fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
     let is_demo = fs::read_to_string(&config).is_ok_and(|text| text == CONFIG);

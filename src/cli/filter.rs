@@ -163,8 +163,8 @@ fn parse_day(text: &str) -> Result<OnDay, String> {
             let is_date = date.len() <= "2026-01-31".len();
             let day = date.parse::<Date>().ok().filter(|_| is_date);
             let start = day.and_then(|day| day.at(0, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).ok());
-            let start =
-                start.ok_or_else(|| format!("`{text}` is no day such as 2026-01-31, today or yesterday"))?;
+            let start = start
+                .ok_or_else(|| format!("`{text}` is not a day; write 2026-01-31, today or yesterday"))?;
             Ok(OnDay::Of(start.timestamp().as_millisecond()))
         }
     }
@@ -172,7 +172,7 @@ fn parse_day(text: &str) -> Result<OnDay, String> {
 
 /// Reads a span: a number with `s`, `m`, `h`, `d` or `w`.
 pub(super) fn parse_span(text: &str) -> Result<i64, String> {
-    let wrong = || format!("`{text}` is no span of time such as 30m, 4h or 2d");
+    let wrong = || format!("`{text}` is not a span of time; write 30m, 4h or 2d");
     let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
     let number: i64 = text[..split].parse().map_err(|_| wrong())?;
     let unit = match &text[split..] {
@@ -197,7 +197,7 @@ pub(super) fn parse_time(text: &str) -> Result<UtcMs, String> {
         .and_then(|civil| civil.to_zoned_datetime(TimeZone::UTC).ok())
         .map(|zoned| zoned.timestamp().as_millisecond())
         .ok_or_else(|| {
-            format!("`{text}` is no time such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z")
+            format!("`{text}` is not a time; write 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z")
         })
 }
 

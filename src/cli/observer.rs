@@ -148,7 +148,7 @@ impl Observer for Shown<'_> {
                 0 => String::new(),
                 number => format!("; {} that were pruned by their samples", human::count(number)),
             };
-            self.stage("regroup", &format!("{objects} read again, for the rules have changed{samples}"));
+            self.stage("regroup", &format!("{objects} read again, because the rules have changed{samples}"));
         }
         if let Some(fault) = &report.index_fault {
             self.ui.warn(&format!("{fault}; what is missing is rebuilt from the mirror"));

@@ -16,7 +16,7 @@ use crate::run::{Pipeline, Summary};
 use crate::sync::{SyncReport, SyncSource};
 
 /// What no other part of a state holds.
-pub(super) const ONLY_THERE: &str = "Lost are: which mails were sent, the runs, and what was kept of objects that are no longer listed or mirrored";
+pub(super) const ONLY_THERE: &str = "This loses the history of mails and runs, and the counts of objects that are no longer listed or mirrored";
 
 /// Rebuilds the ledger; `why` says what is wrong with the old one, which is kept under another name. Returns whether all
 /// that the sources list is in the new one, and all files of the mirror.

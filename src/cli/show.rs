@@ -43,7 +43,7 @@ fn parse_place(text: &str) -> Result<(String, u64), String> {
         (!object.is_empty()).then(|| (object.to_owned(), line))
     });
     found.ok_or_else(|| {
-        format!("`{text}` is no object with a line, counted from 1, such as `gzette search --open` prints")
+        format!("`{text}` is not an object with a line; write OBJECT:LINE with lines from 1, as `gzette search --open` prints it")
     })
 }
 

@@ -21,7 +21,7 @@ use crate::verify::{VerifyError, VerifyReport, repair, verify};
     15 3 * * *  gzette --config /etc/gzette/gzette.toml verify"
 )]
 pub(super) struct Args {
-    /// Make good what differs: fetch lost files again, count objects again, build the index again; then verify anew
+    /// Make good what differs: fetch lost files again, count objects again, build the index again; then verify again
     #[arg(long)]
     repair: bool,
 }

@@ -1,6 +1,7 @@
 //! Where the configuration is looked for.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
@@ -79,9 +80,10 @@ fn found_from_anywhere() -> Vec<PathBuf> {
     user.into_iter().chain([PathBuf::from(SYSTEM_FILE)]).collect()
 }
 
-/// Whether there is a file, be it one that may not be read: reading it says so.
+/// Whether there is a file, or none can be ruled out because its folder may not be entered: reading it says so.
 fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+    let is_absent = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    path.symlink_metadata().map_or_else(|error| !is_absent(error.kind()), |_| true)
 }
 
 /// Returns the files that AWS profiles are looked for in, as people write them (AWS SDKs and Tools Reference Guide,
@@ -100,4 +102,17 @@ pub(super) fn profile_files() -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_place_that_is_known_to_be_empty_is_passed_over() {
+        assert!(!is_there(Path::new("no/such/gzette.toml")));
+        assert!(!is_there(Path::new("/dev/null/gzette.toml")));
+        // The system cannot tell.
+        assert!(is_there(Path::new(&"x".repeat(10_000))));
+    }
 }

@@ -48,7 +48,7 @@ fn mask(pattern: &str) -> Result<Regex, Failure> {
     let mask = RegexBuilder::new(pattern).size_limit(MASK_BYTES).build();
     let mask = mask.map_err(|error| {
         let last = error.to_string();
-        wrong(format!("is no regular expression: {}", last.lines().last().unwrap_or_default().trim()))
+        wrong(format!("is not a regular expression: {}", last.lines().last().unwrap_or_default().trim()))
     })?;
     if mask.is_match("") {
         return Err(wrong("matches where nothing stands".to_owned()));

@@ -660,7 +660,7 @@ mod tests {
             (&format!("{source}{digest}when = 'never'"), "digest `d`: `when = \"never\"` is not known"),
             (
                 &format!("{source}[grouping]\nmask = ['(']"),
-                "`mask`: `(` is no regular expression: error: unclosed",
+                "`mask`: `(` is not a regular expression: error: unclosed",
             ),
             (&format!("{source}[grouping]\nmask = ['a*']"), "`mask`: `a*` matches where nothing stands"),
             (&format!("{source}[grouping]\nown = ['']"), "`own` holds an empty prefix"),

@@ -20,13 +20,14 @@ pub(crate) struct Story {
     objects: BTreeMap<String, Told>,
     backwards: bool,
     failed: Vec<(String, ObjectState, &'static str)>,
+    uncounted: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 struct Told {
     app: String,
     modified_ms: UtcMs,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Story {
@@ -37,14 +38,14 @@ impl Story {
         let object = self.objects.entry(key).or_insert_with(|| Told {
             app: app.to_owned(),
             modified_ms: (hour + 1) * HOUR_MS + 2 * MINUTE_MS,
-            text: String::new(),
+            text: Vec::new(),
         });
         let time = jiff::Timestamp::from_millisecond(time_ms).unwrap();
         let message = serde_json::Value::from(message);
         let line = format!(
             "{{\"@timestamp\":\"{time}\",\"level\":\"{level}\",\"logger\":\"c.Main\",\"message\":{message}}}\n"
         );
-        object.text.push_str(&line);
+        object.text.extend(line.into_bytes());
         self
     }
 
@@ -53,7 +54,7 @@ impl Story {
         let key = format!("{PREFIX}{app}/{}.gz", time_ms.div_euclid(HOUR_MS));
         let time = jiff::Timestamp::from_millisecond(stamp_ms).unwrap();
         let line = format!("{{\"@timestamp\":\"{time}\",\"level\":\"INFO\",\"message\":\"ahead\"}}\n");
-        self.objects.get_mut(&key).unwrap().text.push_str(&line);
+        self.objects.get_mut(&key).unwrap().text.extend(line.into_bytes());
         self
     }
 
@@ -78,6 +79,23 @@ impl Story {
         self
     }
 
+    /// Adds an object of an hour that holds only damage.
+    pub(crate) fn damaged(mut self, app: &str, time_ms: UtcMs) -> Self {
+        let hour = time_ms.div_euclid(HOUR_MS);
+        let modified_ms = (hour + 1) * HOUR_MS + 2 * MINUTE_MS;
+        let told = Told { app: app.to_owned(), modified_ms, text: b"\x1f\x8b\x08 no more of it".to_vec() };
+        self.objects.insert(format!("{PREFIX}{app}/{hour}.gz"), told);
+        self
+    }
+
+    /// Adds an event to the object of an hour that is fetched and not counted.
+    pub(crate) fn uncounted(self, app: &str, time_ms: UtcMs) -> Self {
+        let key = format!("{PREFIX}{app}/{}.gz", time_ms.div_euclid(HOUR_MS));
+        let mut story = self.event(app, time_ms, Level::Info, "not counted");
+        story.uncounted.push(key);
+        story
+    }
+
     /// Adds an object that cannot be read.
     pub(crate) fn unreadable(mut self, key: &str, state: ObjectState, why: &'static str) -> Self {
         self.failed.push((format!("{PREFIX}{key}"), state, why));
@@ -97,7 +115,7 @@ impl Story {
         let read =
             self.objects.iter().map(|(key, told)| placed(key, &told.app, told.modified_ms, &told.text));
         let app = |key: &str| key[PREFIX.len()..].split('/').next().unwrap_or_default().to_owned();
-        let failed = self.failed.iter().map(|(key, ..)| placed(key, &app(key), now_ms, ""));
+        let failed = self.failed.iter().map(|(key, ..)| placed(key, &app(key), now_ms, b""));
         let mut new: Vec<_> = read.chain(failed).collect();
         if self.backwards {
             new.reverse();
@@ -131,6 +149,7 @@ impl Story {
 
     fn ingest_all(&self, ledger: &mut Ledger, now_ms: UtcMs) {
         let mut pending = ledger.pending(usize::MAX >> 1).unwrap();
+        pending.retain(|object| !self.uncounted.contains(&object.key));
         if self.backwards {
             pending.reverse();
         }
@@ -150,11 +169,11 @@ impl Story {
     }
 }
 
-fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &str) -> PlacedObject {
+fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &[u8]) -> PlacedObject {
     PlacedObject {
         object: ListedObject {
             key: key.to_owned(),
-            etag: blake3::hash(text.as_bytes()).to_hex()[..32].to_owned(),
+            etag: blake3::hash(text).to_hex()[..32].to_owned(),
             size_bytes: text.len() as u64,
             modified_ms,
         },
@@ -163,7 +182,6 @@ fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &str) -> PlacedObject 
     }
 }
 
-fn read(text: &str) -> Partial {
-    read_object::<_, io::Error>(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| Ok(()))
-        .unwrap()
+fn read(text: &[u8]) -> Partial {
+    read_object::<_, io::Error>(text, &ReadSettings::default(), &About::default(), |_| Ok(())).unwrap()
 }

@@ -1,5 +1,5 @@
 //! What is known to be there and has not been read: prefixes whose last listing failed, objects that are not in the
-//! mirror. Whether an application is silent cannot be said without it.
+//! mirror or not counted. Whether an application is silent cannot be said without it.
 
 use super::{Ledger, Result};
 use crate::model::{AppName, Day, SourceName, UtcMs};
@@ -20,16 +20,16 @@ pub struct PrefixState {
     pub failure: Option<String>,
 }
 
-/// An object that is not in the mirror.
+/// An object whose lines are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadObject {
     /// The name of its source.
     pub source: SourceName,
     /// Its application.
     pub app: AppName,
-    /// What became of it.
+    /// What became of it: in the mirror it waits to be counted, and one that holds only damage has failed.
     pub state: ObjectState,
-    /// Why, in the store's words; empty for what was not asked for yet.
+    /// Why, in the words of the store or of the decoder; empty for what was not asked for or counted yet.
     pub reason: String,
     /// The day of its key.
     pub day: Option<Day>,
@@ -38,6 +38,20 @@ pub struct UnreadObject {
     /// When a listing showed it for the first time.
     pub first_listed_ms: UtcMs,
 }
+
+/// The first condition lets SQLite use the partial index.
+const NOT_FETCHED: &str = "
+    SELECT source.name, app.name, state, coalesce(reason, ''), day, modified_ms, first_listed_ms
+    FROM object JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
+    WHERE state <> 'mirrored' AND state IN ('listed', 'missing', 'denied', 'archived', 'failed')";
+
+const NOT_COUNTED: &str = "
+    SELECT source.name, app.name, iif(generation.id IS NULL, state, 'failed'), coalesce(damage_reason, ''), day,
+      modified_ms, first_listed_ms
+    FROM object JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
+    LEFT JOIN generation ON generation.object_id = object.id
+      AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)
+    WHERE state = 'mirrored' AND (generation.id IS NULL OR (damage_reason IS NOT NULL AND last_ms IS NULL))";
 
 impl Ledger {
     /// Returns all prefixes that were ever tried, by source and prefix.
@@ -59,14 +73,12 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Calls `visit` with every object that is listed and not in the mirror, in no order to rely on.
+    /// Calls `visit` with every listed object that is not in the mirror, not counted, or damaged without an event that
+    /// could be read, in no order to rely on.
     pub fn each_unread(&self, mut visit: impl FnMut(UnreadObject)) -> Result<()> {
-        // The first condition lets SQLite use the partial index.
-        let mut statement = self.connection.prepare(
-            "SELECT source.name, app.name, state, coalesce(reason, ''), day, modified_ms, first_listed_ms
-             FROM object JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
-             WHERE state <> 'mirrored' AND state IN ('listed', 'missing', 'denied', 'archived', 'failed')",
-        )?;
+        let kept = if self.has_retention() { "AND NOT object.expired" } else { "" };
+        let mut statement =
+            self.connection.prepare(&format!("{NOT_FETCHED} UNION ALL {NOT_COUNTED} {kept}"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let day: Option<String> = row.get(4)?;
@@ -89,11 +101,13 @@ impl Ledger {
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Returns which sources hold objects of which applications, by their names.
+    /// Returns which sources hold objects of which applications, by their names. A source that held what is counted
+    /// feeds an application still: that all its objects were deleted does not say that it has ended.
     pub fn feeds(&self) -> Result<Vec<(SourceName, AppName)>> {
         let mut statement = self.connection.prepare(
             "SELECT source.name, app.name
-             FROM (SELECT DISTINCT source_id, app_id FROM object WHERE state <> 'deleted') AS feed
+             FROM (SELECT DISTINCT source_id, app_id FROM object WHERE state <> 'deleted'
+                   OR EXISTS (SELECT 1 FROM generation WHERE object_id = object.id)) AS feed
              JOIN source ON source.id = source_id JOIN app ON app.id = app_id
              ORDER BY source.name, app.name",
         )?;

@@ -35,7 +35,7 @@ impl FromStr for GroupId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is no group id; an id has 12 letters of a-z and 2-7");
+        let wrong = || format!("`{text}` is not a group id; an id has 12 letters of a-z and 2-7");
         if text.len() != 12 {
             return Err(wrong());
         }

@@ -226,7 +226,7 @@ impl Parser<'_> {
         }
         Pattern::new(pattern, ignores_case).map(Expr::from).map_err(|reason| {
             let hint = "a text with slashes that is meant as it stands goes in quotes";
-            self.error(&format!("the regular expression is none: {reason}"), Some(hint), span)
+            self.error(&format!("invalid regular expression: {reason}"), Some(hint), span)
         })
     }
 

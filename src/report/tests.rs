@@ -281,6 +281,58 @@ fn an_application_is_not_silent_while_newer_objects_of_it_are_unread() {
     assert!(view.unread.is_empty(), "{:?}", view.unread);
 }
 
+#[test]
+fn an_application_is_not_silent_while_what_came_of_it_is_not_understood() {
+    let stopped = || usual().heartbeat("sync", 21, NOON - 5 * HOUR_MS);
+    for (story, why) in [
+        (stopped().damaged("sync", NOON - HOUR_MS), "1 object failed ("),
+        (stopped().uncounted("sync", NOON - HOUR_MS), "1 object not counted yet"),
+    ] {
+        let view = view(&story);
+        assert_eq!(view.verdict.headline, "sync not read since 12:02 UTC");
+        assert!(view.silent.is_empty(), "{:?}", view.silent);
+        assert!(view.unread[0].why().starts_with(why), "{}", view.unread[0].why());
+    }
+    // An object that came before its newest event hides nothing.
+    let view = view(&stopped().damaged("sync", NOON - 22 * DAY_MS));
+    assert_eq!(view.verdict.headline, "sync has gone silent");
+}
+
+#[test]
+fn a_silence_is_told_when_all_objects_have_been_deleted() {
+    let story = Story::default().heartbeat("orders", 21, NOON).heartbeat("billing", 21, NOON);
+    let now_ms = NOW + 4 * DAY_MS;
+    let mut ledger = story.ledger(NOW);
+    let source = ledger.source_id(crate::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    let known = ledger.known_objects(source, PREFIX, false).unwrap();
+    let gone = known.into_iter().map(|object| object.id).collect();
+    let diff = crate::plan::Diff { gone, ..crate::plan::Diff::default() };
+    let listing =
+        crate::ledger::ListingRecord { prefix: PREFIX, now_ms, entries: 0, diff: &diff, found: &[] };
+    ledger.record_listing(source, &listing).unwrap();
+    let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
+    assert_eq!(view.verdict.headline, "No lines of any application since Mon 30 Oct 11:50 UTC (4 days)");
+}
+
+#[test]
+fn sources_and_applications_that_were_not_read_are_called_what_they_are() {
+    let unread = |place| Unread {
+        place,
+        apps: Vec::new(),
+        since_ms: None,
+        troubles: Vec::new(),
+        error: String::new(),
+    };
+    let (app, source) = (UnreadPlace::App("web".to_owned()), UnreadPlace::Source("prod".to_owned()));
+    let counted = |places: &[&UnreadPlace]| {
+        let places: Vec<Unread> = places.iter().map(|&place| unread(place.clone())).collect();
+        Unread::counted(&places, "more ")
+    };
+    assert_eq!(counted(&[&app, &app]), "2 more applications");
+    assert_eq!(counted(&[&source]), "1 more source");
+    assert_eq!(counted(&[&source, &app]), "2 more sources and applications");
+}
+
 /// Notes a listing that changed nothing.
 fn list(ledger: &mut crate::ledger::Ledger, source: i64, prefix: &str, now_ms: UtcMs) {
     let diff = crate::plan::Diff::default();

@@ -284,7 +284,8 @@ impl Trouble {
             ObjectState::Archived => Self::Archived,
             ObjectState::Missing => Self::Missing,
             ObjectState::Failed => Self::Failed,
-            ObjectState::Listed | ObjectState::Mirrored | ObjectState::Deleted => Self::Waiting,
+            ObjectState::Mirrored => Self::NotCounted,
+            ObjectState::Listed | ObjectState::Deleted => Self::Waiting,
         }
     }
 }

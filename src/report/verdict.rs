@@ -131,10 +131,7 @@ fn unread(view: &View) -> Option<String> {
         0 => return None,
         1 => name(0),
         2 => format!("{} and {}", name(0), name(1)),
-        number if view.unread.iter().all(|unread| matches!(unread.place, UnreadPlace::App(_))) => {
-            format!("{number} applications")
-        }
-        number => format!("{number} sources and applications"),
+        _ => Unread::counted(&view.unread, ""),
     };
     // Of several, the latest: since then none of them was read.
     let since_ms = view.unread.iter().map(|unread| unread.since_ms).max()?;
@@ -151,9 +148,9 @@ fn unread_sentences(view: &View) -> String {
         plain(&sentence, UNREAD_CHARS) + ". "
     };
     let named: String = view.unread.iter().take(UNREAD_NAMED).map(sentence).collect();
-    match view.unread.len().saturating_sub(UNREAD_NAMED) {
-        0 => named,
-        more => format!("{named}{} not read. ", plural(more as u64, "more application")),
+    match view.unread.get(UNREAD_NAMED..) {
+        Some(left @ [_, ..]) => format!("{named}{} not read. ", Unread::counted(left, "more ")),
+        _ => named,
     }
 }
 

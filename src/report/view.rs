@@ -248,13 +248,26 @@ pub enum Trouble {
     Archived,
     /// Objects that are listed and not there.
     Missing,
-    /// Objects that could not be read for another reason.
+    /// Objects that could not be read for another reason, damage among them.
     Failed,
     /// Objects that were not asked for yet.
     Waiting,
+    /// Objects in the mirror that were not counted yet.
+    NotCounted,
 }
 
 impl Unread {
+    /// Returns how many places these are: `3 applications`, `1 more source`; `more` stands before the noun.
+    pub fn counted(places: &[Self], more: &str) -> String {
+        let number = places.len() as u64;
+        let sources = places.iter().filter(|unread| matches!(unread.place, UnreadPlace::Source(_))).count();
+        match sources {
+            0 => plural(number, &format!("{more}application")),
+            all if all == places.len() => plural(number, &format!("{more}source")),
+            _ => format!("{} {more}sources and applications", count(number)),
+        }
+    }
+
     /// Returns what it is about: `checkout-api`, `source prod`.
     pub fn name(&self) -> String {
         match &self.place {
@@ -290,6 +303,7 @@ impl Trouble {
             Self::Missing => format!("{objects} missing"),
             Self::Failed => format!("{objects} failed"),
             Self::Waiting => format!("{objects} not fetched yet"),
+            Self::NotCounted => format!("{objects} not counted yet"),
         }
     }
 }

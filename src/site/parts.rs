@@ -131,7 +131,9 @@ pub(super) fn unread_list(site: &Site<'_>) -> Markup {
                     } } " " (unread_why(unread)) }
             }
         }
-        (more(site.view.unread.len().saturating_sub(UNREAD_ROWS), "unread application"))
+        @if let Some(left @ [_, ..]) = site.view.unread.get(UNREAD_ROWS..) {
+            p.muted.more { "and " (Unread::counted(left, "more ")) " not read" }
+        }
     }
 }
 

@@ -331,7 +331,7 @@ fn an_event_is_explained_as_it_is_grouped() {
     }
     assert_eq!(rules, 1);
     let none = project.gzette_reading("group explain", b"").exits(2);
-    none.says(&["the text on stdin is no event"], "`--message`");
+    none.says(&["the text on stdin is not an event"], "`--message`");
 }
 
 #[test]

@@ -340,7 +340,7 @@ fn arguments_are_bytes_and_help_is_a_result() {
     let project = a_week();
     let outcome =
         project.gzette_with(&[std::ffi::OsStr::from_bytes(b"search"), std::ffi::OsStr::from_bytes(b"\xff")]);
-    outcome.exits(2).says(&["no UTF-8"], "--fixed");
+    outcome.exits(2).says(&["not UTF-8"], "--fixed");
     for (line, code) in
         [("--help", 0), ("search --help", 0), ("--version", 0), ("serach", 2), ("run --bogus", 2)]
     {

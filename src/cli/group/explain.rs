@@ -13,7 +13,7 @@ use crate::ui::{Ui, visible};
 
 /// No more of a text is printed, in characters.
 const SHOWN_CHARS: usize = 4000;
-/// More than this is no event.
+/// More than this is not an event.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The arguments of `gzette group explain`.
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let about = About { app: &app, ..About::default() };
     let explained = explain_event(&text, args.message, &settings, &about);
     let Some(explained) = explained else {
-        let failure = Failure::usage("the text on stdin is no event");
+        let failure = Failure::usage("the text on stdin is not an event");
         return Err(failure.hint("`--message` takes it as a message").into());
     };
     if context.global.json {
@@ -65,7 +65,7 @@ fn print(ui: &Ui, event: &EventExplanation) -> Result<(), CommandError> {
         None => row("decided", decided_by(base.kind))?,
     }
     if !event.is_counted {
-        let why = "no: an event of this level without a stack trace is no error";
+        let why = "no: an event of this level without a stack trace is not an error";
         row("counted", why)?;
     }
     row("text", &beginning(text))?;

@@ -323,7 +323,7 @@ fn words(args: &[OsString]) -> Result<String, Failure> {
     let words: Option<Vec<_>> = args.iter().map(|text| text.to_str()).collect();
     words
         .map(|words| words.join(" "))
-        .ok_or_else(|| Failure::usage("the text to search for is no UTF-8").hint("--fixed takes any bytes"))
+        .ok_or_else(|| Failure::usage("the text to search for is not UTF-8").hint("--fixed takes any bytes"))
 }
 
 fn finish(

@@ -202,10 +202,10 @@ fn a_wrong_expression_is_shown_with_the_place() {
         ("a OR", "something to search for is missing here\n  a OR\n      ^"),
         ("OR a", "this operator has nothing before it\n  OR a\n  ^^"),
         ("a AND OR b", "this operator has nothing before it\n  a AND OR b\n        ^^"),
-        ("x /a(b/", "the regular expression is none: unclosed group\n  x /a(b/\n    ^^^^^"),
+        ("x /a(b/", "invalid regular expression: unclosed group\n  x /a(b/\n    ^^^^^"),
         (
             "/[b-a]/",
-            "the regular expression is none: invalid character class range, the start must be <= the end\n  /[b-a]/\n  ^^^^^^^",
+            "invalid regular expression: invalid character class range, the start must be <= the end\n  /[b-a]/\n  ^^^^^^^",
         ),
         ("logger:/a b", "the regular expression has no end\n  logger:/a b\n         ^^"),
         (
@@ -214,8 +214,8 @@ fn a_wrong_expression_is_shown_with_the_place() {
         ),
         ("level: warn", "`level:` has no value\n  level: warn\n  ^^^^^^"),
         ("rule:/x/", "a level, a group or a rule is a plain word\n  rule:/x/\n       ^^^"),
-        ("family:x", "`x` is no group id; an id has 12 letters of a-z and 2-7\n  family:x\n         ^"),
-        ("group:x", "`x` is no group id; an id has 12 letters of a-z and 2-7\n  group:x\n        ^"),
+        ("family:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  family:x\n         ^"),
+        ("group:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  group:x\n        ^"),
         (
             "logger:(level:warn)",
             "a field cannot stand in the value of another\n  logger:(level:warn)\n          ^^^^^^",
