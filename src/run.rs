@@ -18,7 +18,7 @@ use crate::mirror::Mirror;
 use crate::model::{LineCounts, SourceName, UtcMs};
 use crate::prune::{PruneError, PruneReport, PruneSettings, prune};
 use crate::publish::{PublishError, PublishReport, SiteFile, Target, publish};
-use crate::report::{self, PagesTrouble, ReportError, ReportSettings, SourceShape, View};
+use crate::report::{self, PagesTrouble, ReportError, ReportSettings, SourceShape, Unread, View};
 use crate::site::{self, SiteSettings, Written};
 use crate::state::State;
 use crate::store::Requests;
@@ -244,7 +244,7 @@ impl Pipeline<'_> {
             return Ok(());
         }
         let rendered = self.report(ledger, Some(summary))?;
-        summary.has_problems |= !rendered.view.unread.is_empty();
+        summary.has_problems |= rendered.view.unread.iter().any(Unread::may_pass);
         match target {
             Some(target) => match self.publish(runtime, ledger, target, &rendered, summary) {
                 Err(PublishError::Ledger(error @ LedgerError::Corrupt { .. })) => return Err(error.into()),

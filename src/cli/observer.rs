@@ -21,6 +21,9 @@ use crate::site::Written;
 use crate::sync::{Known, Progress, SyncReport};
 use crate::ui::Ui;
 
+/// So many unread places are noted after each run; the ingest page lists all.
+const TOLD_UNREAD: usize = 20;
+
 /// Shows the stages to the user.
 pub(super) struct Shown<'u> {
     ui: &'u Ui,
@@ -185,7 +188,10 @@ impl Observer for Shown<'_> {
             &format!("{}: {pages}, {} changed", view.verdict.headline, human::count(written.changed as u64)),
         );
         let time = |at| format!("{} UTC", human::day_and_time(at, view.now_ms, &TimeZone::UTC));
-        self.problems(&view.unread, view.unread.len() as u64, |unread| unread.sentence(time));
+        // What is new in it was warned of when it was met.
+        for unread in view.unread.iter().take(TOLD_UNREAD) {
+            self.ui.note(&unread.sentence(time));
+        }
     }
 
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>) {

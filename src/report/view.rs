@@ -257,6 +257,11 @@ pub enum Trouble {
 }
 
 impl Unread {
+    /// Returns whether it may be read by a later run. What is archived stays so until somebody restores it.
+    pub fn may_pass(&self) -> bool {
+        self.troubles.iter().any(|(trouble, _)| *trouble != Trouble::Archived)
+    }
+
     /// Returns how many places these are: `3 applications`, `1 more source`; `more` stands before the noun.
     pub fn counted(places: &[Self], more: &str) -> String {
         let number = places.len() as u64;
