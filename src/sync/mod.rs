@@ -183,7 +183,10 @@ pub async fn sync(
     };
     run.work().await?;
     run.finish()?;
-    Ok(run.report)
+    let mut report = run.report;
+    // They fail side by side; people look for them in the order of the configuration.
+    report.source_errors.sort_by_key(|failed| sources.iter().position(|source| source.name == failed.source));
+    Ok(report)
 }
 
 /// One sync at work.
