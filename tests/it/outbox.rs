@@ -118,10 +118,10 @@ fn several_waiting_mails_are_sent_in_order_and_what_was_given_up_is_told() {
     let port = closed_port();
     let mut project = project_mailing_to(port);
     project.gzette("run").exits(3);
-    // Half a day between each two: a new mail every day, and each try is made.
+    // Half a day between each two: a new mail every day, and each try is made. A run lists the source, so that nothing else is new.
     for _ in 0..10 {
         project.now_ms += DAY_MS / 2;
-        project.gzette("digest").exits(3);
+        project.gzette("run").exits(3);
     }
     let mails = &project.status()["mails"];
     assert_eq!(mails["waiting"].as_array().unwrap().len(), 5, "{mails:#}");
