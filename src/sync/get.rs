@@ -1,6 +1,6 @@
 //! The getting half of a sync.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ use super::{Doubt, Event, Place, ProblemKind, Run, SyncError, ends_source};
 pub(super) const RECORDS_AT_ONCE: usize = 64;
 /// The slowest read that is not given up for others, in bytes a second.
 const SLOWEST_READ: u64 = 256 << 10;
+/// The slowest line of a source that counts as one, in bytes a second over all its reads.
+const SLOWEST_LINE: u64 = 1 << 10;
 
 /// What came of one object.
 enum Outcome {
@@ -48,6 +50,8 @@ struct Running {
     object: ListedObject,
     since: Instant,
     task: AbortHandle,
+    /// The bytes of whole objects that were begun later.
+    passed_bytes: u64,
 }
 
 /// The reads at work, and how much of the room in memory they take.
@@ -58,12 +62,28 @@ pub(super) struct Gets {
     started: u64,
     bytes_in_flight: u64,
     last_end: Option<Instant>,
+    /// The bytes of each source when its line was last known to work, and when that was.
+    heard: HashMap<usize, (u64, Instant)>,
+}
+
+impl Gets {
+    /// Notes that a whole object has come whose read was begun after others that are still at work.
+    fn note_passed(&mut self, number: u64, size_bytes: u64) {
+        for (_, running) in self.running.iter_mut().filter(|(other, _)| **other < number) {
+            running.passed_bytes = running.passed_bytes.saturating_add(size_bytes);
+        }
+    }
 }
 
 impl Running {
     /// Returns whether it takes longer than a read of its size should.
     fn is_slow(&self, slow: Duration) -> bool {
         self.since.elapsed() >= slow + Duration::from_secs(self.object.size_bytes / SLOWEST_READ)
+    }
+
+    /// Returns whether others have had so much of the line meanwhile that it would have ended, had it had its share.
+    fn is_passed(&self, parallel: usize) -> bool {
+        self.passed_bytes >= self.object.size_bytes.max(1).saturating_mul(parallel as u64)
     }
 }
 
@@ -130,21 +150,26 @@ impl Run<'_> {
             Event::Got(Done { number, id, object, outcome })
         });
         self.gets.bytes_in_flight = self.gets.bytes_in_flight.saturating_add(object.size_bytes);
-        let running = Running { waiting, object, since: Instant::now(), task };
+        let running = Running { waiting, object, since: Instant::now(), task, passed_bytes: 0 };
         self.gets.running.insert(number, running);
         Ok(())
     }
 
     /// Gives up reads that keep others waiting: when half of all are slow, or none has ended for a while. They are begun
-    /// again when the others are done.
+    /// again when the others are done. Reads that are as slow as the line they share are left alone.
     pub(super) fn make_room(&mut self) {
-        let (slow, gets) = (self.options.slow, &mut self.gets);
+        let silent = self.silent_sources();
+        let (slow, parallel, gets) = (self.options.slow, self.options.parallel_gets, &mut self.gets);
         let next = gets.next.as_ref().map(|(waiting, _)| self.queue.level(&waiting.group));
         let is_waited_for = next.or(self.queue.next_level()).is_some_and(|level| level < Level::Slow);
+        let is_overdue = |running: &Running| {
+            let is_hung = silent.contains(&running.waiting.group.at) || running.is_passed(parallel);
+            is_hung && running.is_slow(slow)
+        };
         let overdue: Vec<u64> =
-            gets.running.iter().filter(|(_, running)| running.is_slow(slow)).map(|(id, _)| *id).collect();
+            gets.running.iter().filter(|(_, running)| is_overdue(running)).map(|(id, _)| *id).collect();
         let has_stopped = gets.last_end.is_none_or(|end| end.elapsed() >= slow);
-        let is_half = overdue.len() * 2 >= self.options.parallel_gets;
+        let is_half = overdue.len() * 2 >= parallel;
         if !is_waited_for || self.over_since.is_some() || !(has_stopped || is_half) {
             return;
         }
@@ -161,6 +186,23 @@ impl Run<'_> {
             let group = Arc::clone(&waiting.group);
             self.queue.push(&group, [waiting].into());
         }
+    }
+
+    /// Returns the sources of which next to nothing has come for a while.
+    fn silent_sources(&mut self) -> HashSet<usize> {
+        let (slow, now) = (self.options.slow, Instant::now());
+        let drip = (slow.as_millis() as u64 * SLOWEST_LINE / 1000).max(1);
+        let mut silent = HashSet::new();
+        for (at, front) in self.fronts.iter().enumerate() {
+            let received = front.place.source.store.requests().received_bytes;
+            let (bytes, since) = self.gets.heard.entry(at).or_insert((received, now));
+            if received >= *bytes + drip {
+                (*bytes, *since) = (received, now);
+            } else if since.elapsed() >= slow {
+                silent.insert(at);
+            }
+        }
+        silent
     }
 
     /// Names the objects of a source that were not reached; they stay to be gotten.
@@ -224,6 +266,9 @@ impl Run<'_> {
             let size_bytes = running.object.size_bytes;
             self.gets.bytes_in_flight = self.gets.bytes_in_flight.saturating_sub(size_bytes);
             self.gets.last_end = Some(Instant::now());
+            if matches!(done.outcome, Outcome::Got(_)) {
+                self.gets.note_passed(done.number, size_bytes);
+            }
             let at = running.waiting.group.at;
             self.fronts[at].counts.1 += 1;
             match self.judge(running.waiting, done, &mut doubts) {

@@ -185,7 +185,9 @@ pub async fn sync(
     run.finish()?;
     let mut report = run.report;
     // They fail side by side; people look for them in the order of the configuration.
-    report.source_errors.sort_by_key(|failed| sources.iter().position(|source| source.name == failed.source));
+    let order = |failed: &SourceError| sources.iter().position(|source| source.name == failed.source);
+    report.source_errors.sort_by_key(order);
+    report.root_errors.sort_by_key(order);
     Ok(report)
 }
 

@@ -2,14 +2,15 @@
 //! that have to end in time. Whatever hangs, the rest is complete in each run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gzette::model::{HOUR_MS, MINUTE_MS};
 
 use crate::faults::kinds::silence;
-use crate::faults::relay::{Relay, is_list};
+use crate::faults::relay::{Answer, Asked, Relay, Sent, is_list};
 use crate::pipeline::bucket::Cloud;
 use crate::servers::seaweedfs;
-use crate::support::{Project, day_of, files_below, text_of};
+use crate::support::{Project, day_of, event, files_below, text_of};
 
 const APPS: [&str; 4] = ["api", "jobs", "shop", "web"];
 
@@ -97,6 +98,30 @@ fn reads_that_hang_give_their_places_to_others() {
     }
     half.cloud.upload();
     half.is_complete_but_for(|key| key.starts_with("web/"));
+}
+
+#[test]
+fn reads_on_a_slow_line_are_not_begun_again() {
+    let mut cloud = Cloud::new("deadline-slow");
+    for number in 0..32 {
+        let line = |at: i64| {
+            let text = blake3::hash(&(at + 1000 * number).to_le_bytes()).to_hex();
+            event(cloud.project.now_ms - HOUR_MS, "INFO", &text)
+        };
+        let text: String = (0..500).map(line).collect();
+        cloud.project.put(&format!("api/20260301/api_{number}.gz"), text);
+    }
+    cloud.upload();
+    // Each takes longer than a read that hangs may keep others waiting.
+    let slowly = |_: &Asked<'_>, answer: Answer| {
+        let bytes = answer.bytes();
+        let pieces = bytes.chunks(bytes.len().div_ceil(15).max(1)).map(<[u8]>::to_vec).collect();
+        Sent { pieces, wait: Duration::from_millis(100), hold: false }
+    };
+    let relay = Relay::start_where(&seaweedfs().endpoint, |target| !is_list(target), Arc::new(slowly));
+    let client = Cloud::client("deadline-slow", &relay.endpoint);
+    client.gzette("run --deadline 20s").exits(0);
+    assert_eq!(relay.hits(), 32);
 }
 
 #[test]
