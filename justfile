@@ -6,8 +6,8 @@ test *ARGS:
 
 # Only the lints, as CI has them.
 lint:
-    cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo fmt --all --check
+    cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Every fault of listing and transfer, at two rates, with several seeds; prints a table.
 faults:

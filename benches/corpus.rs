@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use gzette::demo::lines::{ERRORS, write_error, write_info};
-use gzette::demo::random::Random;
-use gzette::model::{DAY_MS, HOUR_MS};
+use gzette::shell::demo::lines::{ERRORS, write_error, write_info};
+use gzette::shell::demo::random::Random;
+use gzette_core::model::{DAY_MS, HOUR_MS};
 use jiff::Timestamp;
 
 const APPS: [&str; 3] = ["checkout-api", "inventory-sync", "payments-worker"];

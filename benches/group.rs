@@ -7,10 +7,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use gzette::demo::lines::{ERRORS, write_error};
-use gzette::demo::random::Random;
-use gzette::group::{families, group};
-use gzette::parse::{ParseSettings, Parsed, Parser};
+use gzette::shell::demo::lines::{ERRORS, write_error};
+use gzette::shell::demo::random::Random;
+use gzette_core::group::{families, group};
+use gzette_core::parse::{ParseSettings, Parsed, Parser};
 use regex::Regex;
 
 const EVENTS: usize = 20_000;

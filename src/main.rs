@@ -31,5 +31,5 @@ fn keep_one_heap() {}
 
 fn main() -> ExitCode {
     keep_one_heap();
-    ExitCode::from(gzette::cli::main(std::env::args_os()) as u8)
+    ExitCode::from(gzette::shell::cli::main(std::env::args_os()) as u8)
 }

@@ -7,9 +7,9 @@ use std::io::{self, BufReader, Read, Write};
 use arbitrary::Arbitrary;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use gzette_fuzz::decode::{DAMAGES_KEPT, Decoder, Limits, Lines};
+use gzette_core::decode::{DAMAGES_KEPT, Decoder, Limits, Lines};
 use gzette_fuzz::object::{ReadError, check_accounting};
-use gzette_fuzz::partial::{About, ReadSettings, read_object};
+use gzette_core::partial::{About, ReadSettings, read_object};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits =
@@ -105,7 +105,7 @@ fn decode(reader: impl io::BufRead) -> Outcome {
 }
 
 /// A last line without its newline that is one byte longer than the limit.
-fn outrun(line: &gzette_fuzz::model::RawLine<'_>) -> bool {
+fn outrun(line: &gzette_core::model::RawLine<'_>) -> bool {
     line.truncated && line.len_bytes == LIMITS.max_line_bytes as u64 + 1
 }
 

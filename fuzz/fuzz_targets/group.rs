@@ -4,8 +4,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use gzette_fuzz::group::{group, template};
-use gzette_fuzz::model::{GroupId, GroupKind};
+use gzette_core::group::{group, template};
+use gzette_core::model::{GroupId, GroupKind};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]

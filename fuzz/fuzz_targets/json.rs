@@ -2,9 +2,9 @@
 //! reads under the same names.
 #![no_main]
 
-use gzette_fuzz::model::{Event, Field};
+use gzette_core::model::{Event, Field};
 use gzette_fuzz::object::{Setting, check_lines};
-use gzette_fuzz::parse::{FieldNames, Format, Parsed};
+use gzette_core::parse::{FieldNames, Format, Parsed};
 use libfuzzer_sys::fuzz_target;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use arbitrary::Arbitrary;
-use gzette_fuzz::model::{Day, ListedObject};
-use gzette_fuzz::plan::{
+use gzette_core::model::{Day, ListedObject};
+use gzette_core::plan::{
     Arranged, KnownObject, Layout, ObjectState, PlacedObject, Reach, Survey, arrange, diff,
 };
 use gzette_fuzz::store::{Listing, WirePage, entries, read};

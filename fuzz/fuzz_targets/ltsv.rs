@@ -1,9 +1,9 @@
 //! LTSV lines: a value is given back as it stands, wherever in the line it stands.
 #![no_main]
 
-use gzette_fuzz::model::{Field, Level};
+use gzette_core::model::{Field, Level};
 use gzette_fuzz::object::{Setting, check_lines};
-use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use gzette_fuzz::object::{Setting, check_lines};
-use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,9 +4,9 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use gzette_fuzz::parse::{ParseSettings, Parser};
-use gzette_fuzz::query::{Expr, Facts, Need, ObjectFacts, Pieces};
-use gzette_fuzz::words::BlockWords;
+use gzette_core::parse::{ParseSettings, Parser};
+use gzette_core::query::{Expr, Facts, Need, ObjectFacts, Pieces};
+use gzette_core::words::BlockWords;
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]

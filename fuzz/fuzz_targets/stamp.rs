@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use arbitrary::Arbitrary;
-use gzette_fuzz::model::UtcMs;
-use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use gzette_core::model::UtcMs;
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use libfuzzer_sys::fuzz_target;

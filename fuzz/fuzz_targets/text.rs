@@ -1,9 +1,9 @@
 //! Text lines: a message is the end of its line, and what follows a time and a level does not change them.
 #![no_main]
 
-use gzette_fuzz::model::Level;
+use gzette_core::model::Level;
 use gzette_fuzz::object::{Setting, check_lines};
-use gzette_fuzz::parse::{Format, ParseSettings, Parsed, Parser};
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,10 +4,10 @@ use std::io;
 
 use jiff::tz::TimeZone;
 
-use crate::decode::Limits;
-use crate::model::{Day, Event, Field, UtcMs};
-use crate::parse::{Format, ParseSettings, Parsed, Parser, read_sample};
-use crate::partial::{About, Partial, ReadSettings, SAMPLE_BYTES, read_object};
+use gzette_core::decode::Limits;
+use gzette_core::model::{Day, Event, Field, UtcMs};
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser, read_sample};
+use gzette_core::partial::{About, Partial, ReadSettings, SAMPLE_BYTES, read_object};
 
 /// The first and the last time that a line can have: 0001-01-01 less the largest offset, and the end of 9999.
 const TIMES_MS: std::ops::RangeInclusive<UtcMs> = -62_135_596_800_000 - 26 * 3_600_000..=253_402_207_200_000;

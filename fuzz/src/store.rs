@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 
-use crate::model::ListedObject;
+use gzette_core::model::ListedObject;
 
 #[path = "../../src/store/page.rs"]
 mod page;

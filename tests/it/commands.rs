@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 use serde_json::json;
 
 use crate::support::{NOON_MS, Outcome, Project, event, text_of};
@@ -60,7 +60,7 @@ fn a_digest_that_waits_says_so_in_json() {
 #[test]
 fn verify_says_in_words_what_differs_first() {
     let project = of_one_object();
-    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger
         .execute_batch(
             "UPDATE count SET events = events + 1, slot = slot - 6 WHERE group_id <> 0;
@@ -81,7 +81,7 @@ fn verify_reads_an_older_ledger_and_ends_when_it_cannot() {
     let project = Project::new();
     project.put_week();
     project.gzette("run").exits(0);
-    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger
         .execute_batch(
             "ALTER TABLE generation DROP COLUMN mirrored; ALTER TABLE generation DROP COLUMN indexed;
@@ -192,7 +192,7 @@ fn status_says_that_lines_of_duplicates_are_left_out() {
 /// `group list --state new` panicked: the name belonged to the global option for the state directory.
 #[test]
 fn no_option_of_a_command_clashes_with_a_global_one() {
-    let root = gzette::cli::command();
+    let root = gzette::shell::cli::command();
     root.clone().debug_assert();
     let globals: Vec<_> = root.get_arguments().filter(|option| option.is_global_set()).collect();
     assert!(globals.len() > 5, "{} global options", globals.len());

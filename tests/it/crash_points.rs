@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
-use gzette::model::{DAY_MS, HOUR_MS};
+use gzette_core::model::{DAY_MS, HOUR_MS};
 
 use crate::support::{NOON_MS, Outcome, Project, Recount, day_of, files_below, gz, matching, once, text_of};
 

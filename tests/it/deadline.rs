@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 
 use crate::faults::kinds::silence;
 use crate::faults::relay::{Answer, Asked, Relay, Sent, is_list};

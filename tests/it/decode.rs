@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use gzette::decode::{Decoder, Limits, Lines};
-use gzette::model::{Level, LineCounts};
-use gzette::parse::{Format, ParseSettings, Parsed, Parser};
+use gzette_core::decode::{Decoder, Limits, Lines};
+use gzette_core::model::{Level, LineCounts};
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 
 /// What an object holds.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -6,13 +6,17 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use gzette::digest::{Delivery, DigestSettings, Tries, When, deliver, eml, plan, render, send_pending};
-use gzette::ledger::Ledger;
-use gzette::mail::{
+use gzette::edges::ledger::Ledger;
+use gzette::edges::mail::{
     self, MailErrorKind, MailOptions, SesCredentials, SmtpTransport, Transport, TransportSetting,
 };
-use gzette::model::{GroupId, GroupKind, HOUR_MS, Level, MINUTE_MS, UtcMs};
-use gzette::report::{Change, Completeness, Figures, GroupState, GroupView, Heat, SampleView, Verdict, View};
+use gzette::flows::digest::{
+    Delivery, DigestSettings, Tries, When, deliver, eml, plan, render, send_pending,
+};
+use gzette::flows::report::{
+    Change, Completeness, Figures, GroupState, GroupView, Heat, SampleView, Verdict, View,
+};
+use gzette_core::model::{GroupId, GroupKind, HOUR_MS, Level, MINUTE_MS, UtcMs};
 use mailin::AuthMechanism;
 
 use crate::servers;
@@ -415,7 +419,7 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
     let view = view(desk.now_ms + HOUR_MS, &["disk full", "no route"]);
     let due = plan(&view, &desk.settings, desk.ledger.digest_memory("ops").unwrap().as_deref()).unwrap();
     let bytes = eml(&render(&view, &desk.settings), &desk.settings, view.now_ms, &due).unwrap();
-    let new = gzette::ledger::NewMail {
+    let new = gzette::edges::ledger::NewMail {
         digest: "ops",
         message_id: &due.message_id,
         subject: "disk full",
@@ -426,7 +430,7 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
     };
     assert!(desk.ledger.enqueue_mail(&new).unwrap());
     let id = desk.ledger.pending_mails("ops").unwrap()[0].id;
-    desk.ledger.begin_sending(id, &gzette::ledger::MailWait::default()).unwrap();
+    desk.ledger.begin_sending(id, &gzette::edges::ledger::MailWait::default()).unwrap();
     drop(desk.ledger);
 
     desk.ledger = Ledger::open(&path).unwrap();

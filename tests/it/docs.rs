@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
-use gzette::config::{Config, SECTIONS, TEMPLATE};
-use gzette::plan::Layout;
-use gzette::query::Expr;
+use gzette::shell::config::{Config, SECTIONS, TEMPLATE};
+use gzette_core::plan::Layout;
+use gzette_core::query::Expr;
 use jiff::civil::date;
 
 /// The width that help is rendered for.
@@ -138,7 +138,7 @@ fn every_example_of_a_search_is_one() {
             code.flat_map(str::lines).filter(|line| line.starts_with("gzette s") && !line.contains("$("))
         {
             let words = shell_words(line);
-            let parsed = gzette::cli::command().try_get_matches_from(&words);
+            let parsed = gzette::shell::cli::command().try_get_matches_from(&words);
             let matches = parsed.unwrap_or_else(|error| panic!("{document}: {line}\n{error}"));
             let Some(("search", search)) = matches.subcommand() else { continue };
             examples += 1;
@@ -177,7 +177,7 @@ fn layout_and_key(row: &str) -> Option<(&str, &str)> {
 
 /// Returns the program and each of its commands, those that group others included.
 fn commands() -> Vec<Command> {
-    let mut root = gzette::cli::command();
+    let mut root = gzette::shell::cli::command();
     root.build();
     with_those_below(&root)
 }
@@ -194,7 +194,7 @@ fn name_of(command: &Command) -> &str {
 /// Returns what a command prints when it is asked for help, after the line that asks.
 fn help(name: &str) -> String {
     let asked = format!("{name} --help");
-    let command = gzette::cli::command().term_width(HELP_COLUMNS);
+    let command = gzette::shell::cli::command().term_width(HELP_COLUMNS);
     let answer = command.try_get_matches_from(asked.split(' ')).unwrap_err();
     let lines = format!("$ {asked}\n{answer}\n");
     lines.lines().map(|line| line.trim_end().to_owned() + "\n").collect()

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use gzette::store::{ObjectStore as _, PutOptions, S3Store};
+use gzette::edges::store::{ObjectStore as _, PutOptions, S3Store};
 use jiff::Timestamp;
 
 use crate::servers::moto;
@@ -295,7 +295,7 @@ fn commands() -> Vec<clap::Command> {
         let commands = command.get_subcommands().filter(|command| command.get_name() != "help");
         std::iter::once(command.clone()).chain(commands.flat_map(below)).collect()
     }
-    let mut root = gzette::cli::command();
+    let mut root = gzette::shell::cli::command();
     root.build();
     below(&root)
 }
@@ -380,7 +380,7 @@ fn all_options() -> BTreeSet<(String, String)> {
 fn note_used(words: &[String], used: &mut BTreeSet<(String, String)>) {
     let mut line = ["gzette", "--now", NOW].map(str::to_owned).to_vec();
     line.extend_from_slice(words);
-    let mut root = gzette::cli::command();
+    let mut root = gzette::shell::cli::command();
     root.build();
     // Help and version are not parsed into options.
     let Ok(matches) = root.clone().try_get_matches_from(line) else { return };

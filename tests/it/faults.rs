@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 
 use crate::pipeline::bucket::Cloud;
 use crate::servers::seaweedfs;

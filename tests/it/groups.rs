@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use gzette::model::{GroupId, HOUR_MS};
+use gzette_core::model::{GroupId, HOUR_MS};
 use rusqlite::Connection;
 
 use crate::old_states::verifies_but_for_the_index;
@@ -36,7 +36,7 @@ fn old_project() -> Project {
 }
 
 fn ledger(project: &Project) -> Connection {
-    gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap()
+    gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap()
 }
 
 /// Returns the ids that have events, with how many.

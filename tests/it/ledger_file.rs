@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 
 use crate::support::{NOON_MS, Outcome, Project, day_of, text_of};
 
@@ -71,7 +71,7 @@ pub(crate) fn leave_log(project: &Project) {
     let start_ms = NOON_MS - 3 * HOUR_MS;
     project.put(&format!("web/{}/web.gz", day_of(start_ms)), text_of("web", start_ms, 40));
     // While another connection is open, the run does not remove the log at its end.
-    let other = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let other = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     let count = |sql: &str| other.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     count("SELECT count(*) FROM generation");
     project.gzette("run").exits(0);

@@ -1,7 +1,7 @@
 //! What a changed configuration makes of objects that are known: what it says holds for all of them.
 
-use gzette::ledger::Ledger;
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette::edges::ledger::Ledger;
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 
 use crate::support::{Project, text_of};
 

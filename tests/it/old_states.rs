@@ -120,9 +120,9 @@ fn a_crash_while_an_older_ledger_gets_its_checksums_loses_nothing() {
 fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
     for stop in 3..=MIGRATIONS.len() {
         let project = project_with("schema-2");
-        let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+        let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
         for (name, _) in &MIGRATIONS[2..stop] {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger/migrations").join(name);
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/edges/ledger/migrations").join(name);
             ledger.execute_batch(&fs::read_to_string(path).unwrap()).unwrap();
         }
         ledger.pragma_update(None, "user_version", stop as i64).unwrap();
@@ -140,7 +140,7 @@ fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
 #[test]
 fn a_state_of_a_newer_version_is_refused() {
     let project = project_with("schema-2");
-    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger.pragma_update(None, "user_version", 999).unwrap();
     drop(ledger);
     for command in ["run", "search order", "verify", "count", "status"] {
@@ -151,7 +151,7 @@ fn a_state_of_a_newer_version_is_refused() {
 
 #[test]
 fn a_landed_migration_is_never_edited() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger/migrations");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/edges/ledger/migrations");
     let found: Vec<_> = files_below(&dir)
         .into_iter()
         .map(|(name, bytes)| (name, blake3::hash(&bytes).to_hex()[..16].to_owned()))

@@ -12,16 +12,16 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use gzette::ingest::{IngestError, IngestReport, IngestSettings, ingest, own_index};
-use gzette::ledger::Ledger;
-use gzette::mirror::Mirror;
-use gzette::plan::Layout;
-use gzette::query::Expr;
-use gzette::report::{self, ReportSettings};
-use gzette::search::{Library, Request, search};
-use gzette::site::{self, SiteSettings};
-use gzette::store::{MemoryStore, ObjectStore as _, PutOptions};
-use gzette::sync::{SyncOptions, SyncSource, sync};
+use gzette::edges::ledger::Ledger;
+use gzette::edges::mirror::Mirror;
+use gzette::edges::store::{MemoryStore, ObjectStore as _, PutOptions};
+use gzette::flows::ingest::{IngestError, IngestReport, IngestSettings, ingest, own_index};
+use gzette::flows::report::{self, ReportSettings};
+use gzette::flows::search::{Library, Request, search};
+use gzette::flows::site::{self, SiteSettings};
+use gzette::flows::sync::{SyncOptions, SyncSource, sync};
+use gzette_core::plan::Layout;
+use gzette_core::query::Expr;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -254,7 +254,7 @@ impl Scene {
     }
 
     fn tables(&self) -> impl Iterator<Item = (String, String)> {
-        let connection = gzette::ledger::connect(&self.path("ledger")).unwrap();
+        let connection = gzette::edges::ledger::connect(&self.path("ledger")).unwrap();
         TABLES.into_iter().map(move |(table, query)| (table.to_owned(), dump(&connection, query)))
     }
 

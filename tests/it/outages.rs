@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use gzette::model::{HOUR_MS, MINUTE_MS, UtcMs};
+use gzette_core::model::{HOUR_MS, MINUTE_MS, UtcMs};
 
 use crate::faults::kinds::{refusal, silence, whole};
 use crate::faults::relay::{Answer, Asked, Relay, Sent, Spoil, is_list};

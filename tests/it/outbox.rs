@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use gzette::model::{DAY_MS, HOUR_MS, MINUTE_MS};
+use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS};
 use mailin::AuthMechanism;
 use serde_json::Value;
 

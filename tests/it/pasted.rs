@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 
 use crate::support::{NOON_MS, Outcome, Project, copy_folder, text_of};
 

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use gzette::model::{DAY_MS, HOUR_MS, MINUTE_MS};
+use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
 use crate::support::{NOON_MS, Outcome, Project, Recount, event, files_below, gz, text_of};

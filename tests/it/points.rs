@@ -1,7 +1,7 @@
 //! Lines far inside an object are read from an access point, and are the same as from the object's start.
 
-use gzette::demo::random::Random;
-use gzette::ledger::Ledger;
+use gzette::edges::ledger::Ledger;
+use gzette::shell::demo::random::Random;
 
 use crate::support::{Project, event};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 use tempfile::TempDir;
 
 use crate::ledger_file::leave_log;
@@ -38,7 +38,7 @@ fn another_user_gets_the_owners_answers_beside_a_run() {
     let project = project();
     let lock = File::open(project.path("state/lock")).unwrap();
     lock.lock().unwrap();
-    let run = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let run = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     run.query_row("SELECT count(*) FROM generation", [], |_| Ok(())).unwrap();
     // It locks out who wants to verify, its owner as well.
     is_answered(&project, "beside a run that only reads", &QUESTIONS[..6]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use gzette::model::{DAY_MS, MINUTE_MS};
+use gzette_core::model::{DAY_MS, MINUTE_MS};
 use serde_json::{Value, json};
 
 use crate::pipeline::bucket::Cloud;
@@ -261,7 +261,7 @@ fn what_a_crash_leaves_goes_with_the_next_ingest() {
         copy_folder(&before.join(part), &project.path("state").join(part));
     }
     // The rows that name the files are those of the prune before it removed them.
-    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     let again = "INSERT INTO replaced SELECT object.id, object.etag, object.size_bytes FROM object
         LEFT JOIN generation ON generation.object_id = object.id
         WHERE generation.id IS NULL OR generation.mirrored = 0";

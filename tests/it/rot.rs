@@ -7,7 +7,7 @@ mod grid;
 use std::fs;
 use std::path::PathBuf;
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 
 use crate::support::{NOON_MS, Project, event, files_below, gz, text_of};
 

@@ -12,9 +12,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gzette::model::{GroupId, HOUR_MS, MINUTE_MS};
-use gzette::report::{GroupView, View};
-use gzette::site::{File, SiteSettings, Written, render, write};
+use gzette::flows::report::{GroupView, View};
+use gzette::flows::site::{File, SiteSettings, Written, render, write};
+use gzette_core::model::{GroupId, HOUR_MS, MINUTE_MS};
 
 use fixture::{APPS, NOW, empty_view, view};
 

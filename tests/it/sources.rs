@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use gzette::model::{DAY_MS, HOUR_MS, MINUTE_MS};
+use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 use crate::faults::kinds::{refusal, whole};
 use crate::faults::relay::{Answer, Asked, Relay, Sent, is_list};

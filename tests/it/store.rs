@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use gzette::model::ListedObject;
-use gzette::store::{
+use gzette::edges::store::{
     DirStore, Listing, Location, MemoryStore, ObjectStore, PutOptions, S3Credentials, S3Limits, S3Options,
     S3Store, StoreError, StoreErrorKind, open,
 };
+use gzette_core::model::ListedObject;
 use tokio::task::JoinSet;
 
 use crate::servers::{ACCESS_KEY, SECRET_KEY, Server, free_ports, moto, seaweedfs};

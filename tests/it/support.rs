@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use gzette::model::{HOUR_MS, UtcMs};
+use gzette_core::model::{HOUR_MS, UtcMs};
 use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gzette::ledger::Ledger;
-use gzette::mirror::Mirror;
-use gzette::model::{GenerationId, ListedObject, MINUTE_MS, UtcMs};
-use gzette::plan::{Layout, ObjectState, Why};
-use gzette::store::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
-use gzette::sync::{Deadline, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+use gzette::edges::ledger::Ledger;
+use gzette::edges::mirror::Mirror;
+use gzette::edges::store::{
+    Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture,
+};
+use gzette::flows::sync::{Deadline, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, UtcMs};
+use gzette_core::plan::{Layout, ObjectState, Why};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use md5::{Digest as _, Md5};
@@ -646,7 +648,7 @@ async fn a_corrected_layout_moves_what_is_known() {
 #[tokio::test]
 async fn progress_is_told_without_printing() {
     struct Counter(AtomicUsize, AtomicUsize);
-    impl gzette::sync::Progress for Counter {
+    impl gzette::flows::sync::Progress for Counter {
         fn listed(&self, _source: &str, prefixes: u64, _objects: u64) {
             self.0.store(prefixes as usize, Ordering::Relaxed);
         }

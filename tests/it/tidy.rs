@@ -1,16 +1,17 @@
 //! The source keeps to ARCHITECTURE.md: who may import whom, which crate is used where, who may print.
-//! A file is read as text; comments and unit tests are left out.
+//! A file is read as text; comments and unit tests are left out. What the core may import, Cargo holds as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The layers, lowest first; a module may use those of lower layers.
-const LAYERS: [(&str, Within, &[&str]); 6] = [
-    ("words", Within::Earlier, &["model"]),
+/// The floors, lowest first; a module may use those of lower floors. The core is a crate of its own, so Cargo keeps it
+/// from using the others.
+const FLOORS: [(&str, Within, &[&str]); 4] = [
     (
         "core",
         Within::Earlier,
         &[
+            "model",
             "human",
             "paste",
             "words",
@@ -27,10 +28,9 @@ const LAYERS: [(&str, Within, &[&str]); 6] = [
             "workers",
         ],
     ),
-    ("files", Within::Nothing, &["disk"]),
-    ("edges", Within::Nothing, &["store", "mirror", "ledger", "index", "mail", "clock", "state"]),
+    ("edges", Within::Nothing, &["clock", "disk", "state", "store", "mirror", "ledger", "index", "mail"]),
     (
-        "use cases",
+        "flows",
         Within::Earlier,
         &[
             "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune",
@@ -40,7 +40,10 @@ const LAYERS: [(&str, Within, &[&str]); 6] = [
     ("shell", Within::Earlier, &["error", "config", "ui", "demo", "cli"]),
 ];
 
-/// What a module may use of its own layer.
+/// What every edge may use of the others: how a file is written whole.
+const SHARED_EDGE: &str = "disk";
+
+/// What a module may use of its own floor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
     /// Nothing.
@@ -74,13 +77,13 @@ const PRINTS: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::st
 
 #[test]
 fn the_source_keeps_to_its_rules() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = rust_files(&root);
-    assert!(files.len() > 50, "only {} files were found", files.len());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [rust_files(&root.join("crates/core/src")), rust_files(&root.join("src"))].concat();
+    assert!(files.len() > 200, "only {} files were found", files.len());
     let wrong: Vec<String> = files
         .iter()
         .flat_map(|file| {
-            let path = file.strip_prefix(&root).unwrap().to_str().unwrap();
+            let path = file.strip_prefix(root).unwrap().to_str().unwrap();
             check(path, &fs::read_to_string(file).unwrap())
         })
         .collect();
@@ -88,46 +91,47 @@ fn the_source_keeps_to_its_rules() {
 }
 
 #[test]
-fn every_module_has_a_layer() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let lib = fs::read_to_string(root.join("lib.rs")).unwrap();
-    let declared: Vec<_> =
-        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert!(!declared.is_empty());
-    for module in &declared {
-        assert!(place_of(module).is_some(), "`{module}` is in no layer of tests/it/tidy.rs");
-    }
-    let architecture = fs::read_to_string(root.join("../ARCHITECTURE.md")).unwrap();
-    for (layer, _, modules) in LAYERS {
-        let row = architecture.lines().find(|line| line.starts_with(&format!("| {layer} |")));
-        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no layer `{layer}`"));
+fn every_module_has_a_floor() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    for (floor, _, modules) in FLOORS {
+        let file =
+            if floor == "core" { "crates/core/src/lib.rs".into() } else { format!("src/{floor}/mod.rs") };
+        let declared = fs::read_to_string(root.join(file)).unwrap();
+        let mut declared: Vec<_> =
+            declared.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+        let mut known = modules.to_vec();
+        declared.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(declared, known, "the modules of `{floor}` and those of tests/it/tidy.rs");
+        let row = architecture.lines().find(|line| line.starts_with(&format!("| {floor} |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no floor `{floor}`"));
         let names: Vec<_> = row.split('`').skip(1).step_by(2).take(modules.len()).collect();
-        assert_eq!(names, modules, "the layer `{layer}` of ARCHITECTURE.md");
+        assert_eq!(names, modules, "the floor `{floor}` of ARCHITECTURE.md");
     }
 }
 
 #[test]
 fn the_check_finds_what_it_is_for() {
+    let core = |path| format!("crates/core/src/{path}");
+    let house = |path| format!("src/{path}");
     let cases = [
-        ("model/x.rs", "//! X.\nuse crate::ledger::Ledger;", "`model` uses `ledger`"),
-        ("store/x.rs", "//! X.\nuse crate::mirror::Mirror;", "`store` uses `mirror`"),
-        ("sync/x.rs", "//! X.\nfn f() { crate::run::go() }", "`sync` uses `run`"),
-        (
-            "ingest.rs",
-            "//! X.\nuse crate::{\n    model::Day,\n    search::{self, Hit},\n};",
-            "`ingest` uses `search`",
-        ),
-        ("ingest.rs", "//! X.\nuse super::cli::main;", "`ingest` goes round `crate::`"),
-        ("plan/x.rs", "//! X.\nuse super::super::sync::sync;", "`plan` goes round `crate::`"),
-        ("plan/x.rs", "//! X.\nuse std::fs::File;", "`std::fs` in the core"),
-        ("report/x.rs", "//! X.\nuse rusqlite::Connection;", "`rusqlite` is used"),
-        ("sync/x.rs", "//! X.\nlet c = aws_config::load();", "`aws_` is used"),
-        ("sync/x.rs", "fn f() {}", "does not begin with `//!`"),
-        ("sync/x.rs", "//! X.\nfn f() { todo!() }", "`todo!`"),
-        ("cli/x.rs", "//! X.\nfn f() { println!(\"x\") }", "`println!` outside ui.rs"),
+        (core("parse/x.rs"), "//! X.\nuse crate::query::Expr;", "`parse` uses `query`"),
+        (house("edges/store/x.rs"), "//! X.\nuse crate::edges::mirror::Mirror;", "`store` uses `mirror`"),
+        (house("edges/x.rs"), "//! X.\nuse crate::flows::run;", "`x` uses `run`"),
+        (house("flows/sync/x.rs"), "//! X.\nfn f() { crate::flows::run::go() }", "`sync` uses `run`"),
+        (house("flows/ingest/x.rs"), "//! X.\nuse crate::flows::{run, search::Hit};", "one module an import"),
+        (house("flows/ingest.rs"), "//! X.\nuse super::cli::main;", "`ingest` goes round `crate::`"),
+        (core("plan/x.rs"), "//! X.\nuse super::super::sync::sync;", "`plan` goes round `crate::`"),
+        (core("plan/x.rs"), "//! X.\nuse std::fs::File;", "`std::fs` in the core"),
+        (house("flows/report/x.rs"), "//! X.\nuse rusqlite::Connection;", "`rusqlite` is used"),
+        (house("flows/sync/x.rs"), "//! X.\nlet c = aws_config::load();", "`aws_` is used"),
+        (house("flows/sync/x.rs"), "fn f() {}", "does not begin with `//!`"),
+        (house("flows/sync/x.rs"), "//! X.\nfn f() { todo!() }", "`todo!`"),
+        (house("shell/cli/x.rs"), "//! X.\nfn f() { println!(\"x\") }", "`println!` outside ui.rs"),
     ];
     for (path, text, expected) in cases {
-        let found = check(path, text);
+        let found = check(&path, text);
         assert_eq!(found.len(), 1, "{path}: {text}: {found:?}");
         assert!(found[0].contains(expected), "{found:?} lacks {expected}");
     }
@@ -136,13 +140,23 @@ fn the_check_finds_what_it_is_for() {
 #[test]
 fn the_check_leaves_in_peace_what_is_right() {
     let cases = [
-        ("model/x.rs", "//! See [`crate::ledger`].\n/// println! is not for us.\nuse super::UtcMs;"),
-        ("ledger/x.rs", "//! X.\nuse rusqlite::Connection;\nuse crate::{model::Day, partial::Partial};"),
-        ("ui.rs", "//! X.\nfn f() { println!(\"x\") }"),
-        ("plan/tests.rs", "//! X.\nuse crate::ledger::Ledger;"),
-        ("plan/x.rs", "//! X.\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::ledger::Ledger;\n}\n"),
-        ("site/x.rs", "//! X.\nfn f() { blueprint!(); my_tokio::spawn(); }"),
-        ("site/x.rs", "//! X.\nconst VENDOR: [&str; 2] = [\"std::\", \"tokio::\"];"),
+        (
+            "crates/core/src/model/x.rs",
+            "//! See [`crate::plan`].\n/// println! is not for us.\nuse super::UtcMs;",
+        ),
+        (
+            "src/edges/ledger/x.rs",
+            "//! X.\nuse rusqlite::Connection;\nuse gzette_core::{model::Day, query::Expr};",
+        ),
+        ("src/edges/mirror.rs", "//! X.\nuse crate::edges::disk;"),
+        ("src/shell/ui.rs", "//! X.\nfn f() { println!(\"x\") }"),
+        ("crates/core/src/plan/tests.rs", "//! X.\nuse crate::stats::Series;"),
+        (
+            "crates/core/src/plan/x.rs",
+            "//! X.\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::stats::Series;\n}\n",
+        ),
+        ("src/flows/site/x.rs", "//! X.\nfn f() { blueprint!(); my_tokio::spawn(); }"),
+        ("src/flows/site/x.rs", "//! X.\nconst VENDOR: [&str; 2] = [\"std::\", \"tokio::\"];"),
     ];
     for (path, text) in cases {
         assert_eq!(check(path, text), Vec::<String>::new(), "{text}");
@@ -156,31 +170,34 @@ fn check(path: &str, text: &str) -> Vec<String> {
         wrong.push("does not begin with `//!`".to_owned());
     }
     let code = code_of(path, text);
-    let module = path.split('/').next().unwrap_or_default().trim_end_matches(".rs");
-    if !["lib", "main"].contains(&module) {
-        wrong.extend(imports(&code).into_iter().filter_map(|used| wrong_import(module, &used)));
-        if has(&code, &"super::".repeat(depth_of(path))) {
-            wrong.push(format!("`{module}` goes round `crate::` with `super::`"));
-        }
+    let (floor, inner) = floor_of(path);
+    let module = inner.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+    wrong.extend(imports(&code).iter().filter_map(|used| wrong_import(floor, module, used)));
+    if !["", "lib", "main", "mod"].contains(&module) && has(&code, &"super::".repeat(depth_of(inner))) {
+        wrong.push(format!("`{module}` goes round `crate::` with `super::`"));
     }
     for (name, places) in CRATES {
         let is_prefix = name.ends_with('_');
         let used = if is_prefix { starts_word(&code, name) } else { has(&code, &format!("{name}::")) };
-        if used && !places.iter().any(|place| path.starts_with(place)) {
+        if used && !places.iter().any(|place| inner.starts_with(place)) {
             wrong.push(format!("`{name}` is used; only {} may", places.join(", ")));
         }
     }
-    let is_core = place_of(module).is_some_and(|(layer, _)| layer < 2);
-    wrong.extend(
-        NOT_IN_CORE
-            .iter()
-            .filter(|word| is_core && has(&code, word))
-            .map(|word| format!("`{word}` in the core")),
-    );
+    let in_core = NOT_IN_CORE.iter().filter(|word| floor == "core" && has(&code, word));
+    wrong.extend(in_core.map(|word| format!("`{word}` in the core")));
     wrong.extend(NOWHERE.iter().filter(|word| has(&code, word)).map(|word| format!("`{word}`")));
-    let prints = PRINTS.iter().filter(|word| path != "ui.rs" && has(&code, word));
+    let prints = PRINTS.iter().filter(|word| path != "src/shell/ui.rs" && has(&code, word));
     wrong.extend(prints.map(|word| format!("`{word}` outside ui.rs")));
-    wrong.into_iter().map(|what| format!("src/{path}: {what}")).collect()
+    wrong.into_iter().map(|what| format!("{path}: {what}")).collect()
+}
+
+/// Returns the floor of a file, and its path below that.
+fn floor_of(path: &str) -> (&str, &str) {
+    if let Some(inner) = path.strip_prefix("crates/core/src/") {
+        return ("core", inner);
+    }
+    let inner = path.strip_prefix("src/").unwrap_or(path);
+    inner.split_once('/').unwrap_or(("", inner))
 }
 
 /// Returns how many `super::` lead out of the file's top module.
@@ -197,54 +214,41 @@ fn code_of(path: &str, text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
-/// Returns the modules of this crate that some code names.
+/// Returns the paths of this crate that some code names, without `crate::`, two names of each.
 fn imports(code: &str) -> Vec<String> {
-    let mut names = Vec::new();
+    let mut paths = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let is_word = code[..at].chars().next_back().is_none_or(|before| !is_name(before));
         let rest = &code[at + "crate::".len()..];
-        match rest.strip_prefix('{') {
-            _ if !is_word => {}
-            Some(list) => names.extend(first_names(list)),
-            None => names.push(rest.chars().take_while(|&letter| is_name(letter)).collect()),
+        let path: String =
+            rest.chars().take_while(|&letter| is_name(letter) || ":{".contains(letter)).collect();
+        if is_word {
+            paths.push(path.split("::").take(2).collect::<Vec<_>>().join("::"));
         }
     }
-    names.sort();
-    names.dedup();
-    names
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
-/// Returns the first name of each path in a braced list, whose opening brace is left out.
-fn first_names(list: &str) -> Vec<String> {
-    let mut depth = 0;
-    let mut parts = vec![String::new()];
-    for letter in list.chars() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => parts.push(String::new()),
-            _ if depth == 0 => parts.last_mut().unwrap().push(letter),
-            _ => {}
-        }
+/// Returns why code of a module may not use a path of its crate.
+fn wrong_import(floor: &str, module: &str, path: &str) -> Option<String> {
+    let mut names = path.split("::");
+    let (at, used) = match names.next() {
+        Some(name) if floor == "core" => ("core", name),
+        Some(name) => (name, names.next().unwrap_or_default()),
+        None => return None,
+    };
+    if used.starts_with('{') || at.starts_with('{') {
+        return Some("names several modules at once: one module an import".to_owned());
     }
-    let first = |part: String| part.trim().split("::").next().unwrap_or_default().to_owned();
-    parts.into_iter().map(first).filter(|name| !name.is_empty()).collect()
-}
-
-fn wrong_import(module: &str, used: &str) -> Option<String> {
-    let (from, to) = (place_of(module)?, place_of(used)?);
-    let within = LAYERS[from.0].1;
-    let is_allowed =
-        module == used || to.0 < from.0 || (to.0 == from.0 && within == Within::Earlier && to.1 < from.1);
+    let from = FLOORS.iter().position(|(name, ..)| *name == floor)?;
+    let to = FLOORS.iter().position(|(name, ..)| *name == at)?;
+    let (_, within, modules) = FLOORS[from];
+    let place = |name| modules.iter().position(|&module| module == name);
+    let is_earlier = within == Within::Earlier && place(used) < place(module);
+    let is_allowed = to < from || (to == from && (used == module || used == SHARED_EDGE || is_earlier));
     (!is_allowed).then(|| format!("`{module}` uses `{used}`, which is not below it"))
-}
-
-/// Returns a module's layer and place in it.
-fn place_of(module: &str) -> Option<(usize, usize)> {
-    LAYERS.iter().enumerate().find_map(|(layer, (_, _, modules))| {
-        modules.iter().position(|&name| name == module).map(|place| (layer, place))
-    })
 }
 
 /// Whether code has a text that neither goes on from a longer name nor begins a string literal.

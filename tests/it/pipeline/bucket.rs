@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
-use gzette::store::{ObjectStore as _, PutOptions, S3Store};
+use gzette::edges::store::{ObjectStore as _, PutOptions, S3Store};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 use serde_json::{Value, json};
 
 use super::NEEDLES;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
 use super::{NEEDLES, a_week};
@@ -338,7 +338,7 @@ fn a_repair_makes_good_what_verify_names() {
     let project = a_week();
     let counts = project.gzette("count --by app,level,hour --json").exits(0).stdout;
 
-    let ledger = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+    let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
     ledger.execute("UPDATE count SET events = events + 1", []).unwrap();
     ledger.execute("UPDATE generation SET lines = lines + 1, events = events + 1", []).unwrap();
     drop(ledger);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{NOON_MS, Outcome, Project, files_below, text_of};
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 
 /// A small file system, unmounted at the end.
 struct Tmpfs(PathBuf);

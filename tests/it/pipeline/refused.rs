@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use gzette::model::HOUR_MS;
+use gzette_core::model::HOUR_MS;
 
 use super::a_week;
 use super::bucket::Cloud;

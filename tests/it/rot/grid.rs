@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gzette::model::{HOUR_MS, MINUTE_MS};
+use gzette_core::model::{HOUR_MS, MINUTE_MS};
 use serde_json::Value;
 
 use crate::support::{NOON_MS, Project, Recount, files_below, lines_of, matching, text_of};
@@ -188,7 +188,7 @@ impl Scene {
         let project = Self::started(&self.project);
         project.gzette("sync").exits(0);
         // While another connection is open, the log stays.
-        let held = gzette::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
+        let held = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
         held.query_row("SELECT count(*) FROM object", [], |row| row.get::<_, i64>(0)).unwrap();
         project.gzette("run").exits(0);
         let files = files_of(&project);

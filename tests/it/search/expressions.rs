@@ -6,11 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use gzette::group::group;
-use gzette::model::{AppName, Level};
-use gzette::query::Expr;
-use gzette::retention::Retention;
-use gzette::search::Request;
+use gzette::flows::search::Request;
+use gzette_core::group::group;
+use gzette_core::model::{AppName, Level};
+use gzette_core::query::Expr;
+use gzette_core::retention::Retention;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use gzette::query::Expr;
-use gzette::search::Request;
+use gzette::flows::search::Request;
+use gzette_core::query::Expr;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index as Pick, select};

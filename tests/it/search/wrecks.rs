@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gzette::index::Index;
-use gzette::query::Expr;
-use gzette::search::Request;
+use gzette::edges::index::Index;
+use gzette::flows::search::Request;
+use gzette_core::query::Expr;
 
 use super::Shelf;
 use crate::support::{NOON_MS, files_below, lines_of, text_of};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gzette::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
-use gzette::report::{
+use gzette::edges::store::Requests;
+use gzette::flows::report::{
     AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
     ObjectProblem, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
-use gzette::store::Requests;
+use gzette_core::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
 
 /// Monday 23 November 2026, 16:20 UTC.
 pub(crate) const NOW: UtcMs = 1_795_450_800_000;

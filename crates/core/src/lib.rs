@@ -1,0 +1,21 @@
+//! The core of gzette: values in, values out. No files, network, clock, randomness, printing or async; `now` is a
+//! parameter. Only [`workers`] starts threads.
+//!
+//! The modules in reading order, each built on those before it: [`model`], [`human`], [`paste`], [`words`], [`decode`],
+//! [`parse`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
+
+pub mod decode;
+pub mod group;
+pub mod human;
+pub mod model;
+pub mod overrides;
+pub mod parse;
+pub mod partial;
+pub mod paste;
+pub mod plan;
+pub mod proof;
+pub mod query;
+pub mod retention;
+pub mod stats;
+pub mod words;
+pub mod workers;

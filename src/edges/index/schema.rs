@@ -1,0 +1,149 @@
+//! The fields of a block's document.
+
+use std::sync::Arc;
+
+use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
+use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, Schema};
+
+use super::BlockAddress;
+use gzette_core::words::{BlockWords, WordSet};
+
+/// Stands among the words of a block that holds a word too long to be indexed. No word has these bytes.
+pub(super) const LONG_WORD_FLAG: &[u8] = b"\0long";
+/// Stands among the words of a block that holds a `\uXXXX` escape.
+pub(super) const UNICODE_ESCAPE_FLAG: &[u8] = b"\0u";
+
+/// Stands among the words of a block with a line that was cut: the rest of it may hold anything.
+pub(super) const CUT_LINE_FLAG: &[u8] = b"\0cut";
+
+/// The schema's fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    /// The common words, as terms.
+    pub(super) words: Field,
+    /// The rare words, packed.
+    pub(super) rare: Field,
+    pub(super) generation: Field,
+}
+
+const NUMBERS: [&str; 11] = [
+    "generation",
+    "batch",
+    "first_line",
+    "lines",
+    "offset",
+    "length",
+    "first_ms",
+    "last_ms",
+    "carry_ms",
+    "levels",
+    "crc",
+];
+
+/// Returns the schema: common words as terms without frequencies, positions or norms; rare words as stored
+/// bytes ([`super::rare`]); numbers as fast fields.
+pub(super) fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let words = builder.add_bytes_field("words", BytesOptions::default().set_indexed());
+    let rare = builder.add_bytes_field("rare", BytesOptions::default().set_stored());
+    let generation = builder.add_i64_field(NUMBERS[0], INDEXED | FAST);
+    for name in &NUMBERS[1..] {
+        builder.add_i64_field(name, FAST);
+    }
+    (builder.build(), Fields { words, rare, generation })
+}
+
+/// A block on its way into a segment.
+pub(super) struct BlockDocument {
+    pub(super) fields: Fields,
+    pub(super) numbers: Numbers,
+    /// The words of the segment.
+    pub(super) words: Arc<WordSet>,
+    /// The common ones of this block.
+    pub(super) common: Vec<u32>,
+    /// What stands among them, see [`flags`].
+    pub(super) flags: Vec<&'static [u8]>,
+    /// The rare words, packed, and behind them their length, which [`rare_words`] reads.
+    pub(super) rare: Vec<u8>,
+}
+
+/// The numbers of a block's document.
+pub(super) type Numbers = [i64; NUMBERS.len()];
+
+/// Returns the numbers of a block's document.
+pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
+    [
+        address.generation.0,
+        batch,
+        address.first_line as i64,
+        address.lines as i64,
+        address.offset as i64,
+        address.length as i64,
+        address.first_ms,
+        address.last_ms,
+        address.carry_ms,
+        i64::from(address.levels) | i64::from(address.carry_level as u8) << 8,
+        i64::from(address.crc),
+    ]
+}
+
+/// Returns the flags that stand among a block's words.
+pub(super) fn flags(words: &BlockWords) -> Vec<&'static [u8]> {
+    let long = words.has_long.then_some(LONG_WORD_FLAG);
+    let escape = words.has_unicode_escape.then_some(UNICODE_ESCAPE_FLAG);
+    let cut = words.has_cut_line.then_some(CUT_LINE_FLAG);
+    long.into_iter().chain(escape).chain(cut).collect()
+}
+
+/// Whether a term is a flag.
+pub(super) fn is_flag(term: &[u8]) -> bool {
+    [LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, CUT_LINE_FLAG].contains(&term)
+}
+
+/// Adds the length to packed words, so that they are found at the end of a stored document.
+pub(super) fn with_length(mut packed: Vec<u8>) -> Vec<u8> {
+    packed.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+    packed
+}
+
+/// Returns the packed words of a stored document, whose only stored value they are. tantivy's own reader
+/// would copy them byte by byte.
+pub(super) fn rare_words(document: &[u8]) -> Option<&[u8]> {
+    let (rest, length) = document.split_last_chunk::<4>()?;
+    rest.get(rest.len().checked_sub(u32::from_le_bytes(*length) as usize)?..)
+}
+
+impl tantivy::Document for BlockDocument {
+    type Value<'a> = BlockValue<'a>;
+    type FieldsValuesIter<'a> = Box<dyn Iterator<Item = (Field, BlockValue<'a>)> + 'a>;
+
+    fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
+        let common = self.common.iter().map(|&number| self.words.word(number));
+        let words = common.chain(self.flags.iter().copied());
+        let words = words.map(|word| (self.fields.words, BlockValue::Bytes(word)));
+        let rare = (self.fields.rare, BlockValue::Bytes(&self.rare));
+        let first = self.fields.generation.field_id();
+        let numbers = self.numbers.iter().zip(first..);
+        let numbers = numbers.map(|(&number, id)| (Field::from_field_id(id), BlockValue::Number(number)));
+        Box::new(words.chain([rare]).chain(numbers))
+    }
+}
+
+/// A field's value, borrowed from the block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum BlockValue<'a> {
+    Bytes(&'a [u8]),
+    Number(i64),
+}
+
+impl<'a> Value<'a> for BlockValue<'a> {
+    type ArrayIter = std::iter::Empty<Self>;
+    type ObjectIter = std::iter::Empty<(&'a str, Self)>;
+
+    fn as_value(&self) -> ReferenceValue<'a, Self> {
+        ReferenceValue::Leaf(match *self {
+            Self::Bytes(bytes) => ReferenceValueLeaf::Bytes(bytes),
+            Self::Number(number) => ReferenceValueLeaf::I64(number),
+        })
+    }
+}

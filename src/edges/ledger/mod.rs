@@ -1,0 +1,118 @@
+//! The ledger: one SQLite database that says what was listed, read, counted and sent. It leads, the
+//! index follows. Each file of this folder holds one concern's reads and writes.
+
+mod batch;
+mod beside;
+mod checked_vfs;
+mod column;
+mod counts;
+mod error;
+mod grouping;
+mod layout;
+mod log;
+mod migrations;
+mod moved;
+mod objects;
+mod points;
+mod read;
+mod reader;
+mod retention;
+mod status;
+mod stored;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod unread;
+
+pub use moved::{MirroredVersion, Moved, SourceRow, reading_fact};
+pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
+
+pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
+pub use counts::{Cell, CountFilter, CountRow, Dimension};
+pub use error::{FileFault, LedgerError, Result};
+pub use grouping::Reading;
+pub use read::{
+    AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
+};
+pub use retention::RetainedRow;
+pub use status::{ObjectTotals, RunRow, Stamps};
+pub use trouble::Trouble;
+pub use unread::{PrefixState, UnreadObject};
+mod outbox;
+
+pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};
+mod published;
+
+pub use published::{PagesState, PublishedChecksum};
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction};
+use tempfile::TempDir;
+
+/// How long a reader waits for a writer, and a writer for a checkpoint.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// An open ledger.
+pub struct Ledger {
+    connection: Connection,
+    /// The version of its schema when it was opened. What only reads does not change an older one.
+    schema: i64,
+    /// The folder that holds a copy, where the ledger itself cannot be shared; removed after the connection is closed.
+    _copy: Option<TempDir>,
+}
+
+/// One state of a ledger: while this lives, all that is asked of the ledger is answered from it.
+pub struct Snapshot<'l> {
+    _transaction: Transaction<'l>,
+}
+
+/// Opens the database of a ledger as gzette does, with the checksums of its pages. For tests, and for programs that look
+/// into a ledger.
+pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    checked_vfs::connect(path, OpenFlags::default())
+}
+
+impl Ledger {
+    /// Opens or creates the ledger at `path` and brings its schema up to date.
+    pub fn open(path: &Path) -> Result<Self> {
+        error::are_about(path);
+        log::check(path)?;
+        let connection = connect(path)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        layout::prepare(&connection)?;
+        Self::prepare(connection)
+    }
+
+    /// Opens an existing ledger for reading beside a run that writes.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        error::are_about(path);
+        let reader::Opened { connection, schema, copy } = reader::open(path)?;
+        Ok(Self { connection, schema, _copy: copy })
+    }
+
+    /// Holds on to the present state, whatever a run beside this one writes meanwhile.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        Ok(Snapshot { _transaction: self.connection.unchecked_transaction()? })
+    }
+
+    /// Reads every page, and requires that each holds what was written to it and that they fit together.
+    pub fn check_pages(&self) -> Result<()> {
+        let found: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if found == "ok" { Ok(()) } else { Err(error::damage(found)) }
+    }
+
+    /// Returns an empty ledger in memory.
+    pub fn in_memory() -> Result<Self> {
+        Self::prepare(Connection::open_in_memory()?)
+    }
+
+    fn prepare(mut connection: Connection) -> Result<Self> {
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let schema = migrations::migrate(&mut connection)?;
+        Ok(Self { connection, schema, _copy: None })
+    }
+}

@@ -1,0 +1,254 @@
+//! What a changed configuration makes of known objects: another place, another name of their source, another reading, or
+//! none at all.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::batch::mark_duplicates;
+use super::objects::app_id;
+use super::{Ledger, Result};
+use gzette_core::model::{AppName, Day, GenerationId, ObjectKey, SourceName, UtcMs};
+
+/// The fact that a source is being renamed, by its row: the old name.
+pub(super) const RENAMING: &str = "renaming:";
+
+/// A source of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRow {
+    /// The row.
+    pub id: i64,
+    /// Its name.
+    pub name: SourceName,
+    /// Where it is.
+    pub url: String,
+}
+
+/// A version that may be in the mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirroredVersion {
+    /// The key.
+    pub key: ObjectKey,
+    /// The etag.
+    pub etag: String,
+    /// The stored length.
+    pub size_bytes: u64,
+}
+
+/// What a changed layout has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Objects with another application or day.
+    pub objects: u64,
+    /// The applications they have now.
+    pub apps: u64,
+}
+
+/// Returns the name of the fact that says how a source's lines were read.
+pub fn reading_fact(source: &str) -> String {
+    format!("reading of {source}")
+}
+
+impl Ledger {
+    /// Returns all sources by name.
+    pub fn source_rows(&self) -> Result<Vec<SourceRow>> {
+        let mut statement = self.connection.prepare("SELECT id, name, url FROM source ORDER BY name")?;
+        let rows = statement
+            .query_map([], |row| Ok(SourceRow { id: row.get(0)?, name: row.get(1)?, url: row.get(2)? }))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns how many objects of a source are listed or counted. Looks at all of them.
+    pub fn source_objects(&self, source_id: i64) -> Result<u64> {
+        let sql = "SELECT count(*) FROM object LEFT JOIN generation ON generation.object_id = object.id
+            WHERE source_id = ?1 AND (state <> 'deleted' OR generation.id IS NOT NULL)";
+        Ok(self.connection.query_row(sql, [source_id], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// Gives the objects of a source the application and day that `place` finds in their keys (`None`: as they are), and
+    /// sets a fact; all or nothing. Their counts go with them, and the next ingest reads them again.
+    pub fn move_objects(
+        &mut self,
+        source_id: i64,
+        (fact, value): (&str, &str),
+        place: impl Fn(&str) -> Option<(AppName, Option<Day>)>,
+    ) -> Result<Moved> {
+        let transaction = self.connection.transaction()?;
+        let changed = misplaced(&transaction, source_id, place)?;
+        let apps: BTreeSet<&AppName> = changed.iter().map(|(_, app, _)| app).collect();
+        let moved = Moved { objects: changed.len() as u64, apps: apps.len() as u64 };
+        let mut checksums = BTreeSet::new();
+        for (object_id, app, day) in &changed {
+            checksums.extend(move_object(&transaction, *object_id, app, *day)?);
+        }
+        for checksum in &checksums {
+            mark_duplicates(&transaction, checksum)?;
+        }
+        if moved.objects > 0 {
+            forget_empty_apps(&transaction)?;
+        }
+        transaction.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [fact, value])?;
+        transaction.commit()?;
+        Ok(moved)
+    }
+
+    /// Has the versions of a source read again and sets a fact, all or nothing; returns how many.
+    pub fn outdate_source(&mut self, name: &str, (fact, value): (&str, &str)) -> Result<u64> {
+        let transaction = self.connection.transaction()?;
+        let sql = "UPDATE generation SET grouping = 0 FROM object JOIN source ON source.id = object.source_id
+            WHERE object.id = generation.object_id AND source.name = ?1";
+        let versions = transaction.execute(sql, [name])? as u64;
+        transaction.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [fact, value])?;
+        transaction.commit()?;
+        Ok(versions)
+    }
+
+    /// Gives a source another name, and its versions the ids that follow from it. Mirrored files keep their old names
+    /// until [`Ledger::forget_old_name`]; the index is made to follow by a batch of its own.
+    pub fn rename_source(&mut self, source: &SourceRow, name: &str, now_ms: UtcMs) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        transaction.pragma_update(None, "defer_foreign_keys", true)?;
+        transaction.execute("UPDATE source SET name = ?2 WHERE id = ?1", params![source.id, name])?;
+        let fact = format!("{RENAMING}{}", source.id);
+        transaction
+            .execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [&fact, &source.name])?;
+        let facts = [reading_fact(&source.name), reading_fact(name)];
+        transaction.execute("UPDATE OR REPLACE fact SET name = ?2 WHERE name = ?1", facts)?;
+        let mut checksums = BTreeSet::new();
+        for (old, new, checksum) in renumbered(&transaction, source.id, name)? {
+            for sql in [
+                "UPDATE generation SET id = ?2 WHERE id = ?1",
+                "UPDATE count SET generation_id = ?2 WHERE generation_id = ?1",
+                "UPDATE sighting SET generation_id = ?2 WHERE generation_id = ?1",
+                "UPDATE point SET generation_id = ?2 WHERE generation_id = ?1",
+            ] {
+                transaction.prepare_cached(sql)?.execute([old, new.0])?;
+            }
+            checksums.insert(checksum);
+        }
+        for checksum in &checksums {
+            mark_duplicates(&transaction, checksum)?;
+        }
+        transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Returns the name under which a source's files may still lie in the mirror.
+    pub fn old_name(&self, source_id: i64) -> Result<Option<SourceName>> {
+        self.fact(&format!("{RENAMING}{source_id}"))
+    }
+
+    /// Forgets that name, once no file has it.
+    pub fn forget_old_name(&mut self, source_id: i64) -> Result<()> {
+        self.connection.execute("DELETE FROM fact WHERE name = ?1", [format!("{RENAMING}{source_id}")])?;
+        Ok(())
+    }
+
+    /// Returns all versions of a source's objects that may be in the mirror.
+    pub fn mirrored_versions(&self, source_id: i64) -> Result<Vec<MirroredVersion>> {
+        let mut statement = self.connection.prepare(
+            "SELECT key, etag, size_bytes FROM object WHERE source_id = ?1
+             UNION SELECT key, generation.etag, generation.size_bytes FROM generation
+               JOIN object ON object.id = object_id WHERE source_id = ?1
+             UNION SELECT key, replaced.etag, replaced.size_bytes FROM replaced
+               JOIN object ON object.id = object_id WHERE source_id = ?1",
+        )?;
+        let rows = statement.query_map([source_id], |row| {
+            let size_bytes = row.get::<_, i64>(2)? as u64;
+            Ok(MirroredVersion { key: row.get(0)?, etag: row.get(1)?, size_bytes })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Forgets a source of which nothing is counted any more.
+    pub fn forget_source(&mut self, source_id: i64) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "DELETE FROM generation WHERE object_id IN (SELECT id FROM object WHERE source_id = ?1)",
+            [source_id],
+        )?;
+        let sql = "SELECT name FROM source WHERE id = ?1";
+        let name: Option<SourceName> =
+            transaction.query_row(sql, [source_id], |row| row.get(0)).optional()?;
+        for sql in [
+            "DELETE FROM listing WHERE source_id = ?1",
+            "DELETE FROM object WHERE source_id = ?1",
+            "DELETE FROM source WHERE id = ?1",
+        ] {
+            transaction.execute(sql, [source_id])?;
+        }
+        let facts = ["first_listed_ms", "layout", "etags_differ", "renaming"];
+        let facts = facts.into_iter().map(|fact| format!("{fact}:{source_id}"));
+        for fact in facts.chain(name.as_deref().map(reading_fact)) {
+            transaction.execute("DELETE FROM fact WHERE name = ?1", [fact])?;
+        }
+        forget_empty_apps(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+}
+
+type Misplaced = Vec<(i64, AppName, Option<Day>)>;
+
+fn misplaced(
+    transaction: &Transaction<'_>,
+    source_id: i64,
+    place: impl Fn(&str) -> Option<(AppName, Option<Day>)>,
+) -> Result<Misplaced> {
+    let sql =
+        "SELECT object.id, key, app.name, day FROM object JOIN app ON app.id = app_id WHERE source_id = ?1";
+    let mut statement = transaction.prepare(sql)?;
+    let mut rows = statement.query([source_id])?;
+    let mut changed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, key, app): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let day: Option<String> = row.get(3)?;
+        let Some(placed) = place(&key) else { continue };
+        if placed != (app, day.and_then(|day| day.parse().ok())) {
+            changed.push((id, placed.0, placed.1));
+        }
+    }
+    Ok(changed)
+}
+
+/// Gives an object and what is counted of it another application and day; returns the checksum of its bytes.
+pub(super) fn move_object(
+    transaction: &Transaction<'_>,
+    object_id: i64,
+    app: &AppName,
+    day: Option<Day>,
+) -> Result<Option<Vec<u8>>> {
+    let app_id = app_id(transaction, app)?;
+    let sql = "UPDATE object SET app_id = ?2, day = ?3 WHERE id = ?1";
+    let day = day.map(|day| day.to_string());
+    transaction.prepare_cached(sql)?.execute(params![object_id, app_id, day])?;
+    // Rules of groups may ask for the application, and lines without a date take the day.
+    let sql = "UPDATE generation SET app_id = ?2, grouping = 0 WHERE object_id = ?1 RETURNING checksum";
+    let mut statement = transaction.prepare_cached(sql)?;
+    Ok(statement.query_row([object_id, app_id], |row| row.get(0)).optional()?)
+}
+
+/// Returns the versions of a source with their ids before and after it is renamed.
+fn renumbered(
+    transaction: &Transaction<'_>,
+    source_id: i64,
+    name: &str,
+) -> Result<Vec<(i64, GenerationId, Vec<u8>)>> {
+    let mut statement = transaction.prepare(
+        "SELECT generation.id, key, generation.etag, generation.size_bytes, checksum
+         FROM generation JOIN object ON object.id = object_id WHERE source_id = ?1",
+    )?;
+    let rows = statement.query_map([source_id], |row| {
+        let (key, etag): (String, String) = (row.get(1)?, row.get(2)?);
+        let size_bytes = row.get::<_, i64>(3)? as u64;
+        Ok((row.get(0)?, GenerationId::of(name, &key, &etag, size_bytes), row.get(4)?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn forget_empty_apps(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute(
+        "DELETE FROM app WHERE id NOT IN (SELECT app_id FROM object UNION SELECT app_id FROM generation)",
+        [],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,366 @@
+//! Mails on their way: the row comes first, the sending after, the mark last. A try is written down as failed before it
+//! is made, so that a process that dies in it cannot send a mail without end.
+
+use rusqlite::{Row, Transaction, params};
+
+use super::{Ledger, Result};
+use gzette_core::model::{DAY_MS, UtcMs};
+
+/// How long the row of a sent mail is kept. Its content goes at once.
+const KEPT_MS: i64 = 30 * DAY_MS;
+/// The schema in which mails wait.
+const SCHEMA: i64 = 9;
+/// The fact that tells this installation from all others.
+const INSTALLATION: &str = "installation";
+
+/// A mail to put into the outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMail<'a> {
+    /// The name of the digest.
+    pub digest: &'a str,
+    /// The Message-ID with its angle brackets.
+    pub message_id: &'a str,
+    /// Its subject, for people.
+    pub subject: &'a str,
+    /// The whole mail.
+    pub eml: &'a [u8],
+    /// When it was made.
+    pub created_ms: UtcMs,
+    /// What the digest has to remember from now on, as [`Ledger::digest_memory`] gives it back.
+    pub memory: &'a str,
+    /// The mails whose giving up it tells.
+    pub tells: &'a [i64],
+}
+
+/// A mail that was not yet taken for everyone and is still tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingMail {
+    /// The row.
+    pub id: i64,
+    /// The Message-ID with its angle brackets.
+    pub message_id: String,
+    /// Its subject.
+    pub subject: String,
+    /// When it was made.
+    pub created_ms: UtcMs,
+    /// The whole mail.
+    pub eml: Vec<u8>,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Recipients who have it already.
+    pub taken_by: Vec<String>,
+    /// What came of the tries.
+    pub wait: MailWait,
+}
+
+/// Why a mail waits, and until when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailWait {
+    /// When a try failed first; `None` before the first failure.
+    pub first_failed_ms: Option<UtcMs>,
+    /// When it is tried next.
+    pub next_try_ms: UtcMs,
+    /// The kind of the last failure; empty before the first.
+    pub cause: String,
+    /// A mark of the setting of the last try.
+    pub setting: String,
+    /// What the last failure was.
+    pub failure: Option<String>,
+    /// When it was given up; `None` while it is tried.
+    pub given_up_ms: Option<UtcMs>,
+}
+
+/// A mail that is not sent: it waits, or was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsentMail {
+    /// The row.
+    pub id: i64,
+    /// The name of the digest.
+    pub digest: String,
+    /// The Message-ID with its angle brackets.
+    pub message_id: String,
+    /// Its subject; empty for one of an older version.
+    pub subject: String,
+    /// When it was made.
+    pub created_ms: UtcMs,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What came of them.
+    pub wait: MailWait,
+    /// Whether a mail that was sent has told that this one was given up.
+    pub is_told: bool,
+}
+
+impl Ledger {
+    /// Returns what tells this installation from all others: 16 hexadecimal digits, made once.
+    pub fn installation(&self) -> Result<String> {
+        Ok(self.fact(INSTALLATION)?.unwrap_or_default())
+    }
+
+    /// Puts a mail into the outbox and keeps what its digest remembers, both or neither. Returns whether it
+    /// is new; a Message-ID that was there before changes nothing.
+    pub fn enqueue_mail(&mut self, mail: &NewMail<'_>) -> Result<bool> {
+        let transaction = self.connection.transaction()?;
+        let added = transaction.execute(
+            "INSERT INTO outbox (digest, message_id, subject, created_ms, eml) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (message_id) DO NOTHING",
+            params![mail.digest, mail.message_id, mail.subject, mail.created_ms, mail.eml],
+        )?;
+        if added > 0 {
+            let id = transaction.last_insert_rowid();
+            for given_up in mail.tells {
+                transaction.execute("UPDATE outbox SET told_by = ?2 WHERE id = ?1", [*given_up, id])?;
+            }
+            transaction.execute(
+                "INSERT INTO fact (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                params![memory_name(mail.digest), mail.memory],
+            )?;
+            drop_old_rows(&transaction, mail.created_ms)?;
+        }
+        transaction.commit()?;
+        Ok(added > 0)
+    }
+
+    /// Returns what the digest was told to remember with its last mail.
+    pub fn digest_memory(&self, digest: &str) -> Result<Option<String>> {
+        self.fact(&memory_name(digest))
+    }
+
+    /// Returns the digest's mails that are neither sent nor given up, in the order in which they were made.
+    pub fn pending_mails(&self, digest: &str) -> Result<Vec<PendingMail>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, message_id, subject, created_ms, attempts, first_failed_ms, next_try_ms, cause, setting,
+               failure, given_up_ms, eml, taken_by
+             FROM outbox WHERE digest = ?1 AND sent_ms IS NULL AND given_up_ms IS NULL ORDER BY id",
+        )?;
+        let rows = statement.query_map([digest], pending_mail)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns the mails of all digests that wait or were given up, in the order in which they were made. Older versions
+    /// gave a mail up after five tries.
+    pub fn unsent_mails(&self) -> Result<Vec<UnsentMail>> {
+        let mut statement = self.connection.prepare_cached(if self.schema < SCHEMA {
+            "SELECT id, message_id, '', created_ms, attempts, iif(attempts > 0, created_ms, NULL), 0, '', '',
+               failure, iif(attempts >= 5, created_ms, NULL), digest, 0
+             FROM outbox WHERE sent_ms IS NULL ORDER BY id"
+        } else {
+            "SELECT id, message_id, subject, created_ms, attempts, first_failed_ms, next_try_ms, cause, setting,
+               failure, given_up_ms, digest, told_ms IS NOT NULL
+             FROM outbox WHERE sent_ms IS NULL ORDER BY id"
+        })?;
+        let rows = statement.query_map([], unsent_mail)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Counts a try that is about to be made. Unless it is said otherwise, it failed as `wait` says.
+    pub fn begin_sending(&mut self, id: i64, wait: &MailWait) -> Result<()> {
+        self.connection.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1", [id])?;
+        self.keep_waiting(id, wait)
+    }
+
+    /// Says why a mail waits, or that it is given up.
+    pub fn keep_waiting(&mut self, id: i64, wait: &MailWait) -> Result<()> {
+        let MailWait { first_failed_ms, next_try_ms, cause, setting, failure, given_up_ms } = wait;
+        self.connection.execute(
+            "UPDATE outbox SET first_failed_ms = ?2, next_try_ms = ?3, cause = ?4, setting = ?5, failure = ?6,
+               given_up_ms = ?7 WHERE id = ?1",
+            params![id, first_failed_ms, next_try_ms, cause, setting, failure, given_up_ms],
+        )?;
+        Ok(())
+    }
+
+    /// Notes all recipients who have the mail by now.
+    pub fn set_taken_by(&mut self, id: i64, taken_by: &[String]) -> Result<()> {
+        let taken_by = taken_by.join("\n");
+        self.connection.execute("UPDATE outbox SET taken_by = ?2 WHERE id = ?1", params![id, taken_by])?;
+        Ok(())
+    }
+
+    /// Marks a mail as sent and drops its content; what it told is told. `failure` names recipients who will never
+    /// have it.
+    pub fn mark_mail_sent(&mut self, id: i64, sent_ms: UtcMs, failure: Option<&str>) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "UPDATE outbox SET sent_ms = ?2, failure = ?3, given_up_ms = NULL, eml = x'' WHERE id = ?1",
+            params![id, sent_ms, failure],
+        )?;
+        transaction.execute("UPDATE outbox SET told_ms = ?2 WHERE told_by = ?1", [id, sent_ms])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Has the digest's given-up mails tried again as if for the first time. Returns how many there are.
+    pub fn retry_given_up_mails(&mut self, digest: &str) -> Result<usize> {
+        let changed = self.connection.execute(
+            "UPDATE outbox SET attempts = 0, first_failed_ms = NULL, next_try_ms = 0, given_up_ms = NULL,
+               told_by = NULL, told_ms = NULL
+             WHERE digest = ?1 AND sent_ms IS NULL AND given_up_ms IS NOT NULL",
+            [digest],
+        )?;
+        Ok(changed)
+    }
+}
+
+fn drop_old_rows(transaction: &Transaction<'_>, now_ms: UtcMs) -> Result<()> {
+    transaction.execute(
+        "DELETE FROM outbox WHERE sent_ms < ?1 OR (given_up_ms < ?1 AND told_ms < ?1)",
+        [now_ms.saturating_sub(KEPT_MS)],
+    )?;
+    Ok(())
+}
+
+fn memory_name(digest: &str) -> String {
+    format!("digest:{digest}")
+}
+
+fn pending_mail(row: &Row<'_>) -> rusqlite::Result<PendingMail> {
+    let taken_by: String = row.get(12)?;
+    Ok(PendingMail {
+        id: row.get(0)?,
+        message_id: row.get(1)?,
+        subject: row.get(2)?,
+        created_ms: row.get(3)?,
+        attempts: row.get(4)?,
+        wait: mail_wait(row)?,
+        eml: row.get(11)?,
+        taken_by: taken_by.lines().map(str::to_owned).collect(),
+    })
+}
+
+fn unsent_mail(row: &Row<'_>) -> rusqlite::Result<UnsentMail> {
+    Ok(UnsentMail {
+        id: row.get(0)?,
+        message_id: row.get(1)?,
+        subject: row.get(2)?,
+        created_ms: row.get(3)?,
+        attempts: row.get(4)?,
+        wait: mail_wait(row)?,
+        digest: row.get(11)?,
+        is_told: row.get(12)?,
+    })
+}
+
+/// Reads the columns 5 to 10.
+fn mail_wait(row: &Row<'_>) -> rusqlite::Result<MailWait> {
+    Ok(MailWait {
+        first_failed_ms: row.get(5)?,
+        next_try_ms: row.get(6)?,
+        cause: row.get(7)?,
+        setting: row.get(8)?,
+        failure: row.get(9)?,
+        given_up_ms: row.get(10)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(message_id: &str, created_ms: UtcMs) -> NewMail<'_> {
+        let subject = "[gzette] All quiet";
+        NewMail {
+            digest: "ops",
+            message_id,
+            subject,
+            eml: b"From: a@b",
+            created_ms,
+            memory: message_id,
+            tells: &[],
+        }
+    }
+
+    fn failed(at_ms: UtcMs) -> MailWait {
+        let failure = Some("no route".to_owned());
+        MailWait { first_failed_ms: Some(at_ms), next_try_ms: at_ms + 10, failure, ..MailWait::default() }
+    }
+
+    fn given_up(at_ms: UtcMs) -> MailWait {
+        MailWait { given_up_ms: Some(at_ms), ..failed(at_ms) }
+    }
+
+    #[test]
+    fn a_message_id_is_enqueued_once() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        assert_eq!(ledger.digest_memory("ops").unwrap(), None);
+        assert!(ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap());
+        assert!(ledger.enqueue_mail(&mail("<2@x>", 20)).unwrap());
+        assert!(!ledger.enqueue_mail(&mail("<1@x>", 30)).unwrap());
+        assert_eq!(ledger.digest_memory("ops").unwrap().as_deref(), Some("<2@x>"));
+        let ids: Vec<_> =
+            ledger.pending_mails("ops").unwrap().into_iter().map(|mail| mail.message_id).collect();
+        assert_eq!(ids, ["<1@x>", "<2@x>"]);
+        assert!(ledger.pending_mails("other").unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_installation_has_a_name_of_its_own() {
+        let (one, other) = (Ledger::in_memory().unwrap(), Ledger::in_memory().unwrap());
+        let name = one.installation().unwrap();
+        assert_eq!(name.len(), 16);
+        assert_eq!(one.installation().unwrap(), name);
+        assert_ne!(other.installation().unwrap(), name);
+    }
+
+    #[test]
+    fn a_mail_is_pending_until_it_is_sent_or_given_up() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap();
+        ledger.enqueue_mail(&mail("<2@x>", 20)).unwrap();
+        let id = ledger.pending_mails("ops").unwrap()[0].id;
+        ledger.begin_sending(id, &failed(30)).unwrap();
+        ledger.set_taken_by(id, &["a@x".to_owned(), "b@x".to_owned()]).unwrap();
+        let first = &ledger.pending_mails("ops").unwrap()[0];
+        assert_eq!((first.attempts, first.taken_by.join(" ")), (1, "a@x b@x".to_owned()));
+        assert_eq!(first.wait, failed(30));
+
+        ledger.begin_sending(id, &given_up(40)).unwrap();
+        let pending = ledger.pending_mails("ops").unwrap();
+        assert_eq!(pending.len(), 1, "the first is given up");
+        let unsent = ledger.unsent_mails().unwrap();
+        assert_eq!((unsent.len(), unsent[0].attempts, &unsent[0].wait), (2, 2, &given_up(40)));
+        assert_eq!(ledger.retry_given_up_mails("ops").unwrap(), 1);
+        assert_eq!(ledger.pending_mails("ops").unwrap().len(), 2);
+
+        ledger.mark_mail_sent(id, 99, None).unwrap();
+        ledger.mark_mail_sent(pending[0].id, 99, Some("c@x: no such user")).unwrap();
+        assert!(ledger.unsent_mails().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_given_up_mail_is_told_when_the_mail_that_tells_it_is_sent() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap();
+        let lost = ledger.pending_mails("ops").unwrap()[0].id;
+        ledger.keep_waiting(lost, &given_up(20)).unwrap();
+        ledger.enqueue_mail(&NewMail { tells: &[lost], ..mail("<2@x>", 30) }).unwrap();
+        let is_told = |ledger: &Ledger| ledger.unsent_mails().unwrap()[0].is_told;
+        assert!(!is_told(&ledger));
+        let teller = ledger.pending_mails("ops").unwrap()[0].id;
+        ledger.mark_mail_sent(teller, 40, None).unwrap();
+        assert!(is_told(&ledger));
+        ledger.enqueue_mail(&mail("<3@x>", KEPT_MS + 39)).unwrap();
+        assert_eq!(ledger.unsent_mails().unwrap().len(), 2);
+        ledger.enqueue_mail(&mail("<4@x>", KEPT_MS + 41)).unwrap();
+        assert_eq!(ledger.unsent_mails().unwrap().len(), 2, "a month after it was told, it goes");
+    }
+
+    #[test]
+    fn rows_of_sent_mails_go_after_a_month_and_unsent_ones_stay() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        ledger.enqueue_mail(&mail("<sent@x>", 0)).unwrap();
+        ledger.enqueue_mail(&mail("<unsent@x>", 0)).unwrap();
+        let id = ledger.pending_mails("ops").unwrap()[0].id;
+        ledger.mark_mail_sent(id, 5, None).unwrap();
+        ledger.enqueue_mail(&mail("<late@x>", KEPT_MS + 6)).unwrap();
+        let rows: Vec<String> = ledger
+            .connection
+            .prepare("SELECT message_id FROM outbox ORDER BY id")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(rows, ["<unsent@x>", "<late@x>"]);
+    }
+}

@@ -1,0 +1,372 @@
+//! What reports are made of: counts, groups, sightings and how complete the ledger is.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::batch::{decompress, object_place};
+use super::column::named;
+use super::{Ledger, LedgerError, Result, migrations};
+use gzette_core::model::{AppName, GenerationId, GroupId, Grouped, Level, LineCounts, SourceName, UtcMs};
+use gzette_core::partial::Sample;
+
+/// The schema that gave each sighting its own title.
+const TITLE_SCHEMA: i64 = 4;
+
+/// The title in the object with the latest event; in the order of the index `sighting_group`.
+const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id
+    ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1)";
+
+/// The columns of a generation that [`line_counts`] reads, summed.
+const LINE_SUMS: &str = "coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
+    coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)";
+
+/// 2000-01-01. Earlier stamps come from clocks that were not set.
+pub const BELIEVED_FROM_MS: UtcMs = 946_684_800_000;
+/// The latest stamp of a row of `object` that is believed: a day, for zones, after it was stored. A folder may give its files times long past, hence the time
+/// of the first listing beside that of the store.
+pub(super) const BELIEVED_UNTIL: &str = "(max(object.modified_ms, object.first_listed_ms) + 86400000)";
+
+/// Events of one application, group, level and slot in one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedSlot {
+    /// The application's row ([`AppTotals::id`]).
+    pub app: i64,
+    /// The group; `None` for events that are no errors.
+    pub group: Option<GroupId>,
+    /// Their level.
+    pub level: Level,
+    /// The number of their slot.
+    pub slot: i64,
+    /// How many.
+    pub events: u64,
+    /// The latest time that a stamp of the object can have: later ones come from a clock gone wrong.
+    pub believed_until_ms: UtcMs,
+}
+
+/// An application and what was read of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppTotals {
+    /// Its row.
+    pub id: i64,
+    /// Its name.
+    pub name: AppName,
+    /// Objects read, without those that hold the same records as another.
+    pub objects: u64,
+    /// The accounting of their lines.
+    pub lines: LineCounts,
+    /// The newest event of those objects whose latest stamp can be believed and does not lie after the given time.
+    pub newest_ms: Option<UtcMs>,
+    /// For each object with events since the given time, how old its first event was when it was stored.
+    pub delivery_ms: Vec<i64>,
+}
+
+/// A group's events in one generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SightingSpan {
+    /// The generation.
+    pub generation: GenerationId,
+    /// Its earliest event of the group.
+    pub first_ms: UtcMs,
+    /// Its latest.
+    pub last_ms: UtcMs,
+    /// The latest time that a stamp of the object can have.
+    pub believed_until_ms: UtcMs,
+}
+
+/// A sighting with its raw lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSighting {
+    /// The name of the object's source.
+    pub source: SourceName,
+    /// The object as people write it.
+    pub place: String,
+    /// The application.
+    pub app: AppName,
+    /// The earliest event.
+    pub first: Sample,
+    /// The latest event.
+    pub last: Sample,
+}
+
+/// A source with its listings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTotals {
+    /// Its name.
+    pub name: SourceName,
+    /// Where it is.
+    pub url: String,
+    /// Objects listed and not deleted since.
+    pub objects: u64,
+    /// Its last complete listing of a prefix.
+    pub listed_ms: Option<UtcMs>,
+    /// Prefixes whose last listing failed.
+    pub failed_prefixes: u64,
+}
+
+/// An object or prefix with a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The object or prefix as people write it.
+    pub place: String,
+    /// `damaged`, `missing`, `denied`, `archived`, `failed`, `duplicate`, `listing failed`, `stray`.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+    /// When it was last tried or listed.
+    pub tried_ms: UtcMs,
+}
+
+impl Ledger {
+    /// Calls `visit` with every count, except those of duplicates. The order is no order to rely on.
+    pub fn each_count(&self, mut visit: impl FnMut(CountedSlot)) -> Result<()> {
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT generation.app_id, count.group_id, count.level, count.slot, count.events, {BELIEVED_UNTIL}
+             FROM generation CROSS JOIN object ON object.id = generation.object_id
+             CROSS JOIN count ON count.generation_id = generation.id
+             WHERE generation.duplicate_of IS NULL"
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let group: i64 = row.get(1)?;
+            visit(CountedSlot {
+                app: row.get(0)?,
+                group: (group != 0).then(|| GroupId::from_bits(group as u64)),
+                level: Level::from_number(row.get(2)?),
+                slot: row.get(3)?,
+                events: row.get::<_, i64>(4)? as u64,
+                believed_until_ms: row.get(5)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns the names of all applications that objects were ever ingested of.
+    pub fn app_names(&self) -> Result<Vec<AppName>> {
+        let mut statement = self.connection.prepare("SELECT name FROM app ORDER BY name")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns all applications by name. Newest events are those up to `until_ms`; deliveries are told of
+    /// objects with events since `delivered_since_ms`.
+    pub fn app_totals(&self, until_ms: UtcMs, delivered_since_ms: UtcMs) -> Result<Vec<AppTotals>> {
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {LINE_SUMS}, app.id, app.name, count(generation.id),
+                max(CASE WHEN generation.last_ms BETWEEN {BELIEVED_FROM_MS} AND min(?1, {BELIEVED_UNTIL})
+                    THEN generation.last_ms END)
+             FROM app LEFT JOIN generation ON generation.app_id = app.id AND generation.duplicate_of IS NULL
+             LEFT JOIN object ON object.id = generation.object_id
+             GROUP BY app.id ORDER BY app.name"
+        ))?;
+        let rows = statement.query_map([until_ms], |row| {
+            Ok(AppTotals {
+                lines: line_counts(row)?,
+                id: row.get(7)?,
+                name: row.get(8)?,
+                objects: unsigned(row, 9)?,
+                newest_ms: row.get(10)?,
+                delivery_ms: Vec::new(),
+            })
+        })?;
+        let mut apps = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        for app in &mut apps {
+            app.delivery_ms = self.delivery_ms(app.id, delivered_since_ms)?;
+        }
+        Ok(apps)
+    }
+
+    fn delivery_ms(&self, app: i64, since_ms: UtcMs) -> Result<Vec<i64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT object.modified_ms - generation.first_ms
+             FROM generation JOIN object ON object.id = generation.object_id
+             WHERE generation.app_id = ?1 AND generation.last_ms >= ?2 AND generation.duplicate_of IS NULL",
+        )?;
+        let rows = statement.query_map([app, since_ms], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns what people are shown of a group; `None` when there is no such group. Where objects title it
+    /// differently, that with the latest event counts.
+    pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
+        let own_title = if has_titles(&self.connection)? { LATEST_TITLE } else { "NULL" };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT kind, coalesce({own_title}, title), template FROM error_group WHERE id = ?1"
+        ))?;
+        let group = statement.query_row([id.bits() as i64], |row| {
+            Ok(Grouped { id, kind: named(row, 0)?, title: row.get(1)?, template: row.get(2)? })
+        });
+        Ok(group.optional()?)
+    }
+
+    /// Returns where a group was seen, except in duplicates, by latest event and then generation.
+    pub fn sighting_spans(&self, group: GroupId) -> Result<Vec<SightingSpan>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT generation_id, sighting.first_ms, sighting.last_ms, {BELIEVED_UNTIL} FROM sighting
+             JOIN generation ON generation.id = generation_id JOIN object ON object.id = generation.object_id
+             WHERE group_id = ?1 AND duplicate_of IS NULL
+             ORDER BY sighting.last_ms, generation_id"
+        ))?;
+        let rows = statement.query_map([group.bits() as i64], |row| {
+            Ok(SightingSpan {
+                generation: GenerationId(row.get(0)?),
+                first_ms: row.get(1)?,
+                last_ms: row.get(2)?,
+                believed_until_ms: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns a sighting with its raw lines; `None` when the group was not seen in that generation.
+    pub fn sighting(&self, generation: GenerationId, group: GroupId) -> Result<Option<StoredSighting>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT sighting.first_ms, first_line, first_raw, sighting.last_ms, last_line, last_raw, source.name, source.url,
+                object.key, app.name
+             FROM sighting JOIN generation ON generation.id = sighting.generation_id
+             JOIN object ON object.id = generation.object_id JOIN source ON source.id = object.source_id
+             JOIN app ON app.id = generation.app_id
+             WHERE generation_id = ?1 AND group_id = ?2",
+        )?;
+        let found = statement
+            .query_row(params![generation.0, group.bits() as i64], |row| Ok(stored_sighting(row)))
+            .optional()?;
+        found.transpose()
+    }
+}
+
+impl Ledger {
+    /// Returns the sources by name.
+    pub fn source_totals(&self) -> Result<Vec<SourceTotals>> {
+        let mut statement = self.connection.prepare(
+            "SELECT name, url,
+                (SELECT count(*) FROM object WHERE source_id = source.id AND state <> 'deleted'),
+                (SELECT max(listed_ms) FROM listing WHERE source_id = source.id),
+                (SELECT count(*) FROM listing WHERE source_id = source.id AND failure IS NOT NULL)
+             FROM source ORDER BY name",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(SourceTotals {
+                name: row.get(0)?,
+                url: row.get(1)?,
+                objects: unsigned(row, 2)?,
+                listed_ms: row.get(3)?,
+                failed_prefixes: unsigned(row, 4)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns where the sources are, by name.
+    pub fn source_urls(&self) -> Result<HashMap<SourceName, String>> {
+        let mut statement = self.connection.prepare("SELECT name, url FROM source")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Returns up to `limit` problems, newest first, and how many there are. Duplicates are harmless:
+    /// they come last into the `limit`.
+    pub fn problems(&self, limit: usize) -> Result<(Vec<Problem>, u64)> {
+        let strays = if self.has_troubles() { STRAYS } else { "" };
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT url, key, kind, reason, tried_ms, count(*) OVER () FROM ({PROBLEMS} {strays})
+             ORDER BY kind = 'duplicate', tried_ms DESC, url, key, kind LIMIT ?1"
+        ))?;
+        let rows = statement.query_map([limit as i64], |row| {
+            let (url, key): (String, String) = (row.get(0)?, row.get(1)?);
+            let problem = Problem {
+                place: object_place(&url, &key),
+                kind: row.get(2)?,
+                reason: row.get(3)?,
+                tried_ms: row.get(4)?,
+            };
+            Ok((problem, unsigned(row, 5)?))
+        })?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let number = rows.first().map_or(0, |row| row.1);
+        let mut problems: Vec<_> = rows.into_iter().map(|row| row.0).collect();
+        problems.sort_by(|a, b| (b.tried_ms, &a.place, &a.kind).cmp(&(a.tried_ms, &b.place, &b.kind)));
+        Ok((problems, number))
+    }
+
+    /// Returns the decoded and the stored length of all objects that count.
+    pub fn byte_totals(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT coalesce(sum(decoded_bytes), 0), coalesce(sum(size_bytes), 0) FROM generation
+            WHERE duplicate_of IS NULL";
+        Ok(self.connection.query_row(sql, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
+    }
+}
+
+/// Everything that is wrong: objects not to be had, damaged ones, duplicates, listings that failed.
+const PROBLEMS: &str = "
+    SELECT source.url AS url, object.key AS key, object.state AS kind,
+        coalesce(object.reason, '') AS reason, object.last_listed_ms AS tried_ms
+    FROM object JOIN source ON source.id = object.source_id
+    WHERE object.state IN ('missing', 'denied', 'archived', 'failed')
+    UNION ALL
+    SELECT source.url, object.key, 'damaged',
+        generation.damage_reason || ' at byte ' || generation.damage_offset
+            || ' (member ' || generation.damage_member || ')', batch.committed_ms
+    FROM generation JOIN object ON object.id = generation.object_id
+    JOIN source ON source.id = object.source_id JOIN batch ON batch.id = generation.batch_id
+    WHERE generation.damage_reason IS NOT NULL
+    UNION ALL
+    SELECT source.url, object.key, 'duplicate', 'the same bytes as `' || counted_object.key || '`',
+        batch.committed_ms
+    FROM generation JOIN object ON object.id = generation.object_id
+    JOIN source ON source.id = object.source_id JOIN batch ON batch.id = generation.batch_id
+    JOIN generation AS counted ON counted.id = generation.duplicate_of
+    JOIN object AS counted_object ON counted_object.id = counted.object_id
+    UNION ALL
+    SELECT source.url, listing.prefix, 'listing failed', listing.failure, listing.tried_ms
+    FROM listing JOIN source ON source.id = listing.source_id
+    WHERE listing.failure IS NOT NULL";
+
+/// What does not fit the layout.
+const STRAYS: &str = "
+    UNION ALL
+    SELECT source.url, stray.place, 'stray', iif(stray.number > 1,
+        'does not fit the layout, nor do ' || (stray.number - 1) || ' more here', 'does not fit the layout'),
+        stray.told_ms
+    FROM stray JOIN source ON source.id = stray.source_id";
+
+/// Whether the file is of a version that has titles of sightings: what only reads does not change an older one.
+pub(super) fn has_titles(connection: &Connection) -> Result<bool> {
+    Ok(migrations::version(connection)? >= TITLE_SCHEMA)
+}
+
+/// Reads the first seven columns, [`LINE_SUMS`].
+fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {
+    Ok(LineCounts {
+        total: unsigned(row, 0)?,
+        events: unsigned(row, 1)?,
+        continuation: unsigned(row, 2)?,
+        unparsed: unsigned(row, 3)?,
+        quarantined: unsigned(row, 4)?,
+        truncated: unsigned(row, 5)?,
+        undated: unsigned(row, 6)?,
+    })
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|number| number as u64)
+}
+
+fn stored_sighting(row: &Row<'_>) -> Result<StoredSighting> {
+    let sample = |column: usize| {
+        let raw: Vec<u8> = row.get(column + 2)?;
+        Ok::<_, LedgerError>(Sample {
+            time_ms: row.get(column)?,
+            line: unsigned(row, column + 1)?,
+            raw: decompress(&raw)?,
+        })
+    };
+    let (url, key): (String, String) = (row.get(7)?, row.get(8)?);
+    Ok(StoredSighting {
+        source: row.get(6)?,
+        place: object_place(&url, &key),
+        app: row.get(9)?,
+        first: sample(0)?,
+        last: sample(3)?,
+    })
+}

@@ -1,0 +1,137 @@
+//! What the retention takes back: files, documents and counts of generations. The ledger says so first, files and
+//! documents follow; what a crash leaves of them is removed by the next ingest.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::batch::mark_duplicates;
+use super::{Ledger, LedgerError, Result};
+use gzette_core::model::{Day, GenerationId, SourceName, UtcMs};
+use gzette_core::retention::{Kept, Plan, day_of};
+
+/// The schema that brought it.
+const SCHEMA: i64 = 5;
+
+/// An ingested version as a prune needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetainedRow {
+    /// What the retention decides on.
+    pub kept: Kept,
+    /// The name of its source.
+    pub source: SourceName,
+    /// Its batch.
+    pub batch: i64,
+    /// Whether the last listing no longer named the object.
+    pub is_deleted: bool,
+}
+
+impl Ledger {
+    /// Returns all ingested versions, ordered by (source, key). An object without a day has that of its storing.
+    pub fn retained(&self) -> Result<Vec<RetainedRow>> {
+        let mut statement = self.connection.prepare(
+            "SELECT generation.id, object.day, object.modified_ms, generation.size_bytes, generation.blocks,
+                generation.mirrored, generation.indexed, source.name, generation.batch_id, object.state = 'deleted'
+             FROM generation JOIN object ON object.id = generation.object_id
+             JOIN source ON source.id = object.source_id
+             ORDER BY source.name, object.key",
+        )?;
+        let rows = statement.query_map([], |row| Ok(retained(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Takes back what a plan names, whole or not at all. Returns the new batch that the index has to follow;
+    /// `None` when only files go.
+    pub fn prune(&mut self, plan: &Plan, now_ms: UtcMs) -> Result<Option<i64>> {
+        let transaction = self.connection.transaction()?;
+        for &generation in plan.expired.iter().chain(&plan.unmirrored) {
+            leave_file(&transaction, generation)?;
+        }
+        let mut checksums = BTreeSet::new();
+        for &generation in &plan.expired {
+            checksums.extend(expire(&transaction, generation)?);
+        }
+        for checksum in &checksums {
+            mark_duplicates(&transaction, checksum)?;
+        }
+        mark(&transaction, "UPDATE generation SET indexed = 0 WHERE id = ?1", &plan.unindexed)?;
+        mark(&transaction, "UPDATE generation SET mirrored = 0 WHERE id = ?1", &plan.unmirrored)?;
+        let batch = if plan.expired.is_empty() && plan.unindexed.is_empty() {
+            None
+        } else {
+            transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms])?;
+            Some(transaction.last_insert_rowid())
+        };
+        transaction.commit()?;
+        Ok(batch)
+    }
+
+    /// Notes that the index goes without these generations.
+    pub fn leave_unindexed(&mut self, generations: &[GenerationId]) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        mark(&transaction, "UPDATE generation SET indexed = 0 WHERE id = ?1", generations)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Has the next sync fetch the pruned files that an index is built from. Returns how many.
+    pub fn fetch_pruned(&mut self) -> Result<u64> {
+        let sql = "UPDATE object SET state = 'listed', reason = NULL, attempts = 0
+            FROM generation WHERE generation.object_id = object.id AND generation.mirrored = 0
+              AND generation.indexed = 1 AND object.state <> 'deleted'
+              AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
+        Ok(self.connection.execute(sql, [])? as u64)
+    }
+
+    /// Whether the file is of a version that has a retention: a search does not change an older one.
+    pub(super) fn has_retention(&self) -> bool {
+        self.schema >= SCHEMA
+    }
+}
+
+fn retained(row: &Row<'_>) -> Result<RetainedRow> {
+    let day: Option<String> = row.get(1)?;
+    let day: Option<Day> =
+        day.map(|day| day.parse()).transpose().map_err(|_| LedgerError::Unreadable { what: "object.day" })?;
+    Ok(RetainedRow {
+        kept: Kept {
+            generation: GenerationId(row.get(0)?),
+            day: day.unwrap_or(day_of(row.get(2)?)),
+            size_bytes: row.get::<_, i64>(3)? as u64,
+            blocks: row.get::<_, i64>(4)? as u64,
+            is_mirrored: row.get(5)?,
+            is_indexed: row.get(6)?,
+            is_file_needed: false,
+            is_unwanted: false,
+        },
+        source: row.get(7)?,
+        batch: row.get(8)?,
+        is_deleted: row.get(9)?,
+    })
+}
+
+fn mark(transaction: &Transaction<'_>, sql: &str, generations: &[GenerationId]) -> Result<()> {
+    let mut statement = transaction.prepare_cached(sql)?;
+    for generation in generations {
+        statement.execute([generation.0])?;
+    }
+    Ok(())
+}
+
+/// Has the mirrored file of a generation removed, now or after a crash.
+fn leave_file(transaction: &Transaction<'_>, generation: GenerationId) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO replaced (object_id, etag, size_bytes)
+        SELECT object_id, etag, size_bytes FROM generation WHERE id = ?1";
+    transaction.prepare_cached(sql)?.execute([generation.0])?;
+    Ok(())
+}
+
+/// Deletes a generation and all that hangs on it; returns the checksum of its bytes. A deleted object that comes
+/// back is counted again, another one is not.
+fn expire(transaction: &Transaction<'_>, generation: GenerationId) -> Result<Option<Vec<u8>>> {
+    let sql = "UPDATE object SET expired = 1 FROM generation
+        WHERE generation.id = ?1 AND generation.object_id = object.id AND object.state <> 'deleted'
+          AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
+    transaction.prepare_cached(sql)?.execute(params![generation.0])?;
+    let sql = "DELETE FROM generation WHERE id = ?1 RETURNING checksum";
+    Ok(transaction.prepare_cached(sql)?.query_row([generation.0], |row| row.get(0)).optional()?)
+}

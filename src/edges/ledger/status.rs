@@ -1,0 +1,224 @@
+//! What the ledger holds in all, and the runs that made it.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
+use super::{Ledger, Result};
+use gzette_core::model::{DAY_MS, LineCounts, SLOT_MS, UtcMs};
+
+/// Objects by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectTotals {
+    /// Keys ever listed.
+    pub listed: u64,
+    /// Of these, in the mirror.
+    pub mirrored: u64,
+    /// Counted, with their file pruned from the mirror.
+    pub pruned: u64,
+    /// Dropped with their counts, because they were past their time.
+    pub expired: u64,
+    /// Ingested with damage.
+    pub damaged: u64,
+    /// Not found when they were to be read.
+    pub missing: u64,
+    /// Not permitted to read.
+    pub denied: u64,
+    /// In an archive tier.
+    pub archived: u64,
+    /// Not read for another reason; tried again.
+    pub failed: u64,
+    /// Not reached yet; the next run asks for them.
+    pub waiting: u64,
+    /// No longer listed.
+    pub deleted: u64,
+    /// Holding the same records as another; not counted again.
+    pub duplicate: u64,
+}
+
+/// The stamps of events, and those that no clock in order gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamps {
+    /// The newest event whose stamp can be believed.
+    pub newest_ms: Option<UtcMs>,
+    /// Events stamped more than a day after now, or after their object was stored. They are in totals alone.
+    pub future: u64,
+    /// Events stamped before 2000. They are in totals alone.
+    pub past: u64,
+}
+
+/// A finished or unfinished run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// The command.
+    pub command: String,
+    /// When it began.
+    pub started_ms: UtcMs,
+    /// When it ended; `None` while it runs, or when it was killed.
+    pub finished_ms: Option<UtcMs>,
+    /// How it ended.
+    pub exit_code: Option<i32>,
+    /// Its summary, JSON.
+    pub summary: String,
+}
+
+/// Objects whose listed version is counted and not in the mirror any more.
+const PRUNED: &str = "
+    SELECT count(*) FROM object JOIN generation ON generation.object_id = object.id
+    WHERE object.state = 'mirrored' AND generation.mirrored = 0
+      AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
+
+impl Ledger {
+    /// Returns the objects by what became of them.
+    pub fn object_totals(&self) -> Result<ObjectTotals> {
+        let state = |state: &str| {
+            let sql = "SELECT count(*) FROM object WHERE state = ?1";
+            self.connection.query_row(sql, [state], |row| row.get::<_, i64>(0)).map(|count| count as u64)
+        };
+        let number =
+            |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
+        let (mut pruned, mut expired) = (0, 0);
+        if self.has_retention() {
+            pruned = number(PRUNED)?;
+            expired = number("SELECT count(*) FROM object WHERE state = 'mirrored' AND expired")?;
+        }
+        Ok(ObjectTotals {
+            listed: number("SELECT count(*) FROM object")?,
+            mirrored: state("mirrored")? - pruned - expired,
+            pruned,
+            expired,
+            damaged: number("SELECT count(*) FROM generation WHERE damage_reason IS NOT NULL")?,
+            missing: state("missing")?,
+            denied: state("denied")?,
+            archived: state("archived")?,
+            failed: state("failed")?,
+            waiting: state("listed")?,
+            deleted: state("deleted")?,
+            duplicate: number("SELECT count(*) FROM generation WHERE duplicate_of IS NOT NULL")?,
+        })
+    }
+
+    /// Returns how many prefixes have been listed or are to be, and of how many the last try failed.
+    pub fn prefix_totals(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT count(*), count(failure) FROM listing";
+        Ok(self
+            .connection
+            .query_row(sql, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
+    }
+
+    /// Returns the accounting of all lines that count.
+    pub fn line_totals(&self) -> Result<LineCounts> {
+        let sql = "SELECT coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
+            coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)
+            FROM generation WHERE duplicate_of IS NULL";
+        let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(|count| count as u64);
+        Ok(self.connection.query_row(sql, [], |row| {
+            Ok(LineCounts {
+                total: number(row, 0)?,
+                events: number(row, 1)?,
+                continuation: number(row, 2)?,
+                unparsed: number(row, 3)?,
+                quarantined: number(row, 4)?,
+                truncated: number(row, 5)?,
+                undated: number(row, 6)?,
+            })
+        })?)
+    }
+
+    /// Returns what the stamps of all events that count say of time at `now_ms`.
+    pub fn stamps(&self, now_ms: UtcMs) -> Result<Stamps> {
+        let limit = format!("min(?1, {BELIEVED_UNTIL})");
+        // A clock that is some minutes ahead is no news.
+        let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
+        let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
+        let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
+        let time =
+            |sql: String| self.connection.query_row(&sql, [now_ms], |row| row.get::<_, Option<UtcMs>>(0));
+        let newest_whole = time(format!(
+            "SELECT max(last_ms) {objects}
+             WHERE duplicate_of IS NULL AND last_ms BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+        ))?;
+        // Of objects with a stamp that lies, the others are known by their slots.
+        let newest_slot = time(format!(
+            "SELECT max(slot) * {SLOT_MS} {counts}
+             WHERE duplicate_of IS NULL AND last_ms > {limit}
+               AND slot * {SLOT_MS} BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+        ))?;
+        let number = |sql: String, values: &[UtcMs]| {
+            let values = rusqlite::params_from_iter(values);
+            self.connection.query_row(&sql, values, |row| row.get::<_, i64>(0)).map(|count| count as u64)
+        };
+        Ok(Stamps {
+            newest_ms: newest_whole.max(newest_slot),
+            future: number(
+                format!(
+                    "SELECT coalesce(sum(count.events), 0) {counts}
+                     WHERE duplicate_of IS NULL AND last_ms > {far} AND slot * {SLOT_MS} > {far}"
+                ),
+                &[now_ms],
+            )?,
+            past: number(
+                format!(
+                    "SELECT coalesce(sum(count.events), 0) {counts}
+                     WHERE duplicate_of IS NULL AND first_ms < {BELIEVED_FROM_MS}
+                       AND slot * {SLOT_MS} < {BELIEVED_FROM_MS}"
+                ),
+                &[],
+            )?,
+        })
+    }
+
+    /// Returns the newest run of any command, finished or not.
+    pub fn last_run(&self) -> Result<Option<RunRow>> {
+        self.newest_run("1")
+    }
+
+    /// Returns the newest finished run of a command that reads the sources.
+    pub fn last_sync(&self) -> Result<Option<RunRow>> {
+        self.newest_run("command IN ('run', 'sync') AND finished_ms IS NOT NULL")
+    }
+
+    fn newest_run(&self, condition: &str) -> Result<Option<RunRow>> {
+        let sql = format!(
+            "SELECT command, started_ms, finished_ms, exit_code, summary FROM run
+             WHERE {condition} ORDER BY id DESC LIMIT 1"
+        );
+        let row = self.connection.query_row(&sql, [], |row| {
+            Ok(RunRow {
+                command: row.get(0)?,
+                started_ms: row.get(1)?,
+                finished_ms: row.get(2)?,
+                exit_code: row.get(3)?,
+                summary: row.get(4)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Notes that a command begins; returns its row.
+    pub fn start_run(&mut self, command: &str, now_ms: UtcMs) -> Result<i64> {
+        self.connection
+            .execute("INSERT INTO run (command, started_ms) VALUES (?1, ?2)", params![command, now_ms])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Notes how a command ended, with its summary.
+    pub fn finish_run(&mut self, run: i64, now_ms: UtcMs, exit_code: i32, summary: &str) -> Result<()> {
+        self.connection.execute(
+            "UPDATE run SET finished_ms = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1",
+            params![run, now_ms, exit_code, summary],
+        )?;
+        Ok(())
+    }
+
+    /// Returns a number that the summaries of all runs hold, added up: `/requests/list`.
+    pub fn summed_over_runs(&self, pointer: &str) -> Result<u64> {
+        let mut statement = self.connection.prepare("SELECT summary FROM run")?;
+        let summaries = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let mut sum = 0;
+        for summary in summaries {
+            let summary: serde_json::Value = serde_json::from_str(&summary?).unwrap_or_default();
+            sum += summary.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a store can answer instead of what was asked, in kinds that a run decides by.
+
+use gzette_core::model::UtcMs;
+
+/// The longest reason kept, in bytes; the other side may be hostile.
+const MAX_REASON_BYTES: usize = 400;
+
+/// The kind of a [`StoreError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// The object is not there (any more).
+    Missing,
+    /// The object's etag is no longer the listed one.
+    Changed,
+    /// The object is in an archive tier and must be restored first.
+    Archived,
+    /// No permission for this key or prefix.
+    Denied,
+    /// The bucket or folder is not there.
+    NoBucket,
+    /// No credentials, or expired or wrong ones.
+    Credentials,
+    /// This machine's clock and the server's are too far apart for a signed request.
+    Clock,
+    /// The endpoint cannot be reached, or did not answer in time.
+    Network,
+    /// The answer makes no sense: cut, inconsistent, no XML, wrong checksum.
+    Odd,
+    /// Wrong region, endpoint or request; configuration has to change.
+    Config,
+    /// The local disk refused.
+    Local,
+}
+
+/// A store's failure, with the key or prefix it is about.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what} `{place}`: {reason}")]
+pub struct StoreError {
+    /// The kind.
+    pub kind: StoreErrorKind,
+    /// What was tried: `list`, `get`, `put`, `delete`.
+    pub what: &'static str,
+    /// The key or prefix, as [`super::ObjectStore::describe`] writes it.
+    pub place: String,
+    /// What the other side said, in one line, without control characters.
+    pub reason: String,
+    /// What the server's clock said, where it matters.
+    pub server_ms: Option<UtcMs>,
+}
+
+impl StoreError {
+    /// Returns a failure whose place and reason are safe to print: control characters are written as
+    /// escapes in the place and as spaces in the reason, which is cut when it is long.
+    pub fn new(kind: StoreErrorKind, what: &'static str, place: &str, reason: &str) -> Self {
+        Self { kind, what, place: printable(place), reason: one_line(reason), server_ms: None }
+    }
+}
+
+fn printable(place: &str) -> String {
+    let mut out = String::with_capacity(place.len());
+    for character in place.chars() {
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+fn one_line(reason: &str) -> String {
+    let mut out = String::new();
+    for word in reason.split(|c: char| c.is_control() || c.is_whitespace()) {
+        if word.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+        if out.len() > MAX_REASON_BYTES {
+            let cut = (0..=MAX_REASON_BYTES).rev().find(|&at| out.is_char_boundary(at));
+            out.truncate(cut.unwrap_or(0));
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_answer_becomes_one_short_printable_line() {
+        let reason = format!("bad\r\n\u{1b}[31m  {}", "é".repeat(5000));
+        let error = StoreError::new(StoreErrorKind::Odd, "get", "s3://b/a\nb", &reason);
+        let text = error.to_string();
+        assert!(text.starts_with(r"get `s3://b/a\nb`: bad [31m éé") && text.ends_with('…'), "{text}");
+        assert!(error.reason.len() < MAX_REASON_BYTES + 8);
+        assert!(!text.contains(char::is_control));
+    }
+}

@@ -1,0 +1,96 @@
+//! Where objects live: one trait, S3, a folder and memory behind it. All three pass the same suite
+//! (`tests/it/store.rs`). Retries, time limits and checks of what came are in `s3.rs`, where the faults are.
+
+mod count;
+mod damage;
+mod dir;
+mod error;
+mod failure;
+mod location;
+mod memory;
+mod page;
+mod s3;
+
+pub use dir::DirStore;
+pub use error::{StoreError, StoreErrorKind};
+pub use location::{Location, open, parse_url};
+pub use memory::MemoryStore;
+pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};
+
+use std::future::Future;
+use std::pin::Pin;
+
+use gzette_core::model::ListedObject;
+
+/// What a store call returns: boxed, so that stores can be chosen at run time.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A complete listing of a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The objects, in the byte order of their keys.
+    pub objects: Vec<ListedObject>,
+    /// With a delimiter: the prefixes up to and including it, in byte order.
+    pub prefixes: Vec<String>,
+}
+
+/// What to store an object with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutOptions {
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Content-Encoding`, when the bytes are compressed for the reader.
+    pub content_encoding: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+}
+
+/// The requests that a store has sent, retries included, and the bytes received and sent in bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Requests {
+    /// Listing requests.
+    pub list: u64,
+    /// Object reads.
+    pub get: u64,
+    /// Object writes and deletes.
+    pub put: u64,
+    /// Bytes received in bodies.
+    pub received_bytes: u64,
+    /// Bytes sent in bodies.
+    pub sent_bytes: u64,
+}
+
+/// A place of objects. Keys are whole keys of the bucket (for a folder: paths below it, `/` between).
+pub trait ObjectStore: Send + Sync {
+    /// Lists everything under `prefix`; with `delimited`, only up to the next `/`. Complete or an error:
+    /// a failed or odd page never reads as an end.
+    fn list<'a>(&'a self, prefix: &'a str, delimited: bool) -> StoreFuture<'a, Listing>;
+
+    /// Reads the whole object if its etag is still the listed one, checked against listed size and, where the
+    /// etag is one, MD5. A damaged object that no checksum vouches for is read twice.
+    fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>>;
+
+    /// Reads the whole object whatever its etag is when it is read, for a server that gives other etags for reading than
+    /// for listing. What vouches for the bytes is their size, and their own checksums or a second read.
+    fn get_unmatched<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
+        self.get(object)
+    }
+
+    /// Writes an object.
+    fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, options: &'a PutOptions) -> StoreFuture<'a, ()>;
+
+    /// Deletes an object; deleting what is not there is no error.
+    fn delete<'a>(&'a self, key: &'a str) -> StoreFuture<'a, ()>;
+
+    /// Returns whether objects keep the headers they are put with; where not, bytes must be stored as
+    /// they are to be read, not compressed for a browser.
+    fn keeps_headers(&self) -> bool {
+        true
+    }
+
+    /// Returns the requests sent so far.
+    fn requests(&self) -> Requests;
+
+    /// Returns how people would write the place of `key`: `s3://bucket/key` or a path.
+    fn describe(&self, key: &str) -> String;
+}

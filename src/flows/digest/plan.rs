@@ -1,0 +1,208 @@
+//! Whether a mail is due. A digest's day begins at a time of day, 08:00 by default. The first run of that
+//! day mails what there is, be it that all is quiet; after that, only what was not in a mail of that day.
+//! So every thing is mailed at most once a day, however often it comes and goes, and silence has a meaning.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::DigestSettings;
+use crate::flows::report::{GroupState, Unread, View};
+use gzette_core::model::{MINUTE_MS, UtcMs};
+
+/// The most things remembered of a day. Beyond them a mail is due only with the next day.
+const MAX_KNOWN: usize = 10_000;
+/// What could not be read for a shorter time makes no mail due; every mail says it all the same.
+const LASTING_MS: i64 = 30 * MINUTE_MS;
+
+/// When a digest is mailed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// When something new needs attention, and once a day in any case.
+    #[default]
+    Changes,
+    /// With every run.
+    Always,
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "changes" => Ok(Self::Changes),
+            "always" => Ok(Self::Always),
+            _ => Err(format!("`{word}` is unknown; allowed: `changes`, `always`")),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Changes => "changes",
+            Self::Always => "always",
+        })
+    }
+}
+
+/// A mail that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Its Message-ID with angle brackets: a pure function of installation, digest, day and what it announces.
+    pub message_id: String,
+    /// The day's first mail, when this is a later one.
+    pub replies_to: Option<String>,
+    /// What the digest has to remember once the mail is in the outbox.
+    pub memory: String,
+    /// What it says beyond the view.
+    pub news: News,
+}
+
+/// What a mail says that the view does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Lines come again: since when the digest's mails had said that there are none.
+    pub dark_since_ms: Option<UtcMs>,
+}
+
+/// What a digest remembers of its day, and of what outlasts days.
+#[derive(Default, Serialize, Deserialize)]
+struct Memory {
+    day: String,
+    known: BTreeSet<String>,
+    /// The Message-ID of the day's first mail; older versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    /// Since when its mails have said that no lines come.
+    #[serde(default)]
+    dark_since_ms: Option<UtcMs>,
+}
+
+impl Memory {
+    /// Returns what has ended: only a newer line ends a silence, never that nothing could be read.
+    fn news(&self, view: &View) -> News {
+        let has_newer = |since_ms: &UtcMs| view.figures.newest_event_ms.is_some_and(|at| at > *since_ms);
+        News { dark_since_ms: self.dark_since_ms.filter(|_| view.dark.is_none()).filter(has_newer) }
+    }
+}
+
+/// Returns the mail that is due by `view.now_ms`, if any. `memory` is that of the digest's last mail;
+/// an unreadable one counts as none.
+pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Option<Due> {
+    let day = day_of(view.now_ms, settings);
+    let memory: Memory = memory.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let is_first = memory.day != day;
+    let news = memory.news(view);
+    let dark_since_ms = memory.dark_since_ms;
+    let mut known = if is_first { BTreeSet::new() } else { renamed(memory.known, view) };
+    let now = attention(view);
+    let fresh: Vec<&String> = now.iter().filter(|thing| !known.contains(*thing)).collect();
+    let has_room = known.len() + fresh.len() <= MAX_KNOWN;
+    let has_fresh = !fresh.is_empty() && has_room;
+    let is_due = is_first || settings.when == When::Always || has_fresh || news != News::default();
+    if !is_due {
+        return None;
+    }
+    let replies_to = (!is_first).then(|| memory.first.unwrap_or_else(|| first_id_before(settings, &day)));
+    let message_id = if is_first {
+        message_id(settings, &day, None)
+    } else {
+        let salt = (settings.when == When::Always).then_some(view.now_ms);
+        let salt = salt.or(news.dark_since_ms);
+        message_id(settings, &day, Some(&checksum(&now, salt)))
+    };
+    known.extend(now.into_iter().take(MAX_KNOWN));
+    let is_over = news.dark_since_ms.is_some();
+    let dark_since_ms = view.dark.as_ref().map(|dark| dark.since_ms).or(dark_since_ms.filter(|_| !is_over));
+    let first = Some(replies_to.clone().unwrap_or_else(|| message_id.clone()));
+    let memory = serde_json::to_string(&Memory { day, known, first, dark_since_ms }).unwrap_or_default();
+    Some(Due { message_id, replies_to, memory, news })
+}
+
+/// Returns what is remembered under the ids that groups have now.
+fn renamed(known: BTreeSet<String>, view: &View) -> BTreeSet<String> {
+    let rename = |thing: String| {
+        let (id, state) = thing.split_once(' ')?;
+        let now = view.aliases.get(&id.parse().ok()?)?;
+        Some(format!("{now} {state}"))
+    };
+    known.into_iter().map(|thing| rename(thing.clone()).unwrap_or(thing)).collect()
+}
+
+/// Returns what needs attention, as short names: a group in a state, an application silent since a time, all of them
+/// silent, a place that could not be read.
+fn attention(view: &View) -> BTreeSet<String> {
+    let short = |name: &str| blake3::hash(name.as_bytes()).to_hex()[..16].to_owned();
+    let groups = view.attention.iter().filter_map(|&at| view.groups.get(at));
+    let groups = groups.map(|group| format!("{} {}", group.id, state_name(group.state)));
+    let silent = view.silent.iter().map(|app| format!("{} silent {}", short(&app.name), app.since_ms));
+    let dark = view.dark.iter().map(|dark| format!("all dark {}", dark.since_ms));
+    let unread = view.unread.iter().filter(|unread| has_lasted(unread, view.now_ms));
+    let unread = unread.map(|unread| format!("{} unread", short(&unread.name())));
+    groups.chain(silent).chain(dark).chain(unread).collect()
+}
+
+/// Whether something has been unread for long enough to be worth a mail of its own: the next run reads most of what
+/// one run could not.
+fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
+    unread.since_ms.is_none_or(|since_ms| now_ms - since_ms >= LASTING_MS)
+}
+
+fn state_name(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Spiking => "spiking",
+        GroupState::New => "new",
+        GroupState::Regressed => "regressed",
+        GroupState::Ongoing => "ongoing",
+        GroupState::Quiet => "quiet",
+    }
+}
+
+/// Returns the digest's day as `yyyymmdd`.
+fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
+    let shifted = now_ms.saturating_sub(settings.day_begins_ms);
+    let stamp = Timestamp::from_millisecond(shifted).unwrap_or_default();
+    settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
+}
+
+fn checksum(things: &BTreeSet<String>, salt: Option<UtcMs>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for thing in things {
+        hasher.update(thing.as_bytes());
+        hasher.update(b"\n");
+    }
+    if let Some(now_ms) = salt {
+        hasher.update(&now_ms.to_le_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn message_id(settings: &DigestSettings, day: &str, checksum: Option<&str>) -> String {
+    let name = super::eml::slug(&settings.name);
+    let domain = super::eml::domain(settings);
+    let sender = sender(settings);
+    match checksum {
+        Some(checksum) => format!("<gzette.{name}.{day}.{checksum}.{sender}@{domain}>"),
+        None => format!("<gzette.{name}.{day}.{sender}@{domain}>"),
+    }
+}
+
+/// Returns what tells a digest from those of other installations, and from others whose names have the same slug.
+fn sender(settings: &DigestSettings) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in [&settings.installation, &settings.name] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex()[..12].to_owned()
+}
+
+/// Returns the Message-ID that older versions gave the first mail of a day.
+fn first_id_before(settings: &DigestSettings, day: &str) -> String {
+    let name = super::eml::slug(&settings.name);
+    format!("<gzette.{name}.{day}@{}>", super::eml::domain(settings))
+}

@@ -1,0 +1,120 @@
+//! What a change of the rules touches: versions it does not are taken over, those whose files were pruned get their
+//! groups from samples, and the rest is read again.
+
+use std::collections::HashSet;
+
+use super::{IngestError, IngestSettings};
+use crate::edges::index::{INCOMPLETE, Index, Wanted};
+use crate::edges::ledger::{GenerationRow, Ingested, Ledger, object_place, reading_fact};
+use gzette_core::human::plural;
+use gzette_core::model::{GenerationId, Window};
+use gzette_core::overrides::{Basis, Touched};
+use gzette_core::query::ObjectFacts;
+
+/// The name of the fact that holds the basis of the groups, as JSON.
+const BASIS: &str = "grouping";
+
+/// Takes over the versions that a change of the rules since the last ingest does not touch.
+pub(super) fn take_over(
+    ledger: &mut Ledger,
+    index: &Index,
+    settings: &IngestSettings,
+) -> Result<(), IngestError> {
+    let basis = settings.other.overrides.basis();
+    let earlier = ledger.fact(BASIS)?;
+    // What an unreadable fact was the basis of is read again.
+    let earlier: Option<Basis> = earlier.and_then(|text| serde_json::from_str(&text).ok());
+    if earlier.as_ref() == Some(&basis) {
+        return Ok(());
+    }
+    let from = earlier.as_ref().map_or(0, Basis::fingerprint);
+    let touched = match earlier.map_or(Touched::Everything, |earlier| basis.touched_since(&earlier)) {
+        Touched::Nothing => HashSet::new(),
+        Touched::Rules { old, new } => of_rules(ledger, index, settings, &old, &new)?,
+        Touched::Errors => ledger.generations_with_errors()?,
+        Touched::Everything => ledger.generations()?.iter().map(|row| row.object.generation).collect(),
+    };
+    let value = serde_json::json!(basis).to_string();
+    ledger.take_grouping_over((from, basis.fingerprint()), &touched, (BASIS, &value))?;
+    Ok(())
+}
+
+/// Has the versions of sources read again whose time zone or format is another one than at the last ingest. Returns what
+/// changed.
+pub(super) fn outdate_sources(
+    ledger: &mut Ledger,
+    settings: &IngestSettings,
+) -> Result<Vec<String>, IngestError> {
+    let mut notes = Vec::new();
+    let mut sources: Vec<_> = settings.sources.iter().collect();
+    sources.sort_by_key(|(name, _)| name.as_str());
+    for (name, read) in sources {
+        let zone =
+            read.parse.zone.iana_name().map_or_else(|| format!("{:?}", read.parse.zone), str::to_owned);
+        let value = format!("{zone}\n{:?}", read.parse.format);
+        let fact = reading_fact(name);
+        let earlier = ledger.fact(&fact)?;
+        if earlier.as_ref() == Some(&value) {
+            continue;
+        }
+        let Some(earlier) = earlier else {
+            ledger.set_fact(&fact, &value)?;
+            continue;
+        };
+        let versions = ledger.outdate_source(name, (&fact, &value))?;
+        let is_zone = earlier.split('\n').next() != Some(&zone);
+        let what = if is_zone { "timezone" } else { "format" };
+        notes.push(format!("{what} of `{name}` changed: {} read again", plural(versions, "object")));
+    }
+    Ok(notes)
+}
+
+/// Returns the versions with events of the `old` rules, or that may have events for which the `new` ones hold.
+fn of_rules(
+    ledger: &Ledger,
+    index: &Index,
+    settings: &IngestSettings,
+    old: &[String],
+    new: &[String],
+) -> Result<HashSet<GenerationId>, IngestError> {
+    let mut touched = HashSet::new();
+    for name in old {
+        touched.extend(ledger.generations_with_template(&format!("rule {name}"))?);
+    }
+    let with_errors = ledger.generations_with_errors()?;
+    let mut rows = ledger.generations()?;
+    rows.retain(|row| with_errors.contains(&row.object.generation));
+    for rule in settings.other.overrides.rules.iter().filter(|rule| new.contains(&rule.name)) {
+        let may_hold = |row: &&GenerationRow| {
+            let object = ObjectFacts { app: &row.object.app, place: &row.place(), has_group: &|_| true };
+            !rule.condition.given(&object).is_nothing()
+        };
+        let (indexed, unindexed): (Vec<_>, Vec<_>) =
+            rows.iter().filter(may_hold).partition(|row| row.indexed);
+        // What the index does not hold may hold anything.
+        touched.extend(unindexed.iter().map(|row| row.object.generation));
+        let generations = indexed.iter().map(|row| row.object.generation).collect();
+        let need = rule.condition.need();
+        let (window, levels, batch) = (Window::ALL, u8::MAX, INCOMPLETE);
+        let wanted = Wanted { need: &need, generations: &generations, window, levels, batch };
+        touched.extend(index.candidates(&wanted)?.blocks.iter().map(|block| block.generation));
+    }
+    Ok(touched)
+}
+
+/// Makes the groups of versions whose files are gone anew from their samples; returns of how many.
+pub(super) fn from_samples(ledger: &mut Ledger, settings: &IngestSettings) -> Result<u64, IngestError> {
+    let reading = settings.reading();
+    let outdated = ledger.outdated_and_pruned(reading)?;
+    let urls = ledger.source_urls()?;
+    for object in &outdated {
+        let Some(stored) = ledger.stored_partial(object.generation)? else { continue };
+        let place = urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
+        let about =
+            gzette_core::partial::About { day: object.day, app: &object.app, place: &place, asked: &[] };
+        let partial = stored.regrouped(settings.of(&object.source), &about);
+        let item = Ingested { object: object.clone(), partial, stored_checksum: None, is_read_again: true };
+        ledger.regroup(&item, reading.grouping)?;
+    }
+    Ok(outdated.len() as u64)
+}

@@ -1,0 +1,266 @@
+//! The counts of the ledger in memory: one pass over all rows, those of the last 28 days kept by slot,
+//! older ones as sums.
+
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use super::pile::Pile;
+use crate::edges::ledger::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Ledger, LedgerError};
+use gzette_core::model::{DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, UtcMs};
+use gzette_core::stats::{DAY_SLOTS, HOUR_SLOTS, Series, Windows};
+
+/// How far back counts are kept by slot: what the heat map shows, and more than any baseline needs.
+const KEPT_HOURS: i64 = 28 * 24;
+/// Earlier stamps come from clocks that were not set, and are no history.
+const EARLIEST_SLOT: i64 = BELIEVED_FROM_MS / SLOT_MS;
+/// An hour with fewer than a thousandth of the busiest hour's events does not begin the history: stray
+/// stamps in otherwise recent logs would.
+const STRAY_SHARE: u64 = 1000;
+
+/// Events of a group in one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowKey {
+    pub(super) group: GroupId,
+    pub(super) slot: i64,
+    /// Index into [`Facts::apps`].
+    pub(super) app: u32,
+    pub(super) level: Level,
+}
+
+/// What the whole ledger holds of a group in one application.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    /// Events by level.
+    pub(super) levels: [u64; Level::ALL.len()],
+    /// The first and the last slot before those that are kept.
+    pub(super) earlier: Option<(i64, i64)>,
+}
+
+impl Totals {
+    /// Returns the events of all levels.
+    pub(super) fn events(&self) -> u64 {
+        self.levels.iter().sum()
+    }
+}
+
+/// An application with its series.
+#[derive(Debug)]
+pub(super) struct AppFacts {
+    pub(super) totals: AppTotals,
+    /// Events of any level.
+    pub(super) events: Series,
+    /// Error events.
+    pub(super) errors: Series,
+}
+
+impl AppFacts {
+    /// Returns the newest event that is not in the future.
+    pub(super) fn newest_ms(&self) -> Option<UtcMs> {
+        let newest_slot = self.events.points().last().map(|&(slot, _)| slot * SLOT_MS);
+        self.totals.newest_ms.max(newest_slot)
+    }
+
+    fn newest_slot(&self) -> Option<i64> {
+        self.events.points().last().map(|&(slot, _)| slot)
+    }
+}
+
+/// A group with events among those that are kept.
+#[derive(Clone, Debug)]
+pub(super) struct GroupFacts {
+    pub(super) id: GroupId,
+    /// Its part of [`Facts::rows`].
+    pub(super) rows: Range<usize>,
+    /// Its totals by application, by name.
+    pub(super) totals: Vec<(u32, Totals)>,
+}
+
+impl GroupFacts {
+    /// Returns the events of all the ledger.
+    pub(super) fn events(&self) -> u64 {
+        self.totals.iter().map(|(_, totals)| totals.events()).sum()
+    }
+
+    /// Returns the first and the last slot before those that are kept.
+    pub(super) fn earlier(&self) -> Option<(i64, i64)> {
+        let spans = self.totals.iter().filter_map(|(_, totals)| totals.earlier);
+        spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+}
+
+/// All that the ledger counted.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) now_ms: UtcMs,
+    pub(super) windows: Windows,
+    /// The end of the UTC hour of now, as a slot.
+    pub(super) hour_end: i64,
+    /// The first slot of the history.
+    pub(super) reach: Option<i64>,
+    /// By name.
+    pub(super) apps: Vec<AppFacts>,
+    /// By group, slot, application and level.
+    pub(super) rows: Vec<(RowKey, u64)>,
+    /// By id.
+    pub(super) groups: Vec<GroupFacts>,
+}
+
+impl Facts {
+    /// Reads the ledger.
+    pub(super) fn read(ledger: &Ledger, now_ms: UtcMs) -> Result<Self, LedgerError> {
+        let totals = ledger.app_totals(now_ms, now_ms - 14 * DAY_MS)?;
+        let mut collector = Collector::new(&totals, now_ms);
+        ledger.each_count(|count| collector.add(&count))?;
+        let hour_end = collector.kept.end_hour();
+        let Collector { events, errors, rows, by_group, .. } = collector;
+        let series = events.into_iter().zip(errors);
+        let apps: Vec<_> = totals
+            .into_iter()
+            .zip(series)
+            .map(|(totals, (events, errors))| AppFacts {
+                totals,
+                events: Series::from_sorted(events.into_sorted()),
+                errors: Series::from_sorted(errors.into_sorted()),
+            })
+            .collect();
+        let rows = rows.into_sorted();
+        let newest_slot = apps.iter().filter_map(AppFacts::newest_slot).max();
+        Ok(Self {
+            now_ms,
+            windows: Windows::new(now_ms, newest_slot),
+            hour_end,
+            reach: reach(&apps, hour_end),
+            groups: groups(&rows, by_group),
+            apps,
+            rows,
+        })
+    }
+
+    /// Returns a group's rows.
+    pub(super) fn rows_of(&self, group: &GroupFacts) -> &[(RowKey, u64)] {
+        &self.rows[group.rows.clone()]
+    }
+
+    /// Returns a group's events by slot.
+    pub(super) fn series_of(&self, group: &GroupFacts) -> Series {
+        Series::from_sorted(self.rows_of(group).iter().map(|(key, events)| (key.slot, *events)))
+    }
+
+    /// Returns where the last full hour of a group's applications ends.
+    pub(super) fn hour_end_of(&self, group: &GroupFacts) -> i64 {
+        let newest = group.totals.iter().filter_map(|&(app, _)| self.apps[app as usize].newest_slot()).max();
+        self.windows.hour_end(newest)
+    }
+
+    /// Returns the newest event of all that is not in the future.
+    pub(super) fn newest_ms(&self) -> Option<UtcMs> {
+        self.apps.iter().filter_map(AppFacts::newest_ms).max()
+    }
+}
+
+/// The slots that are kept.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    start: i64,
+    /// After the slot of now.
+    end: i64,
+}
+
+impl Kept {
+    fn new(now_ms: UtcMs) -> Self {
+        let hour_end = (now_ms.div_euclid(HOUR_MS) + 1) * HOUR_SLOTS;
+        Self { start: hour_end - KEPT_HOURS * HOUR_SLOTS, end: Windows::new(now_ms, None).end() }
+    }
+
+    fn end_hour(self) -> i64 {
+        self.start + KEPT_HOURS * HOUR_SLOTS
+    }
+}
+
+/// Takes the ledger's rows as they come.
+struct Collector {
+    kept: Kept,
+    app_index: HashMap<i64, u32>,
+    events: Vec<Pile<i64>>,
+    errors: Vec<Pile<i64>>,
+    rows: Pile<RowKey>,
+    by_group: HashMap<(GroupId, u32), Totals>,
+}
+
+impl Collector {
+    fn new(apps: &[AppTotals], now_ms: UtcMs) -> Self {
+        Self {
+            kept: Kept::new(now_ms),
+            app_index: (0..).zip(apps).map(|(at, app)| (app.id, at)).collect(),
+            events: apps.iter().map(|_| Pile::default()).collect(),
+            errors: apps.iter().map(|_| Pile::default()).collect(),
+            rows: Pile::default(),
+            by_group: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, count: &CountedSlot) {
+        let Some(&app) = self.app_index.get(&count.app) else {
+            return;
+        };
+        let is_believed = count.slot * SLOT_MS <= count.believed_until_ms;
+        let kept = is_believed && (self.kept.start..self.kept.end).contains(&count.slot);
+        if kept {
+            self.events[app as usize].add(count.slot, count.events);
+            if count.level.is_error() || count.group.is_some() {
+                self.errors[app as usize].add(count.slot, count.events);
+            }
+        }
+        let Some(group) = count.group else { return };
+        let totals = self.by_group.entry((group, app)).or_default();
+        let of_level = &mut totals.levels[count.level as usize];
+        *of_level = of_level.saturating_add(count.events);
+        if kept {
+            let (slot, level) = (count.slot, count.level);
+            self.rows.add(RowKey { group, slot, app, level }, count.events);
+        } else if (EARLIEST_SLOT..self.kept.start).contains(&count.slot) {
+            let (first, last) = totals.earlier.unwrap_or((count.slot, count.slot));
+            totals.earlier = Some((first.min(count.slot), last.max(count.slot)));
+        }
+    }
+}
+
+/// Returns the groups of the rows, with their totals.
+fn groups(rows: &[(RowKey, u64)], by_group: HashMap<(GroupId, u32), Totals>) -> Vec<GroupFacts> {
+    let mut totals: Vec<_> = by_group.into_iter().collect();
+    totals.sort_unstable_by_key(|entry| entry.0);
+    let (mut groups, mut start) = (Vec::new(), 0);
+    for chunk in rows.chunk_by(|a, b| a.0.group == b.0.group) {
+        let id = chunk[0].0.group;
+        let from = totals.partition_point(|entry| entry.0.0 < id);
+        let of_group = totals[from..].iter().take_while(|entry| entry.0.0 == id);
+        groups.push(GroupFacts {
+            id,
+            rows: start..start + chunk.len(),
+            totals: of_group.map(|&((_, app), totals)| (app, totals)).collect(),
+        });
+        start += chunk.len();
+    }
+    groups
+}
+
+/// Returns the first slot of the first hour that is no stray one.
+fn reach(apps: &[AppFacts], hour_end: i64) -> Option<i64> {
+    let start = hour_end - KEPT_HOURS * HOUR_SLOTS;
+    let mut hours = vec![0_u64; KEPT_HOURS as usize];
+    for app in apps {
+        let of_app = app.events.stretches(hour_end, HOUR_SLOTS, KEPT_HOURS as usize);
+        hours.iter_mut().zip(of_app).for_each(|(sum, events)| *sum = sum.saturating_add(events));
+    }
+    let busiest = hours.iter().copied().max().unwrap_or(0);
+    let hour =
+        hours.iter().position(|&events| events > 0 && events.saturating_mul(STRAY_SHARE) >= busiest)?;
+    let slots = start + hour as i64 * HOUR_SLOTS..start + (hour as i64 + 1) * HOUR_SLOTS;
+    apps.iter().filter_map(|app| app.events.first_in(slots.clone())).min()
+}
+
+/// Returns the start of the UTC day that the slot before `end` lies in, as the slot after that day.
+pub(super) fn day_end(end: i64) -> i64 {
+    ((end - 1).div_euclid(DAY_SLOTS) + 1) * DAY_SLOTS
+}

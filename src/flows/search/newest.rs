@@ -1,0 +1,54 @@
+//! The newest lines of a search with a limit.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Hit;
+use super::plan::Task;
+use gzette_core::model::UtcMs;
+
+/// The newest hits seen so far, by (time, object, line), each with the number of its task.
+pub(super) struct Newest {
+    limit: usize,
+    hits: BTreeMap<(UtcMs, Arc<str>, u64), (usize, Hit)>,
+}
+
+impl Newest {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, hits: BTreeMap::new() }
+    }
+
+    pub(super) fn add(&mut self, task: usize, hits: Vec<Hit>) {
+        for hit in hits {
+            self.hits.insert((hit.time_ms, hit.object.clone(), hit.line), (task, hit));
+            if self.hits.len() > self.limit {
+                self.hits.pop_first();
+            }
+        }
+    }
+
+    /// Whether no object from `next` on can hold a newer line than those kept.
+    pub(super) fn is_settled(&self, next: Option<&Task>) -> bool {
+        let oldest = self.hits.keys().next().filter(|_| self.hits.len() == self.limit);
+        oldest.is_some_and(|oldest| next.is_none_or(|task| task.last_ms < oldest.0))
+    }
+
+    /// Returns the hits, oldest first.
+    pub(super) fn into_hits(self) -> impl Iterator<Item = Hit> {
+        self.hits.into_values().map(|(_, hit)| hit)
+    }
+
+    /// Returns the tasks with hits, that with the oldest hit first, and the lines of each.
+    pub(super) fn into_places(self) -> Vec<(usize, HashSet<u64>)> {
+        let mut places: Vec<(usize, HashSet<u64>)> = Vec::new();
+        let mut place_of = HashMap::new();
+        for (task, hit) in self.hits.into_values() {
+            let place = *place_of.entry(task).or_insert(places.len());
+            if place == places.len() {
+                places.push((task, HashSet::new()));
+            }
+            places[place].1.insert(hit.line);
+        }
+        places
+    }
+}

@@ -1,0 +1,93 @@
+//! `gzette digest`: the mail of what changed.
+
+use super::CommandError;
+use super::context::{Context, with_runtime};
+use crate::flows::digest::{self, Delivery, Tries};
+use crate::flows::run::Delivered;
+use crate::shell::error::{Exit, Failure};
+use gzette_core::human;
+
+/// The arguments of `gzette digest`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Sends the mail of each [[digest]] that is due, and tries all that wait, whenever a run would try them next.\n\
+    To read what it would say without sending:  gzette digest --print"
+)]
+pub(super) struct Args {
+    /// Print the text of the mail and send nothing
+    #[arg(long)]
+    print: bool,
+    /// Also send mails that were given up after days
+    #[arg(long, conflicts_with = "print")]
+    retry: bool,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let stages = context.stages(&project)?;
+    if args.print {
+        let view = stages.pipeline().view(&project.ledger_read_only()?, None).map_err(Failure::from)?;
+        let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
+        let mail = digest::render(&view, &plan);
+        if context.global.json {
+            let json = serde_json::json!({ "subject": mail.subject, "text": mail.text });
+            context.ui.result_json(&json)?;
+        } else {
+            context.ui.result(&format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
+        }
+        return Ok(Exit::Fine);
+    }
+    if stages.settings.digests.is_empty() {
+        return Err(Failure::usage("there is no `[[digest]]`")
+            .hint("`gzette init` writes an example")
+            .into());
+    }
+    let _lock = context.lock(&project.state, "digest")?;
+    let mut ledger = project.ledger()?;
+    if args.retry {
+        for plan in &stages.settings.digests {
+            ledger.retry_given_up_mails(&plan.settings.name)?;
+        }
+    }
+    let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
+    let delivered = with_runtime(|runtime| {
+        let delivered = stages.pipeline().deliver(runtime, &mut ledger, &view, Tries::All);
+        Ok(delivered.map_err(Failure::from)?)
+    })?;
+    if context.global.json {
+        let each: Vec<_> = delivered.iter().map(json).collect();
+        context.ui.result_json(&each)?;
+    }
+    let is_complete = delivered.iter().all(Delivered::is_complete);
+    Ok(if is_complete { Exit::Fine } else { Exit::Partly })
+}
+
+fn json(delivered: &Delivered) -> serde_json::Value {
+    let name = &delivered.digest;
+    match &delivered.result {
+        Ok(delivery) => serde_json::json!({
+            "name": name,
+            "subject": delivery.due,
+            "sent": delivery.sent,
+            "waiting": delivery.pending(),
+            "since": delivery.waiting.as_ref().map(|waiting| human::time(waiting.since_ms)),
+            "next_try": delivery.waiting.as_ref().map(|waiting| human::time(waiting.next_try_ms)),
+            "given_up": delivery.given_up.len(),
+            "error": reason(delivery),
+        }),
+        Err(error) => serde_json::json!({
+            "name": name, "subject": null, "sent": 0, "waiting": 0, "since": null, "next_try": null, "given_up": 0,
+            "error": error.to_string(),
+        }),
+    }
+}
+
+/// Returns why mails wait, else why one was given up or was refused.
+fn reason(delivery: &Delivery) -> Option<String> {
+    let waiting = delivery.waiting.as_ref().map(|waiting| waiting.reason.clone());
+    let failure = || delivery.failures.first().map(ToString::to_string);
+    let given_up = || delivery.given_up.first().and_then(|mail| mail.wait.failure.clone());
+    let refused =
+        || delivery.refused.first().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason));
+    waiting.or_else(failure).or_else(given_up).or_else(refused)
+}

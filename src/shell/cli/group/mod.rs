@@ -1,0 +1,42 @@
+//! `gzette group`: error groups, one file for each question.
+
+mod explain;
+mod id;
+mod list;
+mod rebuild;
+mod show;
+
+use super::CommandError;
+use super::context::Context;
+use crate::shell::error::Exit;
+
+/// The arguments of `gzette group`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: GroupCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum GroupCommand {
+    /// Show the groups there are
+    List(list::Args),
+    /// Show all about one group
+    Show(show::Args),
+    /// Read an event from stdin and say which group it is in, and why
+    Explain(explain::Args),
+    /// Read one message a line from stdin and print the id of each one's group
+    Id(id::Args),
+    /// Apply changed rules to the past, as the next run would
+    Rebuild(rebuild::Args),
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    match &args.command {
+        GroupCommand::List(args) => list::run(args, context),
+        GroupCommand::Show(args) => show::run(args, context),
+        GroupCommand::Explain(args) => explain::run(args, context),
+        GroupCommand::Id(args) => id::run(args, context),
+        GroupCommand::Rebuild(args) => rebuild::run(args, context),
+    }
+}

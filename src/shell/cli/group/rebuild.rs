@@ -1,0 +1,31 @@
+//! `gzette group rebuild`: the past by the present rules.
+
+use crate::shell::cli::CommandError;
+use crate::shell::cli::context::Context;
+use crate::shell::error::{Exit, Failure};
+
+/// The arguments of `gzette group rebuild`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Run it after a change of `[grouping]` or `[[group]]`, to see the effect before the next run. Only objects that a\n\
+    change touches are read again, from the mirror; of pruned ones the samples say what becomes of their groups. Old ids\n\
+    lead to the new groups: on the site, in `group show` and in searches."
+)]
+pub(super) struct Args {
+    /// Read everything again, whether the rules have changed or not
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let stages = context.stages_that_stop(&project, None)?;
+    crate::shell::cli::run::recorded(context, &project, "group rebuild", |ledger, summary| {
+        if args.all {
+            ledger.outdate_all().map_err(Failure::from)?;
+        }
+        stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?;
+        Ok(())
+    })?
+    .show(context)
+}

@@ -1,0 +1,207 @@
+//! `gzette group show`: all about one group.
+
+use super::list::{State, first_and_last, minute};
+use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
+use crate::flows::ingest::IngestSettings;
+use crate::flows::report::{ReportSettings, states};
+use crate::shell::cli::CommandError;
+use crate::shell::cli::context::Context;
+use crate::shell::cli::filter::unknown_group;
+use crate::shell::error::Exit;
+use crate::shell::ui::visible;
+use gzette_core::human;
+use gzette_core::model::{GroupId, GroupKind, Grouped, Window};
+use gzette_core::parse::{ParseSettings, Parser};
+use gzette_core::partial::{SAMPLE_BYTES, Sample};
+
+/// The days shown.
+const DAYS: usize = 14;
+/// The width of the longest bar.
+const BAR_CHARS: u64 = 40;
+
+/// The arguments of `gzette group show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The id may be one that the group had by earlier rules.\n\
+    Example:  gzette group show s4ryz45tkl2q")]
+pub(super) struct Args {
+    /// The group's id, as lists, pages and mails show it
+    #[arg(value_name = "ID")]
+    id: GroupId,
+}
+
+/// What is known of a group.
+struct Facts {
+    group: Grouped,
+    state: Option<(String, String)>,
+    apps: Vec<(String, u64)>,
+    levels: Vec<(String, u64)>,
+    days: Vec<(String, u64)>,
+    samples: Vec<(&'static str, StoredSighting, Sample)>,
+    span_ms: (i64, i64),
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let ledger = project.ledger_read_only()?;
+    let id = ledger.group_aliases()?.get(&args.id).copied().unwrap_or(args.id);
+    if id != args.id {
+        context.ui.note(&format!("{} has the id {id} by the present rules", args.id));
+    }
+    let facts = facts(&ledger, id, context.now_ms())?;
+    let Some(facts) = facts else {
+        return Err(unknown_group(args.id).into());
+    };
+    if context.global.json {
+        context.ui.result_json(&json(&facts))?;
+    } else {
+        print(context, &facts, &project.ingest_settings())?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, CommandError> {
+    let spans = ledger.sighting_spans(id)?;
+    let Some(group) = ledger.group(id)?.filter(|_| !spans.is_empty()) else { return Ok(None) };
+    let filter = CountFilter { apps: Vec::new(), levels: u8::MAX, window: Window::ALL, group: Some(id) };
+    let counted = |dimension: Dimension| -> Result<Vec<(String, u64)>, CommandError> {
+        let rows = ledger.count(&[dimension], &filter)?;
+        Ok(rows.iter().filter_map(|row| Some((name(row.cells.first()?), row.events))).collect())
+    };
+    let most_first = |mut rows: Vec<(String, u64)>| {
+        rows.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        rows
+    };
+    let states = states(ledger, now_ms, &ReportSettings::default())?;
+    let mut samples = Vec::new();
+    let first = spans.iter().min_by_key(|span| (span.first_ms, span.generation));
+    let last = spans.iter().max_by_key(|span| (span.last_ms, span.generation));
+    for (role, span) in [("first", first), ("latest", last)] {
+        let Some(span) = span else { continue };
+        let Some(sighting) = ledger.sighting(span.generation, id)? else { continue };
+        let sample = if role == "first" { sighting.first.clone() } else { sighting.last.clone() };
+        samples.push((role, sighting, sample));
+    }
+    if let [(_, a, first), (_, b, last)] = samples.as_slice()
+        && (&a.place, first.line) == (&b.place, last.line)
+    {
+        samples.remove(0);
+    }
+    Ok(Some(Facts {
+        state: states.get(&id).map(|(state, reason)| (State::of(*state).name().to_owned(), reason.clone())),
+        apps: most_first(counted(Dimension::App)?),
+        levels: most_first(counted(Dimension::Level)?),
+        days: counted(Dimension::Day)?,
+        span_ms: first_and_last(&spans),
+        samples,
+        group,
+    }))
+}
+
+fn name(cell: &Cell) -> String {
+    match cell {
+        Cell::Name(name) => name.clone(),
+        Cell::Level(level) => level.name().to_owned(),
+        Cell::Time(time_ms) => human::time(*time_ms).chars().take(10).collect(),
+        Cell::Group(group) => group.to_string(),
+        Cell::None => "-".to_owned(),
+    }
+}
+
+/// Returns what an event says, its trace included: escapes resolved, one line each.
+fn text(settings: &ParseSettings, sample: &Sample) -> String {
+    let mut lines = sample.raw.split(|&byte| byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let is_cut = sample.raw.len() >= SAMPLE_BYTES;
+    let mut parser = Parser::new(settings, None);
+    let mut texts = match parser.parse_alone(first, is_cut) {
+        Some(event) => {
+            let trace = event.trace.map(|trace| trace.text().into_owned());
+            [Some(event.message.text().into_owned()), trace].into_iter().flatten().collect()
+        }
+        None => vec![String::from_utf8_lossy(first).into_owned()],
+    };
+    texts.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
+    texts.join("\n")
+}
+
+fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<(), CommandError> {
+    let ui = &context.ui;
+    let line = |text: &str| ui.result(&visible(text.as_bytes()));
+    let head = |text: &str| ui.result("").and_then(|()| ui.result(&ui.bold(text)));
+    let Grouped { id, kind, title, template } = &facts.group;
+    ui.result(&ui.bold(&visible(title.as_bytes())))?;
+    let total: u64 = facts.apps.iter().map(|app| app.1).sum();
+    let (state, reason) = facts
+        .state
+        .clone()
+        .unwrap_or_else(|| ("quiet".to_owned(), "no events in the last 28 days".to_owned()));
+    line(&format!("{id}  {state}: {reason}"))?;
+    let (first, last) = (minute(facts.span_ms.0), minute(facts.span_ms.1));
+    line(&format!("{} from {first} to {last} UTC", human::plural(total, "event")))?;
+
+    head(match kind {
+        GroupKind::Message => "Decided by the message",
+        GroupKind::Trace => "Decided by the stack trace",
+        GroupKind::Exception => "Decided by the exception",
+        GroupKind::Rule => "Decided by a rule of the configuration",
+    })?;
+    template.lines().try_for_each(|text| line(&format!("  {text}")))?;
+    for (heading, rows) in [("By application", &facts.apps), ("By level", &facts.levels)] {
+        head(heading)?;
+        rows.iter().try_for_each(|(name, events)| line(&format!("{:>12}  {name}", human::count(*events))))?;
+    }
+    head("By day")?;
+    let days = &facts.days[facts.days.len().saturating_sub(DAYS)..];
+    let most = days.iter().map(|day| day.1).max().unwrap_or(1).max(1);
+    for (day, events) in days {
+        let bar = "█".repeat((events * BAR_CHARS).div_ceil(most) as usize);
+        ui.result(&format!("  {day}  {bar} {}", human::count(*events)))?;
+    }
+    for (role, sighting, sample) in &facts.samples {
+        let name = if *role == "first" { "First event" } else { "Latest event" };
+        head(&format!("{name}, {}", human::time(sample.time_ms)))?;
+        line(&format!("  {}:{}", sighting.place, sample.line))?;
+        let text = text(&settings.of(&sighting.source).parse, sample);
+        text.lines().try_for_each(|text| line(&format!("  {text}")))?;
+    }
+    head("All events")?;
+    line(&format!("  {}", ui.invocation().command(&["search", "--group", &id.to_string()])))?;
+    Ok(())
+}
+
+fn json(facts: &Facts) -> serde_json::Value {
+    let Grouped { id, kind, title, template } = &facts.group;
+    let map = |rows: &[(String, u64)]| -> serde_json::Map<String, serde_json::Value> {
+        rows.iter().map(|(name, events)| (name.clone(), (*events).into())).collect()
+    };
+    let samples: Vec<_> = facts
+        .samples
+        .iter()
+        .map(|(role, sighting, sample)| {
+            serde_json::json!({
+                "role": role,
+                "time": human::time(sample.time_ms),
+                "app": sighting.app,
+                "object": sighting.place,
+                "line": sample.line,
+                "raw": String::from_utf8_lossy(&sample.raw),
+            })
+        })
+        .collect();
+    let (state, reason) = facts.state.clone().unzip();
+    serde_json::json!({
+        "id": id.to_string(),
+        "kind": kind.name(),
+        "title": title,
+        "template": template,
+        "state": state.unwrap_or_else(|| "quiet".to_owned()),
+        "reason": reason,
+        "events": facts.apps.iter().map(|app| app.1).sum::<u64>(),
+        "first": human::time(facts.span_ms.0),
+        "last": human::time(facts.span_ms.1),
+        "apps": map(&facts.apps),
+        "levels": map(&facts.levels),
+        "days": map(&facts.days),
+        "samples": samples,
+    })
+}

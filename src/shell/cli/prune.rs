@@ -1,0 +1,73 @@
+//! `gzette prune`: drops what is past its time.
+
+use super::CommandError;
+use super::context::Context;
+use crate::flows::prune::{PruneReport, drop_source, prune};
+use crate::shell::error::{Exit, Failure};
+use gzette_core::human;
+
+/// The arguments of `gzette prune`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "`[retention]` in the configuration says how long mirrored files, the index and the counts are kept. \
+    `gzette run` prunes at its end.\n\
+    Example, what would go:  gzette prune --dry-run"
+)]
+pub(super) struct Args {
+    /// Only say what would go
+    #[arg(long)]
+    dry_run: bool,
+    /// Drop all that is known of a source that is no longer configured: counts, index, mirrored files
+    #[arg(long, value_name = "NAME", conflicts_with = "dry_run")]
+    source: Option<String>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let _lock = context.lock(&project.state, "prune")?;
+    let mut ledger = project.ledger()?;
+    let settings = project.prune_settings();
+    let (index_dir, now_ms) = (project.state.index(), context.now_ms());
+    if let Some(name) = &args.source {
+        if project.config.sources.iter().any(|source| source.name == *name) {
+            let message = format!("source `{name}` is configured; the next run would read it again");
+            return Err(Failure::usage(message).hint("remove it from gzette.toml first").into());
+        }
+        let report = drop_source(&mut ledger, &project.mirror(), &index_dir, name, now_ms)?;
+        let report = report.ok_or_else(|| Failure::usage(format!("the ledger has no source `{name}`")))?;
+        return show(args, context, &report);
+    }
+    let report = prune(&mut ledger, &project.mirror(), &index_dir, &settings, now_ms, args.dry_run)?;
+    show(args, context, &report)
+}
+
+fn show(args: &Args, context: &Context, report: &PruneReport) -> Result<Exit, CommandError> {
+    if context.global.json {
+        let mut json = serde_json::json!(report);
+        json["dry_run"] = args.dry_run.into();
+        context.ui.result_json(&json)?;
+    } else {
+        context.ui.result(&format!("{}{}", if args.dry_run { "would go: " } else { "" }, told(report)))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// `3 files of the mirror (1.2 MB), 40 blocks of 3 objects in the index, the counts of 2 objects`.
+pub(super) fn told(report: &PruneReport) -> String {
+    let deleted = match report.deleted {
+        0 => String::new(),
+        number => format!(", {} of them no longer listed", human::count(number)),
+    };
+    let needed = match report.needed {
+        0 => String::new(),
+        number => format!("; {} stay until the index has them", human::plural(number, "file")),
+    };
+    format!(
+        "{} of the mirror ({}), {} of {} in the index, the counts of {}{deleted}{needed}",
+        human::plural(report.unmirrored, "file"),
+        human::bytes(report.mirror_bytes),
+        human::plural(report.blocks, "block"),
+        human::plural(report.unindexed, "object"),
+        human::plural(report.expired, "object"),
+    )
+}

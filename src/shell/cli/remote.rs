@@ -1,0 +1,128 @@
+//! Objects that the mirror lacks, or has only in part, fetched from their sources for one search.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::Runtime;
+
+use super::CommandError;
+use super::context::{Project, runtime};
+use crate::edges::ledger::MirroredObject;
+use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::shell::ui::Ui;
+use gzette_core::human;
+use gzette_core::model::{GenerationId, ListedObject, SourceName};
+
+/// So many bytes are kept for who reads an object twice: for its context, or for a file.
+const KEPT_BYTES: u64 = 32 << 20;
+
+/// The sources of a project, connected when the first object is wanted.
+pub(super) struct Remote<'p> {
+    project: &'p Project,
+    offline: bool,
+    connected: OnceLock<Result<Connected, String>>,
+    /// Sources that cannot be reached at all, and why: they are asked once.
+    broken: Mutex<BTreeMap<SourceName, String>>,
+    kept: Mutex<BTreeMap<GenerationId, Vec<u8>>>,
+    objects: AtomicU64,
+    bytes: AtomicU64,
+}
+
+struct Connected {
+    runtime: Runtime,
+    stores: BTreeMap<SourceName, Arc<dyn ObjectStore>>,
+}
+
+impl<'p> Remote<'p> {
+    /// Returns the sources; `offline` ones refuse everything.
+    pub(super) fn new(project: &'p Project, offline: bool) -> Self {
+        Self {
+            project,
+            offline,
+            connected: OnceLock::new(),
+            broken: Mutex::default(),
+            kept: Mutex::default(),
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Says how much was fetched, if anything was.
+    pub(super) fn tell(&self, ui: &Ui) {
+        let (objects, bytes) = (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        if objects > 0 {
+            let objects = human::plural(objects, "object");
+            ui.stage(
+                "fetch",
+                &format!("{objects} that the mirror lacks or has only in part ({})", human::bytes(bytes)),
+            );
+        }
+    }
+
+    /// Fetches one version of an object; its etag and size are checked as in a sync.
+    pub(super) fn fetch(&self, object: &MirroredObject) -> io::Result<Vec<u8>> {
+        if self.offline {
+            return Err(io::Error::other("`--offline` forbids it"));
+        }
+        if let Some(bytes) = self.kept().get(&object.generation) {
+            return Ok(bytes.clone());
+        }
+        let connected = self.connected.get_or_init(|| connect(self.project));
+        let connected = connected.as_ref().map_err(|reason| io::Error::other(reason.clone()))?;
+        let store = connected.stores.get(&object.source).ok_or_else(|| {
+            io::Error::other(format!("the configuration has no source `{}`", object.source))
+        })?;
+        if let Some(reason) = self.broken().get(&object.source) {
+            return Err(io::Error::other(reason.clone()));
+        }
+        let wanted = ListedObject {
+            key: object.key.clone(),
+            etag: object.etag.clone(),
+            size_bytes: object.size_bytes,
+            modified_ms: 0,
+        };
+        match connected.runtime.block_on(store.get(&wanted)) {
+            Ok(bytes) => {
+                self.objects.fetch_add(1, Ordering::Relaxed);
+                let length = bytes.len() as u64;
+                if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= KEPT_BYTES {
+                    self.kept().insert(object.generation, bytes.clone());
+                }
+                Ok(bytes)
+            }
+            Err(error) => {
+                if is_for_all(&error) {
+                    self.broken().insert(object.source.clone(), error.reason.clone());
+                }
+                Err(io::Error::other(error.reason))
+            }
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<GenerationId, Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broken(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, String>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(project: &Project) -> Result<Connected, String> {
+    let told = |error| match error {
+        CommandError::Failure(failure) => failure.message,
+        CommandError::BrokenPipe => String::new(),
+    };
+    let runtime = runtime().map_err(told)?;
+    let sources = runtime.block_on(project.sources()).map_err(told)?;
+    let stores = sources.into_iter().map(|source| (source.name, source.store)).collect();
+    Ok(Connected { runtime, stores })
+}
+
+/// Whether the next object of the source would fare no better.
+fn is_for_all(error: &StoreError) -> bool {
+    use StoreErrorKind::{Clock, Config, Credentials, Network, NoBucket};
+    matches!(error.kind, Network | Credentials | Clock | Config | NoBucket)
+}

@@ -1,0 +1,395 @@
+//! What a failed command tells its user: one sentence, a hint where there is one, an exit code.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::edges::clock;
+use crate::edges::index::IndexError;
+use crate::edges::ledger::{FileFault, LedgerError};
+use crate::edges::mail::{MailError, MailErrorKind};
+use crate::edges::state::LockError;
+use crate::edges::store::{StoreError, StoreErrorKind};
+use crate::flows::identity::IdentityError;
+use crate::flows::ingest::IngestError;
+use crate::flows::prune::PruneError;
+use crate::flows::publish::PublishError;
+use crate::flows::report::ReportError;
+use crate::flows::run::RunError;
+use crate::flows::search::SearchError;
+use crate::flows::sync::SyncError;
+use crate::flows::verify::VerifyError;
+use gzette_core::human;
+use gzette_core::model::{MINUTE_MS, UtcMs};
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Fine = 0,
+    /// It failed.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// Done, but something was damaged, denied or missing.
+    Partly = 3,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// What is wrong: lower case, no full stop, values in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// Returns a failure of the work itself.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Failed }
+    }
+
+    /// Returns a failure of the command line or the configuration.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Usage }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+const LOG_IN: &str =
+    "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`";
+
+const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
+
+/// What to do about a ledger that cannot be used.
+pub const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
+
+const ASK_OWNER: &str =
+    "its owner lets others read the state directory with `chmod -R a+rX`, and new files with `umask 022`";
+const TRY_LATER: &str =
+    "try again when the run has ended, or after `gzette status` by the owner of the state directory";
+
+const FAILING: &str =
+    "the disk failed: the kernel's log (`dmesg`) says how; `gzette verify` says what it damaged";
+
+const READ_ONLY: &str =
+    "the file system is read-only: after an error of the disk the kernel's log (`dmesg`) says why";
+
+const NOT_ALLOWED: &str =
+    "check the owner and the permissions; gzette has to run as the user that owns its state";
+
+/// Returns what to do about what the file system said, by its kind, never by its words.
+pub fn io_hint(error: &io::Error) -> Option<&'static str> {
+    if error.raw_os_error() == Some(libc::EIO) {
+        return Some(FAILING);
+    }
+    Some(match error.kind() {
+        io::ErrorKind::StorageFull => MAKE_ROOM,
+        io::ErrorKind::QuotaExceeded => {
+            "the quota of the disk is used up (`quota`): raise it or make room, and run again"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "a limit on the size of files (`ulimit -f`), not the disk, is reached: raise it, and run again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        io::ErrorKind::PermissionDenied => NOT_ALLOWED,
+        _ => return None,
+    })
+}
+
+/// Returns the error of the file system that is behind another.
+fn io_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        next = error.source();
+    }
+    None
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let hint = match &error {
+            LedgerError::TooNew { .. } => "install the newer gzette, or use another state directory",
+            LedgerError::Corrupt { .. } | LedgerError::Unreadable { .. } => REBUILD,
+            LedgerError::Denied { .. } => ASK_OWNER,
+            LedgerError::Unshared { .. } => TRY_LATER,
+            LedgerError::Sqlite(_) => match error.file_fault() {
+                Some(FileFault::Full) => MAKE_ROOM,
+                Some(FileFault::Failed) => {
+                    "the disk failed, or a quota or a limit of file sizes is used up: `dmesg`, `quota` and `ulimit -f` say which"
+                }
+                Some(FileFault::ReadOnly) => READ_ONLY,
+                Some(FileFault::Closed) => NOT_ALLOWED,
+                None => return Self::failed(error),
+            },
+        };
+        Self::failed(error).hint(hint)
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        let failure = Self::failed(&error);
+        let hint = match error.io() {
+            Some(error) => io_hint(error),
+            None => os_error_in(&failure.message).as_ref().and_then(io_hint),
+        };
+        failure.hint(
+            hint.unwrap_or("`gzette ingest` rebuilds the index from the mirror if its folder is removed"),
+        )
+    }
+}
+
+/// Returns the error of the system whose number a text names: a thread of tantivy hands on no more than the text. The
+/// number stands in every `io::Error` that has one, whatever the language of the words before it.
+fn os_error_in(text: &str) -> Option<io::Error> {
+    let (_, rest) = text.rsplit_once("(os error ")?;
+    let number = rest.split(')').next()?.parse().ok()?;
+    Some(io::Error::from_raw_os_error(number))
+}
+
+impl From<IngestError> for Failure {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Ledger(error) => error.into(),
+            IngestError::Index(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for Failure {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Ledger(error) => error.into(),
+            SearchError::Index(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Ledger(error) => error.into(),
+            IdentityError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        match error {
+            PruneError::Ledger(error) => error.into(),
+            PruneError::Index(error) => error.into(),
+            PruneError::Mirror(_) => Self::failed(error),
+        }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Ledger(error) => error.into(),
+            VerifyError::Index(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let failure = Self::failed(&error);
+        match error {
+            LockError::Held { .. } => {
+                failure.hint("it ends by itself; the next scheduled run goes on where it stopped")
+            }
+            LockError::Io { source, .. } => {
+                let usual = "`state_dir` in gzette.toml names it; check its permissions and free space";
+                failure.hint(
+                    io_hint(&source)
+                        .filter(|_| source.kind() != io::ErrorKind::PermissionDenied)
+                        .unwrap_or(usual),
+                )
+            }
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error)
+            | RunError::Sync(SyncError::Ledger(error))
+            | RunError::Report(ReportError::Ledger(error)) => error.into(),
+            RunError::Ingest(error) => error.into(),
+            RunError::Prune(error) => error.into(),
+            RunError::NoSource(error) => error.into(),
+            RunError::Site { .. } | RunError::Sync(_) => {
+                let hint = io_cause(&error).and_then(io_hint).map(str::to_owned);
+                Self { hint, ..Self::failed(&error) }
+            }
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Ledger(error) => error.into(),
+            PublishError::Store(error) => error.into(),
+            PublishError::Twice(_) | PublishError::Stopped => Self::failed(error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match error.kind {
+            StoreErrorKind::NoBucket
+            | StoreErrorKind::Config
+            | StoreErrorKind::Credentials
+            | StoreErrorKind::Clock => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self { message: error.to_string(), hint: store_hint(&error), exit }
+    }
+}
+
+/// Returns what to do about a store's failure.
+pub fn store_hint(error: &StoreError) -> Option<String> {
+    let hint = match error.kind {
+        StoreErrorKind::NoBucket => "check the `url` of the source or of `[site] publish` in gzette.toml",
+        StoreErrorKind::Credentials => LOG_IN,
+        StoreErrorKind::Clock => return Some(clock_hint(error.server_ms, clock::now_ms(None))),
+        StoreErrorKind::Denied if error.place.starts_with("s3://") => return denied_hint(error),
+        StoreErrorKind::Denied => "check the owner and the permissions of the folder",
+        StoreErrorKind::Network => "check the network, AWS_REGION and AWS_ENDPOINT_URL; nothing was changed",
+        StoreErrorKind::Config => {
+            "check AWS_REGION and AWS_ENDPOINT_URL, or `region` and `endpoint_url` in gzette.toml"
+        }
+        StoreErrorKind::Archived => "restore the object from its archive tier; the next run reads it",
+        StoreErrorKind::Odd => {
+            "this is not what S3 answers: check AWS_ENDPOINT_URL, proxies on the way, and that the role has s3:ListBucket"
+        }
+        StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Local => {
+            return None;
+        }
+    };
+    Some(hint.to_owned())
+}
+
+/// The permission that an operation lacks (Service Authorization Reference, "Amazon S3"), and that for the key of
+/// encrypted objects when the answer speaks of KMS.
+fn denied_hint(error: &StoreError) -> Option<String> {
+    let (action, on, key_action) = match error.what {
+        "list" => ("s3:ListBucket", "bucket", "kms:Decrypt"),
+        "get" => ("s3:GetObject", "objects", "kms:Decrypt"),
+        "put" => ("s3:PutObject", "objects", "kms:GenerateDataKey"),
+        "delete" => ("s3:DeleteObject", "objects", "kms:Decrypt"),
+        _ => return None,
+    };
+    Some(if error.reason.to_ascii_lowercase().contains("kms") {
+        format!("the role needs {key_action} on the KMS key, and {action} on the {on}")
+    } else {
+        format!("the role needs {action} on the {on}; docs/config.md has the whole policy")
+    })
+}
+
+/// Tells how far this machine's clock is off.
+fn clock_hint(server_ms: Option<UtcMs>, now_ms: UtcMs) -> String {
+    let set = "set it, for example with `timedatectl set-ntp true`";
+    match server_ms.map(|server_ms| now_ms - server_ms) {
+        Some(ahead) if ahead >= MINUTE_MS => {
+            format!("this machine's clock is {} ahead of the server's; {set}", human::duration(ahead))
+        }
+        Some(ahead) if ahead <= -MINUTE_MS => {
+            format!("this machine's clock is {} behind the server's; {set}", human::duration(-ahead))
+        }
+        _ => format!("compare this machine's clock with the right time, and {set}"),
+    }
+}
+
+/// Returns what to do about a mail that could not be sent. It waits in the outbox.
+pub fn mail_hint(error: &MailError) -> Option<String> {
+    let is_ses = error.place.starts_with("ses");
+    Some(match error.kind {
+        // The code with which SES refuses a role; the others are about keys.
+        MailErrorKind::Auth if is_ses && error.reason.starts_with("AccessDenied") => {
+            "the role needs ses:SendRawEmail and ses:SendEmail on the identity of the sender".to_owned()
+        }
+        MailErrorKind::Auth if is_ses => LOG_IN.to_owned(),
+        MailErrorKind::Auth => {
+            "check the user in `transport` and the password in GZETTE_SMTP_PASSWORD".to_owned()
+        }
+        MailErrorKind::Network if is_ses => {
+            "check the network and AWS_REGION; the next run sends the mail".to_owned()
+        }
+        MailErrorKind::Network => {
+            "check host and port in `transport`; the next run sends the mail".to_owned()
+        }
+        MailErrorKind::Config => "check `transport` and the addresses in gzette.toml".to_owned(),
+        MailErrorKind::Refused | MailErrorKind::Later | MailErrorKind::Local => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flows::sync::SyncError;
+
+    fn hint_of(number: i32) -> String {
+        let error = || io::Error::from_raw_os_error(number);
+        let index = Failure::from(IndexError::Io { path: "index".into(), source: error() });
+        let mirror = Failure::from(RunError::Sync(SyncError::Mirror(error())));
+        let site = Failure::from(RunError::Site { dir: "site".into(), source: error() });
+        assert_eq!((&index.hint, &mirror.hint), (&site.hint, &site.hint), "{number}");
+        site.hint.unwrap()
+    }
+
+    /// A failing disk was told as a full one.
+    #[test]
+    fn each_fault_of_a_disk_has_its_own_hint() {
+        let faults =
+            [libc::ENOSPC, libc::EDQUOT, libc::EFBIG, libc::EROFS, libc::EACCES, libc::EIO].map(hint_of);
+        let signs = ["make room", "quota", "ulimit -f", "read-only", "owner", "the disk failed"];
+        for (hint, sign) in faults.iter().zip(signs) {
+            assert!(hint.contains(sign), "{hint}");
+            assert_eq!(faults.iter().filter(|other| *other == hint).count(), 1, "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_by_how_much() {
+        let now_ms = 1_772_366_400_000;
+        assert!(clock_hint(Some(now_ms - 3 * 3_600_000), now_ms).contains("3 hours ahead of the server's"));
+        assert!(clock_hint(Some(now_ms + 3 * 3_600_000), now_ms).contains("3 hours behind the server's"));
+        assert!(clock_hint(None, now_ms).contains("timedatectl"));
+    }
+
+    #[test]
+    fn a_denial_names_the_permission() {
+        for (what, reason, expected) in [
+            ("list", "AccessDenied", "s3:ListBucket on the bucket"),
+            ("get", "AccessDenied", "s3:GetObject on the objects"),
+            ("get", "AccessDenied: not authorized to perform: kms:Decrypt", "kms:Decrypt on the KMS key"),
+            ("put", "AccessDenied", "s3:PutObject on the objects"),
+            ("put", "AccessDenied: KMS", "kms:GenerateDataKey on the KMS key"),
+            ("delete", "AccessDenied", "s3:DeleteObject on the objects"),
+        ] {
+            let error = StoreError::new(StoreErrorKind::Denied, what, "s3://b/k", reason);
+            let hint = store_hint(&error).unwrap();
+            assert!(hint.contains(expected), "{hint}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The shell: what people configure, type and read.
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod ui;

@@ -1,0 +1,348 @@
+//! The only writer to stdout and stderr: results go to the one, everything else to the other. Control characters
+//! from logs never reach a terminal.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
+
+use crate::shell::error::Failure;
+use gzette_core::human;
+use gzette_core::paste::Invocation;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only results and errors.
+    Quiet,
+    /// A line a stage.
+    #[default]
+    Normal,
+    /// Everything that was noticed.
+    Verbose,
+}
+
+/// So many problems are told one by one, unless all are wanted.
+const TOLD_PROBLEMS: usize = 20;
+
+/// The width of a terminal that does not tell it.
+const FALLBACK_COLUMNS: usize = 80;
+
+/// Results could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the results: {0}")]
+pub struct OutputError(#[from] pub io::Error);
+
+impl OutputError {
+    /// Whether the reader of the results has gone, which is no failure.
+    pub fn is_gone(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+/// The user's side of a command.
+pub struct Ui {
+    verbosity: Verbosity,
+    wants_colour: bool,
+    stdout_is_terminal: bool,
+    stderr_is_terminal: bool,
+    out: Mutex<BufWriter<Stdout>>,
+    invocation: OnceLock<Invocation>,
+}
+
+impl Ui {
+    /// Returns the user's side; colours only on a terminal, and not when `no_colour`.
+    pub fn new(verbosity: Verbosity, no_colour: bool) -> Self {
+        let stdout_is_terminal = io::stdout().is_terminal();
+        Self {
+            verbosity,
+            wants_colour: !no_colour,
+            stdout_is_terminal,
+            stderr_is_terminal: io::stderr().is_terminal(),
+            out: Mutex::new(BufWriter::with_capacity(64 << 10, io::stdout())),
+            invocation: OnceLock::new(),
+        }
+    }
+
+    /// Has commands in hints and notes written so that they do the same from any folder. The first word counts.
+    pub fn set_invocation(&self, invocation: Invocation) {
+        let _ = self.invocation.set(invocation);
+    }
+
+    /// Returns how the commands of hints, notes and results are written.
+    pub fn invocation(&self) -> Invocation {
+        self.invocation.get().cloned().unwrap_or_default()
+    }
+
+    /// Returns whether a person reads the results.
+    pub fn is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
+    fn shows_colour(&self) -> bool {
+        self.wants_colour && self.stdout_is_terminal
+    }
+
+    /// Has results written as they are.
+    pub fn results(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+        Ok(write(&mut *self.out.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
+    /// Writes result bytes as they are.
+    pub fn result_bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.results(|out| out.write_all(bytes))
+    }
+
+    /// Writes a line of results.
+    pub fn result(&self, line: &str) -> Result<(), OutputError> {
+        self.results(|out| {
+            out.write_all(line.as_bytes())?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Writes a line of results as JSON ([`write_json`]).
+    pub fn result_json(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        self.results(|out| {
+            write_json(out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Writes what was held back; call it before the end.
+    pub fn flush(&self) -> Result<(), OutputError> {
+        Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
+    }
+
+    /// Returns whether nobody reads the results any more: they go to a pipe whose other end is closed.
+    pub fn reader_is_gone(&self) -> bool {
+        let stdout = io::stdout();
+        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        poll(&mut asked, Some(&Timespec::default())).is_ok() && asked[0].revents().intersects(gone)
+    }
+
+    /// Returns `text` in bold where colours are shown.
+    pub fn bold<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.shows_colour() { format!("\x1b[1m{text}\x1b[0m").into() } else { text.into() }
+    }
+
+    /// Returns `text` dimmed where colours are shown.
+    pub fn dim<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
+        self.styled("\x1b[2m", text)
+    }
+
+    /// Returns `text` as what was looked for, in grep's colour, where colours are shown.
+    pub fn mark<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
+        self.styled("\x1b[1;31m", text)
+    }
+
+    fn styled<'t>(&self, style: &'static str, text: &'t dyn Display) -> impl Display + 't {
+        let (begin, end) = if self.shows_colour() { (style, "\x1b[0m") } else { ("", "") };
+        fmt::from_fn(move |formatter| write!(formatter, "{begin}{text}{end}"))
+    }
+
+    /// Returns the columns of the terminal that shows the results; `None` when none does.
+    pub fn columns(&self) -> Option<usize> {
+        self.stdout_is_terminal.then(|| {
+            let size = terminal_size::terminal_size_of(io::stdout());
+            size.map_or(FALLBACK_COLUMNS, |(width, _)| usize::from(width.0)).max(40)
+        })
+    }
+
+    /// Writes a help text as a result, in colour where colours are shown.
+    pub fn help(&self, plain: &str, coloured: &str) -> Result<(), OutputError> {
+        self.result_bytes(if self.shows_colour() { coloured } else { plain }.as_bytes())?;
+        self.flush()
+    }
+
+    /// Says what is wrong with the command line, in colour where colours are shown.
+    pub fn complain(&self, plain: &str, coloured: &str) {
+        let shows_colour = self.stderr_is_terminal && self.wants_colour;
+        let _ = io::stderr().write_all(if shows_colour { coloured } else { plain }.as_bytes());
+    }
+
+    /// Says what a stage did.
+    pub fn stage(&self, name: &str, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            say(&format!("{name:<9} {what}"));
+        }
+    }
+
+    /// Returns whether everything that was noticed is wanted.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
+    /// Says what only a curious user wants to know.
+    pub fn detail(&self, what: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            say(&format!("          {what}"));
+        }
+    }
+
+    /// Says what a user may not expect.
+    pub fn note(&self, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            say(&format!("note      {}", self.invocation().told(what)));
+        }
+    }
+
+    /// Says what is not as it should be, without being an end.
+    pub fn warn(&self, what: &str) {
+        say(&format!("warning   {what}"));
+    }
+
+    /// Says what is still not as it should be since an earlier run; nothing when only news are wanted.
+    pub fn warn_again(&self, what: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.warn(what);
+        }
+    }
+
+    /// Warns of problems, of many only of the first ones unless all are wanted; `rest` says where the others are told.
+    /// There may be more than are at hand: `count` is how many.
+    pub fn warn_of<T>(&self, problems: &[T], count: u64, rest: &str, told: impl Fn(&T) -> String) {
+        let named = if self.is_verbose() { problems.len() } else { problems.len().min(TOLD_PROBLEMS) };
+        problems.iter().take(named).for_each(|problem| self.warn(&told(problem)));
+        if count > named as u64 {
+            self.warn(&format!("and {} more: {rest}", human::count(count - named as u64)));
+        }
+    }
+
+    /// Says why the command failed.
+    pub fn failure(&self, failure: &Failure) {
+        // An expression that cannot be read is shown below the message, with a mark under the place.
+        let mut head = "error";
+        for line in failure.message.split('\n') {
+            say(&format!("{head:<9} {line}"));
+            head = "";
+        }
+        if let Some(hint) = &failure.hint {
+            self.hint(hint);
+        }
+    }
+
+    /// Says what to do about a warning or a failure.
+    pub fn hint(&self, hint: &str) {
+        say(&format!("hint      {}", self.invocation().told(hint)));
+    }
+
+    /// Returns a progress bar for a stage; hidden unless a person looks on.
+    pub fn progress(&self, stage: &str) -> ProgressBar {
+        let bar = ProgressBar::hidden();
+        self.show_progress(&bar, stage);
+        bar
+    }
+
+    /// Shows a progress bar that was hidden; nothing happens unless a person looks on.
+    pub fn show_progress(&self, bar: &ProgressBar, stage: &str) {
+        if !self.stderr_is_terminal || self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        if let Ok(style) = ProgressStyle::with_template("{prefix:<9} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(stage.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(250));
+    }
+}
+
+/// Writes a line to stderr, made harmless. A closed stderr is nobody's concern.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(line.as_bytes()));
+}
+
+/// Bytes as text for a terminal: control characters as `\x1b` or `\u{202e}` (a tab stays), invalid UTF-8 as U+FFFD.
+pub struct Visible<'b>(pub &'b [u8]);
+
+impl Display for Visible<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            let mut rest = chunk.valid();
+            while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_unsafe(character))
+            {
+                formatter.write_str(&rest[..at])?;
+                let code = character as u32;
+                if character.is_ascii() {
+                    write!(formatter, "\\x{code:02x}")?;
+                } else {
+                    write!(formatter, "\\u{{{code:x}}}")?;
+                }
+                rest = &rest[at + character.len_utf8()..];
+            }
+            formatter.write_str(rest)?;
+            if !chunk.invalid().is_empty() {
+                formatter.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns [`Visible`] text.
+pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if text.chars().any(is_unsafe) { Visible(bytes).to_string().into() } else { text }
+}
+
+/// Writes a value as JSON in which what would not be safe on a terminal is escaped, wherever it goes: it is read as the
+/// same value.
+pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaped))?)
+}
+
+/// JSON in one line. `serde_json` itself escapes the control characters of ASCII, but for the last.
+struct Escaped;
+
+impl serde_json::ser::Formatter for Escaped {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        let is_plain = fragment.is_ascii() && !fragment.contains('\x7f');
+        let next = |rest: &str| rest.char_indices().find(|&(_, character)| is_unsafe(character));
+        while let Some((at, character)) = if is_plain { None } else { next(rest) } {
+            // All of them are in the first plane.
+            write!(out, "{}\\u{:04x}", &rest[..at], character as u32)?;
+            rest = &rest[at + character.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// Control characters, those that turn the direction of the text around them, and those without a shape.
+fn is_unsafe(character: char) -> bool {
+    character.is_control() && character != '\t'
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_harmless_and_the_same_value() {
+        let text = "a\x1b[31m\u{9b}2J \u{202e}é\x7f\t\"\\ \u{1f600}\u{feff}";
+        let mut written = Vec::new();
+        write_json(&mut written, &serde_json::json!({ "text": text, "\u{85}": [1, null] })).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(
+            written,
+            r#"{"text":"a\u001b[31m\u009b2J \u202eé\u007f\t\"\\ 😀\ufeff","\u0085":[1,null]}"#
+        );
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!((&read["text"], &read["\u{85}"][0]), (&text.into(), &1.into()));
+    }
+
+    #[test]
+    fn no_sequence_reaches_the_terminal_alive() {
+        assert_eq!(visible(b"a\x1b[31mb\r\x07\tc"), "a\\x1b[31mb\\x0d\\x07\tc");
+        assert_eq!(visible("x\u{202e}y\u{9b}2J".as_bytes()), "x\\u{202e}y\\u{9b}2J");
+        assert_eq!(visible(b"plain \xff"), "plain \u{fffd}");
+    }
+}
