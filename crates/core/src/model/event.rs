@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use super::UtcMs;
+use super::{UtcMs, nested};
 
 /// The severity of an event, least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -49,17 +49,28 @@ impl Level {
     }
 
     /// Returns the level that a log spells `word`, ignoring case; `None` when it is no known spelling.
-    /// Syslog and Java util logging names are known; numbers are not.
+    /// Names of syslog, Java util logging, .NET and Serilog are known; numbers and single letters are not.
     pub fn from_word(word: &[u8]) -> Option<Self> {
         // By length, the common ones first: every line of a log asks.
         let words: &[(&str, Self)] = match word.len() {
-            3 => &[("err", Self::Error)],
+            3 => &[
+                ("err", Self::Error),
+                ("inf", Self::Info),
+                ("wrn", Self::Warn),
+                ("dbg", Self::Debug),
+                ("trc", Self::Trace),
+                ("ftl", Self::Fatal),
+                ("vrb", Self::Trace),
+            ],
             4 => &[
                 ("info", Self::Info),
                 ("warn", Self::Warn),
                 ("crit", Self::Fatal),
                 ("fine", Self::Debug),
                 ("eror", Self::Error),
+                ("fail", Self::Error),
+                ("dbug", Self::Debug),
+                ("trce", Self::Trace),
             ],
             5 => &[
                 ("error", Self::Error),
@@ -78,7 +89,12 @@ impl Level {
                 ("finest", Self::Trace),
                 ("dpanic", Self::Fatal),
             ],
-            7 => &[("warning", Self::Warn), ("verbose", Self::Trace), ("unknown", Self::Unknown)],
+            7 => &[
+                ("warning", Self::Warn),
+                ("verbose", Self::Trace),
+                ("success", Self::Info),
+                ("unknown", Self::Unknown),
+            ],
             8 => &[("critical", Self::Fatal)],
             9 => &[("emergency", Self::Fatal)],
             11 => &[("information", Self::Info)],
@@ -118,24 +134,43 @@ impl FromStr for Level {
     }
 }
 
-/// A field of a line, as it stands there: still escaped if it came from a JSON string.
+/// A field of a line, as it stands there: still escaped if it came from a JSON string, still JSON if it was an array or
+/// an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Field<'a> {
     /// The bytes as they stand in the line, without surrounding quotes.
     pub raw: &'a [u8],
     /// Whether `raw` holds JSON escapes that [`Field::text`] has to resolve.
     pub escaped: bool,
+    /// Whether `raw` is a JSON array or object that holds a stack trace.
+    pub nested: bool,
 }
 
 impl<'a> Field<'a> {
     /// Returns a field whose bytes mean themselves.
     pub fn plain(raw: &'a [u8]) -> Self {
-        Self { raw, escaped: false }
+        Self { raw, escaped: false, nested: false }
     }
 
-    /// Returns the text: escapes resolved, invalid UTF-8 and lone surrogates replaced by U+FFFD.
+    /// Returns the field of a JSON string that stands between these quotes.
+    pub fn string(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: memchr::memchr(b'\\', raw).is_some(), nested: false }
+    }
+
+    /// Returns the field of a JSON array or object.
+    pub fn json(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: false, nested: true }
+    }
+
+    /// Returns the text: escapes resolved, arrays and objects as the traces they hold, without colours, invalid UTF-8 and
+    /// lone surrogates replaced by U+FFFD.
     pub fn text(&self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { String::from_utf8_lossy(self.raw) }
+        let text = match self {
+            Self { nested: true, raw, .. } => Cow::Owned(nested::text(raw)),
+            Self { escaped: true, raw, .. } => Cow::Owned(unescape(raw)),
+            Self { raw, .. } => String::from_utf8_lossy(raw),
+        };
+        if memchr::memchr(b'\x1b', text.as_bytes()).is_some() { Cow::Owned(plain(&text)) } else { text }
     }
 
     /// Returns whether there are no bytes.
@@ -159,6 +194,26 @@ pub struct Event<'a> {
     pub message: Field<'a>,
     /// The stack trace, where the format has a field of its own for it.
     pub trace: Option<Field<'a>>,
+}
+
+/// Returns the length of the escape sequence at the start of `bytes` that sets a colour or a style (ECMA-48, SGR); 0
+/// when there is none.
+pub(crate) fn colour(bytes: &[u8]) -> usize {
+    let Some(parameters) = bytes.strip_prefix(b"\x1b[") else { return 0 };
+    let length = parameters.iter().take(32).take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
+    if parameters.get(length) == Some(&b'm') { length + 3 } else { 0 }
+}
+
+/// Returns a text without colours.
+fn plain(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = memchr::memchr(b'\x1b', rest.as_bytes()) {
+        let length = colour(&rest.as_bytes()[at..]);
+        let end = at + length.max(1);
+        out.push_str(if length > 0 { &rest[..at] } else { &rest[..end] });
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 /// Resolves JSON string escapes (RFC 8259, section 7). What is no valid escape stays as it stands;
@@ -233,14 +288,22 @@ mod tests {
         ] {
             assert_eq!(Level::from_word(word.as_bytes()), Some(level));
         }
-        for word in ["", "errors", "50", "erro"] {
+        for word in ["", "errors", "50", "erro", "e"] {
             assert_eq!(Level::from_word(word.as_bytes()), None);
         }
     }
 
     #[test]
+    fn colours_are_no_part_of_a_text() {
+        let text = |raw: &str| Field::string(raw.as_bytes()).text().into_owned();
+        assert_eq!(text("\x1b[31mERROR\x1b[0m it \x1b[1;38:5:9mbroke\x1b[m"), "ERROR it broke");
+        assert_eq!(text(r"\u001b[2mé\u001b[0m"), "é");
+        assert_eq!(text("\x1b[2Jx\x1b"), "\x1b[2Jx\x1b");
+    }
+
+    #[test]
     fn escapes_are_resolved_as_json_defines_them() {
-        let text = |raw: &str| Field { raw: raw.as_bytes(), escaped: true }.text().into_owned();
+        let text = |raw: &str| Field { raw: raw.as_bytes(), escaped: true, nested: false }.text().into_owned();
         assert_eq!(text(r#"a\n\tat \"x\" \\ \/"#), "a\n\tat \"x\" \\ /");
         assert_eq!(text(r"\u00e9 \ud83d\ude00"), "é 😀");
         assert_eq!(text(r"\ud83d! \q \u12"), "\u{fffd}! \\q \\u12");

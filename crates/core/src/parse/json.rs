@@ -1,10 +1,10 @@
-//! One JSON object a line, without a tree: a walk over the top-level keys that borrows the values of those
-//! asked for and skips the others.
+//! One JSON object a line, without a tree: a walk over the keys that borrows the values of those asked for, at the top
+//! and in the objects where names may stand, and skips the others.
 //!
-//! What is checked: the syntax of the top level, the kinds of brackets and the strings below it. What is not:
-//! commas and colons below the top level, and the bytes of numbers. The last of duplicate keys wins.
+//! What is checked: the syntax of the objects walked through, the kinds of brackets and the strings below them. What is
+//! not: commas and colons below, and the bytes of numbers. The last of duplicate keys wins.
 
-use super::names::{Fields, Names, Slots};
+use super::names::{Entry, Fields, Names, Node, Role};
 use crate::model::Field;
 
 /// How deep values may be nested, as in `serde_json`.
@@ -13,9 +13,10 @@ const MAX_DEPTH: u32 = 128;
 /// Reads `line`; `None` when it is no JSON object. With `cut`, one that breaks off is read as far as it goes.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fields<'a>> {
     let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false };
-    let mut slots = Slots::EMPTY;
-    walk.object(names, &mut slots)?;
-    Some(slots.into_fields())
+    let mut fields = Fields::default();
+    let read = walk.object(Place { node: names.top(), in_trace: false }, &mut fields);
+    (walk.ended || read.and_then(|()| walk.end()).is_some() || cut && walk.at == line.len() && read.is_some())
+        .then_some(fields)
 }
 
 /// Returns the values that `path` names in a line: a key, or keys of nested objects joined by dots. Of an array each
@@ -46,42 +47,80 @@ enum Value<'a> {
     Other,
 }
 
+/// An object that may hold names.
+#[derive(Clone, Copy)]
+struct Place<'n> {
+    node: Node<'n>,
+    /// Whether the object is a trace as a whole, so that arrays in it are not.
+    in_trace: bool,
+}
+
 impl<'a> Walk<'a> {
-    fn object(&mut self, names: &Names, slots: &mut Slots<'a>) -> Option<()> {
+    fn object(&mut self, place: Place<'_>, fields: &mut Fields<'a>) -> Option<()> {
         self.expect(b'{')?;
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return self.end();
+            return Some(());
         }
         loop {
-            match self.pair(names, slots) {
-                Some(()) => {}
-                None if self.ended => return Some(()),
-                None => return None,
-            }
+            self.pair(place, fields)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
-                    return self.end();
+                    return Some(());
                 }
-                None if self.cut => return Some(()),
-                _ => return None,
+                None => {
+                    self.ended = self.cut;
+                    return None;
+                }
+                Some(_) => return None,
             }
         }
     }
 
-    fn pair(&mut self, names: &Names, slots: &mut Slots<'a>) -> Option<()> {
+    fn pair(&mut self, place: Place<'_>, fields: &mut Fields<'a>) -> Option<()> {
         self.expect(b'"')?;
         let key = self.string()?;
         if self.ended {
             return None;
         }
-        let name = if key.escaped { names.find(key.text().as_bytes()) } else { names.find(key.raw) };
+        let entry = if key.escaped { place.node.find(key.text().as_bytes()) } else { place.node.find(key.raw) };
         self.expect(b':')?;
-        let value = self.value()?;
-        if let (Some(name), Value::Plain(value)) = (name, value) {
-            slots.put(name, value);
+        if let Some(entry) = entry
+            && matches!(self.peek(), Some(b'{' | b'['))
+        {
+            return self.named_object(entry, place, fields);
+        }
+        let value = self.value();
+        if let Some(Value::Plain(value)) = value {
+            match entry {
+                Some(Entry { name: Some(name), .. }) => fields.put(*name, value),
+                None if place.node.is_record() => fields.put_other(value),
+                _ => {}
+            }
+        }
+        value.filter(|_| !self.ended).map(|_| ())
+    }
+
+    /// Reads an array or an object that means something, or holds what does.
+    fn named_object(&mut self, entry: &Entry, place: Place<'_>, fields: &mut Fields<'a>) -> Option<()> {
+        let start = self.at;
+        if self.peek() == Some(b'{')
+            && let Some(node) = place.node.below(entry)
+        {
+            let in_trace = entry.nested.is_some_and(|name| name.role == Role::Trace);
+            self.object(Place { node, in_trace }, fields)?;
+        } else {
+            self.nested()?;
+        }
+        if let Some(name) = entry.nested.filter(|name| name.role == Role::Time || !place.in_trace) {
+            let raw = &self.line[start..self.at];
+            match first_text(raw).filter(|_| name.role == Role::Time) {
+                Some(first) => fields.put(name, first),
+                None if name.role == Role::Trace => fields.put(name, Field::json(raw)),
+                None => {}
+            }
         }
         Some(())
     }
@@ -180,8 +219,7 @@ impl<'a> Walk<'a> {
             let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
             if backslashes % 2 == 0 {
                 self.at = quote + 1;
-                let escaped = memchr::memchr(b'\\', before).is_some();
-                return Some(Field { raw: before, escaped });
+                return Some(Field::string(before));
             }
             from = quote + 1;
         }
@@ -199,8 +237,7 @@ impl<'a> Walk<'a> {
                 raw = &raw[..last];
             }
         }
-        let escaped = memchr::memchr(b'\\', raw).is_some();
-        self.cut.then_some(Field { raw, escaped })
+        self.cut.then_some(Field::string(raw))
     }
 
     /// Skips an object or an array.
@@ -288,4 +325,11 @@ impl<'a> Walk<'a> {
             self.at += 1;
         }
     }
+}
+
+/// Returns the first text of an array.
+fn first_text(array: &[u8]) -> Option<Field<'_>> {
+    let text = array.strip_prefix(b"[")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let end = memchr::memchr2(b'"', b'\\', text)?;
+    Some(Field::plain(&text[..end]))
 }

@@ -1,7 +1,7 @@
 //! Labeled tab-separated values (ltsv.org): `time:2023-10-30T06:10:37Z`, tab, `level:ERROR`, tab, `message:bad`.
 //! A value is what stands between the first colon and the next tab; there are no escapes.
 
-use super::names::{Fields, Names, Slots};
+use super::names::{Fields, Names};
 use crate::model::Field;
 
 /// Reads `line`; `None` when a field of it has no label. Unless the format is `known`, it also has to begin with a
@@ -9,7 +9,8 @@ use crate::model::Field;
 /// of the names: text with tabs and colons is common. The last of duplicate labels counts. With `cut`, the line may
 /// break off in a label.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) -> Option<Fields<'a>> {
-    let mut slots = Slots::EMPTY;
+    let mut found = Fields::default();
+    let top = names.top();
     let mut has_name = known;
     if !known && !may_begin(line) {
         return None;
@@ -28,12 +29,12 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, known: bool, cut: bool) 
             return None;
         }
         labels += 1;
-        if let Some(name) = names.find(label) {
+        if let Some(name) = top.find(label).and_then(|entry| entry.name) {
             has_name = true;
-            slots.put(name, Field::plain(value));
+            found.put(name, Field::plain(value));
         }
     }
-    (has_name && labels > usize::from(!known)).then(|| slots.into_fields())
+    (has_name && labels > usize::from(!known)).then_some(found)
 }
 
 /// Returns the values of a label in a line of labels and values.

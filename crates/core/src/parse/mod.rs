@@ -5,6 +5,7 @@
 //! text log is understood as well. Joining continuation lines to their event is the caller's part.
 
 mod json;
+mod level;
 mod ltsv;
 mod names;
 mod out_file;
@@ -117,7 +118,6 @@ pub struct Parser {
     format: Option<Format>,
     names: Names,
     clock: Clock,
-    day: Option<Day>,
     /// The events of each format so far, in the order of [`Format::ALL`].
     seen: [u64; Format::ALL.len()],
     open: Option<Open>,
@@ -138,8 +138,7 @@ impl Parser {
         Self {
             format: settings.format,
             names: Names::new(&settings.fields),
-            clock: Clock::new(&settings.zone),
-            day,
+            clock: Clock::new(&settings.zone).on(day),
             seen: [0; Format::ALL.len()],
             open: None,
         }
@@ -255,7 +254,7 @@ impl Parser {
                 Some(event)
             }
             Format::Ltsv => self.ltsv_event(line, cut),
-            Format::Text => text::event(line, &mut self.clock, self.day),
+            Format::Text => text::event(line, &mut self.clock),
             // Would take every line; see `single_value`.
             Format::SingleValue => None,
         }
@@ -263,34 +262,19 @@ impl Parser {
 
     fn json_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
         let fields = json::fields(line, &self.names, cut)?;
-        let time_ms = fields.time.and_then(|field| self.time_of(&field));
-        Some(self.event_with(line, &fields, time_ms))
+        Some(self.event_with(line, &fields))
     }
 
     fn ltsv_event<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Event<'a>> {
         let fields = ltsv::fields(line, &self.names, self.format == Some(Format::Ltsv), cut)?;
-        // The example of the specification writes the time as access logs do, in brackets.
-        let time_ms = fields.time.and_then(|field| match field.raw {
-            [b'[', time @ .., b']'] | time => time::read(time, &mut self.clock),
-        });
-        Some(self.event_with(line, &fields, time_ms))
+        Some(self.event_with(line, &fields))
     }
 
     /// Returns the event of a line with these fields; what they do not say is taken from the message.
-    fn event_with<'a>(&mut self, line: &'a [u8], fields: &Fields<'a>, time_ms: Option<UtcMs>) -> Event<'a> {
-        let mut event = Event {
-            time_ms,
-            level: fields.level.map(|field| level_of(field.raw)).unwrap_or_default(),
-            logger: fields.logger,
-            thread: fields.thread,
-            message: fields.message.unwrap_or_default(),
-            trace: fields.trace,
-        };
-        if fields.level.is_none() || event.time_ms.is_none() {
+    fn event_with<'a>(&mut self, line: &'a [u8], fields: &Fields<'a>) -> Event<'a> {
+        let mut event = Event { time_ms: fields.time(&mut self.clock), ..fields.event(line) };
+        if (event.level == Level::Unknown || event.time_ms.is_none()) && fields.message().is_some() {
             self.read_message_head(&mut event);
-        }
-        if fields.message.is_none() && fields.trace.is_none() {
-            event.message = Field::plain(line);
         }
         event
     }
@@ -323,17 +307,10 @@ impl Parser {
         event
     }
 
-    fn time_of(&mut self, field: &Field<'_>) -> Option<UtcMs> {
-        if field.escaped {
-            return time::read(field.text().as_bytes(), &mut self.clock);
-        }
-        time::read(field.raw, &mut self.clock)
-    }
-
     /// Takes what the JSON around a text line does not say from the head of that line, as collectors that wrap lines
     /// leave it: `{"log":"2023-10-30 06:10:37 ERROR ..."}`.
     fn read_message_head(&mut self, event: &mut Event<'_>) {
-        let Some(head) = text::event(event.message.raw, &mut self.clock, self.day) else {
+        let Some(head) = text::event(event.message.raw, &mut self.clock) else {
             return;
         };
         event.time_ms = event.time_ms.or(head.time_ms);
@@ -404,20 +381,4 @@ fn strip(line: &[u8]) -> &[u8] {
         line = rest;
     }
     line
-}
-
-/// Returns the level that a field holds: a word, a syslog severity (RFC 5424, one digit), or a number of bunyan and
-/// pino (10 `trace` to 60 `fatal`).
-fn level_of(raw: &[u8]) -> Level {
-    if let Some(level) = Level::from_word(raw) {
-        return level;
-    }
-    let word = raw.trim_ascii();
-    match word {
-        [severity @ b'0'..=b'7'] => text::syslog_level(severity - b'0'),
-        [tens @ b'1'..=b'6', b'0'..=b'9'] => Level::from_number(tens - b'0'),
-        [b'[', word @ .., b']'] => Level::from_word(word).unwrap_or_default(),
-        [letter] => text::letter_level(*letter),
-        _ => Level::from_word(word).unwrap_or_default(),
-    }
 }

@@ -1,12 +1,19 @@
-//! The names that fields may have, and what a line holds under them.
+//! The names that fields may have, and what a record holds under them.
 
-use crate::model::Field;
+mod tree;
 
-/// Keys up to this length are found by their length.
-const LENGTHS: usize = 32;
+use std::sync::{Arc, LazyLock};
 
-/// The names that the fields of a JSON or LTSV line may have. Where a line has several of a list, the first of the list
-/// counts. A name with a dot is that name, not a path into nested objects.
+use self::tree::Tree;
+pub(super) use self::tree::{Entry, Node};
+use super::level::{self, Scale};
+use super::time::{self, Clock};
+use crate::model::{Event, Field, Level, UtcMs};
+
+/// The names that the fields of a JSON, logfmt or LTSV record may have, the first readable of a list before the others.
+///
+/// Names compare without case and without `_` and `-`: `log_level` is `LogLevel`. A name with a dot is a key of that name, or
+/// a path into nested objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldNames {
     /// Names of the time.
@@ -23,103 +30,289 @@ pub struct FieldNames {
     pub trace: Vec<String>,
 }
 
+const TIMES: &str = "@timestamp time timestamp date ts datetime @t asctime timeMillis instant.epochSecond \
+    eventTime event.created log_time @time __REALTIME_TIMESTAMP _SOURCE_REALTIME_TIMESTAMP timestamp_ms timeUnixNano \
+    time.repr time.timestamp t.$date timestamp.$date time.$date timestamp.seconds time.seconds timestampSeconds \
+    timestamp_iso8601 time_iso8601 time_local start_time log_timestamp event_timestamp created createdAt created_at dt t \
+    syslog_timestamp observedTimestamp observedTimeUnixNano unixtime epoch epoch_ms when utc timegenerated TimeGenerated";
+const LEVELS: &str = "logLevel level severity lvl log.level levelname severity_text level_name level.name @l @level \
+    levelStr level_str severity_label loglvl syslog_severity severity.name log.severity log.syslog.severity.name \
+    log.syslog.severity.code priority event.severity level_value severity_number levelno level.no severity_code s status \
+    type label";
+const LOGGERS: &str = "logClass logger logger_name log.logger loggerName logger.name SourceContext channel category target \
+    logging.logger component class name SYSLOG_IDENTIFIER syslog_identifier program ident appname \
+    instrumentationScope.name scope.name module c _SYSTEMD_UNIT";
+const THREADS: &str = "thread thread_name process.thread.name threadName thread.name threadid thread.id ctx tid \
+    processName process.name";
+const MESSAGES: &str = "origLogEntry message msg log @m @message short_message textPayload body body.stringValue body.text \
+    event log.message log.msg RenderedMessage renderedMessage @mt MessageTemplate text log_message full_message \
+    message.message message.msg message.text message.errorMessage msg.message exception.message error.message err.message \
+    thrown.message exc.message exception.value error_message err_msg errorMessage exception_message error err exc \
+    error_description reason description detail details title summary cause errors error.type error.name";
+const TRACES: &str = "stack_trace stackTrace @x exception.stacktrace error.stack_trace exc_info exc_text traceback thrown \
+    exception stack throwable errorVerbose backtrace error.traceback trace errorStack stacktraceString";
+
+/// Objects that hold a trace in one of [`TRACE_PARTS`].
+const TRACE_OBJECTS: [&str; 9] = ["error", "err", "exception", "thrown", "exc", "throwable", "ex", "e", "cause"];
+const TRACE_PARTS: [&str; 8] = [
+    "stack_trace", "stack", "extendedStackTrace", "traceback", "backtrace", "trace", "formatted", "stackTraceString",
+];
+
+/// Times of whole seconds have their nanoseconds beside them.
+const NANOS: &str = "instant.nanoOfSecond timestamp.nanos time.nanos timestampNanos";
+/// Names that only Python's `logging` gives.
+const PYTHONS: &str = "levelno funcName lineno asctime pathname relativeCreated";
+
+/// Objects that hold the application's record beside what a collector says of it, and go before that.
+const RECORDS: &str = "log_processed record jsonPayload @fields parsed";
+/// Objects that hold parts of the record.
+const PARTS: &str = "fields data context attributes properties payload body message msg json structured extra_data mdc details";
+/// Names that often hold something else: they count only at the top of a record.
+const AT_TOP_ALONE: &str = "s status type label t c ctx e name title when class tid utc text";
+
 impl Default for FieldNames {
     fn default() -> Self {
-        let names = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let names = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
         Self {
-            time: names("@timestamp time timestamp date ts"),
-            level: names("logLevel level severity lvl log.level levelname"),
-            logger: names("logClass logger logger_name log.logger loggerName"),
-            thread: names("thread thread_name process.thread.name threadName"),
-            message: names("origLogEntry message msg log"),
-            trace: names("stack_trace stackTrace exception error.stack_trace stack"),
+            time: names(TIMES),
+            level: names(LEVELS),
+            logger: names(LOGGERS),
+            thread: names(THREADS),
+            message: names(MESSAGES),
+            trace: names(TRACES),
         }
     }
 }
 
-/// The values of a line that have one of the [`FieldNames`]: strings, numbers, `true` and `false`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields<'a> {
-    pub(super) time: Option<Field<'a>>,
-    pub(super) level: Option<Field<'a>>,
-    pub(super) logger: Option<Field<'a>>,
-    pub(super) thread: Option<Field<'a>>,
-    pub(super) message: Option<Field<'a>>,
-    pub(super) trace: Option<Field<'a>>,
+/// What a field says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Time,
+    Nanos,
+    Level(Scale),
+    Logger,
+    Thread,
+    Message,
+    Trace,
+    /// That Python wrote the record.
+    Python,
 }
 
-const ROLES: usize = 6;
+/// The place of a field among those that say the same; a smaller one goes before.
+type Rank = u16;
 
-#[derive(Clone, Copy)]
-struct Slot<'a> {
-    value: Option<Field<'a>>,
-    rank: u8,
-}
-
-impl Slot<'_> {
-    const EMPTY: Self = Slot { value: None, rank: u8::MAX };
-}
-
-/// The values of a line so far.
-pub(super) struct Slots<'a>([Slot<'a>; ROLES]);
-
-impl<'a> Slots<'a> {
-    pub(super) const EMPTY: Self = Self([Slot::EMPTY; ROLES]);
-
-    /// Keeps a value unless there is one of a name that goes before; the last of duplicates stays.
-    #[inline]
-    pub(super) fn put(&mut self, name: &Name, value: Field<'a>) {
-        let slot = &mut self.0[usize::from(name.role)];
-        if name.rank <= slot.rank {
-            *slot = Slot { value: Some(value), rank: name.rank };
-        }
-    }
-
-    pub(super) fn into_fields(self) -> Fields<'a> {
-        let [time, level, logger, thread, message, trace] = self.0.map(|slot| slot.value);
-        Fields { time, level, logger, thread, message, trace }
-    }
-}
-
-/// [`FieldNames`] by the length of the name.
-#[derive(Clone, Debug)]
-pub(super) struct Names {
-    /// Sorted by length.
-    names: Vec<Name>,
-    /// Where the names of each length start; the last entry is for all longer ones.
-    starts: [u16; LENGTHS + 2],
-}
-
-#[derive(Clone, Debug)]
+/// A name's meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    text: Vec<u8>,
-    role: u8,
-    rank: u8,
+    pub(super) role: Role,
+    pub(super) rank: Rank,
 }
+
+/// [`FieldNames`], ready to be looked up.
+#[derive(Clone, Debug)]
+pub(super) struct Names(Arc<Tree>);
+
+static USUAL: LazyLock<(FieldNames, Names)> = LazyLock::new(|| {
+    let fields = FieldNames::default();
+    let tree = Tree::new(&fields);
+    (fields, Names(Arc::new(tree)))
+});
 
 impl Names {
     pub(super) fn new(fields: &FieldNames) -> Self {
-        let FieldNames { time, level, logger, thread, message, trace } = fields;
-        let mut names: Vec<Name> = Vec::new();
-        for (role, list) in (0..).zip([time, level, logger, thread, message, trace]) {
-            names.extend((0..u8::MAX).zip(list).map(|(rank, text)| Name {
-                text: text.as_bytes().to_vec(),
-                role,
-                rank,
-            }));
-        }
-        names.sort_by_key(|name| name.text.len());
-        let mut starts = [0; LENGTHS + 2];
-        for (length, start) in starts.iter_mut().enumerate() {
-            *start = names.partition_point(|name| name.text.len() < length) as u16;
-        }
-        Self { names, starts }
+        let (usual, names) = &*USUAL;
+        if fields == usual { names.clone() } else { Self(Arc::new(Tree::new(fields))) }
     }
 
-    pub(super) fn find(&self, key: &[u8]) -> Option<&Name> {
-        let first = usize::from(self.starts[key.len().min(LENGTHS + 1)]);
-        let rest = self.names.get(first..)?;
-        let candidates = rest.iter().take_while(|name| name.text.len() <= key.len());
-        candidates.into_iter().find(|name| name.text == key)
+    /// Returns what the keys at the top of a record mean.
+    pub(super) fn top(&self) -> Node<'_> {
+        self.0.top()
+    }
+}
+
+/// Candidates for the time that are kept.
+const TIMES_KEPT: usize = 4;
+
+/// What a record holds under the [`FieldNames`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields<'a> {
+    /// The best first.
+    times: [Option<(Rank, Field<'a>)>; TIMES_KEPT],
+    nanos: Option<Field<'a>>,
+    level: Option<(Rank, Level, Field<'a>)>,
+    logger: Option<(Rank, Field<'a>)>,
+    thread: Option<(Rank, Field<'a>)>,
+    message: Option<(Rank, Field<'a>)>,
+    trace: Option<(Rank, Field<'a>)>,
+    is_python: bool,
+    /// The longest of the other texts.
+    longest: Option<Field<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Keeps a value unless it is unreadable or there is one of a name that goes before; the last of duplicates stays.
+    #[inline]
+    pub(super) fn put(&mut self, name: Name, value: Field<'a>) {
+        let rank = name.rank;
+        let goes_before = |kept: Option<Rank>| kept.is_none_or(|kept| rank <= kept);
+        match name.role {
+            Role::Message if !value.is_empty() && goes_before(self.message.map(|kept| kept.0)) => {
+                self.message = Some((rank, value));
+            }
+            Role::Level(scale) if goes_before(self.level.map(|kept| kept.0)) => {
+                if let Some(level) = level::read(value.raw, scale) {
+                    self.level = Some((rank, level, value));
+                }
+            }
+            Role::Time => self.put_time(rank, value),
+            Role::Logger if is_name(&value) && goes_before(self.logger.map(|kept| kept.0)) => {
+                self.logger = Some((rank, value));
+            }
+            Role::Thread if is_name(&value) && goes_before(self.thread.map(|kept| kept.0)) => {
+                self.thread = Some((rank, value));
+            }
+            Role::Trace if is_trace(&value) && goes_before(self.trace.map(|kept| kept.0)) => {
+                self.trace = Some((rank, value));
+            }
+            Role::Nanos => self.nanos = Some(value),
+            Role::Python => self.is_python = true,
+            _ => {}
+        }
+    }
+
+    fn put_time(&mut self, rank: Rank, value: Field<'a>) {
+        // `-` and the empty text. A number before 1973 is how long something took.
+        let is_short = value.raw.iter().take_while(|byte| byte.is_ascii_digit()).count() < 9;
+        if value.raw.len() < 5 || is_short && value.raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')) {
+            return;
+        }
+        let mut at = self.times.iter().take_while(|kept| kept.is_some_and(|kept| kept.0 < rank)).count();
+        if let Some(Some(kept)) = self.times.get_mut(at)
+            && kept.0 == rank
+        {
+            *kept = (rank, value);
+            return;
+        }
+        let mut next = Some((rank, value));
+        while let Some(place) = self.times.get_mut(at)
+            && next.is_some()
+        {
+            std::mem::swap(place, &mut next);
+            at += 1;
+        }
+    }
+
+    /// Keeps a text under a name that says nothing, when it is longer than those before and reads like a message.
+    pub(super) fn put_other(&mut self, value: Field<'a>) {
+        let longest = self.longest.map_or(MIN_TEXT_BYTES, |longest| longest.raw.len());
+        if self.message.is_none() && value.raw.len() > longest && reads_like_message(value.raw) {
+            self.longest = Some(value);
+        }
+    }
+
+    /// Returns the time: the first of those that can be read.
+    pub(super) fn time(&self, clock: &mut Clock) -> Option<UtcMs> {
+        let mut times = self.times.iter().flatten().map(|(_, value)| value);
+        let time_ms = times.find_map(|value| time_of(value, clock))?;
+        let nanos = self.nanos.filter(|nanos| time_ms % 1000 == 0 && nanos.raw.len() <= 9);
+        let ms = nanos.and_then(|nanos| std::str::from_utf8(nanos.raw).ok()?.parse::<i64>().ok());
+        Some(time_ms + ms.map_or(0, |nanos| nanos.max(0) / 1_000_000))
+    }
+
+    /// Returns the message, if it is under a known name.
+    pub(super) fn message(&self) -> Option<Field<'a>> {
+        self.message.map(|(_, value)| value)
+    }
+
+    /// Returns the stack trace.
+    pub(super) fn trace(&self) -> Option<Field<'a>> {
+        self.trace.map(|(_, value)| value)
+    }
+
+    /// Returns whether the record says anything but a message.
+    pub(super) fn has_more(&self) -> bool {
+        self.level.is_some()
+            || self.times[0].is_some()
+            || self.logger.is_some()
+            || self.thread.is_some()
+            || self.trace.is_some()
+    }
+
+    /// Returns whether the record says its level.
+    pub(super) fn has_level(&self) -> bool {
+        self.level.is_some()
+    }
+
+    /// Returns the event without its time. The message of a record that has neither message nor trace is its longest text
+    /// that reads like one, else `record`.
+    pub(super) fn event(&self, record: &'a [u8]) -> Event<'a> {
+        let message = self.message().or(self.longest);
+        let trace = self.trace();
+        Event {
+            time_ms: None,
+            level: self.level(),
+            logger: self.logger.map(|(_, value)| value),
+            thread: self.thread.map(|(_, value)| value),
+            message: match message {
+                Some(message) => message,
+                None if trace.is_some() => Field::default(),
+                None => Field::plain(record),
+            },
+            trace,
+        }
+    }
+
+    fn level(&self) -> Level {
+        match self.level {
+            Some((_, _, Field { raw: [tens @ b'1'..=b'5', b'0'..=b'9'], .. })) if self.is_python => {
+                level::python(u32::from(tens - b'0') * 10)
+            }
+            Some((_, level, _)) => level,
+            None => Level::Unknown,
+        }
+    }
+}
+
+/// Reads a field as a time; the example of LTSV's specification writes it as access logs do, in brackets.
+fn time_of(field: &Field<'_>, clock: &mut Clock) -> Option<UtcMs> {
+    let escaped = field.escaped.then(|| field.text());
+    match escaped.as_deref().map_or(field.raw, str::as_bytes) {
+        [b'[', time @ .., b']'] | time => time::read(time, clock),
+    }
+}
+
+/// A text of fewer bytes says too little to be taken for the message.
+const MIN_TEXT_BYTES: usize = 7;
+
+/// Returns whether a value names something.
+fn is_name(value: &Field<'_>) -> bool {
+    !matches!(value.raw, b"" | b"-")
+}
+
+/// Returns whether a value may be a trace: `"exc_info": true` and empty ones are none.
+fn is_trace(value: &Field<'_>) -> bool {
+    let word = value.raw.trim_ascii();
+    if value.nested {
+        return memchr::memchr(b'"', word).is_some();
+    }
+    !matches!(word, b"" | b"true" | b"false" | b"None" | b"-" | b"n/a") && !word.iter().all(u8::is_ascii_digit)
+}
+
+/// Returns whether a value reads like a message: words, mostly of letters. What a browser calls itself does not.
+fn reads_like_message(raw: &[u8]) -> bool {
+    let head = &raw[..raw.len().min(256)];
+    let letters = head.iter().filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii()).count();
+    memchr::memchr(b' ', head).is_some() && letters * 2 > head.len() && !head.starts_with(b"Mozilla/")
+}
+
+/// The scale of a level's name.
+fn scale(name: &str) -> Scale {
+    match name {
+        "priority" | "syslog_severity" | "log.syslog.severity.code" | "severity_code" => Scale::Syslog,
+        "severity_number" => Scale::OpenTelemetry,
+        "levelno" | "level.no" => Scale::Python,
+        "severity" => Scale::GoogleCloud,
+        "status" | "type" | "label" => Scale::WordsAlone,
+        _ => Scale::BySize,
     }
 }

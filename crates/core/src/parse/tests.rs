@@ -165,7 +165,10 @@ fn out_file_lines() {
         read("2023-10-30T06:10:37+01:00\tapp.orders\t{\"level\":\"error\",\"message\":\"bad\"}"),
         ["2023-10-30T05:10:37Z", "error", "", "", "bad"]
     );
-    assert_eq!(read("2023-10-30T06:10:37+01:00\tt\t{\"time\":0,\"msg\":\"x\"}")[0], "1970-01-01T00:00:00Z");
+    assert_eq!(
+        read("2023-10-30T06:10:37+01:00\tt\t{\"time\":1e8,\"msg\":\"x\"}")[0],
+        "1973-03-03T09:46:40Z"
+    );
 }
 
 #[test]
@@ -492,8 +495,7 @@ fn stamps_of_every_style() {
         "2023-02-29 00:00:00",
         "2023-13-01 00:00:00",
         "2023-10-30 24:00:00",
-        "2023-10-30 06:10",
-        "2023-10-30 06:10:37 CET",
+        "2023-10-30 06:10:37 XYZ",
         "2023-10-30 06:10:371",
         "06:10:37",
         "-5",
@@ -526,11 +528,9 @@ fn gaps_shift_forward_and_folds_take_the_earlier() {
 
 #[test]
 fn a_syslog_stamp_after_its_day_is_of_the_year_before() {
-    let mut clock = Clock::new(&TimeZone::UTC);
-    let january = jiff::civil::date(2024, 1, 2);
-    let read = |text: &[u8], clock: &mut Clock| {
-        time::scan_syslog(text, january, clock).map(|(time_ms, _)| show(time_ms))
-    };
+    let january = Some(jiff::civil::date(2024, 1, 2));
+    let mut clock = Clock::new(&TimeZone::UTC).on(january);
+    let read = |text: &[u8], clock: &mut Clock| time::scan(text, clock).map(|(time_ms, _)| show(time_ms));
     assert_eq!(read(b"Dec 31 23:59:59 x", &mut clock).unwrap(), "2023-12-31T23:59:59Z");
     assert_eq!(read(b"Jan  2 00:00:00", &mut clock).unwrap(), "2024-01-02T00:00:00Z");
 }
@@ -590,6 +590,8 @@ proptest! {
         let Parsed::Event(event) = parser.parse(line.as_bytes()) else {
             panic!("{line}");
         };
-        prop_assert_eq!(event.message.text(), message);
+        // Without a message the record stands for it.
+        let expected = if message.is_empty() { &line } else { &message };
+        prop_assert_eq!(&event.message.text(), expected);
     }
 }

@@ -5,8 +5,9 @@
 //! The head of a line is read as words: the time, then in any order a level, a `[thread]`, a process id, a dotted
 //! logger, and the signs between them; the message starts at the first word that is none of these.
 
+use super::level::syslog_level;
 use super::time::{self, Clock};
-use crate::model::{Day, Event, Field, Level, UtcMs};
+use crate::model::{Event, Field, Level, UtcMs};
 
 /// The bytes in which the parts of a head are looked for.
 const HEAD_BYTES: usize = 256;
@@ -14,10 +15,10 @@ const HEAD_BYTES: usize = 256;
 const HEAD_WORDS: usize = 12;
 
 /// Reads the first line of an event; `None` when it has neither a time nor a level near its start.
-pub(super) fn event<'a>(line: &'a [u8], clock: &mut Clock, day: Option<Day>) -> Option<Event<'a>> {
+pub(super) fn event<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'a>> {
     let mut head = Head::default();
     let at = head.priority(line);
-    let at = match head.time(line, at, clock, day) {
+    let at = match head.time(line, at, clock) {
         Some(end) => end,
         None if head.level != Level::Unknown => at,
         None => head.leading_level(line)?,
@@ -60,9 +61,9 @@ impl<'a> Head<'a> {
 
     /// Finds the time at `at`, behind a bracket, behind a level, or where an access log has it; returns where it
     /// ends.
-    fn time(&mut self, line: &'a [u8], at: usize, clock: &mut Clock, day: Option<Day>) -> Option<usize> {
+    fn time(&mut self, line: &'a [u8], at: usize, clock: &mut Clock) -> Option<usize> {
         let start = at + opening(&line[at..]);
-        if let Some(end) = self.time_at(line, start, clock, day) {
+        if let Some(end) = self.time_at(line, start, clock) {
             return Some(end);
         }
         let first = line.get(at..)?.first()?;
@@ -70,7 +71,7 @@ impl<'a> Head<'a> {
             let word = word(line, at);
             let next = word.end + opening(&line[word.end..]);
             if let Some(level) = level_word(word, true)
-                && let Some(end) = self.time_at(line, next, clock, day)
+                && let Some(end) = self.time_at(line, next, clock)
             {
                 self.level = level;
                 return Some(end);
@@ -79,17 +80,17 @@ impl<'a> Head<'a> {
         self.access_log_time(line, clock)
     }
 
-    fn time_at(&mut self, line: &[u8], at: usize, clock: &mut Clock, day: Option<Day>) -> Option<usize> {
+    fn time_at(&mut self, line: &[u8], at: usize, clock: &mut Clock) -> Option<usize> {
         let text = line.get(at..)?;
-        let found = match (text.first()?, day) {
-            (b'0'..=b'9', day) => {
-                time::scan(text, clock).or_else(|| time::scan_time_of_day(text, day?, clock))
-            }
-            (b'A'..=b'Z', Some(day)) => time::scan_syslog(text, day, clock),
-            _ => None,
+        let first = *text.first()?;
+        if !first.is_ascii_digit() && !first.is_ascii_uppercase() {
+            return None;
+        }
+        let (time_ms, used) = match time::scan(text, clock) {
+            Some((time_ms, used)) => (Some(time_ms), used),
+            None => time::scan_time_of_day(text, clock)?,
         };
-        let (time_ms, used) = found?;
-        self.time_ms = Some(time_ms);
+        self.time_ms = time_ms;
         Some(at + used)
     }
 
@@ -284,30 +285,6 @@ fn separators(text: &[u8]) -> usize {
             return at + spaces;
         }
         at += spaces + signs;
-    }
-}
-
-/// Returns the level of a syslog severity (RFC 5424, table 2).
-pub(super) fn syslog_level(severity: u8) -> Level {
-    match severity {
-        0..=2 => Level::Fatal,
-        3 => Level::Error,
-        4 => Level::Warn,
-        5 | 6 => Level::Info,
-        _ => Level::Debug,
-    }
-}
-
-/// Returns the level of a single letter, as glog and Android write it.
-pub(super) fn letter_level(letter: u8) -> Level {
-    match letter {
-        b'F' | b'f' | b'C' => Level::Fatal,
-        b'E' | b'e' => Level::Error,
-        b'W' | b'w' => Level::Warn,
-        b'I' | b'i' => Level::Info,
-        b'D' | b'd' => Level::Debug,
-        b'T' | b't' | b'V' | b'v' => Level::Trace,
-        _ => Level::Unknown,
     }
 }
 

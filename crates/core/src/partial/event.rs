@@ -88,7 +88,7 @@ impl<'s> EventGrouper<'s> {
     fn open_now(&mut self) {
         let Understated { is_latest, line, is_cut, message, is_escaped } = &mut self.understated;
         if std::mem::take(is_latest) {
-            let message = Field { raw: message, escaped: *is_escaped };
+            let message = Field { raw: message, escaped: *is_escaped, nested: false };
             let event = Event { level: self.level, message, ..Event::default() };
             let raw_bytes = if self.rules.is_empty() { SAMPLE_BYTES } else { EVENT_BYTES };
             self.open = Some(OpenEvent::new(line, *is_cut, &event, raw_bytes));

@@ -1,10 +1,14 @@
-//! Time stamps, read by hand and without allocation.
+//! Time stamps, read by hand and without allocation. This file reads ISO 8601 and numbers, `calendar` all other ways to
+//! write a date, `zones` the names of zones.
 //!
 //! A stamp without a zone takes the source's. Where clocks go forward, a stamp in the gap is shifted forward
 //! by the gap's length; where they go back, a stamp that occurs twice means the earlier (RFC 5545, and what
-//! jiff calls "compatible"). A fraction finer than a millisecond is cut. A leap second counts as the second
+//! jiff calls "compatible"), unless a line before it was already later. A fraction finer than a millisecond is cut. A leap second counts as the second
 //! after it. Years 0001 to 9999 are read as they stand, far-off stamps are for others to judge; only the very
 //! end of 9999 is cut to [`LATEST_MS`].
+
+mod calendar;
+mod zones;
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -15,18 +19,36 @@ use crate::model::{DAY_MS, Day, HOUR_MS, MINUTE_MS, UtcMs};
 /// shown.
 const LATEST_MS: UtcMs = 253_402_207_200_000;
 
-/// The zone of stamps without one, and the offset it had when last asked.
+/// How far a line may be behind the one before it: threads write past one another. Further back in the hour that clocks
+/// show twice, it is the second time.
+const SLACK_MS: i64 = MINUTE_MS;
+
+/// The zone of stamps without one and the offset it had when last asked; the day of stamps without one.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     zone: TimeZone,
     is_utc: bool,
+    /// The day that the object's key names.
+    day: Option<Day>,
+    /// The latest time given to a stamp without a zone.
+    before_ms: Option<UtcMs>,
     /// A local hour (hours since 1970 on the local calendar) and its offset, valid all through it.
     last: Option<(i64, i64)>,
 }
 
 impl Clock {
     pub(super) fn new(zone: &TimeZone) -> Self {
-        Self { zone: zone.clone(), is_utc: *zone == TimeZone::UTC, last: None }
+        Self { zone: zone.clone(), is_utc: *zone == TimeZone::UTC, day: None, before_ms: None, last: None }
+    }
+
+    /// Returns the clock for an object whose key names `day`.
+    pub(super) fn on(self, day: Option<Day>) -> Self {
+        Self { day, ..self }
+    }
+
+    /// Notes the time of the line before the next one.
+    pub(super) fn after(&mut self, time_ms: UtcMs) {
+        self.before_ms = Some(time_ms);
     }
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
@@ -38,7 +60,8 @@ impl Clock {
         if let Some((known, offset_ms)) = self.last
             && known == hour
         {
-            return Some(local_ms - offset_ms);
+            self.before_ms = Some(local_ms - offset_ms);
+            return self.before_ms;
         }
         let first = self.offset_at(hour * HOUR_MS);
         let last = self.offset_at((hour + 1) * HOUR_MS - 1);
@@ -46,10 +69,30 @@ impl Clock {
             && first == last
         {
             self.last = Some((hour, offset_ms));
-            return Some(local_ms - offset_ms);
+            self.before_ms = Some(local_ms - offset_ms);
+            return self.before_ms;
         }
-        let zoned = self.zone.to_timestamp(civil(local_ms)?).ok()?;
-        Some(zoned.as_millisecond())
+        self.before_ms = Some(self.ambiguous(local_ms)?);
+        self.before_ms
+    }
+
+    /// Returns the time of a stamp that clocks skip or show twice.
+    fn ambiguous(&self, local_ms: i64) -> Option<UtcMs> {
+        let stamp = self.zone.to_ambiguous_timestamp(civil(local_ms)?);
+        let later = stamp.clone().later().ok()?.as_millisecond();
+        let first = stamp.compatible().ok()?.as_millisecond();
+        let is_second = self
+            .before_ms
+            .is_some_and(|before| first + SLACK_MS < before && before <= later + SLACK_MS + HOUR_MS);
+        Some(if is_second { later } else { first })
+    }
+
+    /// Returns the zone's offset in milliseconds when its clocks show `local_ms` and call it `name`.
+    fn offset_named(&self, name: &[u8], local_ms: i64) -> Option<i64> {
+        let stamp = self.zone.to_timestamp(civil(local_ms)?).ok()?;
+        let info = self.zone.to_offset_info(stamp);
+        let is_named = info.abbreviation().as_bytes() == name;
+        is_named.then(|| i64::from(info.offset().seconds()) * 1000)
     }
 
     /// Returns the offset in milliseconds where it is unambiguous.
@@ -75,48 +118,40 @@ pub(super) fn read(text: &[u8], clock: &mut Clock) -> Option<UtcMs> {
     {
         return Some(time_ms);
     }
-    epoch(text)
+    epoch(text).or_else(|| calendar::minutes(text, clock))
 }
 
-/// An RFC 9557 zone name in brackets may follow an offset; the offset decides.
+/// An RFC 9557 zone name in brackets may follow an offset, or what JavaScript calls it in parentheses; the offset
+/// decides.
 fn is_end(rest: &[u8]) -> bool {
-    rest.is_empty() || (rest.starts_with(b"[") && rest.ends_with(b"]"))
+    let rest = rest.trim_ascii_start();
+    matches!(rest, [] | [b'[', .., b']'] | [b'(', .., b')'])
 }
 
 /// Reads a calendar stamp at the start of `text` and returns it with the number of bytes it takes:
-/// `2023-10-30 06:10:37.143` (`T` or a space, `.` or `,`, `/` in the date), the same with `Z`, `UTC` or an
-/// offset, `20231030T061037Z`, `30/Oct/2023:06:10:37 +0000`.
+/// `2023-10-30 06:10:37.143` (`T` or a space, `.`, `,` or `:` before the fraction, `/` in the date), the same with a zone
+/// or an offset, `20231030T061037Z`, and what [`calendar::scan`] reads.
 pub(super) fn scan(text: &[u8], clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    let (days, date_end) = date(text)?;
-    let (day_ms, time_end) = time_of_day(text, date_end)?;
-    finish(text, days * DAY_MS + day_ms, time_end, clock)
+    if let Some((days, date_end)) = date(text)
+        && let Some((day_ms, time_end)) = time_of_day(text, date_end)
+    {
+        return finish(text, days * DAY_MS + day_ms, time_end, clock);
+    }
+    calendar::scan(text, clock)
 }
 
-/// Reads a stamp without a date, `06:10:37.143`, as on `day`.
-pub(super) fn scan_time_of_day(text: &[u8], day: Day, clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    let (day_ms, used) = clock_time(text, 0)?;
-    let days = days_from_civil(i64::from(day.year()), day.month() as u32, day.day() as u32);
-    finish(text, days * DAY_MS + day_ms, used, clock)
-}
-
-/// Reads a syslog stamp, `Oct 30 06:10:37` (RFC 3164): the year is that of `day`, or the one before where that
-/// would put it over a month ahead of `day`.
-pub(super) fn scan_syslog(text: &[u8], day: Day, clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    let month = month_name(text.get(..3)?)?;
-    let day_of_month = match text.get(3..7)? {
-        [b' ', b' ', digit @ b'1'..=b'9', b' '] => u32::from(digit - b'0'),
-        [b' ', digits @ .., b' '] => number(digits)?,
-        _ => return None,
+/// Reads a stamp without a date, `06:10:37.143` or `6:10PM`, as on the clock's day; without one there is no time.
+pub(super) fn scan_time_of_day(text: &[u8], clock: &mut Clock) -> Option<(Option<UtcMs>, usize)> {
+    let (day_ms, used) = clock_time(text, 0).or_else(|| calendar::kitchen(text))?;
+    let Some(day) = clock.day else {
+        return Some((None, used));
     };
-    let ahead = month > day.month() as u32 + 1;
-    let year = i64::from(day.year()) - i64::from(ahead);
-    let days = valid_days(year, month, day_of_month)?;
-    let (day_ms, used) = clock_time(text, 7)?;
-    finish(text, days * DAY_MS + day_ms, used, clock)
+    let (time_ms, used) = finish(text, calendar::days_of(day) * DAY_MS + day_ms, used, clock)?;
+    Some((Some(time_ms), used))
 }
 
 fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(UtcMs, usize)> {
-    let (time_ms, used) = match offset(&text[end..]) {
+    let (time_ms, used) = match offset(&text[end..], local_ms, clock) {
         Some((offset_ms, used)) => (local_ms - offset_ms, end + used),
         None => (clock.resolve(local_ms)?, end),
     };
@@ -126,14 +161,9 @@ fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(
 /// Reads a date and what parts it from the time of day; returns days since 1970 and where the time starts.
 fn date(text: &[u8]) -> Option<(i64, usize)> {
     match text.get(..11)? {
-        [y @ .., b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ' | b'_']
+        [y @ .., b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ' | b'_' | b'\t']
         | [y @ .., b'/', m1, m2, b'/', d1, d2, b' ' | b'T'] => {
             Some((valid_days(i64::from(number(y)?), number(&[*m1, *m2])?, number(&[*d1, *d2])?)?, 11))
-        }
-        [d1, d2, b'/', month @ .., b'/', _, _, _, _] => {
-            let year = number(text.get(7..11)?)?;
-            (text.get(11) == Some(&b':')).then_some(())?;
-            Some((valid_days(i64::from(year), month_name(month)?, number(&[*d1, *d2])?)?, 12))
         }
         [y1, y2, y3, y4, m1, m2, d1, d2, b'T', ..] => {
             let year = number(&[*y1, *y2, *y3, *y4])?;
@@ -164,21 +194,25 @@ fn in_day([hour, minute, second]: [u32; 3], text: &[u8], end: usize) -> Option<(
         return None;
     }
     let (fraction_ms, used) = fraction(&text[end..]);
-    let rest = text.get(end + used).copied();
-    if rest.is_some_and(|byte| byte.is_ascii_digit()) {
+    let rest = &text[end + used..];
+    if rest.first().is_some_and(u8::is_ascii_digit) {
         return None;
     }
+    let (hour, meridiem) = match rest {
+        [b' ' | b'A' | b'P' | b'a' | b'p' | 0xe2, ..] => calendar::meridiem(rest, hour)?,
+        _ => (hour, 0),
+    };
     let seconds = hour * 3600 + minute * 60 + second;
-    Some((i64::from(seconds) * 1000 + fraction_ms, end + used))
+    Some((i64::from(seconds) * 1000 + fraction_ms, end + used + meridiem))
 }
 
-/// Reads `.143` or `,143` with up to nine digits; returns milliseconds and the bytes read.
+/// Reads `.143` or `,143` with up to nine digits, or `:143`; returns milliseconds and the bytes read.
 fn fraction(text: &[u8]) -> (i64, usize) {
-    if !matches!(text.first(), Some(b'.' | b',')) {
+    if !matches!(text.first(), Some(b'.' | b',' | b':')) {
         return (0, 0);
     }
     let digits = text[1..].iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
-    if digits == 0 {
+    if digits == 0 || text[0] == b':' && digits != 3 {
         return (0, 0);
     }
     let first_three = text[1..=digits].iter().chain([&b'0', &b'0']).take(3);
@@ -186,26 +220,49 @@ fn fraction(text: &[u8]) -> (i64, usize) {
     (ms, 1 + digits)
 }
 
-/// Reads `Z`, `UTC`, `GMT`, `+01:00`, `+0100` or `+01` (this only without a space before it).
-fn offset(text: &[u8]) -> Option<(i64, usize)> {
+/// Reads `Z`, a zone's name, `+01:00`, `+0100` or `+01`, and `GMT+0100`. Two digits behind a space are an offset only
+/// where no text follows: ` -10 left` is text.
+fn offset(text: &[u8], local_ms: i64, clock: &Clock) -> Option<(i64, usize)> {
     let spaces = usize::from(text.first() == Some(&b' '));
     let rest = &text[spaces..];
     let ends = |used: usize| !rest.get(used).is_some_and(u8::is_ascii_alphanumeric);
     let (offset_ms, used) = match rest {
         [b'Z' | b'z', ..] if spaces == 0 => (0, 1),
-        [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => (0, 3),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (signed(*sign, [*h1, *h2, *m1, *m2])?, 6),
-        [sign @ (b'+' | b'-'), digits @ ..] => match digits.first_chunk::<4>() {
-            Some(four) if four.iter().all(u8::is_ascii_digit) => (signed(*sign, *four)?, 5),
-            _ if spaces == 0 => {
-                let [h1, h2] = *digits.first_chunk()?;
-                (signed(*sign, [h1, h2, b'0', b'0'])?, 3)
-            }
-            _ => return None,
-        },
+        [b'U', b'T', b'C', sign @ (b'+' | b'-'), digits @ ..]
+        | [b'G', b'M', b'T', sign @ (b'+' | b'-'), digits @ ..] => {
+            let (offset_ms, used) = signed_digits(*sign, digits)?;
+            (offset_ms, 3 + used)
+        }
+        [b'A'..=b'Z', ..] => zones::offset(rest, local_ms, clock)?,
+        [sign @ (b'+' | b'-'), digits @ ..] => {
+            let (offset_ms, used) = signed_digits(*sign, digits)?;
+            let is_text = spaces > 0 && used == 3 && !closes(&rest[used..]);
+            (!is_text).then_some((offset_ms, used))?
+        }
         _ => return None,
     };
     ends(used).then_some((offset_ms, spaces + used))
+}
+
+/// Reads `01:00`, `0100` or `01` behind a sign; returns the offset and the bytes read with the sign.
+fn signed_digits(sign: u8, digits: &[u8]) -> Option<(i64, usize)> {
+    match digits {
+        [h1, h2, b':', m1, m2, ..] => Some((signed(sign, [*h1, *h2, *m1, *m2])?, 6)),
+        [h1, h2, m1, m2, ..] if digits[..4].iter().all(u8::is_ascii_digit) => {
+            Some((signed(sign, [*h1, *h2, *m1, *m2])?, 5))
+        }
+        [h1, h2, ..] => Some((signed(sign, [*h1, *h2, b'0', b'0'])?, 3)),
+        _ => None,
+    }
+}
+
+/// Returns whether a stamp may end here: with its line, with a sign, or before a process or a level.
+fn closes(rest: &[u8]) -> bool {
+    match rest {
+        [] | [b']' | b':' | b'|' | b',' | b'\t', ..] | [b' ', b'[' | b'|', ..] => true,
+        [b' ', rest @ ..] => rest.iter().take_while(|byte| byte.is_ascii_uppercase()).count() > 2,
+        _ => false,
+    }
 }
 
 fn signed(sign: u8, digits: [u8; 4]) -> Option<i64> {
