@@ -198,9 +198,10 @@ pub struct Event<'a> {
 
 /// Returns the length of the escape sequence at the start of `bytes` that sets a colour or a style (ECMA-48, SGR); 0
 /// when there is none.
-pub(crate) fn colour(bytes: &[u8]) -> usize {
+fn colour(bytes: &[u8]) -> usize {
     let Some(parameters) = bytes.strip_prefix(b"\x1b[") else { return 0 };
-    let length = parameters.iter().take(32).take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
+    let length =
+        parameters.iter().take(32).take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
     if parameters.get(length) == Some(&b'm') { length + 3 } else { 0 }
 }
 
@@ -303,7 +304,8 @@ mod tests {
 
     #[test]
     fn escapes_are_resolved_as_json_defines_them() {
-        let text = |raw: &str| Field { raw: raw.as_bytes(), escaped: true, nested: false }.text().into_owned();
+        let text =
+            |raw: &str| Field { raw: raw.as_bytes(), escaped: true, nested: false }.text().into_owned();
         assert_eq!(text(r#"a\n\tat \"x\" \\ \/"#), "a\n\tat \"x\" \\ /");
         assert_eq!(text(r"\u00e9 \ud83d\ude00"), "é 😀");
         assert_eq!(text(r"\ud83d! \q \u12"), "\u{fffd}! \\q \\u12");

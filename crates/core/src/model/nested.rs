@@ -11,12 +11,30 @@ const MAX_CAUSES: usize = 16;
 
 /// Names compare without case and without `_`, `-` and `@`.
 const KINDS: [&str; 10] = [
-    "exceptiontype", "exctype", "errortype", "class", "classname", "type", "name", "kind", "exceptionclass", "errorclass",
+    "exceptiontype",
+    "exctype",
+    "errortype",
+    "class",
+    "classname",
+    "type",
+    "name",
+    "kind",
+    "exceptionclass",
+    "errorclass",
 ];
-const MESSAGES: [&str; 7] = ["message", "excvalue", "errormessage", "exceptionmessage", "msg", "value", "detail"];
+const MESSAGES: [&str; 7] =
+    ["message", "excvalue", "errormessage", "exceptionmessage", "msg", "value", "detail"];
 const TRACES: [&str; 10] = [
-    "stacktrace", "extendedstacktrace", "stack", "stacktracestring", "traceback", "backtrace", "trace", "frames",
-    "stackframes", "stacktraceelements",
+    "stacktrace",
+    "extendedstacktrace",
+    "stack",
+    "stacktracestring",
+    "traceback",
+    "backtrace",
+    "trace",
+    "frames",
+    "stackframes",
+    "stacktraceelements",
 ];
 const CAUSES: [&str; 5] = ["cause", "causedby", "innerexception", "previous", "inner"];
 
@@ -86,7 +104,9 @@ fn with_frames(head: String, kind: &str, frames: String, object: &Map<String, Va
     if frames.is_empty() {
         return head;
     }
-    if frames.starts_with("Traceback") || !simple.is_empty() && first.contains(simple) && !is_frame_line(first) {
+    if frames.starts_with("Traceback")
+        || !simple.is_empty() && first.contains(simple) && !is_frame_line(first)
+    {
         return frames;
     }
     if first.trim_start().starts_with("File \"") {
@@ -140,7 +160,9 @@ fn frame(object: &Map<String, Value>) -> Option<String> {
     let name = method.or(class.filter(|_| file.is_some()))?;
     let place = file.map_or_else(|| line.clone(), |file| format!("{file}:{line}"));
     Some(match (class, file.and_then(|file| file.rsplit('.').next())) {
-        (Some(class), _) if method.is_some() => format!("\tat {class}.{name}({})", place.trim_end_matches(':')),
+        (Some(class), _) if method.is_some() => {
+            format!("\tat {class}.{name}({})", place.trim_end_matches(':'))
+        }
         (_, Some("py")) => format!("  File \"{}\", line {line}, in {name}", file.unwrap_or_default()),
         (_, Some("go")) => format!("{name}(...)\n\t{place}"),
         (_, Some("rb")) => format!("\tfrom {place}:in `{name}'"),

@@ -85,7 +85,8 @@ impl<'a> Walk<'a> {
         if self.ended {
             return None;
         }
-        let entry = if key.escaped { place.node.find(key.text().as_bytes()) } else { place.node.find(key.raw) };
+        let entry =
+            if key.escaped { place.node.find(key.text().as_bytes()) } else { place.node.find(key.raw) };
         self.expect(b':')?;
         if let Some(entry) = entry
             && matches!(self.peek(), Some(b'{' | b'['))

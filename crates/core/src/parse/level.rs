@@ -38,7 +38,9 @@ pub(super) fn read(raw: &[u8], scale: Scale) -> Option<Level> {
     }
     match word {
         [] => None,
-        [letter] if letter.is_ascii_alphabetic() => Some(letter_level(*letter)).filter(|level| *level != Level::Unknown),
+        [letter] if letter.is_ascii_alphabetic() => {
+            Some(letter_level(*letter)).filter(|level| *level != Level::Unknown)
+        }
         [b'D', b'1'..=b'5'] => Some(Level::Debug),
         [b'0'..=b'9', ..] => number(word).and_then(|number| of_number(number, scale)),
         _ => rare_word(word),

@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 
 use self::names::{Fields, Names};
 use self::time::Clock;
-use crate::model::{Day, Event, Field, Level, UtcMs};
+use crate::model::{Day, Event, Field, Level};
 
 /// The version of what lines are read as. A change that reads any line differently adds one. 2: panics and other
 /// crashes whose lines have no mark in front.

@@ -53,9 +53,17 @@ const TRACES: &str = "stack_trace stackTrace @x exception.stacktrace error.stack
     exception stack throwable errorVerbose backtrace error.traceback trace errorStack stacktraceString";
 
 /// Objects that hold a trace in one of [`TRACE_PARTS`].
-const TRACE_OBJECTS: [&str; 9] = ["error", "err", "exception", "thrown", "exc", "throwable", "ex", "e", "cause"];
+const TRACE_OBJECTS: [&str; 9] =
+    ["error", "err", "exception", "thrown", "exc", "throwable", "ex", "e", "cause"];
 const TRACE_PARTS: [&str; 8] = [
-    "stack_trace", "stack", "extendedStackTrace", "traceback", "backtrace", "trace", "formatted", "stackTraceString",
+    "stack_trace",
+    "stack",
+    "extendedStackTrace",
+    "traceback",
+    "backtrace",
+    "trace",
+    "formatted",
+    "stackTraceString",
 ];
 
 /// Times of whole seconds have their nanoseconds beside them.
@@ -183,7 +191,8 @@ impl<'a> Fields<'a> {
     fn put_time(&mut self, rank: Rank, value: Field<'a>) {
         // `-` and the empty text. A number before 1973 is how long something took.
         let is_short = value.raw.iter().take_while(|byte| byte.is_ascii_digit()).count() < 9;
-        if value.raw.len() < 5 || is_short && value.raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')) {
+        if value.raw.len() < 5 || is_short && value.raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
+        {
             return;
         }
         let mut at = self.times.iter().take_while(|kept| kept.is_some_and(|kept| kept.0 < rank)).count();
@@ -230,17 +239,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns whether the record says anything but a message.
+    #[expect(dead_code, reason = "for the reader of collectors' records")]
     pub(super) fn has_more(&self) -> bool {
         self.level.is_some()
             || self.times[0].is_some()
             || self.logger.is_some()
             || self.thread.is_some()
             || self.trace.is_some()
-    }
-
-    /// Returns whether the record says its level.
-    pub(super) fn has_level(&self) -> bool {
-        self.level.is_some()
     }
 
     /// Returns the event without its time. The message of a record that has neither message nor trace is its longest text
@@ -295,7 +300,8 @@ fn is_trace(value: &Field<'_>) -> bool {
     if value.nested {
         return memchr::memchr(b'"', word).is_some();
     }
-    !matches!(word, b"" | b"true" | b"false" | b"None" | b"-" | b"n/a") && !word.iter().all(u8::is_ascii_digit)
+    !matches!(word, b"" | b"true" | b"false" | b"None" | b"-" | b"n/a")
+        && !word.iter().all(u8::is_ascii_digit)
 }
 
 /// Returns whether a value reads like a message: words, mostly of letters. What a browser calls itself does not.

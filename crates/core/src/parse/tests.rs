@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::time::Clock;
 use super::*;
+use crate::model::UtcMs;
 
 const SEED: &str = r#"{"@timestamp":"2023-10-30 06:10:37.143","logLevel":"ERROR","logClass":"com.acme.orders.OrderService","thread":"http-nio-8080-exec-7","origLogEntry":"Failed to book order 17\njava.net.SocketTimeoutException: Read timed out\n\tat com.acme.orders.OrderService.book(OrderService.java:42)"}"#;
 
@@ -166,8 +167,8 @@ fn out_file_lines() {
         ["2023-10-30T05:10:37Z", "error", "", "", "bad"]
     );
     assert_eq!(
-        read("2023-10-30T06:10:37+01:00\tt\t{\"time\":1e8,\"msg\":\"x\"}")[0],
-        "1973-03-03T09:46:40Z"
+        read("2023-10-30T06:10:37+01:00\tt\t{\"time\":1000000000,\"msg\":\"x\"}")[0],
+        "2001-09-09T01:46:40Z"
     );
 }
 

@@ -1,7 +1,8 @@
 //! Names by what they mean, as a tree of the objects that hold them.
 
 use super::{
-    AT_TOP_ALONE, FieldNames, NANOS, Name, PARTS, PYTHONS, RECORDS, Rank, Role, TRACE_OBJECTS, TRACE_PARTS, scale,
+    AT_TOP_ALONE, FieldNames, NANOS, Name, PARTS, PYTHONS, RECORDS, Rank, Role, Scale, TRACE_OBJECTS,
+    TRACE_PARTS, scale,
 };
 
 /// The ranks of names in [`RECORDS`], at the top and in [`PARTS`] begin here.
@@ -81,35 +82,37 @@ impl Tree {
     }
 
     fn add_all(&mut self, at: u16, first: Rank, in_top: bool, fields: &FieldNames) {
-        let lists: [(&[String], fn(&str) -> Role); 6] = [
-            (&fields.time, |_| Role::Time),
-            (&fields.level, |name| Role::Level(scale(name))),
-            (&fields.logger, |_| Role::Logger),
-            (&fields.thread, |_| Role::Thread),
-            (&fields.message, |_| Role::Message),
-            (&fields.trace, |_| Role::Trace),
+        let lists = [
+            (&fields.time, Role::Time),
+            (&fields.level, Role::Level(Scale::BySize)),
+            (&fields.logger, Role::Logger),
+            (&fields.thread, Role::Thread),
+            (&fields.message, Role::Message),
+            (&fields.trace, Role::Trace),
         ];
         for (list, role) in lists {
             for (rank, name) in (first..first + 999).zip(list) {
                 if in_top || !AT_TOP_ALONE.split(' ').any(|weak| weak == name) {
-                    self.add(at, name, Name { role: role(name), rank });
+                    let role = if let Role::Level(_) = role { Role::Level(scale(name)) } else { role };
+                    self.add(at, name, Name { role, rank });
                 }
             }
         }
         self.add_trace_objects(at, first + fields.trace.len() as Rank);
         for (names, role) in [(NANOS, Role::Nanos), (PYTHONS, Role::Python)] {
             for name in names.split_ascii_whitespace() {
-                self.add_unless_known(at, name, Name { role, rank: first });
+                self.add(at, name, Name { role, rank: first });
             }
         }
     }
 
     /// Adds the traces in objects, and last the objects themselves.
     fn add_trace_objects(&mut self, at: u16, first: Rank) {
-        let parts = TRACE_OBJECTS.iter().flat_map(|object| TRACE_PARTS.map(|part| format!("{object}.{part}")));
+        let parts =
+            TRACE_OBJECTS.iter().flat_map(|object| TRACE_PARTS.map(|part| format!("{object}.{part}")));
         let mut rank = first;
         for name in parts {
-            self.add_unless_known(at, &name, Name { role: Role::Trace, rank });
+            self.add(at, &name, Name { role: Role::Trace, rank });
             rank += 1;
         }
         for object in TRACE_OBJECTS {
@@ -118,12 +121,8 @@ impl Tree {
         }
     }
 
-    /// Adds a name as a key of its own and as a path; the first list that has it counts.
+    /// Adds a name as a key of its own and as a path; what was added first counts.
     fn add(&mut self, at: u16, name: &str, meaning: Name) {
-        self.add_unless_known(at, name, meaning);
-    }
-
-    fn add_unless_known(&mut self, at: u16, name: &str, meaning: Name) {
         self.entry(at, name).set(meaning);
         let mut place = at;
         let mut path = name;

@@ -77,7 +77,9 @@ fn by_digits(text: &[u8], clock: &mut Clock) -> Option<(UtcMs, usize)> {
             let (day, end) = digits(text, separator(text, day_at, text[at])?, 2)?;
             (valid_days(i64::from(first), month, day)?, gap(text, end)?)
         }
-        (6, b' ') => (valid_days(2000 + i64::from(first / 10_000), first / 100 % 100, first % 100)?, gap(text, at)?),
+        (6, b' ') => {
+            (valid_days(2000 + i64::from(first / 10_000), first / 100 % 100, first % 100)?, gap(text, at)?)
+        }
         (8, b' ') => (valid_days(i64::from(first / 10_000), first / 100 % 100, first % 100)?, gap(text, at)?),
         _ => return None,
     };
@@ -216,7 +218,7 @@ fn blanks(text: &[u8], at: usize) -> Option<usize> {
 fn gap(text: &[u8], at: usize) -> Option<usize> {
     let signs = match text.get(at..)? {
         [b' ', b'a', b't', b' ', ..] => 4,
-        [b',', b' ', ..] | [b':', b':', ..] | [b' ', b' ', ..] => 2,
+        [b',' | b' ', b' ', ..] | [b':', b':', ..] => 2,
         [b' ' | b'T' | b':' | b'\t' | b',', ..] => 1,
         _ => return None,
     };

@@ -47,6 +47,7 @@ impl Clock {
     }
 
     /// Notes the time of the line before the next one.
+    #[expect(dead_code, reason = "for the reader of a block's lines")]
     pub(super) fn after(&mut self, time_ms: UtcMs) {
         self.before_ms = Some(time_ms);
     }
@@ -79,7 +80,7 @@ impl Clock {
     /// Returns the time of a stamp that clocks skip or show twice.
     fn ambiguous(&self, local_ms: i64) -> Option<UtcMs> {
         let stamp = self.zone.to_ambiguous_timestamp(civil(local_ms)?);
-        let later = stamp.clone().later().ok()?.as_millisecond();
+        let later = stamp.later().ok()?.as_millisecond();
         let first = stamp.compatible().ok()?.as_millisecond();
         let is_second = self
             .before_ms
