@@ -2,7 +2,7 @@
 //! from logs never reach a terminal.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::shell::error::Failure;
 use gzette_core::human;
 use gzette_core::paste::Invocation;
+use gzette_core::visible::{hidden, terminal};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,40 +257,7 @@ impl Ui {
 
 /// Writes a line to stderr, made harmless. A closed stderr is nobody's concern.
 fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", visible(line.as_bytes()));
-}
-
-/// Bytes as text for a terminal: control characters as `\x1b` or `\u{202e}` (a tab stays), invalid UTF-8 as U+FFFD.
-pub struct Visible<'b>(pub &'b [u8]);
-
-impl Display for Visible<'_> {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            let mut rest = chunk.valid();
-            while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_unsafe(character))
-            {
-                formatter.write_str(&rest[..at])?;
-                let code = character as u32;
-                if character.is_ascii() {
-                    write!(formatter, "\\x{code:02x}")?;
-                } else {
-                    write!(formatter, "\\u{{{code:x}}}")?;
-                }
-                rest = &rest[at + character.len_utf8()..];
-            }
-            formatter.write_str(rest)?;
-            if !chunk.invalid().is_empty() {
-                formatter.write_str("\u{fffd}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns [`Visible`] text.
-pub fn visible(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
-    if text.chars().any(is_unsafe) { Visible(bytes).to_string().into() } else { text }
+    let _ = writeln!(io::stderr(), "{}", terminal(line));
 }
 
 /// Writes a value as JSON in which what would not be safe on a terminal is escaped, wherever it goes: it is read as the
@@ -303,22 +271,17 @@ struct Escaped;
 
 impl serde_json::ser::Formatter for Escaped {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
+        let mut shown = 0;
         let is_plain = fragment.is_ascii() && !fragment.contains('\x7f');
-        let next = |rest: &str| rest.char_indices().find(|&(_, character)| is_unsafe(character));
-        while let Some((at, character)) = if is_plain { None } else { next(rest) } {
-            // All of them are in the first plane.
-            write!(out, "{}\\u{:04x}", &rest[..at], character as u32)?;
-            rest = &rest[at + character.len_utf8()..];
+        for (at, character) in hidden(if is_plain { "" } else { fragment }) {
+            out.write_all(&fragment.as_bytes()[shown..at])?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            shown = at + character.len_utf8();
         }
-        out.write_all(rest.as_bytes())
+        out.write_all(&fragment.as_bytes()[shown..])
     }
-}
-
-/// Control characters, those that turn the direction of the text around them, and those without a shape.
-fn is_unsafe(character: char) -> bool {
-    character.is_control() && character != '\t'
-        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -327,22 +290,15 @@ mod tests {
 
     #[test]
     fn json_is_harmless_and_the_same_value() {
-        let text = "a\x1b[31m\u{9b}2J \u{202e}é\x7f\t\"\\ \u{1f600}\u{feff}";
+        let text = "a\x1b[31m\u{9b}2J \u{202e}é\x7f\t\"\\ \u{1f600}\u{feff}\u{e0041}";
         let mut written = Vec::new();
         write_json(&mut written, &serde_json::json!({ "text": text, "\u{85}": [1, null] })).unwrap();
         let written = String::from_utf8(written).unwrap();
         assert_eq!(
             written,
-            r#"{"text":"a\u001b[31m\u009b2J \u202eé\u007f\t\"\\ 😀\ufeff","\u0085":[1,null]}"#
+            r#"{"text":"a\u001b[31m\u009b2J \u202eé\u007f\t\"\\ 😀\ufeff\udb40\udc41","\u0085":[1,null]}"#
         );
         let read: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!((&read["text"], &read["\u{85}"][0]), (&text.into(), &1.into()));
-    }
-
-    #[test]
-    fn no_sequence_reaches_the_terminal_alive() {
-        assert_eq!(visible(b"a\x1b[31mb\r\x07\tc"), "a\\x1b[31mb\\x0d\\x07\tc");
-        assert_eq!(visible("x\u{202e}y\u{9b}2J".as_bytes()), "x\\u{202e}y\\u{9b}2J");
-        assert_eq!(visible(b"plain \xff"), "plain \u{fffd}");
     }
 }

@@ -13,6 +13,7 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
         &[
             "model",
             "human",
+            "visible",
             "paste",
             "words",
             "decode",

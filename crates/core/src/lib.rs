@@ -1,7 +1,7 @@
 //! The core of gzette: values in, values out. No files, network, clock, randomness, printing or async; `now` is a
 //! parameter. Only [`workers`] starts threads.
 //!
-//! The modules in reading order, each built on those before it: [`model`], [`human`], [`paste`], [`words`], [`decode`],
+//! The modules in reading order, each built on those before it: [`model`], [`human`], [`visible`], [`paste`], [`words`], [`decode`],
 //! [`parse`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
 
 pub mod decode;
@@ -17,5 +17,6 @@ pub mod proof;
 pub mod query;
 pub mod retention;
 pub mod stats;
+pub mod visible;
 pub mod words;
 pub mod workers;

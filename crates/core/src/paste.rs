@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::visible::is_hidden;
+
 /// Commands that read no configuration.
 const WITHOUT_CONFIGURATION: [&str; 3] = ["init", "demo", "completions"];
 
@@ -77,7 +79,7 @@ fn push_option(options: &mut String, name: &str, path: &Path) {
 /// (POSIX.1-2024, XCU 2.2.4; in bash, zsh and ksh since long). The crate `shlex` leaves such characters as they are.
 pub fn quoted(argument: &[u8]) -> String {
     let text = String::from_utf8_lossy(argument);
-    if text.chars().any(|letter| is_lost(letter) || letter == '\u{fffd}') {
+    if text.chars().any(|letter| is_hidden(letter) || letter == '\u{fffd}') {
         return octal(argument);
     }
     let is_bare = |letter: char| letter.is_ascii_alphanumeric() || "-_./:,=+@%".contains(letter);
@@ -101,12 +103,6 @@ fn octal(argument: &[u8]) -> String {
     }
     quoted.push('\'');
     quoted
-}
-
-/// Whether a character would not come through a terminal as it is, or would not be seen.
-fn is_lost(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -140,7 +136,7 @@ mod tests {
     fn a_shell_reads_back_every_byte() {
         for argument in HARD {
             let line = quoted(argument);
-            assert!(!line.contains(is_lost), "{line:?} does not fit a line");
+            assert!(!line.contains(is_hidden), "{line:?} does not fit a line");
             let output = Command::new("bash").args(["-c", &format!("printf '%s' {line}")]).output().unwrap();
             assert_eq!(output.stdout, argument, "{line}");
         }

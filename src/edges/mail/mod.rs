@@ -21,6 +21,7 @@ use std::pin::Pin;
 use lettre::message::Mailbox;
 
 use gzette_core::model::UtcMs;
+use gzette_core::visible::{has_hidden, header};
 
 /// The longest reason that is kept of what a server said, in characters.
 const REASON_CHARS: usize = 300;
@@ -111,7 +112,7 @@ pub struct MailError {
 impl MailError {
     /// Returns an error whose reason is made one line of visible characters.
     pub fn new(kind: MailErrorKind, place: &str, reason: &str) -> Self {
-        Self { kind, place: visible(place, ADDRESS_BYTES), reason: visible(reason, REASON_CHARS) }
+        Self { kind, place: header(place, ADDRESS_BYTES), reason: header(reason, REASON_CHARS) }
     }
 }
 
@@ -212,7 +213,7 @@ pub async fn open(
 /// in its `xn--` form), so that every server can carry the mail.
 pub fn mailbox(text: &str) -> Result<Mailbox, MailError> {
     let wrong = |reason: &str| MailError::new(MailErrorKind::Config, text, reason);
-    if text.len() > ADDRESS_BYTES || text.chars().any(is_hidden) {
+    if text.len() > ADDRESS_BYTES || has_hidden(text) {
         return Err(wrong("is too long or holds control characters"));
     }
     let parsed: Mailbox = text
@@ -224,51 +225,4 @@ pub fn mailbox(text: &str) -> Result<Mailbox, MailError> {
     } else {
         Err(wrong("is no ASCII address; write the domain in its `xn--` form"))
     }
-}
-
-/// Returns `text` in one line of visible characters, cut at `max_chars`: white space runs become a space,
-/// control, bidirectional and invisible characters are spelled out. For terminals, headers and mails alike.
-pub(crate) fn visible(text: &str, max_chars: usize) -> String {
-    let mut out = String::new();
-    let mut chars_left = max_chars;
-    let mut gap = false;
-    for character in text.trim_start().chars() {
-        if character.is_whitespace() {
-            gap = true;
-            continue;
-        }
-        let shown = if is_hidden(character) { spelled_out(character) } else { character.to_string() };
-        let wanted = shown.chars().count() + usize::from(gap);
-        if wanted > chars_left {
-            out.push('…');
-            break;
-        }
-        if std::mem::take(&mut gap) {
-            out.push(' ');
-        }
-        out.push_str(&shown);
-        chars_left -= wanted;
-    }
-    out
-}
-
-/// Returns `‹ESC›` for a control character of ASCII, `‹U+202E›` for another; as the site writes them.
-fn spelled_out(character: char) -> String {
-    const NAMES: &str = "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI \
-        DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US";
-    let code = character as usize;
-    match NAMES.split(' ').nth(code) {
-        Some(name) => format!("‹{name}›"),
-        None if code == 0x7f => "‹DEL›".to_owned(),
-        None => format!("‹U+{code:04X}›"),
-    }
-}
-
-/// Returns whether a character has no shape of its own or moves others: controls, the bidirectional
-/// formatting characters of UAX #9, zero-width characters, tags, the byte order mark.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }

@@ -23,6 +23,7 @@ use super::{
     Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Refusal, SmtpSetting, SmtpTls,
     Transport,
 };
+use gzette_core::visible::header;
 
 /// How long to wait for a connection and for the answer to a command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
@@ -121,7 +122,7 @@ impl SmtpTransport {
                     return Err(explain(error));
                 }
                 refused.push(Refusal {
-                    reason: super::visible(&spoken(&error), super::REASON_CHARS),
+                    reason: header(&spoken(&error), super::REASON_CHARS),
                     again: error.is_transient(),
                     recipient: recipient.to_string(),
                 });

@@ -106,13 +106,3 @@ fn addresses_are_checked_before_they_become_headers() {
         assert_eq!(mailbox(text).unwrap_err().kind, MailErrorKind::Config, "{text:?}");
     }
 }
-
-#[test]
-fn hidden_characters_are_spelled_out_and_lines_joined() {
-    assert_eq!(visible("a\r\nb\t c\u{1b}[31m", 80), "a b c‹ESC›[31m");
-    assert_eq!(visible("x\u{202e}y\u{feff}", 80), "x‹U+202E›y‹U+FEFF›");
-    assert_eq!(visible("a\0b\u{7f}c\u{85}d", 80), "a‹NUL›b‹DEL›c d");
-    assert_eq!(visible("abcdef", 3), "abc…");
-    assert_eq!(visible("abc  ", 3), "abc");
-    assert_eq!(visible("ab\u{1b}", 5), "ab…");
-}

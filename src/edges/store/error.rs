@@ -1,9 +1,10 @@
 //! What a store can answer instead of what was asked, in kinds that a run decides by.
 
 use gzette_core::model::UtcMs;
+use gzette_core::visible::{cell, header};
 
-/// The longest reason kept, in bytes; the other side may be hostile.
-const MAX_REASON_BYTES: usize = 400;
+/// The longest reason kept, in characters; the other side may be hostile.
+const MAX_REASON_CHARS: usize = 400;
 
 /// The kind of a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,50 +43,23 @@ pub struct StoreError {
     pub what: &'static str,
     /// The key or prefix, as [`super::ObjectStore::describe`] writes it.
     pub place: String,
-    /// What the other side said, in one line, without control characters.
+    /// What the other side said, in one line, without what is hidden.
     pub reason: String,
     /// What the server's clock said, where it matters.
     pub server_ms: Option<UtcMs>,
 }
 
 impl StoreError {
-    /// Returns a failure whose place and reason are safe to print: control characters are written as
-    /// escapes in the place and as spaces in the reason, which is cut when it is long.
+    /// Returns a failure whose place and reason can be shown: the place in one line, the reason too, cut when it is long.
     pub fn new(kind: StoreErrorKind, what: &'static str, place: &str, reason: &str) -> Self {
-        Self { kind, what, place: printable(place), reason: one_line(reason), server_ms: None }
-    }
-}
-
-fn printable(place: &str) -> String {
-    let mut out = String::with_capacity(place.len());
-    for character in place.chars() {
-        if character.is_control() {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
+        Self {
+            kind,
+            what,
+            place: cell(place).into_owned(),
+            reason: header(reason, MAX_REASON_CHARS),
+            server_ms: None,
         }
     }
-    out
-}
-
-fn one_line(reason: &str) -> String {
-    let mut out = String::new();
-    for word in reason.split(|c: char| c.is_control() || c.is_whitespace()) {
-        if word.is_empty() {
-            continue;
-        }
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-        if out.len() > MAX_REASON_BYTES {
-            let cut = (0..=MAX_REASON_BYTES).rev().find(|&at| out.is_char_boundary(at));
-            out.truncate(cut.unwrap_or(0));
-            out.push('…');
-            break;
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -97,8 +71,8 @@ mod tests {
         let reason = format!("bad\r\n\u{1b}[31m  {}", "é".repeat(5000));
         let error = StoreError::new(StoreErrorKind::Odd, "get", "s3://b/a\nb", &reason);
         let text = error.to_string();
-        assert!(text.starts_with(r"get `s3://b/a\nb`: bad [31m éé") && text.ends_with('…'), "{text}");
-        assert!(error.reason.len() < MAX_REASON_BYTES + 8);
+        assert!(text.starts_with(r"get `s3://b/a\x0ab`: bad ‹ESC›[31m éé") && text.ends_with('…'), "{text}");
+        assert_eq!(error.reason.chars().count(), MAX_REASON_CHARS + 1);
         assert!(!text.contains(char::is_control));
     }
 }

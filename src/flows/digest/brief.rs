@@ -3,13 +3,13 @@
 
 use super::format::{bytes, change, count, date_and_time, number, percent, plural, span, time_and_age};
 use super::{DigestSettings, News, format};
-use crate::edges::mail::visible;
 use crate::flows::report::{
     Change, Completeness, GroupState, GroupView, MailView, ObjectProblem, PagesTrouble, SampleView,
     SilentApp, SourceView, Unread, View,
 };
 use gzette_core::human::day_and_time;
 use gzette_core::model::{HOUR_MS, MINUTE_MS, UtcMs};
+use gzette_core::visible::header;
 
 /// A listing older than this is said at the top.
 const STALE_LISTING_MS: i64 = 2 * HOUR_MS;
@@ -160,8 +160,8 @@ impl Brief {
         let items = teller.items(&groups, &view.unread, &view.silent);
         let (top, more_top) = teller.top(&view.groups);
         Self {
-            headline: visible(&headline(view, news), 120),
-            detail: visible(&view.verdict.detail, 400),
+            headline: header(&headline(view, news), 120),
+            detail: header(&view.verdict.detail, 400),
             recovered: teller.recovered(news),
             warning: teller.warning(&view.completeness),
             notices: teller.notices(&view.completeness),
@@ -174,7 +174,7 @@ impl Brief {
             link: teller.link("index.html"),
             footer: format!(
                 "gzette, digest {}, {made}; times in {zone}.",
-                visible(&settings.name, NAME_CHARS)
+                header(&settings.name, NAME_CHARS)
             ),
         }
     }
@@ -205,8 +205,8 @@ impl Teller<'_> {
         let since = unread.since_ms.map(|since_ms| self.time_and_age(since_ms));
         Item {
             badge: Badge::Unread,
-            title: visible(&unread.name(), NAME_CHARS),
-            reason: visible(&unread.why(), self.detail.title_chars),
+            title: header(&unread.name(), NAME_CHARS),
+            reason: header(&unread.why(), self.detail.title_chars),
             counts: None,
             seen: since.map_or("never read".to_owned(), |since| format!("not read since {since}")),
             line: None,
@@ -217,7 +217,7 @@ impl Teller<'_> {
 
     fn group(&self, group: &GroupView) -> Item {
         let latest = group.samples.iter().max_by_key(|sample| sample.time_ms);
-        let title = visible(&group.title, self.detail.title_chars);
+        let title = header(&group.title, self.detail.title_chars);
         let line = latest.map(|sample| self.line(sample));
         Item {
             badge: match group.state {
@@ -229,7 +229,7 @@ impl Teller<'_> {
             // A line that only repeats the title says nothing.
             line: line.filter(|line| !line.is_empty() && *line != title),
             title,
-            reason: visible(&group.reason, self.detail.title_chars),
+            reason: header(&group.reason, self.detail.title_chars),
             counts: Some(counts(&group.day)),
             seen: format!("{}, last at {}", apps(group), self.time_and_age(group.last_ms)),
             link: self.link(&format!("g/{}.html", group.id)),
@@ -250,7 +250,7 @@ impl Teller<'_> {
     fn silent(&self, app: &SilentApp) -> Item {
         Item {
             badge: Badge::Silent,
-            title: visible(&app.name, NAME_CHARS),
+            title: header(&app.name, NAME_CHARS),
             reason: format!(
                 "no lines for {}; before that never more than {} apart",
                 span(self.now_ms.saturating_sub(app.since_ms)),
@@ -267,7 +267,7 @@ impl Teller<'_> {
     /// Returns the first line of a sample that holds anything.
     fn line(&self, sample: &SampleView) -> String {
         let first = sample.text.lines().find(|line| !line.trim().is_empty());
-        visible(first.unwrap_or_default(), self.detail.line_chars)
+        header(first.unwrap_or_default(), self.detail.line_chars)
     }
 
     /// Returns the groups with most events, those of a family as one, and how many groups are left.
@@ -291,7 +291,7 @@ impl Teller<'_> {
         let group = row[0];
         let now: f64 = row.iter().map(|group| group.day.now).sum();
         let yesterday: Option<f64> = row.iter().map(|group| group.day.yesterday).sum();
-        let title = visible(&group.title, self.detail.title_chars.min(TOP_CHARS));
+        let title = header(&group.title, self.detail.title_chars.min(TOP_CHARS));
         Top {
             count: number(now),
             change: yesterday.map(|before| change(now, before)).unwrap_or_default(),
@@ -310,13 +310,13 @@ impl Teller<'_> {
         let mut rows =
             vec![row("newest event", newest), row("objects", objects(whole)), row("lines", lines(whole))];
         for source in whole.sources.iter().take(self.detail.sources) {
-            rows.push((format!("source {}", visible(&source.name, NAME_CHARS)), self.source(source)));
+            rows.push((format!("source {}", header(&source.name, NAME_CHARS)), self.source(source)));
         }
         if let Some(more @ 1..) = whole.sources.len().checked_sub(self.detail.sources) {
             rows.push(row("sources", format!("{more} more, on the page of the ingest")));
         }
         for problem in whole.problems.iter().take(self.detail.problems) {
-            rows.push((visible(&problem.kind, NAME_CHARS), self.problem(problem)));
+            rows.push((header(&problem.kind, NAME_CHARS), self.problem(problem)));
         }
         let shown = whole.problems.len().min(self.detail.problems) as u64;
         if whole.problem_count > shown {
@@ -339,8 +339,8 @@ impl Teller<'_> {
     }
 
     fn problem(&self, problem: &ObjectProblem) -> String {
-        let place = visible(&problem.place, self.detail.line_chars);
-        format!("{place}: {}", visible(&problem.reason, self.detail.title_chars))
+        let place = header(&problem.place, self.detail.line_chars);
+        format!("{place}: {}", header(&problem.reason, self.detail.title_chars))
     }
 
     /// Returns what is missing in the numbers above it.
@@ -382,7 +382,7 @@ impl Teller<'_> {
     }
 
     fn pages(&self, trouble: &PagesTrouble) -> String {
-        let failure = visible(&trouble.failure, self.detail.line_chars);
+        let failure = header(&trouble.failure, self.detail.line_chars);
         let pages =
             if self.settings.site_url.is_some() { "The pages that this mail links to" } else { "The pages" };
         match trouble.of_ms {
@@ -397,20 +397,20 @@ impl Teller<'_> {
     /// Returns how many mails are not sent, with the latest of them and the reason.
     fn unsent(&self, mails: &[&MailView], one: &str, many: &str) -> Option<String> {
         let latest = mails.last()?;
-        let subject = visible(&latest.subject, self.detail.title_chars.min(NOTICE_CHARS));
+        let subject = header(&latest.subject, self.detail.title_chars.min(NOTICE_CHARS));
         let subject = if subject.is_empty() { String::new() } else { format!(" \"{subject}\"") };
         Some(format!(
             "{} {}, made at {}{subject} for digest {}: {}.",
             plural(mails.len() as u64, "mail", "mails"),
             if mails.len() == 1 { one.to_owned() } else { format!("{many}; the latest") },
             self.time_and_age(latest.created_ms),
-            visible(&latest.digest, NAME_CHARS),
-            visible(&latest.reason, self.detail.line_chars.min(NOTICE_CHARS)),
+            header(&latest.digest, NAME_CHARS),
+            header(&latest.reason, self.detail.line_chars.min(NOTICE_CHARS)),
         ))
     }
 
     fn stale(&self, source: &SourceView) -> Option<String> {
-        let name = visible(&source.name, NAME_CHARS);
+        let name = header(&source.name, NAME_CHARS);
         match source.listed_ms.map(|time_ms| self.now_ms.saturating_sub(time_ms)) {
             None => Some(format!("source {name} never listed")),
             Some(age_ms) if age_ms > STALE_LISTING_MS => {
@@ -456,7 +456,7 @@ fn counts(day: &Change) -> String {
 
 fn apps(group: &GroupView) -> String {
     let mut names: Vec<String> =
-        group.apps.iter().take(APPS).map(|(name, _, _)| visible(name, NAME_CHARS)).collect();
+        group.apps.iter().take(APPS).map(|(name, _, _)| header(name, NAME_CHARS)).collect();
     if let Some(more @ 1..) = group.apps.len().checked_sub(APPS) {
         names.push(format!("{more} more"));
     }

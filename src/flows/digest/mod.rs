@@ -26,6 +26,7 @@ use crate::edges::mail::{self, MailError};
 use crate::flows::report::View;
 use gzette_core::model::HOUR_MS;
 use gzette_core::paste::Invocation;
+use gzette_core::visible::header;
 
 use brief::{Brief, DETAILS, Detail};
 
@@ -89,7 +90,7 @@ impl DigestSettings {
             return Err(DigestError::NoRecipient(self.name.clone()));
         }
         match &self.site_url {
-            Some(url) if !format::is_link(url) => Err(DigestError::Link(mail::visible(url, 200))),
+            Some(url) if !format::is_link(url) => Err(DigestError::Link(header(url, 200))),
             _ => Ok(()),
         }
     }
@@ -153,5 +154,5 @@ pub fn render_with(view: &View, settings: &DigestSettings, news: &News) -> Mail 
 
 fn subject(view: &View, settings: &DigestSettings, news: &News) -> String {
     let whole = format!("{} {}", settings.subject_prefix, brief::headline(view, news));
-    mail::visible(&whole, SUBJECT_CHARS)
+    header(&whole, SUBJECT_CHARS)
 }

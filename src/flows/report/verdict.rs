@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use super::view::{GroupState, GroupView, Unread, UnreadPlace, Verdict, View};
 use gzette_core::human::{count, day_and_time, duration, plural};
 use gzette_core::model::{AppName, SourceName, UtcMs};
+use gzette_core::visible::one_line;
 
 /// The most characters of a headline: what mail programs show of a subject.
 const HEADLINE_CHARS: usize = 90;
@@ -38,8 +39,8 @@ pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
 /// Returns as many findings as fit, and the others. A single new error is named.
 fn headline<'f>(view: &View, findings: &'f [String]) -> (String, &'f [String]) {
     if let (1, 1, Some(group)) = (findings.len(), view.figures.new_groups, first_in(view, GroupState::New)) {
-        let named = format!("New error in {}: {}", app_of(group), plain(&group.title, HEADLINE_CHARS));
-        return (plain(&named, HEADLINE_CHARS), &[]);
+        let named = format!("New error in {}: {}", app_of(group), one_line(&group.title, HEADLINE_CHARS));
+        return (one_line(&named, HEADLINE_CHARS), &[]);
     }
     let mut text = findings[0].clone();
     let mut used = 1;
@@ -51,7 +52,7 @@ fn headline<'f>(view: &View, findings: &'f [String]) -> (String, &'f [String]) {
         text = longer;
         used += 1;
     }
-    (plain(&text, HEADLINE_CHARS), &findings[used..])
+    (one_line(&text, HEADLINE_CHARS), &findings[used..])
 }
 
 fn spiking(view: &View) -> Option<String> {
@@ -89,7 +90,7 @@ fn regressed(view: &View) -> Option<String> {
 /// Names a silence of all applications: it is more likely the collector's than theirs.
 fn dark(view: &View) -> Option<String> {
     if let Some(dark) = &view.dark {
-        let of = dark.only.as_ref().map_or("any application".to_owned(), |name| plain(name, NAME_CHARS));
+        let of = dark.only.as_ref().map_or("any application".to_owned(), |name| one_line(name, NAME_CHARS));
         let age = duration(view.now_ms - dark.since_ms);
         return Some(format!("No lines of {of} since {} ({age})", clock(dark.since_ms, view.now_ms)));
     }
@@ -126,7 +127,7 @@ fn unread(view: &View) -> Option<String> {
     if is_blind(view) {
         return None;
     }
-    let name = |at: usize| plain(&view.unread[at].name(), NAME_CHARS);
+    let name = |at: usize| one_line(&view.unread[at].name(), NAME_CHARS);
     let who = match view.unread.len() {
         0 => return None,
         1 => name(0),
@@ -145,7 +146,7 @@ fn unread(view: &View) -> Option<String> {
 fn unread_sentences(view: &View) -> String {
     let sentence = |unread: &Unread| {
         let sentence = unread.sentence(|at| clock(at, view.now_ms));
-        plain(&sentence, UNREAD_CHARS) + ". "
+        one_line(&sentence, UNREAD_CHARS) + ". "
     };
     let named: String = view.unread.iter().take(UNREAD_NAMED).map(sentence).collect();
     match view.unread.get(UNREAD_NAMED..) {
@@ -158,7 +159,7 @@ fn silent(view: &View) -> Option<String> {
     if view.dark.is_some() {
         return None;
     }
-    let name = |at: usize| plain(&view.silent[at].name, NAME_CHARS);
+    let name = |at: usize| one_line(&view.silent[at].name, NAME_CHARS);
     Some(match view.silent.len() {
         0 => return None,
         1 => format!("{} has gone silent", name(0)),
@@ -238,20 +239,10 @@ fn first_in(view: &View, state: GroupState) -> Option<&GroupView> {
 }
 
 fn app_of(group: &GroupView) -> String {
-    group.apps.first().map_or_else(|| group.id.to_string(), |app| plain(&app.0, NAME_CHARS))
+    group.apps.first().map_or_else(|| group.id.to_string(), |app| one_line(&app.0, NAME_CHARS))
 }
 
 /// Returns a time as people write it beside `now_ms`: `09:40 UTC`, `Sat 21 Nov 09:40 UTC`.
 fn clock(time_ms: UtcMs, now_ms: UtcMs) -> String {
     format!("{} UTC", day_and_time(time_ms, now_ms, &TimeZone::UTC))
-}
-
-/// Returns a text on one line of at most `max` characters.
-fn plain(text: &str, max: usize) -> String {
-    let mut plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if plain.chars().count() > max {
-        plain = plain.chars().take(max - 1).collect();
-        plain.push('…');
-    }
-    plain
 }

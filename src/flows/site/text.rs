@@ -1,7 +1,7 @@
-//! Texts from logs made fit for a page: capped, with control and direction characters made visible.
-//! Escaping of markup is maud's work; file names are here because a hostile name reaches them too.
+//! Texts from logs made fit for a page: how long each may be, and words for what is empty. What is hidden is shown by
+//! `visible`, markup is escaped by maud; file names are here because a hostile name reaches them too.
 
-use std::fmt::Write as _;
+pub(super) use gzette_core::visible::{page_block as block, page_line as line};
 
 /// The longest title on a page of its own, in characters.
 pub(super) const TITLE_CHARS: usize = 300;
@@ -13,37 +13,6 @@ pub(super) const NAME_CHARS: usize = 80;
 pub(super) const PLACE_CHARS: usize = 1200;
 /// The longest sample, in bytes of its source text.
 pub(super) const SAMPLE_BYTES: usize = 8 * 1024;
-
-/// Returns `text` as one line of at most `max_chars` characters, what cannot be seen made visible.
-pub(super) fn line(text: &str, max_chars: usize) -> String {
-    let mut out = String::new();
-    for (place, c) in text.chars().enumerate() {
-        if place == max_chars {
-            out.push('…');
-            break;
-        }
-        push_visible(&mut out, c);
-    }
-    out
-}
-
-/// Returns `text` cut at `max_bytes`, its line ends and tabs kept, what cannot be seen made visible.
-pub(super) fn block(text: &str, max_bytes: usize) -> String {
-    let cut = &text[..text.floor_char_boundary(max_bytes)];
-    let mut out = String::with_capacity(cut.len());
-    let mut rest = cut.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            '\r' if rest.peek() == Some(&'\n') => {}
-            _ => push_visible(&mut out, c),
-        }
-    }
-    if cut.len() < text.len() {
-        let _ = write!(out, "\n… {} more bytes", text.len() - cut.len());
-    }
-    out
-}
 
 /// Returns the name of an application for people; an empty one gets words.
 pub(super) fn name(text: &str) -> String {
@@ -89,53 +58,13 @@ fn is_device_name(name: &str) -> bool {
     matches!(name, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
 
-/// The control characters by their names in ASCII (ISO 646); pictures of them (U+2400) are in few fonts.
-const CONTROLS: [&str; 32] = [
-    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI",
-    "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS",
-    "US",
-];
-
-/// Control characters become `‹ESC›`, the rest of what cannot be seen `‹U+202E›`.
-fn push_visible(out: &mut String, c: char) {
-    if let Some(name) = CONTROLS.get(c as usize) {
-        let _ = write!(out, "‹{name}›");
-    } else if c == '\u{7f}' {
-        out.push_str("‹DEL›");
-    } else if c.is_control() || is_invisible(c) {
-        let _ = write!(out, "‹U+{:04X}›", c as u32);
-    } else {
-        out.push(c);
-    }
-}
-
-/// Characters that change how their neighbours read, or that nothing shows: direction marks and overrides,
-/// zero-width and soft breaks, separators, tags, and the code points that are no characters.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fdd0}'..='\u{fdef}'
-        | '\u{e0000}'..='\u{e007f}')
-        || (c as u32) & 0xfffe == 0xfffe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_shown() {
-        assert_eq!(line("a\x1b[31mb\nc\x7f\u{85}", 99), "a‹ESC›[31mb‹LF›c‹DEL›‹U+0085›");
-        assert_eq!(line("user\u{202e}cod.exe\u{ffff}", 99), "user‹U+202E›cod.exe‹U+FFFF›");
-        assert_eq!(block("a\r\n\tb\rc", 99), "a\n\tb‹CR›c");
-    }
-
-    #[test]
-    fn texts_are_cut_between_characters_and_say_so() {
-        assert_eq!(line("äöü", 2), "äö…");
-        assert_eq!(line("äö", 2), "äö");
-        assert_eq!(block("aä", 2), "a\n… 2 more bytes");
-        assert_eq!(title(" ", 9), "(empty message)");
+    fn what_is_empty_has_words() {
+        assert_eq!((title(" ", 9), name("")), ("(empty message)".to_owned(), "(no name)".to_owned()));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::context::Context;
 use super::filter::Filter;
 use crate::edges::ledger::{Cell, CountFilter, Dimension};
 use crate::shell::error::{Exit, Failure};
-use crate::shell::ui;
 use gzette_core::human;
+use gzette_core::visible::terminal;
 
 /// The arguments of `gzette count`.
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ fn json_row(by: &[Dimension], cells: &[Cell], events: u64) -> serde_json::Value 
 fn show(cell: &Cell) -> String {
     match cell {
         Cell::None => "-".to_owned(),
-        Cell::Name(name) => ui::visible(name.as_bytes()).into_owned(),
+        Cell::Name(name) => terminal(name).into_owned(),
         Cell::Level(level) => level.name().to_owned(),
         Cell::Time(time_ms) => human::time(*time_ms).replace(".000Z", "Z"),
         Cell::Group(group) => group.to_string(),

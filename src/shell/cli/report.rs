@@ -3,7 +3,7 @@
 use super::CommandError;
 use super::context::Context;
 use crate::shell::error::{Exit, Failure};
-use crate::shell::ui::visible;
+use gzette_core::visible::terminal;
 
 /// The arguments of `gzette report`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.json {
         context.ui.result_json(&serde_json::json!({ "index": index }))?;
     } else {
-        context.ui.result(&visible(index.as_bytes()))?;
+        context.ui.result(&terminal(&index))?;
     }
     Ok(Exit::Fine)
 }

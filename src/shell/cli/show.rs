@@ -10,8 +10,9 @@ use super::search::output::Found;
 use crate::edges::ledger::{GenerationRow, MirroredObject};
 use crate::flows::search::{Library, ShowError, Shown, object_at, show};
 use crate::shell::error::{Exit, Failure};
-use crate::shell::ui::{OutputError, Ui, visible, write_json};
+use crate::shell::ui::{OutputError, Ui, write_json};
 use gzette_core::human;
+use gzette_core::visible::terminal;
 
 /// Lines before and behind an event, unless it is said how many.
 const AROUND_LINES: u64 = 5;
@@ -144,7 +145,7 @@ fn print(context: &Context, shown: &Shown) -> Result<(), OutputError> {
 }
 
 fn text(ui: &Ui, shown: &Shown) -> String {
-    let (line, raw) = (shown.line.line, visible(&shown.line.raw));
+    let (line, raw) = (shown.line.line, terminal(&shown.line.raw));
     let mark = match shown {
         shown if shown.line.is_match => '>',
         shown if shown.in_event => '|',

@@ -11,9 +11,10 @@ use crate::edges::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow
 use crate::flows::identity::{Identity, lost_folder};
 use crate::flows::report::{self, Unread, UnreadPlace};
 use crate::shell::error::Exit;
-use crate::shell::ui::{OutputError, visible};
+use crate::shell::ui::OutputError;
 use gzette_core::human::{self, count};
 use gzette_core::model::{LineCounts, UtcMs};
+use gzette_core::visible::terminal;
 
 /// The arguments of `gzette status`.
 #[derive(Debug, clap::Args)]
@@ -147,7 +148,7 @@ impl Status {
         }
         let time = |at| format!("{} UTC", human::day_and_time(at, self.now_ms, &TimeZone::UTC));
         for unread in &self.unread {
-            line("not read", &visible(unread.sentence(time).as_bytes()))?;
+            line("not read", &terminal(&unread.sentence(time)))?;
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use crate::flows::ingest::own_index;
 use crate::flows::run::{Pipeline, Summary};
 use crate::flows::verify::{VerifyError, VerifyReport, repair, verify};
 use crate::shell::error::{Exit, Failure};
-use crate::shell::ui;
 use gzette_core::human;
+use gzette_core::visible::terminal;
 
 /// The arguments of `gzette verify`.
 #[derive(Debug, clap::Args)]
@@ -176,7 +176,7 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
         human::plural(report.documents, "block"),
     ))?;
     for difference in texts(report) {
-        context.ui.result(&ui::visible(difference.as_bytes()))?;
+        context.ui.result(&terminal(&difference))?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use template::VARIABLE;
 pub use template::template;
 
 use crate::model::{GroupId, GroupKind, Grouped};
+use crate::visible::columns;
 use trace::{Exception, Trace};
 pub use trace::{FramePrefixes, frame_lines};
 
@@ -124,7 +125,7 @@ fn kind_in_key(
 }
 
 fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Grouped {
-    Grouped { id: id(kind, parts), kind, title: visible(title), template }
+    Grouped { id: id(kind, parts), kind, title: shown(title), template }
 }
 
 /// Returns the group that a rule of the user's makes: the id is one of the parts that name it, not of the event.
@@ -145,15 +146,9 @@ fn id(kind: GroupKind, parts: &[&str]) -> GroupId {
     GroupId::from_bits(u64::from_be_bytes(first) >> 4)
 }
 
-/// One line for lists, without control characters.
-fn visible(title: &str) -> String {
+/// One line for lists, without what is hidden.
+fn shown(title: &str) -> String {
     let title = if title.is_empty() { "(no message)" } else { title };
-    if title.len() <= TITLE_CHARS && title.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return title.to_owned();
-    }
-    title
-        .chars()
-        .take(TITLE_CHARS)
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-        .collect()
+    let cut = title.char_indices().nth(TITLE_CHARS).map_or(title.len(), |(at, _)| at);
+    columns(&title[..cut]).into_owned()
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::visible::columns;
+
 /// An expression that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
@@ -36,22 +38,11 @@ impl fmt::Display for QueryError {
         }
         let (before, behind) = self.text.split_at(self.span.start);
         let start = before.char_indices().rev().nth(SHOWN_CHARS - 1).map_or(0, |(at, _)| at);
-        let before: String = before[start..].chars().map(plain).collect();
-        let behind: String = behind.chars().take(SHOWN_CHARS).map(plain).collect();
+        let end = behind.char_indices().nth(SHOWN_CHARS).map_or(behind.len(), |(at, _)| at);
+        let [before, behind] = [&before[start..], &behind[..end]].map(|text| text.replace('\t', " "));
+        let [before, behind] = [columns(&before), columns(&behind)];
         let marked = self.text[self.span.clone()].chars().count().clamp(1, SHOWN_CHARS);
         let margin = " ".repeat(before.chars().count());
         write!(f, "{}\n  {before}{behind}\n  {margin}{}", self.message, "^".repeat(marked))
-    }
-}
-
-/// Returns a character that takes one column and does nothing else.
-fn plain(character: char) -> char {
-    match character {
-        '\t' => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-            '\u{fffd}'
-        }
-        character if character.is_control() => '\u{fffd}',
-        character => character,
     }
 }

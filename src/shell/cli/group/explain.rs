@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::error::{Exit, Failure};
-use crate::shell::ui::{Ui, visible};
+use crate::shell::ui::Ui;
 use gzette_core::group::{ExplainedException, Explanation};
 use gzette_core::model::{AppName, GroupKind};
 use gzette_core::partial::{About, EventExplanation, explain_event};
+use gzette_core::visible::terminal;
 
 /// No more of a text is printed, in characters.
 const SHOWN_CHARS: usize = 4000;
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 
 fn print(ui: &Ui, event: &EventExplanation) -> Result<(), CommandError> {
     let Explanation { text, template, masked, exceptions, group: base } = &event.explanation;
-    let row = |name: &str, text: &str| ui.result(&format!("{name:<9} {}", visible(text.as_bytes())));
+    let row = |name: &str, text: &str| ui.result(&format!("{name:<9} {}", terminal(text)));
     let group = &event.group;
     ui.result(&ui.bold(&format!("{:<9} {}", "group", group.id)))?;
     row("title", &group.title)?;
@@ -95,11 +96,11 @@ fn decided_by(kind: GroupKind) -> &'static str {
 
 fn print_exception(ui: &Ui, exception: &ExplainedException) -> Result<(), CommandError> {
     let kind = if exception.kind.is_empty() { "(no type)" } else { &exception.kind };
-    ui.result(&format!("{:<9} {}", "exception", visible(kind.as_bytes())))?;
+    ui.result(&format!("{:<9} {}", "exception", terminal(kind)))?;
     for frame in &exception.frames {
         let mark = if frame.decides { '>' } else { ' ' };
         let whose = if frame.is_own { "own" } else { "" };
-        ui.result(&format!("        {mark} {whose:<3} {}", visible(frame.name.as_bytes())))?;
+        ui.result(&format!("        {mark} {whose:<3} {}", terminal(&frame.name)))?;
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::error::Exit;
-use crate::shell::ui::visible;
 use gzette_core::group::{families, group, template};
 use gzette_core::model::{GroupId, Grouped};
+use gzette_core::visible::terminal;
 
 /// The arguments of `gzette group id`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
             let json = serde_json::json!({ "id": id, "kind": kind, "title": title, "template": template });
             context.ui.result_json(&json)?;
         } else if as_template {
-            context.ui.result(&visible(template(&message).as_bytes()))?;
+            context.ui.result(&terminal(&template(&message)))?;
         } else {
             context.ui.result(&group(&message, None).id.to_string())?;
         }

@@ -9,10 +9,10 @@ use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::Filter;
 use crate::shell::error::Exit;
-use crate::shell::ui::visible;
 use gzette_core::group::families;
 use gzette_core::human;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, UtcMs};
+use gzette_core::visible::terminal;
 
 /// On a terminal, no more than so many groups are shown unless asked for.
 const SCREEN_GROUPS: usize = 40;
@@ -236,7 +236,7 @@ fn print(context: &Context, rows: &[Row]) -> Result<(), CommandError> {
             minute(row.first_ms),
             minute(row.last_ms),
             row.group.id,
-            visible(title.as_bytes())
+            terminal(&title)
         ))?;
     }
     Ok(())
@@ -249,7 +249,7 @@ pub(super) fn minute(time_ms: UtcMs) -> String {
 
 fn apps_text(apps: &[(AppName, u64)]) -> String {
     let first = apps.first().map_or("", |app| app.0.as_str());
-    let first = visible(first.as_bytes()).into_owned();
+    let first = terminal(first).into_owned();
     if apps.len() > 1 { format!("{first} +{}", apps.len() - 1) } else { first }
 }
 

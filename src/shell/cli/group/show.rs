@@ -8,11 +8,11 @@ use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::unknown_group;
 use crate::shell::error::Exit;
-use crate::shell::ui::visible;
 use gzette_core::human;
 use gzette_core::model::{GroupId, GroupKind, Grouped, Window};
 use gzette_core::parse::{ParseSettings, Parser};
 use gzette_core::partial::{SAMPLE_BYTES, Sample};
+use gzette_core::visible::terminal;
 
 /// The days shown.
 const DAYS: usize = 14;
@@ -126,10 +126,10 @@ fn text(settings: &ParseSettings, sample: &Sample) -> String {
 
 fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<(), CommandError> {
     let ui = &context.ui;
-    let line = |text: &str| ui.result(&visible(text.as_bytes()));
+    let line = |text: &str| ui.result(&terminal(text));
     let head = |text: &str| ui.result("").and_then(|()| ui.result(&ui.bold(text)));
     let Grouped { id, kind, title, template } = &facts.group;
-    ui.result(&ui.bold(&visible(title.as_bytes())))?;
+    ui.result(&ui.bold(&terminal(title)))?;
     let total: u64 = facts.apps.iter().map(|app| app.1).sum();
     let (state, reason) = facts
         .state

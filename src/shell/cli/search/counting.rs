@@ -8,9 +8,10 @@ use unicode_width::UnicodeWidthStr as _;
 use super::fields::FieldReader;
 use super::output::{Output, cut, record};
 use crate::flows::search::{Buckets, Hit, Part, Tally};
-use crate::shell::ui::{visible, write_json};
+use crate::shell::ui::write_json;
 use gzette_core::human;
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
+use gzette_core::visible::cell;
 
 /// The most bars of a histogram.
 pub(super) const ROWS: usize = 40;
@@ -176,8 +177,7 @@ fn add(text: &mut Vec<u8>, cells: &[&str]) {
 }
 
 fn text_rows(rows: &[(Vec<Part>, u64)], other: u64) -> String {
-    let shown =
-        |part: &Part| cut(&visible(told(part).as_bytes()).replace('\t', "\\x09"), COLUMN_WIDTH).into_owned();
+    let shown = |part: &Part| cut(&cell(&told(part)), COLUMN_WIDTH).into_owned();
     let mut cells: Vec<(String, Vec<String>)> =
         rows.iter().map(|(parts, lines)| (human::count(*lines), parts.iter().map(shown).collect())).collect();
     if other > 0 {

@@ -10,10 +10,11 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::fields::FieldReader;
 use crate::flows::search::Hit;
-use crate::shell::ui::{Ui, Visible, visible, write_json};
+use crate::shell::ui::{Ui, write_json};
 use gzette_core::human;
 use gzette_core::model::Level;
 use gzette_core::query::Expr;
+use gzette_core::visible::{self, Terminal};
 
 /// How lines are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -96,7 +97,7 @@ impl<'p> Printer<'p> {
             Output::Json => write_json(out, &Found::of(hit, self.with_context))?,
             Output::Csv => return self.csv(hit, out),
             Output::Table => return self.row(hit, out),
-            Output::Place => write!(out, "{}", Visible(place(hit).as_bytes()))?,
+            Output::Place => write!(out, "{}", Terminal(place(hit).as_bytes()))?,
             Output::PlaceJson => write_json(out, &Opened::of(hit))?,
         }
         out.write_all(b"\n")
@@ -131,7 +132,7 @@ impl<'p> Printer<'p> {
 
     /// Writes a line for people, with its place before it: where colours are shown, context is dimmed.
     fn shown(&self, hit: &Hit, place: &str, out: &mut dyn Write) -> io::Result<()> {
-        let (place, line) = (Visible(place.as_bytes()), Visible(&hit.raw));
+        let (place, line) = (Terminal(place.as_bytes()), Terminal(&hit.raw));
         match self.screen {
             Some(ui) if !hit.is_match => write!(out, "{}", ui.dim(&format_args!("{place}{line}"))),
             Some(ui) => {
@@ -146,11 +147,11 @@ impl<'p> Printer<'p> {
     fn marked(&self, ui: &Ui, text: &[u8], out: &mut dyn Write) -> io::Result<()> {
         let mut at = 0;
         for span in self.expr.spans(text) {
-            let (before, found) = (Visible(&text[at..span.start]), Visible(&text[span.clone()]));
+            let (before, found) = (Terminal(&text[at..span.start]), Terminal(&text[span.clone()]));
             write!(out, "{before}{}", ui.mark(&found))?;
             at = span.end;
         }
-        write!(out, "{}", Visible(&text[at..]))
+        write!(out, "{}", Terminal(&text[at..]))
     }
 
     fn csv(&mut self, hit: &Hit, out: &mut dyn Write) -> io::Result<()> {
@@ -168,7 +169,7 @@ impl<'p> Printer<'p> {
         let logger = self.fields.logger(hit).unwrap_or_default();
         let time = human::time(hit.time_ms);
         let cells = [&time, hit.level.name(), &hit.app, &logger, &message];
-        let row = cells.map(|cell| one_line(cell).into_owned());
+        let row = cells.map(|cell| visible::cell(cell).into_owned());
         self.rows_bytes += row.iter().map(String::len).sum::<usize>();
         self.rows.push(row);
         let are_enough = self.rows.len() == MEASURED_ROWS || self.rows_bytes > MEASURED_BYTES;
@@ -303,18 +304,12 @@ impl AsRef<[u8]> for Cell<'_> {
 
 /// Returns a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
 fn harmless(cell: &str) -> Cow<'_, str> {
-    let shown = one_line(cell);
+    let shown = visible::cell(cell);
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{shown}").into()
     } else {
         shown
     }
-}
-
-/// Returns text whose control characters, tabs too, are visible.
-fn one_line(text: &str) -> Cow<'_, str> {
-    let shown = visible(text.as_bytes());
-    if shown.contains('\t') { shown.replace('\t', "\\x09").into() } else { shown }
 }
 
 /// Returns the beginning of a text that has room in so many columns, with `…` where it was cut.
