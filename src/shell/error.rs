@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use crate::edges::clock;
 use crate::edges::index::IndexError;
@@ -45,17 +46,29 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The exit code.
     pub exit: Exit,
+    /// The fault of the ledger that the message tells of and whose file it does not name.
+    unnamed: Option<Box<LedgerError>>,
 }
 
 impl Failure {
     /// Returns a failure of the work itself.
     pub fn failed(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Failed }
+        Self { message: message.to_string(), hint: None, exit: Exit::Failed, unnamed: None }
     }
 
     /// Returns a failure of the command line or the configuration.
     pub fn usage(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Usage }
+        Self { exit: Exit::Usage, ..Self::failed(message) }
+    }
+
+    /// Names the ledger in a message that is about its file and does not say which: `SQLite` does not know it, and a
+    /// command works on one.
+    #[must_use]
+    pub fn naming(self, ledger: &Path) -> Self {
+        match self.unnamed {
+            Some(error) => Self::from(error.in_file(ledger)),
+            None => self,
+        }
     }
 
     /// Adds what to do about it.
@@ -119,6 +132,13 @@ fn io_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
     None
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let hint = io_hint(&error).map(str::to_owned);
+        Self { hint, ..Self::failed(error) }
+    }
+}
+
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let hint = match &error {
@@ -136,7 +156,8 @@ impl From<LedgerError> for Failure {
                 None => return Self::failed(error),
             },
         };
-        Self::failed(error).hint(hint)
+        let failure = Self::failed(&error).hint(hint);
+        Self { unnamed: error.lacks_file().then(|| Box::new(error)), ..failure }
     }
 }
 
@@ -262,7 +283,7 @@ impl From<StoreError> for Failure {
             | StoreErrorKind::Clock => Exit::Usage,
             _ => Exit::Failed,
         };
-        Self { message: error.to_string(), hint: store_hint(&error), exit }
+        Self { hint: store_hint(&error), exit, ..Self::failed(&error) }
     }
 }
 
@@ -290,7 +311,7 @@ pub fn store_hint(error: &StoreError) -> Option<String> {
 }
 
 /// The permission that an operation lacks (Service Authorization Reference, "Amazon S3"), and that for the key of
-/// encrypted objects when the answer speaks of KMS.
+/// encrypted objects when it is about one.
 fn denied_hint(error: &StoreError) -> Option<String> {
     let (action, on, key_action) = match error.what {
         "list" => ("s3:ListBucket", "bucket", "kms:Decrypt"),
@@ -299,11 +320,17 @@ fn denied_hint(error: &StoreError) -> Option<String> {
         "delete" => ("s3:DeleteObject", "objects", "kms:Decrypt"),
         _ => return None,
     };
-    Some(if error.reason.to_ascii_lowercase().contains("kms") {
+    Some(if is_about_key(&error.reason) {
         format!("the role needs {key_action} on the KMS key, and {action} on the {on}")
     } else {
         format!("the role needs {action} on the {on}; docs/config.md has the whole policy")
     })
+}
+
+/// Whether a denial is about the key of encrypted objects. S3 has one code, `AccessDenied`, for both; only the text names
+/// what was not allowed: `... is not authorized to perform: kms:Decrypt on resource ...`, or the key itself, an ARN of `kms`.
+fn is_about_key(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("kms")
 }
 
 /// Tells how far this machine's clock is off.
@@ -324,8 +351,7 @@ fn clock_hint(server_ms: Option<UtcMs>, now_ms: UtcMs) -> String {
 pub fn mail_hint(error: &MailError) -> Option<String> {
     let is_ses = error.place.starts_with("ses");
     Some(match error.kind {
-        // The code with which SES refuses a role; the others are about keys.
-        MailErrorKind::Auth if is_ses && error.reason.starts_with("AccessDenied") => {
+        MailErrorKind::Denied => {
             "the role needs ses:SendRawEmail and ses:SendEmail on the identity of the sender".to_owned()
         }
         MailErrorKind::Auth if is_ses => LOG_IN.to_owned(),
@@ -367,6 +393,22 @@ mod tests {
             assert!(hint.contains(sign), "{hint}");
             assert_eq!(faults.iter().filter(|other| *other == hint).count(), 1, "{hint}");
         }
+    }
+
+    #[test]
+    fn the_number_of_an_error_of_the_system_is_read_from_its_text() {
+        let error = io::Error::from_raw_os_error(libc::ENOSPC);
+        let text = format!("an error of a thread: `{error}` in a segment");
+        assert_eq!(os_error_in(&text).map(|error| error.kind()), Some(io::ErrorKind::StorageFull), "{text}");
+        assert!(os_error_in("no number").is_none());
+    }
+
+    #[test]
+    fn a_damaged_ledger_is_named_where_it_is_known_which() {
+        let damage = LedgerError::Corrupt { path: None, reason: "page 3".to_owned() };
+        let failure = Failure::from(damage).naming(Path::new("/s/ledger.sqlite"));
+        assert_eq!(failure.message, "the ledger `/s/ledger.sqlite` is damaged: page 3");
+        assert_eq!(failure.hint.as_deref(), Some(REBUILD));
     }
 
     #[test]

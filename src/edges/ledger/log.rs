@@ -49,7 +49,7 @@ pub(super) fn check(ledger: &Path) -> Result<()> {
         return Ok(());
     }
     let reason = "something that was committed to it is no longer there".to_owned();
-    Err(LedgerError::Corrupt { path: log, reason })
+    Err(LedgerError::Corrupt { path: Some(log), reason })
 }
 
 /// What `-shm` says was committed to a log.

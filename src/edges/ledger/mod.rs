@@ -79,18 +79,20 @@ pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
 impl Ledger {
     /// Opens or creates the ledger at `path` and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self> {
-        error::are_about(path);
-        log::check(path)?;
-        let connection = connect(path)?;
-        connection.busy_timeout(BUSY_WAIT)?;
-        layout::prepare(&connection)?;
-        Self::prepare(connection)
+        let open = || {
+            log::check(path)?;
+            let connection = connect(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            layout::prepare(&connection)?;
+            Self::prepare(connection)
+        };
+        open().map_err(|error: LedgerError| error.in_file(path))
     }
 
     /// Opens an existing ledger for reading beside a run that writes.
     pub fn open_read_only(path: &Path) -> Result<Self> {
-        error::are_about(path);
-        let reader::Opened { connection, schema, copy } = reader::open(path)?;
+        let opened = reader::open(path).map_err(|error| error.in_file(path))?;
+        let reader::Opened { connection, schema, copy } = opened;
         Ok(Self { connection, schema, _copy: copy })
     }
 
@@ -102,7 +104,7 @@ impl Ledger {
     /// Reads every page, and requires that each holds what was written to it and that they fit together.
     pub fn check_pages(&self) -> Result<()> {
         let found: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found == "ok" { Ok(()) } else { Err(error::damage(found)) }
+        if found == "ok" { Ok(()) } else { Err(LedgerError::damage(found)) }
     }
 
     /// Returns an empty ledger in memory.

@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
         }
         thread::sleep(WAIT);
     }
-    Err(LedgerError::Unshared { path: path.to_owned() })
+    Err(LedgerError::Unshared { path: Some(path.to_owned()) })
 }
 
 fn opened(path: &Path, flags: OpenFlags) -> Result<Opened> {
@@ -81,7 +81,7 @@ fn open_alone(path: &Path) -> Result<Opened> {
     }
     let denied = |source| LedgerError::Denied { path: path.to_owned(), source };
     if fs::metadata(path).map_err(denied)?.len() + log_bytes > MAX_COPIED_BYTES {
-        return Err(LedgerError::Unshared { path: path.to_owned() });
+        return Err(LedgerError::Unshared { path: Some(path.to_owned()) });
     }
     let folder = copied(path, &wal).map_err(denied)?;
     let opened = opened(&folder.path().join("ledger.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;

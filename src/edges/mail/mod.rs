@@ -68,6 +68,8 @@ pub enum MailErrorKind {
     Config,
     /// No credentials, or wrong ones.
     Auth,
+    /// The credentials are right, and do not allow it.
+    Denied,
     /// The server understood and said no for good (5xx): to the sender, to every recipient or to the content.
     Refused,
     /// The server asks to try this mail again later (4xx).
@@ -83,7 +85,8 @@ impl MailErrorKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Config => "config",
-            Self::Auth => "auth",
+            // The ledger has one word for both: neither goes away before something is changed.
+            Self::Auth | Self::Denied => "auth",
             Self::Refused => "refused",
             Self::Later => "later",
             Self::Network => "network",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::config::Credentials;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
@@ -91,8 +92,8 @@ impl SesTransport {
         };
         let code = service.code().unwrap_or("unknown error");
         let kind = match code {
-            "AccessDeniedException"
-            | "UnrecognizedClientException"
+            "AccessDeniedException" => MailErrorKind::Denied,
+            "UnrecognizedClientException"
             | "InvalidClientTokenId"
             | "InvalidSignatureException"
             | "SignatureDoesNotMatch"
@@ -117,14 +118,14 @@ impl SesTransport {
 /// it looked.
 fn reason_of(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    let reason = last.to_string();
-    if reason.starts_with("no credentials found in chain") {
-        "no AWS credentials were found".to_owned()
-    } else {
-        reason
+    loop {
+        if let Some(CredentialsError::CredentialsNotLoaded(_)) = last.downcast_ref() {
+            return "no AWS credentials were found".to_owned();
+        }
+        match last.source() {
+            Some(source) => last = source,
+            None => return last.to_string(),
+        }
     }
 }
 

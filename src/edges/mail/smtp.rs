@@ -307,13 +307,15 @@ fn spoken(error: &LettreError) -> String {
         (Some(code), Some(cause)) => format!("{code} {cause}"),
         (Some(code), None) => code.to_string(),
         (None, _) if is_timeout(error) => "no answer in time".to_owned(),
-        // lettre's words for a connection that ended before a whole answer.
-        (None, Some(cause)) if error.is_response() && cause == "incomplete response" => {
-            "the server broke off the connection".to_owned()
-        }
+        (None, Some(_)) if is_broken_off(error) => "the server broke off the connection".to_owned(),
         (None, Some(cause)) => cause,
         (None, None) => error.to_string(),
     }
+}
+
+/// Returns whether the connection ended before a whole answer. lettre has no kind for it, only these words.
+fn is_broken_off(error: &LettreError) -> bool {
+    error.is_response() && error.source().is_some_and(|cause| cause.to_string() == "incomplete response")
 }
 
 /// Returns whether the server shuts down (RFC 5321, 3.8).

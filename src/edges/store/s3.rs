@@ -12,6 +12,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
@@ -22,6 +23,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{EncodingType, Object, ServerSideEncryption};
+use aws_smithy_checksums::body::validate::Error as ChecksumError;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder as HttpBuilder, Connector};
@@ -169,10 +171,15 @@ impl S3Store {
 
     async fn create_bucket_once(&self) -> Result<(), Failure> {
         let request = self.client.create_bucket().bucket(&self.bucket).send();
-        match answered(request, self.limits.answer, false).await {
-            Err(failure) if failure.reason.starts_with("BucketAlreadyOwnedByYou") => Ok(()),
-            other => other.map(drop),
-        }
+        let made = async {
+            match request.await {
+                Err(SdkError::ServiceError(context)) if context.err().is_bucket_already_owned_by_you() => {
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
+        };
+        Box::pin(answered(made, self.limits.answer, false)).await
     }
 
     async fn list_all(&self, prefix: &str, delimited: bool) -> Result<Listing, StoreError> {
@@ -614,12 +621,12 @@ where
 {
     let cause = root_cause(error);
     match error {
-        SdkError::ConstructionFailure(_) => unsent(&cause),
+        SdkError::ConstructionFailure(_) => unsent(error, &cause),
         // An answer that ends before its head counts as "other", like missing credentials.
         SdkError::DispatchFailure(failure)
-            if (failure.is_other() || failure.is_user()) && !is_cut(&cause) =>
+            if (failure.is_other() || failure.is_user()) && find::<hyper::Error>(error).is_none() =>
         {
-            unsent(&cause)
+            unsent(error, &cause)
         }
         SdkError::ServiceError(context) => refused(context.raw(), context.err(), &cause, about_object),
         SdkError::ResponseError(context) if is_html(context.raw()) => {
@@ -645,26 +652,28 @@ fn plain(cause: &str) -> &str {
     if cause.contains(['{', '(']) { "it is not the XML that S3 gives" } else { cause }
 }
 
-/// Whether the HTTP client's words are about an answer, not about what kept the request from being sent.
-fn is_cut(cause: &str) -> bool {
-    ["connection", "message", "HTTP", "reset", "end of file", "header"]
-        .iter()
-        .any(|word| cause.contains(word))
+/// What kept a request from being sent: there is nothing to sign it with, or the configuration makes no request.
+fn unsent(error: &(dyn StdError + 'static), cause: &str) -> Failure {
+    match find(error) {
+        // What the SDK goes on to say is where it looked, a paragraph that helps nobody.
+        Some(CredentialsError::CredentialsNotLoaded(_)) => {
+            Failure::lasting(StoreErrorKind::Credentials, "no AWS credentials were found")
+        }
+        Some(_) => Failure::lasting(StoreErrorKind::Credentials, cause),
+        None => Failure::lasting(StoreErrorKind::Config, cause),
+    }
 }
 
-/// What kept a request from being sent: the endpoint could not be made out, or there is nothing to
-/// sign it with.
-fn unsent(cause: &str) -> Failure {
-    let lower = cause.to_ascii_lowercase();
-    let config = ["endpoint", "region", "bucket", "uri", "url", "arn"];
-    let kind = if config.iter().any(|word| lower.contains(word)) && !lower.contains("credential") {
-        StoreErrorKind::Config
-    } else {
-        StoreErrorKind::Credentials
-    };
-    // What the SDK goes on to say is where it looked, a paragraph that helps nobody.
-    let is_bare = cause.starts_with("no credentials found in chain");
-    Failure::lasting(kind, if is_bare { "no AWS credentials were found" } else { cause })
+/// Returns the error of one type in a chain of errors: the SDK wraps what its layers say.
+fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn refused<E: ProvideErrorMetadata>(
@@ -704,7 +713,8 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 /// A checksum that the server sent with the body is compared by the SDK while the body is read.
 fn body_failure(error: &(dyn StdError + 'static)) -> Failure {
     let cause = root_cause(error);
-    let kind = if cause.contains("checksum") { StoreErrorKind::Odd } else { StoreErrorKind::Network };
+    let is_mismatch = find::<ChecksumError>(error).is_some();
+    let kind = if is_mismatch { StoreErrorKind::Odd } else { StoreErrorKind::Network };
     Failure::passing(kind, format!("the body was cut: {cause}"))
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Runtime;
 
@@ -37,6 +37,8 @@ use gzette_core::paste::Invocation;
 pub(super) struct Context {
     pub(super) global: Global,
     pub(super) ui: Ui,
+    /// The ledger that the command works on, as soon as it is known.
+    ledger: OnceLock<PathBuf>,
 }
 
 /// A configuration and the state it names.
@@ -49,7 +51,7 @@ pub(super) struct Project {
 
 impl Context {
     pub(super) fn new(global: Global, ui: Ui) -> Self {
-        Self { global, ui }
+        Self { global, ui, ledger: OnceLock::new() }
     }
 
     /// The present time, or that of `--now`.
@@ -62,8 +64,17 @@ impl Context {
         let (config, file) = Config::load(self.global.config.as_deref())?;
         let elsewhere = self.elsewhere();
         self.uses(&file, elsewhere.as_deref());
-        let dir = elsewhere.unwrap_or_else(|| config.state_dir.clone());
-        Ok(Project { state: State::new(dir), config, invocation: self.ui.invocation() })
+        let state = State::new(elsewhere.unwrap_or_else(|| config.state_dir.clone()));
+        let _ = self.ledger.set(state.ledger());
+        Ok(Project { state, config, invocation: self.ui.invocation() })
+    }
+
+    /// Names the ledger in a failure that is about it.
+    pub(super) fn named(&self, failure: Failure) -> Failure {
+        match self.ledger.get() {
+            Some(ledger) => failure.naming(ledger),
+            None => failure,
+        }
     }
 
     /// Returns the absolute path of `--state`.

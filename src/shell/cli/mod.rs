@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::shell::error::{Exit, Failure, io_hint};
+use crate::shell::error::{Exit, Failure};
 use crate::shell::ui::{OutputError, Ui, Verbosity};
 use context::Context;
 
@@ -135,6 +135,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Err(CommandError::BrokenPipe) => Exit::Fine,
         Err(CommandError::Failure(failure)) => {
             let _ = context.ui.flush();
+            let failure = context.named(failure);
             context.ui.failure(&failure);
             failure.exit
         }
@@ -200,12 +201,5 @@ impl From<OutputError> for CommandError {
             io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::Failure(Failure::failed(error)),
         }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        let hint = io_hint(&error).map(str::to_owned);
-        Self { hint, ..Self::failed(error) }
     }
 }

@@ -105,7 +105,7 @@ fn examined(context: &Context, project: &Project) -> Result<Examined, CommandErr
         Ok(Some(report)) => Ok(Examined::Counted(report)),
         Ok(None) => Ok(Examined::Unusable("the ledger belongs to another state".to_owned())),
         Err(VerifyError::Ledger(error)) if error.is_about_content() => {
-            Ok(Examined::Unusable(error.to_string()))
+            Ok(Examined::Unusable(error.in_file(&project.state.ledger()).to_string()))
         }
         Err(error) => Err(error.into()),
     }
