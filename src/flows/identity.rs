@@ -4,10 +4,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::edges::ledger::{Ledger, LedgerError, MirroredObject};
+use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
-use gzette_core::model::{GenerationId, StateId};
+use gzette_core::model::{GenerationId, ObjectVersion, StateId};
 
 /// The name of the fact that says which state a ledger belongs to.
 const STATE_ID: &str = "state_id";
@@ -114,9 +114,9 @@ pub struct Lost {
     /// The folder that is not there, or that holds nothing of what the ledger knows.
     pub folder: Option<PathBuf>,
     /// Single files, and why each counts as lost. The next sync fetches them again.
-    pub files: Vec<(MirroredObject, String)>,
+    pub files: Vec<(ObjectVersion, String)>,
     /// Single files that the source no longer has either: their counts are what is left.
-    pub for_good: Vec<(MirroredObject, String)>,
+    pub for_good: Vec<(ObjectVersion, String)>,
 }
 
 /// Returns the folder of mirrored files that is missing as a whole. Looks at a few folders only.
@@ -155,7 +155,7 @@ pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, Identi
 }
 
 /// Looks at the next few mirrored files.
-fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(MirroredObject, String)>, IdentityError> {
+fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(ObjectVersion, String)>, IdentityError> {
     let from =
         ledger.fact(LOOKED_TO)?.and_then(|text| text.parse().ok()).map_or(GenerationId(0), GenerationId);
     let all = ledger.generation_count()?;

@@ -16,13 +16,14 @@ use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
 use crate::edges::store::Requests;
 use crate::flows::digest::{self, Delivery, DigestError, DigestSettings, Tries};
-use crate::flows::ingest::{IngestError, IngestReport, IngestSettings, ingest};
+use crate::flows::ingest::{IngestError, IngestReport, ingest};
 use crate::flows::prune::{PruneError, PruneReport, PruneSettings, prune};
 use crate::flows::publish::{PublishError, PublishReport, SiteFile, Target, publish};
 use crate::flows::report::{self, PagesTrouble, ReportError, ReportSettings, SourceShape, Unread, View};
 use crate::flows::site::{self, SiteSettings, Written};
 use crate::flows::sync::{Deadline, Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
 use gzette_core::model::{LineCounts, SourceName, UtcMs};
+use gzette_core::partial::SourceSettings;
 
 /// How often a stage that waits for a network looks whether it has to stop,
 const STOP_LOOK: Duration = Duration::from_millis(100);
@@ -35,7 +36,7 @@ const SLOW: Duration = Duration::from_secs(3);
 /// What the pipeline is told.
 pub struct RunSettings {
     /// How lines are read.
-    pub ingest: IngestSettings,
+    pub ingest: SourceSettings,
     /// The folder of the site.
     pub site_dir: PathBuf,
     /// The name at the top of its pages.

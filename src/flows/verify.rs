@@ -10,12 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use crate::edges::index::{Index, IndexError};
-use crate::edges::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject, Reading};
+use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
-use crate::flows::ingest::IngestSettings;
 use gzette_core::human::{count, plural, time};
-use gzette_core::model::{Damage, KnownBytes, LineCounts, UtcMs};
-use gzette_core::partial::{About, Partial, read_object};
+use gzette_core::model::{Damage, KnownBytes, LineCounts, ObjectVersion, UtcMs};
+use gzette_core::partial::{About, Partial, Reading, SourceSettings, read_object};
 use gzette_core::proof::{Unproved, prove};
 use gzette_core::workers;
 
@@ -69,9 +68,9 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cure {
     /// The mirrored file is fetched again.
-    Fetch(MirroredObject),
+    Fetch(ObjectVersion),
     /// The object is counted and indexed again.
-    Recount(MirroredObject),
+    Recount(ObjectVersion),
     /// The index is built again.
     Reindex,
 }
@@ -92,7 +91,7 @@ pub fn verify(
     ledger: &Ledger,
     index: Option<&Index>,
     mirror: &Mirror,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<VerifyReport, VerifyError> {
     ledger.check_pages()?;
@@ -142,7 +141,7 @@ fn recount(
     row: &GenerationRow,
     known: &KnownBytes,
     mirror: &Mirror,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
 ) -> Result<Partial, Unproved> {
     let (object, settings) = (&row.object, settings.of(&row.object.source));
     let mut file = mirror.open(&object.source, &object.key, object.generation)?;

@@ -146,6 +146,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Corrupt { .. } | LedgerError::Unreadable { .. } => REBUILD,
             LedgerError::Denied { .. } => ASK_OWNER,
             LedgerError::Unshared { .. } => TRY_LATER,
+            LedgerError::Uncompressed(_) => return Self::failed(error),
             LedgerError::Sqlite(_) => match error.file_fault() {
                 Some(FileFault::Full) => MAKE_ROOM,
                 Some(FileFault::Failed) => {

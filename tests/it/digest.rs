@@ -429,7 +429,7 @@ async fn a_process_that_dies_while_sending_does_not_lose_the_mail() {
         tells: &[],
     };
     assert!(desk.ledger.enqueue_mail(&new).unwrap());
-    let id = desk.ledger.pending_mails("ops").unwrap()[0].id;
+    let id = desk.ledger.pending_mails("ops").unwrap()[0].mail.id;
     desk.ledger.begin_sending(id, &gzette::edges::ledger::MailWait::default()).unwrap();
     drop(desk.ledger);
 

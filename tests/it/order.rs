@@ -15,7 +15,7 @@ use std::time::Duration;
 use gzette::edges::ledger::Ledger;
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{MemoryStore, ObjectStore as _, PutOptions};
-use gzette::flows::ingest::{IngestError, IngestReport, IngestSettings, ingest, own_index};
+use gzette::flows::ingest::{IngestError, IngestReport, ingest, own_index};
 use gzette::flows::report::{self, ReportSettings};
 use gzette::flows::search::{Library, Request, search};
 use gzette::flows::site::{self, SiteSettings};
@@ -30,6 +30,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::support::{NOON_MS, gz};
+use gzette_core::partial::SourceSettings;
 
 /// Cases without being asked for more.
 const CASES: u32 = 8;
@@ -199,7 +200,7 @@ fn split(deliveries: Vec<Delivery>, ends: &[bool]) -> Vec<Vec<Delivery>> {
 struct Scene {
     dir: TempDir,
     store: Arc<MemoryStore>,
-    settings: IngestSettings,
+    settings: SourceSettings,
 }
 
 impl Scene {
@@ -207,7 +208,7 @@ impl Scene {
         Self {
             dir: tempfile::tempdir().unwrap(),
             store: Arc::new(MemoryStore::new()),
-            settings: IngestSettings::default(),
+            settings: SourceSettings::default(),
         }
     }
 

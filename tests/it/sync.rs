@@ -229,7 +229,17 @@ impl World {
     }
 
     fn states(&self) -> Vec<(ObjectState, u64)> {
-        self.ledger.object_counts().unwrap()
+        let totals = self.ledger.object_totals().unwrap();
+        let states = [
+            (ObjectState::Listed, totals.waiting),
+            (ObjectState::Mirrored, totals.mirrored),
+            (ObjectState::Missing, totals.missing),
+            (ObjectState::Denied, totals.denied),
+            (ObjectState::Archived, totals.archived),
+            (ObjectState::Failed, totals.failed),
+            (ObjectState::Deleted, totals.deleted),
+        ];
+        states.into_iter().filter(|(_, number)| *number > 0).collect()
     }
 
     fn lists(&self) -> Vec<String> {

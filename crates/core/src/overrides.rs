@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::group::{self, GroupSettings};
+use crate::group::{self, FramePrefixes, GroupSettings};
 use crate::model::Grouped;
 use crate::query::{Expr, Facts, FieldName, ObjectFacts};
 
@@ -13,7 +14,8 @@ use crate::query::{Expr, Facts, FieldName, ObjectFacts};
 const VALUE_CHARS: usize = 200;
 
 /// All that the user says about groups.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(into = "Basis", try_from = "Basis")]
 pub struct Overrides {
     /// What the built-in rules see.
     pub settings: GroupSettings,
@@ -88,6 +90,27 @@ impl Rule {
     }
 }
 
+impl From<Overrides> for Basis {
+    fn from(overrides: Overrides) -> Self {
+        overrides.basis()
+    }
+}
+
+impl TryFrom<Basis> for Overrides {
+    type Error = String;
+
+    fn try_from(basis: Basis) -> Result<Self, String> {
+        let Basis { version, own, foreign, masks, rules } = basis;
+        if version != group::VERSION {
+            return Err(format!("groups are made by version {version} of the rules, not {}", group::VERSION));
+        }
+        let masks = masks.iter().map(|mask| Regex::new(mask).map_err(|error| error.to_string()));
+        let settings =
+            GroupSettings { frames: FramePrefixes { own, foreign }, masks: masks.collect::<Result<_, _>>()? };
+        Ok(Self { settings, rules: rules.into_iter().map(RuleBasis::rule).collect::<Result<_, _>>()? })
+    }
+}
+
 /// Returns the name of the rule that made a group, from its template.
 pub fn rule_name(template: &str) -> Option<&str> {
     template.lines().next()?.strip_prefix("rule ")
@@ -115,6 +138,12 @@ impl RuleBasis {
     fn of(rule: &Rule) -> Self {
         let split = rule.split.as_ref().map(|field| field.text().to_owned());
         Self { name: rule.name.clone(), title: rule.title.clone(), text: rule.text.clone(), split }
+    }
+
+    fn rule(self) -> Result<Rule, String> {
+        let Self { name, title, text, split } = self;
+        let condition = Expr::parse(&text).map_err(|error| error.to_string())?;
+        Ok(Rule { name, title, condition, text, split: split.as_deref().map(FieldName::named) })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::GenerationId;
 
@@ -20,7 +21,7 @@ impl Ledger {
 
     /// Returns the versions that have been in the index since a batch.
     pub fn indexed_since(&self, batch: i64) -> Result<HashSet<GenerationId>> {
-        let indexed = if self.has_retention() { "AND indexed" } else { "" };
+        let indexed = if self.has(Added::Retention) { "AND indexed" } else { "" };
         let sql = format!("SELECT id FROM generation WHERE batch_id <= ?1 {indexed}");
         let mut statement = self.connection.prepare(&sql)?;
         let ids = statement.query_map([batch], |row| row.get(0).map(GenerationId))?;

@@ -2,6 +2,7 @@
 
 use rusqlite::types::Value;
 
+use super::rows::unsigned;
 use super::{Ledger, Result};
 use gzette_core::model::{AppName, GroupId, Level, SLOT_MS, UtcMs, Window};
 use gzette_core::stats::slots_starting_in;
@@ -132,7 +133,7 @@ impl Ledger {
         let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
             let cells = by.iter().enumerate().map(|(place, dimension)| Ok(dimension.cell(row.get(place)?)));
             let cells = cells.collect::<rusqlite::Result<_>>()?;
-            Ok(CountRow { cells, events: row.get::<_, i64>(by.len())? as u64 })
+            Ok(CountRow { cells, events: unsigned(row, by.len())? })
         })?;
         let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         rows.sort();

@@ -42,6 +42,9 @@ pub enum LedgerError {
         /// The newest version known here.
         known: i64,
     },
+    /// A sample cannot be compressed: memory ran out.
+    #[error("ledger: cannot compress a sample: {0}")]
+    Uncompressed(#[source] std::io::Error),
     /// A value in the ledger that gzette did not write so.
     #[error("ledger: `{what}` is unreadable")]
     Unreadable {

@@ -2,52 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use super::batch::{insert_counts, insert_sightings, mirrored_object};
 use super::column::named;
-use super::{Ingested, Ledger, MirroredObject, Result, migrations};
-use gzette_core::model::{GenerationId, GroupId, Grouped};
-
-/// The schema that brought it.
-const SCHEMA: i64 = 6;
+use super::facts::set_fact;
+use super::partials::insert_groups;
+use super::rows::{group_id, object_version, unsigned};
+use super::schema::Added;
+use super::{Ledger, Result};
+use gzette_core::model::{GenerationId, GroupId, Grouped, ObjectVersion};
+use gzette_core::partial::{Ingested, Reading};
 
 /// How often an id leads to another before the search ends.
 const MAX_ALIASES: usize = 16;
 
-/// By what a version was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// The parser's version.
-    pub parser_version: u32,
-    /// A number of all that groups depend on.
-    pub grouping: i64,
-}
-
 impl Ledger {
     /// Returns counted versions in the mirror that were read by something else than `reading`, at most `limit`.
-    pub fn outdated(&self, reading: Reading, limit: usize) -> Result<Vec<MirroredObject>> {
+    pub fn outdated(&self, reading: Reading, limit: usize) -> Result<Vec<ObjectVersion>> {
         let sql = format!(
-            "{OUTDATED} AND generation.mirrored = 1 AND object.state IN ('mirrored', 'deleted')
+            "{COUNTED} WHERE (generation.parser_version <> ?1 OR generation.grouping <> ?2)
+                AND generation.mirrored = 1 AND object.state IN ('mirrored', 'deleted')
                 AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)
              ORDER BY object.day, source.name, object.key LIMIT ?3"
         );
+        let values = params![reading.parser_version, reading.grouping, limit as i64];
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement
-            .query_map(params![reading.parser_version, reading.grouping, limit as i64], |row| {
-                Ok(mirrored_object(row))
-            })?;
+        let rows = statement.query_map(values, |row| Ok(object_version(row)))?;
         rows.map(|row| row?).collect()
     }
 
-    /// Returns counted versions that were grouped by something else than `reading` and are no longer in the mirror.
-    pub fn outdated_and_pruned(&self, reading: Reading) -> Result<Vec<MirroredObject>> {
-        let sql = format!(
-            "{OUTDATED} AND generation.mirrored = 0 AND generation.grouping <> ?2 AND ?1 IS NOT NULL"
-        );
+    /// Returns counted versions that were grouped by something else than `grouping` and are no longer in the mirror.
+    pub fn outdated_and_pruned(&self, grouping: i64) -> Result<Vec<ObjectVersion>> {
+        let sql = format!("{COUNTED} WHERE generation.mirrored = 0 AND generation.grouping <> ?1");
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement
-            .query_map(params![reading.parser_version, reading.grouping], |row| Ok(mirrored_object(row)))?;
+        let rows = statement.query_map([grouping], |row| Ok(object_version(row)))?;
         rows.map(|row| row?).collect()
     }
 
@@ -56,21 +44,19 @@ impl Ledger {
         let mut statement = self
             .connection
             .prepare_cached("SELECT last_line FROM sighting WHERE generation_id = ?1 ORDER BY last_line")?;
-        let rows = statement.query_map([generation.0], |row| row.get::<_, i64>(0))?;
-        Ok(rows.map(|line| line.map(|line| line as u64)).collect::<rusqlite::Result<_>>()?)
+        let rows = statement.query_map([generation.0], |row| unsigned(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Replaces the groups of a version whose file is gone; `item.partial.answers` says what became of its samples.
-    pub fn regroup(&mut self, item: &Ingested, grouping: i64) -> Result<()> {
+    pub fn regroup(&mut self, item: &Ingested) -> Result<()> {
         let transaction = self.connection.transaction()?;
         let generation = item.object.generation;
         rename_groups(&transaction, generation, &item.partial.answers)?;
         transaction.execute("DELETE FROM sighting WHERE generation_id = ?1", [generation.0])?;
         transaction.execute("DELETE FROM count WHERE generation_id = ?1", [generation.0])?;
-        insert_sightings(&transaction, item)?;
-        insert_counts(&transaction, item)?;
-        transaction
-            .execute("UPDATE generation SET grouping = ?2 WHERE id = ?1", params![generation.0, grouping])?;
+        insert_groups(&transaction, item)?;
+        set_grouping(&transaction, generation, item.reading.grouping)?;
         Ok(transaction.commit()?)
     }
 
@@ -82,16 +68,10 @@ impl Ledger {
         (fact, value): (&str, &str),
     ) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        {
-            let mut select = transaction.prepare("SELECT id FROM generation WHERE grouping = ?1")?;
-            let ids = select.query_map([from], |row| row.get(0).map(GenerationId))?;
-            let ids: Vec<_> = ids.collect::<rusqlite::Result<_>>()?;
-            let mut update = transaction.prepare("UPDATE generation SET grouping = ?2 WHERE id = ?1")?;
-            for id in ids.into_iter().filter(|id| !touched.contains(id)) {
-                update.execute(params![id.0, to])?;
-            }
+        for id in grouped_by(&transaction, from)?.into_iter().filter(|id| !touched.contains(id)) {
+            set_grouping(&transaction, id, to)?;
         }
-        transaction.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [fact, value])?;
+        set_fact(&transaction, fact, value)?;
         Ok(transaction.commit()?)
     }
 
@@ -101,58 +81,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the versions with errors.
-    pub fn generations_with_errors(&self) -> Result<HashSet<GenerationId>> {
-        self.generations_where("SELECT DISTINCT generation_id FROM sighting", [])
-    }
-
-    /// Returns the versions with events of the groups whose template is `template`, or begins with it and a newline.
-    pub fn generations_with_template(&self, template: &str) -> Result<HashSet<GenerationId>> {
-        let sql = "SELECT DISTINCT generation_id FROM sighting
-            JOIN error_group ON error_group.id = sighting.group_id
-            WHERE template = ?1 OR substr(template, 1, length(?1) + 1) = ?1 || char(10)";
-        self.generations_where(sql, [template])
-    }
-
-    fn generations_where(&self, sql: &str, params: impl rusqlite::Params) -> Result<HashSet<GenerationId>> {
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map(params, |row| row.get(0).map(GenerationId))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
     /// Returns the groups with events: ids, kinds and templates; the titles are left out.
     pub fn groups_described(&self) -> Result<Vec<Grouped>> {
         let mut statement = self.connection.prepare(
             "SELECT id, kind, template FROM error_group
              WHERE EXISTS (SELECT 1 FROM sighting WHERE group_id = error_group.id) ORDER BY id",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok(Grouped {
-                id: group(row.get(0)?),
-                kind: named(row, 1)?,
-                title: String::new(),
-                template: row.get(2)?,
-            })
-        })?;
+        let rows = statement.query_map([], described_group)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Returns where ids of groups that have no events any more lead: to the group that most of their events went to.
     pub fn group_aliases(&self) -> Result<BTreeMap<GroupId, GroupId>> {
-        if !has_grouping(&self.connection)? {
+        if !self.has(Added::Grouping) {
             return Ok(BTreeMap::new());
         }
-        let mut statement = self
-            .connection
-            .prepare("SELECT old_id, new_id FROM group_alias ORDER BY old_id, events, new_id DESC")?;
-        let rows = statement.query_map([], |row| Ok((group(row.get(0)?), group(row.get(1)?))))?;
-        let next: BTreeMap<_, _> = rows.collect::<rusqlite::Result<_>>()?;
+        let next = self.next_ids()?;
         if next.is_empty() {
             return Ok(next);
         }
-        let mut statement = self.connection.prepare("SELECT DISTINCT group_id FROM sighting")?;
-        let live = statement.query_map([], |row| row.get(0).map(group))?;
-        let live: BTreeSet<GroupId> = live.collect::<rusqlite::Result<_>>()?;
+        let live = self.live_groups()?;
         let leads_to = |old: GroupId| {
             let steps = std::iter::successors(Some(old), |id| next.get(id).copied());
             steps.take(MAX_ALIASES).find(|id| live.contains(id))
@@ -160,17 +108,42 @@ impl Ledger {
         let dead = next.keys().filter(|old| !live.contains(old));
         Ok(dead.filter_map(|&old| Some((old, leads_to(old)?))).collect())
     }
+
+    /// Returns to which id most events of each earlier one went; that may lead on.
+    fn next_ids(&self) -> Result<BTreeMap<GroupId, GroupId>> {
+        let sql = "SELECT old_id, new_id FROM group_alias ORDER BY old_id, events, new_id DESC";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((group_id(row, 0)?, group_id(row, 1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn live_groups(&self) -> Result<BTreeSet<GroupId>> {
+        let mut statement = self.connection.prepare("SELECT DISTINCT group_id FROM sighting")?;
+        let rows = statement.query_map([], |row| group_id(row, 0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
 }
 
-/// Versions that were read by something else than (?1, ?2).
-const OUTDATED: &str = "
-    SELECT object.id, source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day
+/// Counted versions, with the columns of [`object_version`].
+const COUNTED: &str = "
+    SELECT source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day
     FROM generation JOIN object ON object.id = generation.object_id
-    JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id
-    WHERE (generation.parser_version <> ?1 OR generation.grouping <> ?2)";
+    JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id";
 
-fn group(id: i64) -> GroupId {
-    GroupId::from_bits(id as u64)
+fn described_group(row: &Row<'_>) -> rusqlite::Result<Grouped> {
+    Ok(Grouped { id: group_id(row, 0)?, kind: named(row, 1)?, title: String::new(), template: row.get(2)? })
+}
+
+fn grouped_by(connection: &Connection, grouping: i64) -> Result<Vec<GenerationId>> {
+    let mut select = connection.prepare_cached("SELECT id FROM generation WHERE grouping = ?1")?;
+    let ids = select.query_map([grouping], |row| row.get(0).map(GenerationId))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+fn set_grouping(connection: &Connection, generation: GenerationId, grouping: i64) -> Result<()> {
+    let sql = "UPDATE generation SET grouping = ?2 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![generation.0, grouping])?;
+    Ok(())
 }
 
 /// Notes which ids the groups of a version have now, from the groups of their latest events. `answers` is by line.
@@ -198,14 +171,4 @@ pub(super) fn rename_groups(
         }
     }
     Ok(())
-}
-
-/// Whether the file is of a version that knows what groups were made by: what only reads does not change an older one.
-fn has_grouping(connection: &Connection) -> Result<bool> {
-    Ok(migrations::version(connection)? >= SCHEMA)
-}
-
-/// The column of [`Reading::grouping`], 0 where there is none yet.
-pub(super) fn grouping_column(connection: &Connection) -> Result<&'static str> {
-    Ok(if has_grouping(connection)? { "generation.grouping" } else { "0" })
 }

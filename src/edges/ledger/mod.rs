@@ -6,17 +6,28 @@ mod beside;
 mod checked_vfs;
 mod column;
 mod counts;
+mod duplicates;
 mod error;
+mod facts;
+mod generations;
+mod gets;
 mod grouping;
 mod layout;
+mod listings;
 mod log;
 mod migrations;
 mod moved;
 mod objects;
+mod outbox;
+mod partials;
 mod points;
+mod published;
 mod read;
 mod reader;
 mod retention;
+mod rows;
+mod schema;
+mod sources;
 mod status;
 mod stored;
 #[cfg(test)]
@@ -26,26 +37,23 @@ mod tests;
 mod trouble;
 mod unread;
 
-pub use moved::{MirroredVersion, Moved, SourceRow, reading_fact};
-pub use objects::{FailedListing, GetRecord, ListedRow, ListingRecord, PendingObject};
-
-pub use batch::{Committed, GenerationRow, Ingested, MirroredObject, object_place};
+pub use batch::Committed;
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
 pub use error::{FileFault, LedgerError, Result};
-pub use grouping::Reading;
+pub use gets::{GetRecord, PendingObject};
+pub use listings::{FailedListing, ListedRow, ListingRecord};
+pub use moved::{MirroredVersion, Moved, reading_fact};
+pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};
+pub use published::{PagesState, PublishedChecksum};
 pub use read::{
     AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
 };
 pub use retention::RetainedRow;
+pub use rows::{GenerationRow, object_place};
+pub use sources::SourceRow;
 pub use status::{ObjectTotals, RunRow, Stamps};
 pub use trouble::Trouble;
 pub use unread::{PrefixState, UnreadObject};
-mod outbox;
-
-pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};
-mod published;
-
-pub use published::{PagesState, PublishedChecksum};
 
 use std::path::Path;
 use std::time::Duration;

@@ -5,24 +5,16 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::batch::mark_duplicates;
+use super::duplicates::mark_duplicates;
+use super::facts::set_fact;
 use super::objects::app_id;
+use super::rows::{listed_day, unsigned};
+use super::sources::SourceRow;
 use super::{Ledger, Result};
 use gzette_core::model::{AppName, Day, GenerationId, ObjectKey, SourceName, UtcMs};
 
 /// The fact that a source is being renamed, by its row: the old name.
 pub(super) const RENAMING: &str = "renaming:";
-
-/// A source of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceRow {
-    /// The row.
-    pub id: i64,
-    /// Its name.
-    pub name: SourceName,
-    /// Where it is.
-    pub url: String,
-}
 
 /// A version that may be in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,21 +42,6 @@ pub fn reading_fact(source: &str) -> String {
 }
 
 impl Ledger {
-    /// Returns all sources by name.
-    pub fn source_rows(&self) -> Result<Vec<SourceRow>> {
-        let mut statement = self.connection.prepare("SELECT id, name, url FROM source ORDER BY name")?;
-        let rows = statement
-            .query_map([], |row| Ok(SourceRow { id: row.get(0)?, name: row.get(1)?, url: row.get(2)? }))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Returns how many objects of a source are listed or counted. Looks at all of them.
-    pub fn source_objects(&self, source_id: i64) -> Result<u64> {
-        let sql = "SELECT count(*) FROM object LEFT JOIN generation ON generation.object_id = object.id
-            WHERE source_id = ?1 AND (state <> 'deleted' OR generation.id IS NOT NULL)";
-        Ok(self.connection.query_row(sql, [source_id], |row| row.get::<_, i64>(0))? as u64)
-    }
-
     /// Gives the objects of a source the application and day that `place` finds in their keys (`None`: as they are), and
     /// sets a fact; all or nothing. Their counts go with them, and the next ingest reads them again.
     pub fn move_objects(
@@ -87,7 +64,7 @@ impl Ledger {
         if moved.objects > 0 {
             forget_empty_apps(&transaction)?;
         }
-        transaction.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [fact, value])?;
+        set_fact(&transaction, fact, value)?;
         transaction.commit()?;
         Ok(moved)
     }
@@ -98,7 +75,7 @@ impl Ledger {
         let sql = "UPDATE generation SET grouping = 0 FROM object JOIN source ON source.id = object.source_id
             WHERE object.id = generation.object_id AND source.name = ?1";
         let versions = transaction.execute(sql, [name])? as u64;
-        transaction.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [fact, value])?;
+        set_fact(&transaction, fact, value)?;
         transaction.commit()?;
         Ok(versions)
     }
@@ -110,8 +87,7 @@ impl Ledger {
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
         transaction.execute("UPDATE source SET name = ?2 WHERE id = ?1", params![source.id, name])?;
         let fact = format!("{RENAMING}{}", source.id);
-        transaction
-            .execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)", [&fact, &source.name])?;
+        set_fact(&transaction, &fact, &source.name)?;
         let facts = [reading_fact(&source.name), reading_fact(name)];
         transaction.execute("UPDATE OR REPLACE fact SET name = ?2 WHERE name = ?1", facts)?;
         let mut checksums = BTreeSet::new();
@@ -154,8 +130,7 @@ impl Ledger {
                JOIN object ON object.id = object_id WHERE source_id = ?1",
         )?;
         let rows = statement.query_map([source_id], |row| {
-            let size_bytes = row.get::<_, i64>(2)? as u64;
-            Ok(MirroredVersion { key: row.get(0)?, etag: row.get(1)?, size_bytes })
+            Ok(MirroredVersion { key: row.get(0)?, etag: row.get(1)?, size_bytes: unsigned(row, 2)? })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -201,9 +176,8 @@ fn misplaced(
     let mut changed = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, key, app): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let day: Option<String> = row.get(3)?;
         let Some(placed) = place(&key) else { continue };
-        if placed != (app, day.and_then(|day| day.parse().ok())) {
+        if placed != (app, listed_day(row, 3)?) {
             changed.push((id, placed.0, placed.1));
         }
     }
@@ -239,8 +213,7 @@ fn renumbered(
     )?;
     let rows = statement.query_map([source_id], |row| {
         let (key, etag): (String, String) = (row.get(1)?, row.get(2)?);
-        let size_bytes = row.get::<_, i64>(3)? as u64;
-        Ok((row.get(0)?, GenerationId::of(name, &key, &etag, size_bytes), row.get(4)?))
+        Ok((row.get(0)?, GenerationId::of(name, &key, &etag, unsigned(row, 3)?), row.get(4)?))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

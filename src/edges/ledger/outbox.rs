@@ -3,13 +3,13 @@
 
 use rusqlite::{Row, Transaction, params};
 
+use super::facts::set_fact;
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::{DAY_MS, UtcMs};
 
 /// How long the row of a sent mail is kept. Its content goes at once.
 const KEPT_MS: i64 = 30 * DAY_MS;
-/// The schema in which mails wait.
-const SCHEMA: i64 = 9;
 /// The fact that tells this installation from all others.
 const INSTALLATION: &str = "installation";
 
@@ -35,22 +35,12 @@ pub struct NewMail<'a> {
 /// A mail that was not yet taken for everyone and is still tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingMail {
-    /// The row.
-    pub id: i64,
-    /// The Message-ID with its angle brackets.
-    pub message_id: String,
-    /// Its subject.
-    pub subject: String,
-    /// When it was made.
-    pub created_ms: UtcMs,
+    /// What is known of it.
+    pub mail: UnsentMail,
     /// The whole mail.
     pub eml: Vec<u8>,
-    /// Tries so far.
-    pub attempts: u32,
     /// Recipients who have it already.
     pub taken_by: Vec<String>,
-    /// What came of the tries.
-    pub wait: MailWait,
 }
 
 /// Why a mail waits, and until when.
@@ -111,11 +101,7 @@ impl Ledger {
             for given_up in mail.tells {
                 transaction.execute("UPDATE outbox SET told_by = ?2 WHERE id = ?1", [*given_up, id])?;
             }
-            transaction.execute(
-                "INSERT INTO fact (name, value) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                params![memory_name(mail.digest), mail.memory],
-            )?;
+            set_fact(&transaction, &memory_name(mail.digest), mail.memory)?;
             drop_old_rows(&transaction, mail.created_ms)?;
         }
         transaction.commit()?;
@@ -129,11 +115,10 @@ impl Ledger {
 
     /// Returns the digest's mails that are neither sent nor given up, in the order in which they were made.
     pub fn pending_mails(&self, digest: &str) -> Result<Vec<PendingMail>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, message_id, subject, created_ms, attempts, first_failed_ms, next_try_ms, cause, setting,
-               failure, given_up_ms, eml, taken_by
-             FROM outbox WHERE digest = ?1 AND sent_ms IS NULL AND given_up_ms IS NULL ORDER BY id",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {UNSENT_COLUMNS}, eml, taken_by FROM outbox
+             WHERE digest = ?1 AND sent_ms IS NULL AND given_up_ms IS NULL ORDER BY id"
+        ))?;
         let rows = statement.query_map([digest], pending_mail)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -141,15 +126,9 @@ impl Ledger {
     /// Returns the mails of all digests that wait or were given up, in the order in which they were made. Older versions
     /// gave a mail up after five tries.
     pub fn unsent_mails(&self) -> Result<Vec<UnsentMail>> {
-        let mut statement = self.connection.prepare_cached(if self.schema < SCHEMA {
-            "SELECT id, message_id, '', created_ms, attempts, iif(attempts > 0, created_ms, NULL), 0, '', '',
-               failure, iif(attempts >= 5, created_ms, NULL), digest, 0
-             FROM outbox WHERE sent_ms IS NULL ORDER BY id"
-        } else {
-            "SELECT id, message_id, subject, created_ms, attempts, first_failed_ms, next_try_ms, cause, setting,
-               failure, given_up_ms, digest, told_ms IS NOT NULL
-             FROM outbox WHERE sent_ms IS NULL ORDER BY id"
-        })?;
+        let columns = if self.has(Added::MailWaits) { UNSENT_COLUMNS } else { UNSENT_COLUMNS_BEFORE_WAITS };
+        let sql = format!("SELECT {columns} FROM outbox WHERE sent_ms IS NULL ORDER BY id");
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([], unsent_mail)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -214,16 +193,19 @@ fn memory_name(digest: &str) -> String {
     format!("digest:{digest}")
 }
 
+/// The columns that [`unsent_mail`] reads.
+const UNSENT_COLUMNS: &str = "id, digest, message_id, subject, created_ms, attempts, told_ms IS NOT NULL,
+    first_failed_ms, next_try_ms, cause, setting, failure, given_up_ms";
+
+/// The same of a ledger that knows nothing of why mails wait.
+const UNSENT_COLUMNS_BEFORE_WAITS: &str = "id, digest, message_id, '', created_ms, attempts, 0,
+    iif(attempts > 0, created_ms, NULL), 0, '', '', failure, iif(attempts >= 5, created_ms, NULL)";
+
 fn pending_mail(row: &Row<'_>) -> rusqlite::Result<PendingMail> {
-    let taken_by: String = row.get(12)?;
+    let taken_by: String = row.get(14)?;
     Ok(PendingMail {
-        id: row.get(0)?,
-        message_id: row.get(1)?,
-        subject: row.get(2)?,
-        created_ms: row.get(3)?,
-        attempts: row.get(4)?,
-        wait: mail_wait(row)?,
-        eml: row.get(11)?,
+        mail: unsent_mail(row)?,
+        eml: row.get(13)?,
         taken_by: taken_by.lines().map(str::to_owned).collect(),
     })
 }
@@ -231,25 +213,20 @@ fn pending_mail(row: &Row<'_>) -> rusqlite::Result<PendingMail> {
 fn unsent_mail(row: &Row<'_>) -> rusqlite::Result<UnsentMail> {
     Ok(UnsentMail {
         id: row.get(0)?,
-        message_id: row.get(1)?,
-        subject: row.get(2)?,
-        created_ms: row.get(3)?,
-        attempts: row.get(4)?,
-        wait: mail_wait(row)?,
-        digest: row.get(11)?,
-        is_told: row.get(12)?,
-    })
-}
-
-/// Reads the columns 5 to 10.
-fn mail_wait(row: &Row<'_>) -> rusqlite::Result<MailWait> {
-    Ok(MailWait {
-        first_failed_ms: row.get(5)?,
-        next_try_ms: row.get(6)?,
-        cause: row.get(7)?,
-        setting: row.get(8)?,
-        failure: row.get(9)?,
-        given_up_ms: row.get(10)?,
+        digest: row.get(1)?,
+        message_id: row.get(2)?,
+        subject: row.get(3)?,
+        created_ms: row.get(4)?,
+        attempts: row.get(5)?,
+        is_told: row.get(6)?,
+        wait: MailWait {
+            first_failed_ms: row.get(7)?,
+            next_try_ms: row.get(8)?,
+            cause: row.get(9)?,
+            setting: row.get(10)?,
+            failure: row.get(11)?,
+            given_up_ms: row.get(12)?,
+        },
     })
 }
 
@@ -288,7 +265,7 @@ mod tests {
         assert!(!ledger.enqueue_mail(&mail("<1@x>", 30)).unwrap());
         assert_eq!(ledger.digest_memory("ops").unwrap().as_deref(), Some("<2@x>"));
         let ids: Vec<_> =
-            ledger.pending_mails("ops").unwrap().into_iter().map(|mail| mail.message_id).collect();
+            ledger.pending_mails("ops").unwrap().into_iter().map(|pending| pending.mail.message_id).collect();
         assert_eq!(ids, ["<1@x>", "<2@x>"]);
         assert!(ledger.pending_mails("other").unwrap().is_empty());
     }
@@ -307,12 +284,12 @@ mod tests {
         let mut ledger = Ledger::in_memory().unwrap();
         ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap();
         ledger.enqueue_mail(&mail("<2@x>", 20)).unwrap();
-        let id = ledger.pending_mails("ops").unwrap()[0].id;
+        let id = ledger.pending_mails("ops").unwrap()[0].mail.id;
         ledger.begin_sending(id, &failed(30)).unwrap();
         ledger.set_taken_by(id, &["a@x".to_owned(), "b@x".to_owned()]).unwrap();
         let first = &ledger.pending_mails("ops").unwrap()[0];
-        assert_eq!((first.attempts, first.taken_by.join(" ")), (1, "a@x b@x".to_owned()));
-        assert_eq!(first.wait, failed(30));
+        assert_eq!((first.mail.attempts, first.taken_by.join(" ")), (1, "a@x b@x".to_owned()));
+        assert_eq!(first.mail.wait, failed(30));
 
         ledger.begin_sending(id, &given_up(40)).unwrap();
         let pending = ledger.pending_mails("ops").unwrap();
@@ -323,7 +300,7 @@ mod tests {
         assert_eq!(ledger.pending_mails("ops").unwrap().len(), 2);
 
         ledger.mark_mail_sent(id, 99, None).unwrap();
-        ledger.mark_mail_sent(pending[0].id, 99, Some("c@x: no such user")).unwrap();
+        ledger.mark_mail_sent(pending[0].mail.id, 99, Some("c@x: no such user")).unwrap();
         assert!(ledger.unsent_mails().unwrap().is_empty());
     }
 
@@ -331,12 +308,12 @@ mod tests {
     fn a_given_up_mail_is_told_when_the_mail_that_tells_it_is_sent() {
         let mut ledger = Ledger::in_memory().unwrap();
         ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap();
-        let lost = ledger.pending_mails("ops").unwrap()[0].id;
+        let lost = ledger.pending_mails("ops").unwrap()[0].mail.id;
         ledger.keep_waiting(lost, &given_up(20)).unwrap();
         ledger.enqueue_mail(&NewMail { tells: &[lost], ..mail("<2@x>", 30) }).unwrap();
         let is_told = |ledger: &Ledger| ledger.unsent_mails().unwrap()[0].is_told;
         assert!(!is_told(&ledger));
-        let teller = ledger.pending_mails("ops").unwrap()[0].id;
+        let teller = ledger.pending_mails("ops").unwrap()[0].mail.id;
         ledger.mark_mail_sent(teller, 40, None).unwrap();
         assert!(is_told(&ledger));
         ledger.enqueue_mail(&mail("<3@x>", KEPT_MS + 39)).unwrap();
@@ -350,7 +327,7 @@ mod tests {
         let mut ledger = Ledger::in_memory().unwrap();
         ledger.enqueue_mail(&mail("<sent@x>", 0)).unwrap();
         ledger.enqueue_mail(&mail("<unsent@x>", 0)).unwrap();
-        let id = ledger.pending_mails("ops").unwrap()[0].id;
+        let id = ledger.pending_mails("ops").unwrap()[0].mail.id;
         ledger.mark_mail_sent(id, 5, None).unwrap();
         ledger.enqueue_mail(&mail("<late@x>", KEPT_MS + 6)).unwrap();
         let rows: Vec<String> = ledger

@@ -2,19 +2,18 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::rows::unsigned;
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::decode::Point;
 use gzette_core::model::GenerationId;
-
-/// The schema that brought them.
-const SCHEMA: i64 = 3;
 
 const COLUMNS: &str = "SELECT decoded_at, stored_at, byte, bits, window FROM point WHERE generation_id = ?1";
 
 impl Ledger {
     /// Returns the last point of a generation behind `after` and not behind `at`.
     pub fn point_between(&self, generation: GenerationId, after: u64, at: u64) -> Result<Option<Point>> {
-        if self.schema < SCHEMA {
+        if !self.has(Added::Points) {
             return Ok(None);
         }
         let sql =
@@ -24,7 +23,7 @@ impl Ledger {
     }
 
     pub(super) fn stored_points(&self, generation: GenerationId) -> Result<Vec<Point>> {
-        if self.schema < SCHEMA {
+        if !self.has(Added::Points) {
             return Ok(Vec::new());
         }
         let mut statement = self.connection.prepare_cached(&format!("{COLUMNS} ORDER BY decoded_at"))?;
@@ -34,12 +33,12 @@ impl Ledger {
 
     /// Returns the places of a generation's points in its decoded bytes.
     pub fn point_places(&self, generation: GenerationId) -> Result<Vec<u64>> {
-        if self.schema < SCHEMA {
+        if !self.has(Added::Points) {
             return Ok(Vec::new());
         }
         let sql = "SELECT decoded_at FROM point WHERE generation_id = ?1 ORDER BY decoded_at";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let places = statement.query_map([generation.0], |row| row.get(0).map(|place: i64| place as u64))?;
+        let places = statement.query_map([generation.0], |row| unsigned(row, 0))?;
         Ok(places.collect::<rusqlite::Result<_>>()?)
     }
 }
@@ -67,8 +66,8 @@ pub(super) fn insert_points(
 
 fn point(row: &Row<'_>) -> rusqlite::Result<Point> {
     Ok(Point {
-        decoded_at: row.get::<_, i64>(0)? as u64,
-        stored_at: row.get::<_, i64>(1)? as u64,
+        decoded_at: unsigned(row, 0)?,
+        stored_at: unsigned(row, 1)?,
         byte: row.get(2)?,
         bits: row.get(3)?,
         window: row.get(4)?,

@@ -2,24 +2,18 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::batch::{decompress, object_place};
 use super::column::named;
-use super::{Ledger, LedgerError, Result, migrations};
+use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, sample, unsigned};
+use super::schema::Added;
+use super::{Ledger, Result};
 use gzette_core::model::{AppName, GenerationId, GroupId, Grouped, Level, LineCounts, SourceName, UtcMs};
 use gzette_core::partial::Sample;
-
-/// The schema that gave each sighting its own title.
-const TITLE_SCHEMA: i64 = 4;
 
 /// The title in the object with the latest event; in the order of the index `sighting_group`.
 const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id
     ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1)";
-
-/// The columns of a generation that [`line_counts`] reads, summed.
-const LINE_SUMS: &str = "coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
-    coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)";
 
 /// 2000-01-01. Earlier stamps come from clocks that were not set.
 pub const BELIEVED_FROM_MS: UtcMs = 946_684_800_000;
@@ -128,13 +122,12 @@ impl Ledger {
         ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let group: i64 = row.get(1)?;
             visit(CountedSlot {
                 app: row.get(0)?,
-                group: (group != 0).then(|| GroupId::from_bits(group as u64)),
+                group: counted_group(row, 1)?,
                 level: Level::from_number(row.get(2)?),
                 slot: row.get(3)?,
-                events: row.get::<_, i64>(4)? as u64,
+                events: unsigned(row, 4)?,
                 believed_until_ms: row.get(5)?,
             });
         }
@@ -189,7 +182,7 @@ impl Ledger {
     /// Returns what people are shown of a group; `None` when there is no such group. Where objects title it
     /// differently, that with the latest event counts.
     pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
-        let own_title = if has_titles(&self.connection)? { LATEST_TITLE } else { "NULL" };
+        let own_title = if self.has(Added::Titles) { LATEST_TITLE } else { "NULL" };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT kind, coalesce({own_title}, title), template FROM error_group WHERE id = ?1"
         ))?;
@@ -267,7 +260,7 @@ impl Ledger {
     /// Returns up to `limit` problems, newest first, and how many there are. Duplicates are harmless:
     /// they come last into the `limit`.
     pub fn problems(&self, limit: usize) -> Result<(Vec<Problem>, u64)> {
-        let strays = if self.has_troubles() { STRAYS } else { "" };
+        let strays = if self.has(Added::Troubles) { STRAYS } else { "" };
         let mut statement = self.connection.prepare(&format!(
             "SELECT url, key, kind, reason, tried_ms, count(*) OVER () FROM ({PROBLEMS} {strays})
              ORDER BY kind = 'duplicate', tried_ms DESC, url, key, kind LIMIT ?1"
@@ -330,43 +323,13 @@ const STRAYS: &str = "
         stray.told_ms
     FROM stray JOIN source ON source.id = stray.source_id";
 
-/// Whether the file is of a version that has titles of sightings: what only reads does not change an older one.
-pub(super) fn has_titles(connection: &Connection) -> Result<bool> {
-    Ok(migrations::version(connection)? >= TITLE_SCHEMA)
-}
-
-/// Reads the first seven columns, [`LINE_SUMS`].
-fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {
-    Ok(LineCounts {
-        total: unsigned(row, 0)?,
-        events: unsigned(row, 1)?,
-        continuation: unsigned(row, 2)?,
-        unparsed: unsigned(row, 3)?,
-        quarantined: unsigned(row, 4)?,
-        truncated: unsigned(row, 5)?,
-        undated: unsigned(row, 6)?,
-    })
-}
-
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|number| number as u64)
-}
-
 fn stored_sighting(row: &Row<'_>) -> Result<StoredSighting> {
-    let sample = |column: usize| {
-        let raw: Vec<u8> = row.get(column + 2)?;
-        Ok::<_, LedgerError>(Sample {
-            time_ms: row.get(column)?,
-            line: unsigned(row, column + 1)?,
-            raw: decompress(&raw)?,
-        })
-    };
     let (url, key): (String, String) = (row.get(7)?, row.get(8)?);
     Ok(StoredSighting {
         source: row.get(6)?,
         place: object_place(&url, &key),
         app: row.get(9)?,
-        first: sample(0)?,
-        last: sample(3)?,
+        first: sample(row, 0)?,
+        last: sample(row, 3)?,
     })
 }

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::batch::mark_duplicates;
-use super::{Ledger, LedgerError, Result};
-use gzette_core::model::{Day, GenerationId, SourceName, UtcMs};
+use super::duplicates::mark_duplicates;
+use super::rows::{known_day, unsigned};
+use super::{Ledger, Result};
+use gzette_core::model::{GenerationId, SourceName, UtcMs};
 use gzette_core::retention::{Kept, Plan, day_of};
-
-/// The schema that brought it.
-const SCHEMA: i64 = 5;
 
 /// An ingested version as a prune needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,23 +79,15 @@ impl Ledger {
               AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
         Ok(self.connection.execute(sql, [])? as u64)
     }
-
-    /// Whether the file is of a version that has a retention: a search does not change an older one.
-    pub(super) fn has_retention(&self) -> bool {
-        self.schema >= SCHEMA
-    }
 }
 
 fn retained(row: &Row<'_>) -> Result<RetainedRow> {
-    let day: Option<String> = row.get(1)?;
-    let day: Option<Day> =
-        day.map(|day| day.parse()).transpose().map_err(|_| LedgerError::Unreadable { what: "object.day" })?;
     Ok(RetainedRow {
         kept: Kept {
             generation: GenerationId(row.get(0)?),
-            day: day.unwrap_or(day_of(row.get(2)?)),
-            size_bytes: row.get::<_, i64>(3)? as u64,
-            blocks: row.get::<_, i64>(4)? as u64,
+            day: known_day(row, 1)?.unwrap_or(day_of(row.get(2)?)),
+            size_bytes: unsigned(row, 3)?,
+            blocks: unsigned(row, 4)?,
             is_mirrored: row.get(5)?,
             is_indexed: row.get(6)?,
             is_file_needed: false,

@@ -2,9 +2,13 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::column::Name;
 use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
+use super::rows::{LINE_SUMS, line_counts, unsigned};
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::{DAY_MS, LineCounts, SLOT_MS, UtcMs};
+use gzette_core::plan::ObjectState;
 
 /// Objects by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -70,29 +74,28 @@ const PRUNED: &str = "
 impl Ledger {
     /// Returns the objects by what became of them.
     pub fn object_totals(&self) -> Result<ObjectTotals> {
-        let state = |state: &str| {
+        let state = |state: ObjectState| {
             let sql = "SELECT count(*) FROM object WHERE state = ?1";
-            self.connection.query_row(sql, [state], |row| row.get::<_, i64>(0)).map(|count| count as u64)
+            self.connection.query_row(sql, [Name(state)], |row| unsigned(row, 0))
         };
-        let number =
-            |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
+        let number = |sql| self.connection.query_row(sql, [], |row| unsigned(row, 0));
         let (mut pruned, mut expired) = (0, 0);
-        if self.has_retention() {
+        if self.has(Added::Retention) {
             pruned = number(PRUNED)?;
             expired = number("SELECT count(*) FROM object WHERE state = 'mirrored' AND expired")?;
         }
         Ok(ObjectTotals {
             listed: number("SELECT count(*) FROM object")?,
-            mirrored: state("mirrored")? - pruned - expired,
+            mirrored: state(ObjectState::Mirrored)? - pruned - expired,
             pruned,
             expired,
             damaged: number("SELECT count(*) FROM generation WHERE damage_reason IS NOT NULL")?,
-            missing: state("missing")?,
-            denied: state("denied")?,
-            archived: state("archived")?,
-            failed: state("failed")?,
-            waiting: state("listed")?,
-            deleted: state("deleted")?,
+            missing: state(ObjectState::Missing)?,
+            denied: state(ObjectState::Denied)?,
+            archived: state(ObjectState::Archived)?,
+            failed: state(ObjectState::Failed)?,
+            waiting: state(ObjectState::Listed)?,
+            deleted: state(ObjectState::Deleted)?,
             duplicate: number("SELECT count(*) FROM generation WHERE duplicate_of IS NOT NULL")?,
         })
     }
@@ -100,28 +103,13 @@ impl Ledger {
     /// Returns how many prefixes have been listed or are to be, and of how many the last try failed.
     pub fn prefix_totals(&self) -> Result<(u64, u64)> {
         let sql = "SELECT count(*), count(failure) FROM listing";
-        Ok(self
-            .connection
-            .query_row(sql, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
+        Ok(self.connection.query_row(sql, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
     }
 
     /// Returns the accounting of all lines that count.
     pub fn line_totals(&self) -> Result<LineCounts> {
-        let sql = "SELECT coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(continuation), 0),
-            coalesce(sum(unparsed), 0), coalesce(sum(quarantined), 0), coalesce(sum(truncated), 0), coalesce(sum(undated), 0)
-            FROM generation WHERE duplicate_of IS NULL";
-        let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(|count| count as u64);
-        Ok(self.connection.query_row(sql, [], |row| {
-            Ok(LineCounts {
-                total: number(row, 0)?,
-                events: number(row, 1)?,
-                continuation: number(row, 2)?,
-                unparsed: number(row, 3)?,
-                quarantined: number(row, 4)?,
-                truncated: number(row, 5)?,
-                undated: number(row, 6)?,
-            })
-        })?)
+        let sql = format!("SELECT {LINE_SUMS} FROM generation WHERE duplicate_of IS NULL");
+        Ok(self.connection.query_row(&sql, [], line_counts)?)
     }
 
     /// Returns what the stamps of all events that count say of time at `now_ms`.
@@ -145,7 +133,7 @@ impl Ledger {
         ))?;
         let number = |sql: String, values: &[UtcMs]| {
             let values = rusqlite::params_from_iter(values);
-            self.connection.query_row(&sql, values, |row| row.get::<_, i64>(0)).map(|count| count as u64)
+            self.connection.query_row(&sql, values, |row| unsigned(row, 0))
         };
         Ok(Stamps {
             newest_ms: newest_whole.max(newest_slot),

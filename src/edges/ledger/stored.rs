@@ -4,13 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::batch::mirrored_object;
 use super::moved::RENAMING;
-use super::{Ledger, LedgerError, MirroredObject, Result};
-use gzette_core::model::{Checksum, GenerationId, KnownBytes, SourceName};
-
-/// The schema that brought it.
-const SCHEMA: i64 = 7;
+use super::rows::{object_row, object_version, unsigned};
+use super::schema::Added;
+use super::{Ledger, LedgerError, Result};
+use gzette_core::model::{Checksum, GenerationId, KnownBytes, ObjectVersion, SourceName};
 
 impl Ledger {
     /// Returns what is known of the stored bytes of an object's version.
@@ -28,6 +26,11 @@ impl Ledger {
         known.unwrap_or(Ok(KnownBytes { size_bytes, ..KnownBytes::default() }))
     }
 
+    /// Returns the same of a version that was listed or counted.
+    pub fn known_bytes_of(&self, object: &ObjectVersion) -> Result<KnownBytes> {
+        self.known_bytes(object_row(&self.connection, object)?, &object.etag, object.size_bytes)
+    }
+
     /// Returns what is known of the stored bytes of every ingested version.
     pub fn all_known_bytes(&self) -> Result<HashMap<GenerationId, KnownBytes>> {
         let sql = format!(
@@ -37,7 +40,7 @@ impl Ledger {
         );
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map([], |row| {
-            let (generation, size_bytes) = (row.get(3).map(GenerationId)?, row.get::<_, i64>(4)? as u64);
+            let (generation, size_bytes) = (row.get(3).map(GenerationId)?, unsigned(row, 4)?);
             Ok(known(row, size_bytes).map(|known| (generation, known)))
         })?;
         rows.map(|row| row?).collect()
@@ -46,7 +49,7 @@ impl Ledger {
     /// Returns how many versions are counted: no fewer than are in the mirror. Every run asks, so it reads an index only.
     pub fn generation_count(&self) -> Result<u64> {
         let sql = "SELECT count(*) FROM generation";
-        Ok(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+        Ok(self.connection.query_row(sql, [], |row| unsigned(row, 0))?)
     }
 
     /// Returns the sources of which counted versions are in the mirror, and the old names under which the files of renamed
@@ -66,7 +69,7 @@ impl Ledger {
 
     /// Returns up to `number` of the counted versions in the mirror whose ids follow a generation's; after the last it goes
     /// on with the first. Leaves out sources whose files are still to be renamed.
-    pub fn mirrored_after(&self, from: GenerationId, number: u64) -> Result<Vec<MirroredObject>> {
+    pub fn mirrored_after(&self, from: GenerationId, number: u64) -> Result<Vec<ObjectVersion>> {
         let mut found = self.mirrored_range("generation.id > ?1", from, number)?;
         let rest = number.saturating_sub(found.len() as u64);
         found.extend(self.mirrored_range("generation.id <= ?1", from, rest)?);
@@ -74,9 +77,9 @@ impl Ledger {
     }
 
     /// Reads one range of [`Ledger::mirrored_after`] in the order of the ids, and stops at the limit.
-    fn mirrored_range(&self, range: &str, from: GenerationId, number: u64) -> Result<Vec<MirroredObject>> {
+    fn mirrored_range(&self, range: &str, from: GenerationId, number: u64) -> Result<Vec<ObjectVersion>> {
         let sql = format!(
-            "SELECT object.id, (SELECT name FROM source WHERE id = object.source_id), object.key, generation.etag,
+            "SELECT (SELECT name FROM source WHERE id = object.source_id), object.key, generation.etag,
                 generation.size_bytes, (SELECT name FROM app WHERE id = generation.app_id), object.day
              FROM generation CROSS JOIN object ON object.id = generation.object_id
              WHERE {range} AND {}
@@ -85,13 +88,13 @@ impl Ledger {
             self.is_in_mirror()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map(params![from.0, number as i64], |row| Ok(mirrored_object(row)))?;
+        let rows = statement.query_map(params![from.0, number as i64], |row| Ok(object_version(row)))?;
         rows.map(|row| row?).collect()
     }
 
     /// Counted versions that a file has to be there for: neither pruned nor to be fetched again.
     fn is_in_mirror(&self) -> String {
-        let kept = if self.has_retention() { "generation.mirrored = 1" } else { "1" };
+        let kept = if self.has(Added::Retention) { "generation.mirrored = 1" } else { "1" };
         format!(
             "{kept} AND object.state IN ('mirrored', 'deleted')
                AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)"
@@ -100,7 +103,7 @@ impl Ledger {
 
     /// The columns that [`known`] reads, of the version with this etag and size.
     fn known_columns(&self, version: &str) -> String {
-        if self.schema < SCHEMA {
+        if !self.has(Added::StoredChecksums) {
             return "NULL, NULL, generation.checksum".to_owned();
         }
         format!(

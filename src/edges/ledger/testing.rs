@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::{GetRecord, Ingested, Ledger, ListingRecord, Reading};
+use super::{GetRecord, Ledger, ListingRecord};
 use gzette_core::model::{DAY_MS, HOUR_MS, Level, ListedObject, MINUTE_MS, UtcMs};
 use gzette_core::parse::PARSER_VERSION;
-use gzette_core::partial::{About, Partial, ReadSettings, read_object};
+use gzette_core::partial::{About, Ingested, Partial, ReadSettings, Reading, read_object};
 use gzette_core::plan::{Diff, ObjectState, PlacedObject};
 
 /// The name of the story's source.
@@ -158,13 +158,12 @@ impl Story {
             let ingested = objects.iter().map(|object| Ingested {
                 object: object.clone(),
                 partial: read(&self.objects[&object.key].text),
+                reading: Reading { parser_version: PARSER_VERSION, grouping: 1 },
                 stored_checksum: None,
                 is_read_again: false,
             });
             let batch: Vec<_> = ingested.collect();
-            ledger
-                .commit_batch(&batch, Reading { parser_version: PARSER_VERSION, grouping: 1 }, now_ms)
-                .unwrap();
+            ledger.commit_batch(&batch, now_ms).unwrap();
         }
     }
 }

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::column::named;
+use super::rows::unsigned;
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::{AppName, UtcMs};
 use gzette_core::plan::{ObjectState, UNPLACED_APP};
-
-/// The schema that brought it.
-const SCHEMA: i64 = 8;
 
 /// Objects of one application that cannot be read, or prefixes that cannot be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,16 +131,11 @@ impl Ledger {
 
     /// Returns how many keys and folders do not fit the layouts.
     pub fn stray_count(&self) -> Result<u64> {
-        if !self.has_troubles() {
+        if !self.has(Added::Troubles) {
             return Ok(0);
         }
         let sql = "SELECT coalesce(sum(number), 0) FROM stray";
-        Ok(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
-    }
-
-    /// Whether the file is of a version that keeps them: what only reads does not change an older one.
-    pub(super) fn has_troubles(&self) -> bool {
-        self.schema >= SCHEMA
+        Ok(self.connection.query_row(sql, [], |row| unsigned(row, 0))?)
     }
 }
 
@@ -149,7 +143,7 @@ fn trouble(row: &Row<'_>) -> rusqlite::Result<Trouble> {
     Ok(Trouble {
         app: row.get(0)?,
         state: named(row, 1)?,
-        number: row.get::<_, i64>(2)? as u64,
+        number: unsigned(row, 2)?,
         since_ms: row.get(3)?,
         next_try_ms: row.get(4)?,
         is_new: row.get(5)?,

@@ -2,6 +2,8 @@
 //! mirror or not counted. Whether an application is silent cannot be said without it.
 
 use super::column::named;
+use super::rows::listed_day;
+use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::{AppName, Day, SourceName, UtcMs};
 use gzette_core::plan::ObjectState;
@@ -77,18 +79,17 @@ impl Ledger {
     /// Calls `visit` with every listed object that is not in the mirror, not counted, or damaged without an event that
     /// could be read, in no order to rely on.
     pub fn each_unread(&self, mut visit: impl FnMut(UnreadObject)) -> Result<()> {
-        let kept = if self.has_retention() { "AND NOT object.expired" } else { "" };
+        let kept = if self.has(Added::Retention) { "AND NOT object.expired" } else { "" };
         let mut statement =
             self.connection.prepare(&format!("{NOT_FETCHED} UNION ALL {NOT_COUNTED} {kept}"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let day: Option<String> = row.get(4)?;
             visit(UnreadObject {
                 source: row.get(0)?,
                 app: row.get(1)?,
                 state: named(row, 2)?,
                 reason: row.get(3)?,
-                day: day.and_then(|day| day.parse().ok()),
+                day: listed_day(row, 4)?,
                 modified_ms: row.get(5)?,
                 first_listed_ms: row.get(6)?,
             });

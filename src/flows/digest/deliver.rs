@@ -75,7 +75,8 @@ pub async fn send_pending(
 ) -> Result<Delivery, DigestError> {
     let pending = ledger.pending_mails(&settings.name)?;
     let setting = mail::mark_of(&[&transport.mark(), &settings.from, &settings.to.join("\n")]);
-    let turns = turns(&pending, &setting, now_ms, tries);
+    let mails: Vec<_> = pending.iter().map(|pending| &pending.mail).collect();
+    let turns = turns(&mails, &setting, now_ms, tries);
     let mut desk = Desk { ledger, settings, transport, now_ms, setting, delivery: Delivery::default() };
     // What would fail the same way for the next mail is not tried again in this run.
     let mut failure = None;
@@ -126,11 +127,12 @@ struct Desk<'d> {
 
 impl Desk<'_> {
     /// Sends a mail. Returns why none of the others can be sent either.
-    async fn try_to_send(&mut self, mail: &PendingMail) -> Result<Option<MailError>, DigestError> {
+    async fn try_to_send(&mut self, pending: &PendingMail) -> Result<Option<MailError>, DigestError> {
+        let mail = &pending.mail;
         let wait = wait_after(mail, &self.setting, self.now_ms);
         self.ledger.begin_sending(mail.id, &if_broken_off(&wait, self.now_ms))?;
-        match self.send(mail).await? {
-            Ok(receipt) => self.taken(mail, wait, receipt)?,
+        match self.send(pending).await? {
+            Ok(receipt) => self.taken(pending, wait, receipt)?,
             Err(error) => {
                 self.ledger.keep_waiting(mail.id, &because(wait, &error, self.now_ms))?;
                 self.delivery.failures.push(error.clone());
@@ -140,8 +142,8 @@ impl Desk<'_> {
         Ok(None)
     }
 
-    async fn send(&self, mail: &PendingMail) -> Result<Result<Receipt, MailError>, DigestError> {
-        let to = remaining(mail, self.settings)?;
+    async fn send(&self, pending: &PendingMail) -> Result<Result<Receipt, MailError>, DigestError> {
+        let to = remaining(pending, self.settings)?;
         if to.is_empty() {
             return Ok(Ok(Receipt::default()));
         }
@@ -149,27 +151,28 @@ impl Desk<'_> {
         let letter = Letter {
             from: from.as_ref(),
             to: &to,
-            message_id: &mail.message_id,
-            created_ms: mail.created_ms,
-            eml: &mail.eml,
+            message_id: &pending.mail.message_id,
+            created_ms: pending.mail.created_ms,
+            eml: &pending.eml,
         };
         Ok(self.transport.send(letter).await)
     }
 
     /// Marks a mail as sent, unless a recipient is to get it later.
-    fn taken(&mut self, mail: &PendingMail, wait: MailWait, receipt: Receipt) -> Result<(), DigestError> {
+    fn taken(&mut self, pending: &PendingMail, wait: MailWait, receipt: Receipt) -> Result<(), DigestError> {
+        let id = pending.mail.id;
         let refused = words(&receipt.refused);
         let again = |address: &String| receipt.refused.iter().any(|r| r.again && r.recipient == *address);
         if receipt.refused.iter().any(|refusal| refusal.again) {
             // Who refused for good is left out of the next try like those who have the mail.
-            let mut taken_by = mail.taken_by.clone();
-            taken_by.extend(remaining(mail, self.settings)?.into_iter().filter(|to| !again(to)));
-            self.ledger.set_taken_by(mail.id, &taken_by)?;
+            let mut taken_by = pending.taken_by.clone();
+            taken_by.extend(remaining(pending, self.settings)?.into_iter().filter(|to| !again(to)));
+            self.ledger.set_taken_by(id, &taken_by)?;
             let cause = MailErrorKind::Later.word().to_owned();
-            self.ledger.keep_waiting(mail.id, &MailWait { cause, failure: Some(refused), ..wait })?;
+            self.ledger.keep_waiting(id, &MailWait { cause, failure: Some(refused), ..wait })?;
         } else {
             let refused = (!receipt.refused.is_empty()).then_some(refused);
-            self.ledger.mark_mail_sent(mail.id, self.now_ms, refused.as_deref())?;
+            self.ledger.mark_mail_sent(id, self.now_ms, refused.as_deref())?;
             self.delivery.sent += 1;
         }
         self.delivery.refused.extend(receipt.refused);
@@ -177,7 +180,8 @@ impl Desk<'_> {
     }
 
     /// Has a mail wait because the one before it found the way closed.
-    fn postpone(&mut self, mail: &PendingMail, error: &MailError) -> Result<(), DigestError> {
+    fn postpone(&mut self, pending: &PendingMail, error: &MailError) -> Result<(), DigestError> {
+        let mail = &pending.mail;
         let wait = wait_after(mail, &self.setting, self.now_ms);
         Ok(self.ledger.begin_sending(mail.id, &because(wait, error, self.now_ms))?)
     }
@@ -185,10 +189,11 @@ impl Desk<'_> {
     /// Has mails that were not tried yet wait like the one before them.
     fn hold_back(&mut self) -> Result<(), DigestError> {
         let pending = self.ledger.pending_mails(&self.settings.name)?;
-        let Some(barred) = pending.iter().rfind(|mail| mail.wait.first_failed_ms.is_some()) else {
+        let mails = pending.iter().map(|pending| &pending.mail);
+        let Some(barred) = mails.clone().rfind(|mail| mail.wait.first_failed_ms.is_some()) else {
             return Ok(());
         };
-        for mail in pending.iter().filter(|mail| mail.wait.first_failed_ms.is_none()) {
+        for mail in mails.filter(|mail| mail.wait.first_failed_ms.is_none()) {
             let first_failed_ms = Some(self.now_ms);
             self.ledger.keep_waiting(mail.id, &MailWait { first_failed_ms, ..barred.wait.clone() })?;
         }
@@ -222,11 +227,11 @@ impl Waiting {
 }
 
 /// Returns the addresses that do not have the mail yet.
-fn remaining(mail: &PendingMail, settings: &DigestSettings) -> Result<Vec<String>, DigestError> {
+fn remaining(pending: &PendingMail, settings: &DigestSettings) -> Result<Vec<String>, DigestError> {
     let mut to = Vec::new();
     for recipient in &settings.to {
         let address = mail::mailbox(recipient)?.email.to_string();
-        if !mail.taken_by.contains(&address) && !to.contains(&address) {
+        if !pending.taken_by.contains(&address) && !to.contains(&address) {
             to.push(address);
         }
     }

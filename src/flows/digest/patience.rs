@@ -1,7 +1,7 @@
 //! How long a mail that was not taken is tried again: it waits as long again as it has waited already, from the time
 //! between two runs to some hours, and is given up after days (RFC 5321, 4.5.4.1: at least 4 to 5).
 
-use crate::edges::ledger::{MailWait, PendingMail};
+use crate::edges::ledger::{MailWait, UnsentMail};
 use crate::edges::mail::{MailError, MailErrorKind};
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
@@ -24,7 +24,7 @@ pub enum Tries {
 }
 
 /// Returns how a mail waits after a try that failed at `now_ms`.
-pub(super) fn wait_after(mail: &PendingMail, setting: &str, now_ms: UtcMs) -> MailWait {
+pub(super) fn wait_after(mail: &UnsentMail, setting: &str, now_ms: UtcMs) -> MailWait {
     // A first failure ahead of the clock is one of a clock that went back.
     let first_failed_ms = mail.wait.first_failed_ms.filter(|&first_ms| first_ms <= now_ms).unwrap_or(now_ms);
     let waited_ms = now_ms - first_failed_ms;
@@ -59,13 +59,13 @@ pub(super) fn because(wait: MailWait, error: &MailError, now_ms: UtcMs) -> MailW
 /// Returns for each of a digest's mails, oldest first, whether it is tried at `now_ms`. A mail that is due has those
 /// before it tried as well, so that the order is kept; one that was refused for good lets it pass. Where the setting
 /// is at fault, nothing is tried before the pause is over or the setting is another one.
-pub(super) fn turns(pending: &[PendingMail], setting: &str, now_ms: UtcMs, tries: Tries) -> Vec<bool> {
-    let is_due = |mail: &PendingMail| tries == Tries::All || is_due(&mail.wait, setting, now_ms);
-    let is_barred = |mail: &PendingMail| is_any(mail, &[MailErrorKind::Auth, MailErrorKind::Config]);
+pub(super) fn turns(pending: &[&UnsentMail], setting: &str, now_ms: UtcMs, tries: Tries) -> Vec<bool> {
+    let is_due = |mail: &UnsentMail| tries == Tries::All || is_due(&mail.wait, setting, now_ms);
+    let is_barred = |mail: &UnsentMail| is_any(mail, &[MailErrorKind::Auth, MailErrorKind::Config]);
     if pending.iter().any(|mail| is_barred(mail) && !is_due(mail)) {
         return vec![false; pending.len()];
     }
-    let last = pending.iter().rposition(is_due);
+    let last = pending.iter().rposition(|mail| is_due(mail));
     let is_passed = |at, mail| Some(at) < last && !is_any(mail, &[MailErrorKind::Refused]);
     pending.iter().enumerate().map(|(at, mail)| is_due(mail) || is_passed(at, mail)).collect()
 }
@@ -77,7 +77,7 @@ fn is_due(wait: &MailWait, setting: &str, now_ms: UtcMs) -> bool {
     is_over || is_odd || wait.setting != setting
 }
 
-fn is_any(mail: &PendingMail, kinds: &[MailErrorKind]) -> bool {
+fn is_any(mail: &UnsentMail, kinds: &[MailErrorKind]) -> bool {
     kinds.iter().any(|kind| kind.word() == mail.wait.cause)
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     const NOW: UtcMs = 1_795_510_800_000;
 
-    fn mail(cause: &str, next_try_ms: UtcMs) -> PendingMail {
+    fn mail(cause: &str, next_try_ms: UtcMs) -> UnsentMail {
         let wait = MailWait {
             first_failed_ms: Some(NOW),
             next_try_ms,
@@ -95,29 +95,29 @@ mod tests {
             setting: "s".to_owned(),
             ..MailWait::default()
         };
-        PendingMail {
+        UnsentMail {
             id: 1,
+            digest: "ops".to_owned(),
             message_id: "<1@x>".to_owned(),
             subject: String::new(),
             created_ms: NOW,
-            eml: Vec::new(),
             attempts: 1,
-            taken_by: Vec::new(),
             wait,
+            is_told: false,
         }
     }
 
-    fn new() -> PendingMail {
-        PendingMail { wait: MailWait::default(), attempts: 0, ..mail("", 0) }
+    fn new() -> UnsentMail {
+        UnsentMail { wait: MailWait::default(), attempts: 0, ..mail("", 0) }
     }
 
-    fn turns_of(pending: &[PendingMail]) -> Vec<bool> {
-        turns(pending, "s", NOW, Tries::Due)
+    fn turns_of(pending: &[UnsentMail]) -> Vec<bool> {
+        turns(&pending.iter().collect::<Vec<_>>(), "s", NOW, Tries::Due)
     }
 
     #[test]
     fn pauses_double_from_ten_minutes_to_four_hours_for_five_days() {
-        let mut waiting = PendingMail { attempts: 0, wait: MailWait::default(), ..mail("", 0) };
+        let mut waiting = UnsentMail { attempts: 0, wait: MailWait::default(), ..mail("", 0) };
         let (mut now_ms, mut pauses) = (NOW, Vec::new());
         loop {
             waiting.wait = wait_after(&waiting, "s", now_ms);
@@ -162,6 +162,7 @@ mod tests {
     fn wrong_credentials_are_not_tried_again_until_the_pause_is_over_or_they_change() {
         let queue = [mail("auth", NOW + HOUR_MS), new()];
         assert_eq!(turns_of(&queue), [false, false]);
+        let queue: Vec<_> = queue.iter().collect();
         assert_eq!(turns(&queue, "another", NOW, Tries::Due), [true, true]);
         assert_eq!(turns(&queue, "s", NOW + HOUR_MS, Tries::Due), [true, true]);
         assert_eq!(turns(&queue, "s", NOW, Tries::All), [true, true]);

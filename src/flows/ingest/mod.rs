@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::edges::index::{BlockAddress, INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
-use crate::edges::ledger::{Ingested, Ledger, LedgerError, MirroredObject, Reading, object_place};
+use crate::edges::ledger::{Ledger, LedgerError, object_place};
 use crate::edges::mirror::Mirror;
-use gzette_core::model::{Checksum, GenerationId, KnownBytes, LineCounts, UtcMs};
-use gzette_core::parse::PARSER_VERSION;
-use gzette_core::partial::{About, Block, Partial, ReadSettings, read_object};
+use gzette_core::model::{Checksum, GenerationId, KnownBytes, LineCounts, ObjectVersion, UtcMs};
+use gzette_core::partial::{About, Block, Ingested, Partial, Reading, SourceSettings, read_object};
 use gzette_core::proof::{Unproved, prove};
 use gzette_core::workers;
 
@@ -29,27 +28,6 @@ const MAX_WORKERS: usize = 4;
 
 /// The name of the fact that says which index belongs to a ledger.
 const INDEX_UUID: &str = "index_uuid";
-
-/// How to read the objects of each source.
-#[derive(Clone, Debug, Default)]
-pub struct IngestSettings {
-    /// By the source's name.
-    pub sources: HashMap<String, ReadSettings>,
-    /// For sources that are not named. The user's word on groups is the same in all of them.
-    pub other: ReadSettings,
-}
-
-impl IngestSettings {
-    /// Returns what the ledger notes of how versions are read.
-    pub fn reading(&self) -> Reading {
-        Reading { parser_version: PARSER_VERSION, grouping: self.other.overrides.basis().fingerprint() }
-    }
-
-    /// Returns how to read the objects of a source.
-    pub fn of(&self, source: &str) -> &ReadSettings {
-        self.sources.get(source).unwrap_or(&self.other)
-    }
-}
 
 /// What an ingest did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,7 +81,7 @@ pub fn ingest(
     ledger: &mut Ledger,
     mirror: &Mirror,
     index_dir: &Path,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
     now_ms: UtcMs,
     stop: &AtomicBool,
     progress: &(dyn Fn(u64, u64) + Sync),
@@ -115,6 +93,7 @@ pub fn ingest(
         index: &index,
         mirror,
         settings,
+        reading: settings.reading(),
         urls: ledger.source_urls()?,
         stop,
         progress,
@@ -207,7 +186,7 @@ fn reconcile(
             held.remove(&row.object.generation);
         } else if row.mirrored {
             lacking.push(Job {
-                known: known_bytes(ledger, &row.object)?,
+                known: ledger.known_bytes_of(&row.object)?,
                 object: row.object,
                 batch: row.batch,
                 asked: None,
@@ -245,7 +224,7 @@ fn reconcile(
 
 /// An object to read.
 struct Job {
-    object: MirroredObject,
+    object: ObjectVersion,
     /// What its bytes have to be.
     known: KnownBytes,
     batch: i64,
@@ -254,17 +233,13 @@ struct Job {
 }
 
 /// Returns the jobs of the next batch.
-fn jobs(ledger: &Ledger, objects: Vec<MirroredObject>, is_read_again: bool) -> Result<Vec<Job>, LedgerError> {
+fn jobs(ledger: &Ledger, objects: Vec<ObjectVersion>, is_read_again: bool) -> Result<Vec<Job>, LedgerError> {
     let batch = ledger.last_batch()? + 1;
-    let job = |object: MirroredObject| {
+    let job = |object: ObjectVersion| {
         let asked = is_read_again.then(|| ledger.sample_lines(object.generation)).transpose()?;
-        Ok(Job { known: known_bytes(ledger, &object)?, object, batch, asked })
+        Ok(Job { known: ledger.known_bytes_of(&object)?, object, batch, asked })
     };
     objects.into_iter().map(job).collect()
-}
-
-fn known_bytes(ledger: &Ledger, object: &MirroredObject) -> Result<KnownBytes, LedgerError> {
-    ledger.known_bytes(object.object_id, &object.etag, object.size_bytes)
 }
 
 fn commit_batch(
@@ -291,7 +266,7 @@ fn commit_batch(
         return Ok(());
     }
     items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
-    let committed = ledger.commit_batch(&items, reader.settings.reading(), now_ms)?;
+    let committed = ledger.commit_batch(&items, now_ms)?;
     let mut writer = reader.index.writer()?;
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
     let batch = |batch| if is_complete { batch } else { INCOMPLETE };
@@ -347,7 +322,7 @@ impl IngestReport {
 struct Read {
     items: Vec<Ingested>,
     /// Objects that could not be read from the mirror, and why.
-    failed: Vec<(MirroredObject, String)>,
+    failed: Vec<(ObjectVersion, String)>,
     /// Objects not begun, because enough is held or a stop was asked for.
     left: usize,
 }
@@ -365,7 +340,8 @@ enum Keep {
 struct Reader<'r> {
     index: &'r Index,
     mirror: &'r Mirror,
-    settings: &'r IngestSettings,
+    settings: &'r SourceSettings,
+    reading: Reading,
     /// Where the sources are, by name.
     urls: HashMap<String, String>,
     stop: &'r AtomicBool,
@@ -414,6 +390,7 @@ impl Reader<'_> {
                         lock(&work.read).items.push(Ingested {
                             object,
                             partial,
+                            reading: self.reading,
                             stored_checksum: Some(stored),
                             is_read_again: asked.is_some(),
                         });

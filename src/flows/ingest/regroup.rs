@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::{IngestError, IngestSettings};
+use super::IngestError;
 use crate::edges::index::{INCOMPLETE, Index, Wanted};
-use crate::edges::ledger::{GenerationRow, Ingested, Ledger, object_place, reading_fact};
+use crate::edges::ledger::{GenerationRow, Ledger, object_place, reading_fact};
 use gzette_core::human::plural;
 use gzette_core::model::{GenerationId, Window};
 use gzette_core::overrides::{Basis, Touched};
+use gzette_core::partial::{About, Ingested, SourceSettings};
 use gzette_core::query::ObjectFacts;
 
 /// The name of the fact that holds the basis of the groups, as JSON.
@@ -18,7 +19,7 @@ const BASIS: &str = "grouping";
 pub(super) fn take_over(
     ledger: &mut Ledger,
     index: &Index,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
 ) -> Result<(), IngestError> {
     let basis = settings.other.overrides.basis();
     let earlier = ledger.fact(BASIS)?;
@@ -32,7 +33,7 @@ pub(super) fn take_over(
         Touched::Nothing => HashSet::new(),
         Touched::Rules { old, new } => of_rules(ledger, index, settings, &old, &new)?,
         Touched::Errors => ledger.generations_with_errors()?,
-        Touched::Everything => ledger.generations()?.iter().map(|row| row.object.generation).collect(),
+        Touched::Everything => ledger.generation_ids()?,
     };
     let value = serde_json::json!(basis).to_string();
     ledger.take_grouping_over((from, basis.fingerprint()), &touched, (BASIS, &value))?;
@@ -43,7 +44,7 @@ pub(super) fn take_over(
 /// changed.
 pub(super) fn outdate_sources(
     ledger: &mut Ledger,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
 ) -> Result<Vec<String>, IngestError> {
     let mut notes = Vec::new();
     let mut sources: Vec<_> = settings.sources.iter().collect();
@@ -73,7 +74,7 @@ pub(super) fn outdate_sources(
 fn of_rules(
     ledger: &Ledger,
     index: &Index,
-    settings: &IngestSettings,
+    settings: &SourceSettings,
     old: &[String],
     new: &[String],
 ) -> Result<HashSet<GenerationId>, IngestError> {
@@ -103,18 +104,18 @@ fn of_rules(
 }
 
 /// Makes the groups of versions whose files are gone anew from their samples; returns of how many.
-pub(super) fn from_samples(ledger: &mut Ledger, settings: &IngestSettings) -> Result<u64, IngestError> {
+pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Result<u64, IngestError> {
     let reading = settings.reading();
-    let outdated = ledger.outdated_and_pruned(reading)?;
+    let outdated = ledger.outdated_and_pruned(reading.grouping)?;
     let urls = ledger.source_urls()?;
     for object in &outdated {
         let Some(stored) = ledger.stored_partial(object.generation)? else { continue };
         let place = urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
-        let about =
-            gzette_core::partial::About { day: object.day, app: &object.app, place: &place, asked: &[] };
+        let about = About { day: object.day, app: &object.app, place: &place, asked: &[] };
         let partial = stored.regrouped(settings.of(&object.source), &about);
-        let item = Ingested { object: object.clone(), partial, stored_checksum: None, is_read_again: true };
-        ledger.regroup(&item, reading.grouping)?;
+        let object = object.clone();
+        let item = Ingested { object, partial, reading, stored_checksum: None, is_read_again: true };
+        ledger.regroup(&item)?;
     }
     Ok(outdated.len() as u64)
 }

@@ -6,11 +6,11 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use super::present::Present;
-use crate::edges::ledger::MirroredObject;
 use crate::edges::mirror::Mirror;
+use gzette_core::model::ObjectVersion;
 
 /// Fetches the bytes of an object's version from its source, or says why it does not. Called by several threads.
-pub type Fetch<'f> = dyn Fn(&MirroredObject) -> io::Result<Vec<u8>> + Sync + 'f;
+pub type Fetch<'f> = dyn Fn(&ObjectVersion) -> io::Result<Vec<u8>> + Sync + 'f;
 
 /// Where a search gets stored bytes from.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ pub(super) fn is<E: std::error::Error + 'static>(error: &io::Error) -> bool {
 
 impl Stock<'_> {
     /// Opens one version of an object.
-    pub(super) fn open(&self, object: &MirroredObject) -> io::Result<StoredBytes> {
+    pub(super) fn open(&self, object: &ObjectVersion) -> io::Result<StoredBytes> {
         let lost = match self.open_file(object) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => error,
             opened => return opened,
@@ -67,8 +67,8 @@ impl Stock<'_> {
 
     /// Opens the mirrored file of one version. When that is not found because the version no longer counts, the error
     /// is [`Replaced`].
-    pub(super) fn open_file(&self, object: &MirroredObject) -> io::Result<StoredBytes> {
-        let MirroredObject { source, key, generation, size_bytes, .. } = object;
+    pub(super) fn open_file(&self, object: &ObjectVersion) -> io::Result<StoredBytes> {
+        let ObjectVersion { source, key, generation, size_bytes, .. } = object;
         match self.mirror.open_whole(source, key, *generation, *size_bytes) {
             Ok(file) => Ok(StoredBytes::File(Arc::new(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.present.has(*generation) => {
@@ -79,7 +79,7 @@ impl Stock<'_> {
     }
 
     /// Fetches a version whose mirrored file is not what was counted.
-    pub(super) fn fetch_instead(&self, object: &MirroredObject) -> io::Result<StoredBytes> {
+    pub(super) fn fetch_instead(&self, object: &ObjectVersion) -> io::Result<StoredBytes> {
         if self.fetch.is_none() {
             return Err(io::Error::other(Rotten));
         }
@@ -87,7 +87,7 @@ impl Stock<'_> {
             .map_err(|error| io::Error::new(error.kind(), format!("{Rotten}; it was not fetched: {error}")))
     }
 
-    fn fetched(&self, object: &MirroredObject) -> io::Result<StoredBytes> {
+    fn fetched(&self, object: &ObjectVersion) -> io::Result<StoredBytes> {
         let fetch = self.fetch.ok_or(io::ErrorKind::Unsupported)?;
         Ok(StoredBytes::Fetched(fetch(object)?.into()))
     }

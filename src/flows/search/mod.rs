@@ -21,10 +21,10 @@ use std::sync::Arc;
 use crate::edges::index::{Index, IndexError};
 use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
-use crate::flows::ingest::IngestSettings;
 pub use context::Around;
 pub use fetch::Fetch;
 use gzette_core::model::{AppName, Day, GroupId, Level, UtcMs, Window};
+use gzette_core::partial::SourceSettings;
 use gzette_core::query::Expr;
 use gzette_core::workers;
 use newest::Newest;
@@ -56,7 +56,7 @@ pub struct Request {
     pub with_groups: bool,
     /// The lines wanted beside those found.
     pub around: Around,
-    /// Only these objects, by [`MirroredObject::object_id`](crate::edges::ledger::MirroredObject::object_id); `None` for all
+    /// Only these objects, by [`GenerationRow::object_id`](crate::edges::ledger::GenerationRow::object_id); `None` for all
     /// that count.
     pub only: Option<HashSet<i64>>,
 }
@@ -162,7 +162,7 @@ pub struct Library<'l> {
     /// Fetches what the mirror has no more; without it, that is unreadable.
     pub fetch: Option<&'l Fetch<'l>>,
     /// How lines are read.
-    pub settings: &'l IngestSettings,
+    pub settings: &'l SourceSettings,
     /// Told how far a search is, after each object; by several threads.
     pub progress: Option<&'l (dyn Fn(&Progress) + Sync)>,
 }
@@ -297,7 +297,7 @@ fn planned(
         // The mirror has all that the index has, and waits for no run.
         let library = &if look + 1 < LOOKS { *library } else { Library { index: None, ..*library } };
         let (mut plan, lost) = planned_once(library, request, &settled)?;
-        plan.tasks.retain(|task| !lost.contains(&task.row.object.object_id));
+        plan.tasks.retain(|task| !lost.contains(&task.row.object_id));
         tasks.append(&mut plan.tasks);
         report = report.or(Some(plan.report));
         if lost.is_empty() {

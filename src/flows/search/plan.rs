@@ -7,13 +7,13 @@ use super::fetch::StoredBytes;
 use super::read::Range;
 use super::{Library, Request, SearchError, SearchReport};
 use crate::edges::index::{BlockAddress, Index, Wanted};
-use crate::edges::ledger::{GenerationRow, Ledger, LedgerError, MirroredObject};
+use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
-use crate::flows::ingest::IngestSettings;
 use gzette_core::decode::Point;
 use gzette_core::group::families;
-use gzette_core::model::{AppName, GenerationId, GroupId, GroupKind, Grouped, UtcMs, Window};
+use gzette_core::model::{AppName, GenerationId, GroupId, GroupKind, Grouped, ObjectVersion, UtcMs, Window};
 use gzette_core::overrides::rule_name;
+use gzette_core::partial::SourceSettings;
 use gzette_core::query::{Expr, Need, ObjectFacts};
 
 /// To begin at a point costs about as much as to decode so many bytes.
@@ -55,8 +55,8 @@ pub(super) struct Settled {
 impl Settled {
     /// Settles the objects of some tasks.
     pub(super) fn add(&mut self, tasks: &[Task]) {
-        for GenerationRow { object, checksum, .. } in tasks.iter().map(|task| &task.row) {
-            if self.objects.insert(object.object_id) {
+        for GenerationRow { object_id, object, checksum, .. } in tasks.iter().map(|task| &task.row) {
+            if self.objects.insert(*object_id) {
                 self.contents.insert((object.app.clone(), *checksum));
             }
         }
@@ -107,7 +107,7 @@ pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) 
     let indexed: HashMap<_, _> = wanted
         .values()
         .filter(|(row, _)| is_indexed(row))
-        .map(|(row, _)| (row.object.generation, row.object.object_id))
+        .map(|(row, _)| (row.object.generation, row.object_id))
         .collect();
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
         let generations = indexed.keys().copied().collect();
@@ -231,7 +231,7 @@ pub(super) fn share_out(
 
 /// Opens an object's mirrored file, for all parts of it; `None` where it is not there: each part would fetch it again.
 fn open(mirror: &Mirror, row: &GenerationRow) -> Option<StoredBytes> {
-    let MirroredObject { source, key, generation, size_bytes, .. } = &row.object;
+    let ObjectVersion { source, key, generation, size_bytes, .. } = &row.object;
     let file = mirror.open_whole(source, key, *generation, *size_bytes).ok()?;
     Some(StoredBytes::File(Arc::new(file)))
 }
@@ -363,7 +363,7 @@ fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
 }
 
 /// Returns the task to read all of an object. Lines before its first event have the time of its day.
-fn whole(settings: &IngestSettings, row: GenerationRow, expr: Arc<Expr>) -> Task {
+fn whole(settings: &SourceSettings, row: GenerationRow, expr: Arc<Expr>) -> Task {
     let range = Range::whole(settings.of(&row.object.source), row.object.day);
     let (first_ms, last_ms) = row.span_ms.unwrap_or((range.carry_ms(), range.carry_ms()));
     Task {
@@ -416,8 +416,8 @@ fn wanted_objects(
     let (mut wanted, mut planned, mut duplicates) = (BTreeMap::new(), Contents::new(), HashSet::new());
     for row in library.ledger.generations()? {
         let object = &row.object;
-        if settled.holds(object.object_id)
-            || request.only.as_ref().is_some_and(|only| !only.contains(&object.object_id))
+        if settled.holds(row.object_id)
+            || request.only.as_ref().is_some_and(|only| !only.contains(&row.object_id))
             || !request.apps.is_empty() && !request.apps.contains(&object.app)
         {
             continue;
@@ -428,7 +428,7 @@ fn wanted_objects(
             continue;
         }
         if has_twin {
-            duplicates.insert(object.object_id);
+            duplicates.insert(row.object_id);
         } else {
             wanted.insert(object.generation, (row, expr));
         }
@@ -448,8 +448,7 @@ pub(super) mod tests {
 
     /// An object whose bytes have this checksum.
     pub(in crate::flows::search) fn row(object_id: i64, checksum: u8) -> GenerationRow {
-        let object = MirroredObject {
-            object_id,
+        let object = ObjectVersion {
             source: "logs".to_owned(),
             key: format!("api/{object_id}.gz"),
             etag: String::new(),
@@ -459,6 +458,7 @@ pub(super) mod tests {
             generation: GenerationId(object_id),
         };
         GenerationRow {
+            object_id,
             object,
             batch: 1,
             blocks: 1,
@@ -468,7 +468,7 @@ pub(super) mod tests {
             source_url: "s3://logs".to_owned(),
             mirrored: true,
             indexed: true,
-            reading: crate::edges::ledger::Reading::default(),
+            reading: gzette_core::partial::Reading::default(),
         }
     }
 

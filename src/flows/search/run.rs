@@ -15,9 +15,8 @@ use super::plan::Task;
 use super::present::Present;
 use super::read::Scan;
 use super::{Hit, Library, Request, SearchReport};
-use crate::flows::ingest::IngestSettings;
 use gzette_core::decode::Point;
-use gzette_core::partial::ReadSettings;
+use gzette_core::partial::{ReadSettings, SourceSettings};
 use gzette_core::workers;
 
 /// Takes the hits of a task, in the order of the tasks; the number is that of the next task.
@@ -125,7 +124,7 @@ fn stored_bytes(task: &Task) -> u64 {
 struct Runner<'r> {
     progress: Option<&'r (dyn Fn(&Progress) + Sync)>,
     stock: Stock<'r>,
-    settings: &'r IngestSettings,
+    settings: &'r SourceSettings,
     request: &'r Request,
     tasks: &'r [Task],
     /// How many objects they are of.
@@ -191,7 +190,7 @@ impl<'r> Runner<'r> {
         turn.report.hits += outcome.counted;
         // Of several tasks of an object, another may have said it.
         if let Some(reason) = outcome.failure
-            && turn.unreadable.insert(task.row.object.object_id)
+            && turn.unreadable.insert(task.row.object_id)
         {
             turn.report.unreadable.push((task.row.place(), reason.to_string()));
         }

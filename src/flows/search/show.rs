@@ -51,7 +51,7 @@ pub struct Shown {
 
 /// Returns the object at a place, `s3://bucket/key` or a path, if it was ingested.
 pub fn object_at(library: &Library<'_>, place: &str) -> Result<Option<GenerationRow>, LedgerError> {
-    Ok(library.ledger.generations()?.into_iter().find(|row| row.place() == place))
+    library.ledger.generation_at(place)
 }
 
 /// Hands the event of a line and the lines around it to `found`, in order. Nothing was handed over when the object

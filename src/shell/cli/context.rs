@@ -18,7 +18,7 @@ use crate::edges::state::{State, StateLock};
 use crate::edges::store::{self, Location};
 use crate::flows::digest::{DigestSettings, When};
 use crate::flows::identity::{Identity, IdentityError, Part, name_ledger, settle};
-use crate::flows::ingest::{IngestSettings, own_index};
+use crate::flows::ingest::own_index;
 use crate::flows::prune::PruneSettings;
 use crate::flows::publish::Target;
 use crate::flows::report::SourceShape;
@@ -30,7 +30,7 @@ use crate::shell::ui::Ui;
 use gzette_core::human;
 use gzette_core::model::{SourceName, UtcMs};
 use gzette_core::parse::ParseSettings;
-use gzette_core::partial::ReadSettings;
+use gzette_core::partial::{ReadSettings, SourceSettings};
 use gzette_core::paste::Invocation;
 
 /// The surroundings of a command.
@@ -253,7 +253,7 @@ impl Project {
     }
 
     /// Returns how the sources' lines are read.
-    pub(super) fn ingest_settings(&self) -> IngestSettings {
+    pub(super) fn ingest_settings(&self) -> SourceSettings {
         let other = ReadSettings { overrides: Arc::clone(&self.config.overrides), ..ReadSettings::default() };
         let sources = self.config.sources.iter().map(|source| {
             let parse = ParseSettings {
@@ -263,7 +263,7 @@ impl Project {
             };
             (source.name.clone(), ReadSettings { parse, ..other.clone() })
         });
-        IngestSettings { sources: sources.collect(), other: other.clone() }
+        SourceSettings { sources: sources.collect(), other: other.clone() }
     }
 
     /// Returns how the keys of the sources are built.

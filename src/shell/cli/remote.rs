@@ -9,11 +9,10 @@ use tokio::runtime::Runtime;
 
 use super::CommandError;
 use super::context::{Project, runtime};
-use crate::edges::ledger::MirroredObject;
 use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
 use crate::shell::ui::Ui;
 use gzette_core::human;
-use gzette_core::model::{GenerationId, ListedObject, SourceName};
+use gzette_core::model::{GenerationId, ListedObject, ObjectVersion, SourceName};
 
 /// So many bytes are kept for who reads an object twice: for its context, or for a file.
 const KEPT_BYTES: u64 = 32 << 20;
@@ -62,7 +61,7 @@ impl<'p> Remote<'p> {
     }
 
     /// Fetches one version of an object; its etag and size are checked as in a sync.
-    pub(super) fn fetch(&self, object: &MirroredObject) -> io::Result<Vec<u8>> {
+    pub(super) fn fetch(&self, object: &ObjectVersion) -> io::Result<Vec<u8>> {
         if self.offline {
             return Err(io::Error::other("`--offline` forbids it"));
         }

@@ -7,11 +7,12 @@ use super::context::{Context, Project};
 use super::remote::Remote;
 use super::search::AroundArgs;
 use super::search::output::Found;
-use crate::edges::ledger::{GenerationRow, MirroredObject};
+use crate::edges::ledger::GenerationRow;
 use crate::flows::search::{Library, ShowError, Shown, object_at, show};
 use crate::shell::error::{Exit, Failure};
 use crate::shell::ui::{OutputError, Ui, write_json};
 use gzette_core::human;
+use gzette_core::model::ObjectVersion;
 use gzette_core::visible::terminal;
 
 /// Lines before and behind an event, unless it is said how many.
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let ledger = project.ledger_read_only()?;
     let (index, mirror, settings) = (project.index(&ledger)?, project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
-    let fetch = |object: &MirroredObject| remote.fetch(object);
+    let fetch = |object: &ObjectVersion| remote.fetch(object);
     let library = Library {
         ledger: &ledger,
         index: index.as_ref(),

@@ -24,14 +24,14 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use gzette::edges::index::Index;
-use gzette::edges::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger, MirroredObject};
+use gzette::edges::ledger::{Cell, CountFilter, CountRow, Dimension, Ledger};
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{MemoryStore, ObjectStore as _, PutOptions};
-use gzette::flows::ingest::{IngestSettings, ingest, own_index};
+use gzette::flows::ingest::{ingest, own_index};
 use gzette::flows::prune::{PruneReport, PruneSettings, prune};
 use gzette::flows::search::{Hit, Library, Request, SearchReport, search};
 use gzette::flows::sync::{SyncOptions, SyncSource, sync};
-use gzette_core::model::{HOUR_MS, Level, UtcMs, Window};
+use gzette_core::model::{HOUR_MS, Level, ObjectVersion, UtcMs, Window};
 use gzette_core::plan::Layout;
 use gzette_core::query::Expr;
 use gzette_core::retention::Retention;
@@ -44,6 +44,7 @@ use tokio::runtime::Runtime;
 
 use crate::servers::tool;
 use crate::support::{NOON_MS, Project, event, gz, lines_of, once, text_of, week};
+use gzette_core::partial::SourceSettings;
 
 /// A store, its mirror, ledger and index, through the library.
 struct Shelf {
@@ -52,7 +53,7 @@ struct Shelf {
     source: SyncSource,
     ledger: Ledger,
     mirror: Mirror,
-    settings: IngestSettings,
+    settings: SourceSettings,
     dir: TempDir,
     /// What the store holds, decoded and as it is stored.
     put: BTreeMap<String, Vec<u8>>,
@@ -81,7 +82,7 @@ impl Shelf {
             source,
             ledger: Ledger::in_memory().unwrap(),
             mirror: Mirror::new(dir.path().join("mirror")),
-            settings: IngestSettings::default(),
+            settings: SourceSettings::default(),
             dir,
             put: BTreeMap::new(),
             stored: BTreeMap::new(),
@@ -158,7 +159,7 @@ impl Shelf {
     /// What is pruned from the mirror is fetched from the store.
     fn search_with(&self, index: Option<&Index>, request: &Request) -> (Vec<Hit>, SearchReport) {
         let stored = &self.stored;
-        let fetch = |object: &MirroredObject| Ok(stored[&object.key].clone());
+        let fetch = |object: &ObjectVersion| Ok(stored[&object.key].clone());
         let library = Library {
             ledger: &self.ledger,
             index,

@@ -23,7 +23,7 @@ use self::zstd::Zstd;
 use crate::model::Damage;
 
 /// What an object may cost. Reading stops with a [`Damage`] where one is passed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// The bytes of a line that are kept; the rest of it is counted and dropped.
     pub max_line_bytes: usize,

@@ -13,7 +13,7 @@ const MAX_POINTS: usize = 1024;
 const LEVEL: i32 = 3;
 
 /// A place between two blocks of deflate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Point {
     /// The decoded bytes before it.
     pub decoded_at: u64,
@@ -24,6 +24,7 @@ pub struct Point {
     /// of which so many bits belong to what follows.
     pub bits: u8,
     /// The decoded bytes before it to which what follows may refer: a zstd frame with a checksum.
+    #[serde(with = "crate::model::bytes::text")]
     pub window: Vec<u8>,
 }
 

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The letters of an id: RFC 4648 base32, in lower case.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// The id of an error group: 60 bits of a hash of (version, kind, key parts), a pure function of the
 /// event. Shown as 12 letters of lower-case base32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct GroupId(u64);
 
 impl GroupId {
@@ -31,6 +34,20 @@ impl fmt::Display for GroupId {
     }
 }
 
+impl From<GroupId> for String {
+    fn from(id: GroupId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for GroupId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 impl FromStr for GroupId {
     type Err = String;
 
@@ -50,7 +67,8 @@ impl FromStr for GroupId {
 }
 
 /// What decided a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum GroupKind {
     /// The template of the message.
@@ -81,7 +99,7 @@ impl GroupKind {
 }
 
 /// An event's group and what people are shown of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grouped {
     /// The id.
     pub id: GroupId,

@@ -21,7 +21,7 @@ pub struct RawLine<'a> {
 
 /// What became of an object's lines. Always `total = events + continuation + unparsed`;
 /// a truncated line is in one of those too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LineCounts {
     /// Lines read.
     pub total: u64,
@@ -53,7 +53,7 @@ impl LineCounts {
 }
 
 /// Where and why reading an object stopped early, or bytes of it were passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Damage {
     /// The place in the stored (compressed) bytes.
     pub offset: u64,

@@ -1,5 +1,6 @@
 //! The words that every other module uses: plain types, no behaviour beyond their own spelling.
 
+pub(crate) mod bytes;
 mod event;
 mod group;
 mod line;
@@ -11,6 +12,8 @@ mod window;
 pub use event::{Event, Field, Level};
 pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};
-pub use object::{AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, SourceName};
+pub use object::{
+    AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, ObjectVersion, SourceName,
+};
 pub use state::StateId;
 pub use window::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};

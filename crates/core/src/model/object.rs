@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::UtcMs;
 
 /// The name of a `[[source]]` of the configuration.
@@ -26,9 +28,28 @@ pub struct ListedObject {
     pub modified_ms: UtcMs,
 }
 
+/// A version of an object: what every machine needs to know to fetch and read it. It holds no row of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectVersion {
+    /// The name of its source.
+    pub source: SourceName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The etag.
+    pub etag: String,
+    /// The stored length.
+    pub size_bytes: u64,
+    /// The application.
+    pub app: AppName,
+    /// The day of the key.
+    pub day: Option<Day>,
+    /// The id of this version.
+    pub generation: GenerationId,
+}
+
 /// One ingested version of an object: the first 63 bits of BLAKE3 over source, key, etag and size,
 /// so that every machine gives the same version the same id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GenerationId(pub i64);
 
 impl GenerationId {

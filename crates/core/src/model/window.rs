@@ -15,7 +15,7 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub const SLOT_MS: i64 = 10 * MINUTE_MS;
 
 /// A ten-minute slot: the number of whole slots since 1970, negative before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Slot(pub i64);
 
 impl Slot {

@@ -81,9 +81,10 @@ impl FromStr for Format {
 }
 
 /// How a source's lines are to be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ParseSettings {
     /// The zone of time stamps without one.
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     pub zone: TimeZone,
     /// The format to try first; `None` to find out.
     pub format: Option<Format>,

@@ -14,7 +14,7 @@ use crate::model::{Event, Field, Level, UtcMs};
 ///
 /// Names compare without case and without `_` and `-`: `log_level` is `LogLevel`. A name with a dot is a key of that name, or
 /// a path into nested objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FieldNames {
     /// Names of the time.
     pub time: Vec<String>,

@@ -3,27 +3,34 @@
 
 mod builder;
 mod event;
+mod ingested;
 mod regroup;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use crate::decode::{Decoder, Limits, Lines, Point};
-use crate::model::{Checksum, Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs};
-use crate::overrides::Overrides;
+use crate::model::{Checksum, Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs, bytes};
 use crate::parse::{ParseSettings, Parsed, Parser};
 use crate::words::BlockWords;
 use builder::Builder;
+use serde::{Deserialize, Serialize};
+
 pub use event::{EventExplanation, EventGrouper, explain_event};
+pub use ingested::Ingested;
+pub use settings::{ReadSettings, Reading, SourceSettings};
 
 /// What one object adds to the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partial {
     /// The accounting of its lines.
     pub lines: LineCounts,
     /// The decoded length.
     pub decoded_bytes: u64,
     /// BLAKE3 of the decoded bytes.
+    #[serde(with = "bytes::hex")]
     pub checksum: Checksum,
     /// Where decoding stopped early, if it did.
     pub damage: Option<Damage>,
@@ -42,7 +49,7 @@ pub struct Partial {
 }
 
 /// Events of one group, level and slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Count {
     /// The group; `None` for events that are no errors. An event below `error` has one when it carries a stack
     /// trace.
@@ -56,7 +63,7 @@ pub struct Count {
 }
 
 /// A group's events in one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The group.
     pub group: Grouped,
@@ -69,29 +76,19 @@ pub struct Sighting {
 }
 
 /// An event's place and its raw lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When it happened.
     pub time_ms: UtcMs,
     /// The number of its first line, from 1.
     pub line: u64,
     /// Its raw lines, joined by newlines, at most [`SAMPLE_BYTES`].
+    #[serde(with = "bytes::text")]
     pub raw: Vec<u8>,
 }
 
 /// The most bytes of raw lines that a [`Sample`] keeps.
 pub const SAMPLE_BYTES: usize = 8 << 10;
-
-/// What reading an object depends on besides its bytes.
-#[derive(Clone, Debug, Default)]
-pub struct ReadSettings {
-    /// The bounds of decoding.
-    pub limits: Limits,
-    /// Formats, field names and the zone of stamps without one.
-    pub parse: ParseSettings,
-    /// The user's word on groups.
-    pub overrides: Arc<Overrides>,
-}
 
 /// What is known of an object besides its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -200,79 +197,5 @@ impl<R: Read> Read for Hashing<R> {
         self.hasher.update(&buffer[..read]);
         self.bytes += read as u64;
         Ok(read)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_that_carries_a_stack_trace_is_an_error_and_keeps_its_level() {
-        let trace = r"java.lang.IllegalStateException: closed\n\tat com.acme.A.b(A.java:1)";
-        let line =
-            |level: &str, message: &str| format!("{{\"level\":\"{level}\",\"message\":\"{message}\"}}\n");
-        for (level, message, is_error) in [
-            ("INFO", trace, true),
-            ("", trace, true),
-            ("ERROR", "it broke", true),
-            ("ERROR", "", true),
-            ("INFO", r"no error: Exception\nfatal", false),
-            ("DEBUG", trace, false),
-            ("WARN", trace, false),
-        ] {
-            let text = line(level, message);
-            let read = read_object(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| {
-                Ok::<_, io::Error>(())
-            });
-            let partial = read.unwrap();
-            let [count] = partial.counts.as_slice() else { panic!("{:?}", partial.counts) };
-            assert_eq!(count.group.is_some(), is_error, "{text}");
-            assert_eq!(count.level, Level::from_word(level.as_bytes()).unwrap_or_default(), "{text}");
-            assert_eq!(partial.sightings.len(), usize::from(is_error), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_block_has_the_checksum_of_its_bytes_and_of_those_of_cut_lines() {
-        let limits = Limits { max_line_bytes: 100, ..Limits::default() };
-        let settings = ReadSettings { limits, ..ReadSettings::default() };
-        let long = "x".repeat(300_000);
-        let short: Vec<String> =
-            (0..1_000).map(|number| format!("{{\"level\":\"info\",\"n\":{number}}}\n")).collect();
-        let cut = format!("{{\"level\":\"info\",\"long\":\"{}\"}}\n", &long[..120]);
-        let text = [&short.concat(), &long, "\r\n", &cut, "the last ", &long].concat();
-        let (mut blocks, mut end) = (0, 0);
-        let read = read_object(text.as_bytes(), &settings, &About::default(), |block| {
-            let bytes = &text.as_bytes()[block.offset as usize..][..block.length as usize];
-            assert_eq!(block.crc.clone().finalize(), crc32fast::hash(bytes), "from {}", block.offset);
-            (blocks, end) = (blocks + 1, block.offset + block.length);
-            Ok::<_, io::Error>(())
-        });
-        assert_eq!((read.unwrap().blocks, end), (blocks, text.len() as u64));
-        assert!(blocks > 5, "{blocks}");
-    }
-
-    #[test]
-    fn an_event_that_a_stack_trace_follows_is_an_error_and_so_is_a_crash_alone() {
-        let info = "{\"level\":\"info\",\"message\":\"serving\"}\n";
-        let crash =
-            "thread 'main' panicked at src/a.rs:1:2:\nno order 7\nstack backtrace:\n   0: app::main\n";
-        for (text, errors, events) in [
-            (format!("{info}{crash}{info}"), 1, 2),
-            (crash.to_owned(), 1, 1),
-            (format!("{info}  indented\n{info}"), 0, 2),
-            (format!("{}{crash}", info.replace("info", "warn")), 0, 1),
-        ] {
-            let read = read_object(text.as_bytes(), &ReadSettings::default(), &About::default(), |_| {
-                Ok::<_, io::Error>(())
-            });
-            let partial = read.unwrap();
-            let of_group = partial.counts.iter().filter(|count| count.group.is_some());
-            assert_eq!(of_group.map(|count| count.events).sum::<u64>(), errors, "{text}");
-            assert_eq!(partial.counts.iter().map(|count| count.events).sum::<u64>(), events, "{text}");
-            let lines = partial.lines;
-            assert_eq!(lines.events + lines.continuation + lines.unparsed, lines.total, "{text}");
-        }
     }
 }

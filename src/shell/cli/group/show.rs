@@ -2,7 +2,6 @@
 
 use super::list::{State, first_and_last, minute};
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
-use crate::flows::ingest::IngestSettings;
 use crate::flows::report::{ReportSettings, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
@@ -11,7 +10,7 @@ use crate::shell::error::Exit;
 use gzette_core::human;
 use gzette_core::model::{GroupId, GroupKind, Grouped, Window};
 use gzette_core::parse::{ParseSettings, Parser};
-use gzette_core::partial::{SAMPLE_BYTES, Sample};
+use gzette_core::partial::{SAMPLE_BYTES, Sample, SourceSettings};
 use gzette_core::visible::terminal;
 
 /// The days shown.
@@ -124,7 +123,7 @@ fn text(settings: &ParseSettings, sample: &Sample) -> String {
     texts.join("\n")
 }
 
-fn print(context: &Context, facts: &Facts, settings: &IngestSettings) -> Result<(), CommandError> {
+fn print(context: &Context, facts: &Facts, settings: &SourceSettings) -> Result<(), CommandError> {
     let ui = &context.ui;
     let line = |text: &str| ui.result(&terminal(text));
     let head = |text: &str| ui.result("").and_then(|()| ui.result(&ui.bold(text)));

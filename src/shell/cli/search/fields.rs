@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::flows::ingest::IngestSettings;
 use crate::flows::search::Hit;
 use gzette_core::model::{Day, Event};
 use gzette_core::parse::Parser;
+use gzette_core::partial::SourceSettings;
 
 /// Reads the fields of lines as their sources are configured.
 pub(super) struct FieldReader<'s> {
-    settings: &'s IngestSettings,
+    settings: &'s SourceSettings,
     parser: Option<(Arc<str>, Option<Day>, Parser)>,
 }
 
 impl<'s> FieldReader<'s> {
-    pub(super) fn new(settings: &'s IngestSettings) -> Self {
+    pub(super) fn new(settings: &'s SourceSettings) -> Self {
         Self { settings, parser: None }
     }
 

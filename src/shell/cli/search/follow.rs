@@ -70,7 +70,7 @@ impl<'r> Round<'r> {
     ) -> Self {
         // What is new is read whole, whether it is in the index by now or not.
         let index = asked.library.index.filter(|_| is_first);
-        let only = fresh.values().map(|row| row.object.object_id).collect();
+        let only = fresh.values().map(|row| row.object_id).collect();
         let first = asked.args.limit.unwrap_or(FIRST_LINES);
         let limit = (is_first && first > 0).then_some(first);
         Self {

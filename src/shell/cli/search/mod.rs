@@ -17,14 +17,14 @@ use super::context::{Context, stop_flag};
 use super::filter::Filter;
 use super::remote::Remote;
 use super::scanning::Scanning;
-use crate::edges::ledger::MirroredObject;
-use crate::flows::ingest::IngestSettings;
 use crate::flows::search::{Around, Histogram, Library, Request, SearchReport, Tally, search};
 use crate::shell::error::{Exit, Failure};
 use crate::shell::ui::Ui;
 use counting::Key;
 use fields::FieldReader;
 use gzette_core::human;
+use gzette_core::model::ObjectVersion;
+use gzette_core::partial::SourceSettings;
 use gzette_core::query::{Expr, lower_case_operator};
 use output::{Output, Printer};
 use save::SavedFile;
@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
     let (index, mirror, settings) = (project.index(&ledger)?, project.mirror(), project.ingest_settings());
     let remote = Remote::new(&project, args.offline);
-    let fetch = |object: &MirroredObject| remote.fetch(object);
+    let fetch = |object: &ObjectVersion| remote.fetch(object);
     let streams = context.ui.is_terminal() && request.limit.is_none() && !args.counts();
     let scanning = Scanning::new(&context.ui, !streams);
     let library = Library {
@@ -170,7 +170,7 @@ struct Asked<'a> {
     args: &'a Args,
     context: &'a Context,
     library: &'a Library<'a>,
-    settings: &'a IngestSettings,
+    settings: &'a SourceSettings,
     scanning: &'a Scanning<'a>,
 }
 

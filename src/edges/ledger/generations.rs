@@ -1,0 +1,98 @@
+//! The ingested versions, as searches and recounts ask for them.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, Params, Row};
+
+use super::rows::{GenerationRow, key_at, object_version, unsigned};
+use super::schema::Added;
+use super::{Ledger, LedgerError, Result};
+use gzette_core::model::{GenerationId, GroupId};
+use gzette_core::partial::Reading;
+
+impl Ledger {
+    /// Returns all ingested versions, ordered by (source, key).
+    pub fn generations(&self) -> Result<Vec<GenerationRow>> {
+        let sql = self.select_generations("ORDER BY source.name, object.key");
+        let mut statement = self.connection.prepare(&sql)?;
+        let rows = statement.query_map([], |row| Ok(generation_row(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Returns the ingested version of an object by its place, as people write it.
+    pub fn generation_at(&self, place: &str) -> Result<Option<GenerationRow>> {
+        let sql = self.select_generations("WHERE object.source_id = ?1 AND object.key = ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        for source in self.source_rows()? {
+            let Some(key) = key_at(&source.url, place) else { continue };
+            let found = statement.query_row((source.id, key), |row| Ok(generation_row(row))).optional()?;
+            if let Some(row) = found {
+                return row.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn select_generations(&self, which: &str) -> String {
+        let kept =
+            if self.has(Added::Retention) { "generation.mirrored, generation.indexed" } else { "1, 1" };
+        let grouping = if self.has(Added::Grouping) { "generation.grouping" } else { "0" };
+        format!(
+            "SELECT source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day, object.id,
+                generation.batch_id, generation.blocks, generation.first_ms, generation.last_ms,
+                generation.duplicate_of IS NOT NULL, source.url, {kept}, generation.parser_version, {grouping},
+                generation.checksum
+             FROM generation JOIN object ON object.id = generation.object_id
+             JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id
+             {which}"
+        )
+    }
+
+    /// Returns the ids of all ingested versions.
+    pub fn generation_ids(&self) -> Result<HashSet<GenerationId>> {
+        self.generations_where("SELECT id FROM generation", [])
+    }
+
+    /// Returns the versions that hold events of a group.
+    pub fn generations_with_group(&self, group: GroupId) -> Result<HashSet<GenerationId>> {
+        let sql = "SELECT generation_id FROM sighting WHERE group_id = ?1";
+        self.generations_where(sql, [group.bits() as i64])
+    }
+
+    /// Returns the versions with errors.
+    pub fn generations_with_errors(&self) -> Result<HashSet<GenerationId>> {
+        self.generations_where("SELECT DISTINCT generation_id FROM sighting", [])
+    }
+
+    /// Returns the versions with events of the groups whose template is `template`, or begins with it and a newline.
+    pub fn generations_with_template(&self, template: &str) -> Result<HashSet<GenerationId>> {
+        let sql = "SELECT DISTINCT generation_id FROM sighting
+            JOIN error_group ON error_group.id = sighting.group_id
+            WHERE template = ?1 OR substr(template, 1, length(?1) + 1) = ?1 || char(10)";
+        self.generations_where(sql, [template])
+    }
+
+    fn generations_where(&self, sql: &str, params: impl Params) -> Result<HashSet<GenerationId>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| row.get(0).map(GenerationId))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn generation_row(row: &Row<'_>) -> Result<GenerationRow> {
+    let checksum: Vec<u8> = row.get(17)?;
+    let unreadable = |_| LedgerError::Unreadable { what: "generation.checksum" };
+    Ok(GenerationRow {
+        object: object_version(row)?,
+        object_id: row.get(6)?,
+        batch: row.get(7)?,
+        blocks: unsigned(row, 8)?,
+        span_ms: row.get::<_, Option<i64>>(9)?.zip(row.get(10)?),
+        duplicate: row.get(11)?,
+        source_url: row.get(12)?,
+        mirrored: row.get(13)?,
+        indexed: row.get(14)?,
+        reading: Reading { parser_version: row.get(15)?, grouping: row.get(16)? },
+        checksum: checksum.try_into().map_err(unreadable)?,
+    })
+}
