@@ -57,6 +57,7 @@ impl Level {
         let words: &[(&str, Self)] = match word.len() {
             3 => &[
                 ("err", Self::Error),
+                ("log", Self::Info),
                 ("inf", Self::Info),
                 ("wrn", Self::Warn),
                 ("dbg", Self::Debug),
@@ -200,7 +201,7 @@ pub struct Event<'a> {
 
 /// Returns the length of the escape sequence at the start of `bytes` that sets a colour or a style (ECMA-48, SGR); 0
 /// when there is none.
-fn colour(bytes: &[u8]) -> usize {
+pub(crate) fn colour(bytes: &[u8]) -> usize {
     let Some(parameters) = bytes.strip_prefix(b"\x1b[") else { return 0 };
     let length =
         parameters.iter().take(32).take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();

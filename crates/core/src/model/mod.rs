@@ -9,6 +9,7 @@ mod object;
 mod state;
 mod window;
 
+pub(crate) use event::colour;
 pub use event::{Event, Field, Level};
 pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};

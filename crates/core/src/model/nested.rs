@@ -104,9 +104,8 @@ fn with_frames(head: String, kind: &str, frames: String, object: &Map<String, Va
     if frames.is_empty() {
         return head;
     }
-    if frames.starts_with("Traceback")
-        || !simple.is_empty() && first.contains(simple) && !is_frame_line(first)
-    {
+    let says_kind = !simple.is_empty() && first.contains(simple) || first.contains(": ");
+    if frames.starts_with("Traceback") || says_kind && !is_frame_line(first) {
         return frames;
     }
     if first.trim_start().starts_with("File \"") {

@@ -4,7 +4,7 @@
 //! What is checked: the syntax of the objects walked through, the kinds of brackets and the strings below them. What is
 //! not: commas and colons below, and the bytes of numbers. The last of duplicate keys wins.
 
-use super::names::{Entry, Fields, Names, Node, Role};
+use super::names::{Entry, Fields, Name, Names, Node, Role};
 use crate::model::Field;
 
 /// How deep values may be nested, as in `serde_json`.
@@ -12,7 +12,7 @@ const MAX_DEPTH: u32 = 128;
 
 /// Reads `line`; `None` when it is no JSON object. With `cut`, one that breaks off is read as far as it goes.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fields<'a>> {
-    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false };
+    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false, inner_trace: None };
     let mut fields = Fields::default();
     let read = walk.object(Place { node: names.top(), in_trace: false }, &mut fields);
     (walk.ended || read.and_then(|()| walk.end()).is_some() || cut && walk.at == line.len() && read.is_some())
@@ -22,7 +22,7 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fie
 /// Returns the values that `path` names in a line: a key, or keys of nested objects joined by dots. Of an array each
 /// element, of duplicate keys each value; objects and `null` are none. `None` when the line is no JSON object.
 pub(super) fn values<'a>(line: &'a [u8], path: &str, cut: bool) -> Option<Vec<Field<'a>>> {
-    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false };
+    let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false, inner_trace: None };
     let mut values = Vec::new();
     let whole = walk.find(path, 0, &mut values).and_then(|()| walk.end());
     (whole.is_some() || walk.ended || cut && walk.at == line.len()).then_some(values)
@@ -38,6 +38,8 @@ struct Walk<'a> {
     ended: bool,
     /// Whether a value stands in an array, where a bracket ends it.
     in_array: bool,
+    /// The name of a trace in the object that is read, which is one as a whole.
+    inner_trace: Option<Name>,
 }
 
 enum Value<'a> {
@@ -96,6 +98,11 @@ impl<'a> Walk<'a> {
         let value = self.value();
         if let Some(Value::Plain(value)) = value {
             match entry {
+                Some(Entry { name: Some(name), .. })
+                    if place.in_trace && name.role == Role::Trace && !self.ended =>
+                {
+                    self.inner_trace.get_or_insert(*name);
+                }
                 Some(Entry { name: Some(name), .. }) => fields.put(*name, value),
                 None if place.node.is_record() => fields.put_other(value),
                 _ => {}
@@ -115,7 +122,8 @@ impl<'a> Walk<'a> {
         } else {
             self.nested()?;
         }
-        if let Some(name) = entry.nested.filter(|name| name.role == Role::Time || !place.in_trace) {
+        let inner = if place.in_trace { None } else { self.inner_trace.take() };
+        if let Some(name) = inner.or(entry.nested.filter(|name| name.role == Role::Time || !place.in_trace)) {
             let raw = &self.line[start..self.at];
             match first_text(raw).filter(|_| name.role == Role::Time) {
                 Some(first) => fields.put(name, first),

@@ -49,7 +49,7 @@ pub(super) fn read(raw: &[u8], scale: Scale) -> Option<Level> {
 
 /// Words that are levels in a field for levels, but mostly something else in text.
 fn rare_word(word: &[u8]) -> Option<Level> {
-    const WORDS: [(&str, Level); 16] = [
+    const WORDS: [(&str, Level); 15] = [
         ("http", Level::Debug),
         ("silly", Level::Trace),
         ("debug1", Level::Debug),
@@ -57,7 +57,6 @@ fn rare_word(word: &[u8]) -> Option<Level> {
         ("debug3", Level::Debug),
         ("debug4", Level::Debug),
         ("debug5", Level::Debug),
-        ("log", Level::Info),
         ("mark", Level::Info),
         ("audit", Level::Info),
         ("basic", Level::Info),

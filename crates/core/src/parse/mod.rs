@@ -4,9 +4,11 @@
 //! one that most of an object's lines had so far is tried first, the others after it, so that a JSON line in a
 //! text log is understood as well. Joining continuation lines to their event is the caller's part.
 
+mod heads;
 mod json;
 mod level;
 mod ltsv;
+mod message_fields;
 mod names;
 mod out_file;
 mod sample;
@@ -183,17 +185,23 @@ impl Parser {
     }
 
     /// Returns the values that `path` names in a line read by itself: in JSON a key, or keys joined by dots, in LTSV
-    /// a label. Of an array each element counts, of duplicates each.
+    /// a label. Of an array each element counts, of duplicates each. Where the record has none, those that the message
+    /// gives the name.
     pub fn values<'a>(&mut self, line: &'a [u8], path: &str, cut: bool) -> Vec<Field<'a>> {
         let line = strip(line);
-        match self.alone(line, cut) {
-            Some((Format::Json, _)) => json::values(line, path, cut).unwrap_or_default(),
-            Some((Format::OutFile, _)) => out_file::split(line, &mut self.clock)
+        let Some((format, event)) = self.alone(line, cut) else {
+            return message_fields::values(&Field::plain(line), path);
+        };
+        let values = match format {
+            Format::Json => json::values(line, path, cut).unwrap_or_default(),
+            Format::OutFile => out_file::split(line, &mut self.clock)
                 .and_then(|(_, json)| json::values(json, path, cut))
                 .unwrap_or_default(),
-            Some((Format::Ltsv, _)) => ltsv::values(line, path),
-            _ => Vec::new(),
-        }
+            Format::Ltsv => ltsv::values(line, path),
+            // The whole line: its head holds pairs, too.
+            Format::Text | Format::SingleValue => return message_fields::values(&Field::plain(line), path),
+        };
+        if values.is_empty() { message_fields::values(&event.message, path) } else { values }
     }
 
     fn alone<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<(Format, Event<'a>)> {
@@ -255,7 +263,7 @@ impl Parser {
                 Some(event)
             }
             Format::Ltsv => self.ltsv_event(line, cut),
-            Format::Text => text::event(line, &mut self.clock),
+            Format::Text => text::event(line, &self.names, &mut self.clock),
             // Would take every line; see `single_value`.
             Format::SingleValue => None,
         }
@@ -311,7 +319,7 @@ impl Parser {
     /// Takes what the JSON around a text line does not say from the head of that line, as collectors that wrap lines
     /// leave it: `{"log":"2023-10-30 06:10:37 ERROR ..."}`.
     fn read_message_head(&mut self, event: &mut Event<'_>) {
-        let Some(head) = text::event(event.message.raw, &mut self.clock) else {
+        let Some(head) = text::event(event.message.raw, &self.names, &mut self.clock) else {
             return;
         };
         event.time_ms = event.time_ms.or(head.time_ms);

@@ -1,5 +1,7 @@
 //! The names that fields may have, and what a record holds under them.
 
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::sync::{Arc, LazyLock};
@@ -35,11 +37,11 @@ const TIMES: &str = "@timestamp time timestamp date ts datetime @t asctime timeM
     time.repr time.timestamp t.$date timestamp.$date time.$date timestamp.seconds time.seconds timestampSeconds \
     timestamp_iso8601 time_iso8601 time_local start_time log_timestamp event_timestamp created createdAt created_at dt t \
     syslog_timestamp observedTimestamp observedTimeUnixNano unixtime epoch epoch_ms when utc timegenerated TimeGenerated";
-const LEVELS: &str = "logLevel level severity lvl log.level levelname severity_text level_name level.name @l @level \
+const LEVELS: &str = "logLevel level severity lvl log.level levelname severity_text level_name level.name level.levelStr @l @level \
     levelStr level_str severity_label loglvl syslog_severity severity.name log.severity log.syslog.severity.name \
     log.syslog.severity.code priority event.severity level_value severity_number levelno level.no severity_code s status \
     type label";
-const LOGGERS: &str = "logClass logger logger_name log.logger loggerName logger.name SourceContext channel category target \
+const LOGGERS: &str = "logClass logger logger_name log.logger loggerName logger.name categoryName SourceContext channel category target \
     logging.logger component class name SYSLOG_IDENTIFIER syslog_identifier program ident appname \
     instrumentationScope.name scope.name module c _SYSTEMD_UNIT";
 const THREADS: &str = "thread thread_name process.thread.name threadName thread.name threadid thread.id ctx tid \
@@ -53,8 +55,7 @@ const TRACES: &str = "stack_trace stackTrace @x exception.stacktrace error.stack
     exception stack throwable errorVerbose backtrace error.traceback trace errorStack stacktraceString";
 
 /// Objects that hold a trace in one of [`TRACE_PARTS`].
-const TRACE_OBJECTS: [&str; 9] =
-    ["error", "err", "exception", "thrown", "exc", "throwable", "ex", "e", "cause"];
+const TRACE_OBJECTS: [&str; 8] = ["error", "err", "exception", "thrown", "exc", "throwable", "ex", "cause"];
 const TRACE_PARTS: [&str; 8] = [
     "stack_trace",
     "stack",
@@ -179,7 +180,7 @@ impl<'a> Fields<'a> {
             Role::Thread if is_name(&value) && goes_before(self.thread.map(|kept| kept.0)) => {
                 self.thread = Some((rank, value));
             }
-            Role::Trace if is_trace(&value) && goes_before(self.trace.map(|kept| kept.0)) => {
+            Role::Trace if goes_before(self.trace.map(|kept| kept.0)) && is_trace(&value) => {
                 self.trace = Some((rank, value));
             }
             Role::Nanos => self.nanos = Some(value),
@@ -226,6 +227,11 @@ impl<'a> Fields<'a> {
         let nanos = self.nanos.filter(|nanos| time_ms % 1000 == 0 && nanos.raw.len() <= 9);
         let ms = nanos.and_then(|nanos| std::str::from_utf8(nanos.raw).ok()?.parse::<i64>().ok());
         Some(time_ms + ms.map_or(0, |nanos| nanos.max(0) / 1_000_000))
+    }
+
+    /// Returns whether the record says a time or a level, or has a message under a known name.
+    pub(super) fn says_something(&self) -> bool {
+        self.times[0].is_some() || self.level.is_some() || self.message.is_some()
     }
 
     /// Returns the message, if it is under a known name.
@@ -298,7 +304,7 @@ fn is_name(value: &Field<'_>) -> bool {
 fn is_trace(value: &Field<'_>) -> bool {
     let word = value.raw.trim_ascii();
     if value.nested {
-        return memchr::memchr(b'"', word).is_some();
+        return !value.text().is_empty();
     }
     !matches!(word, b"" | b"true" | b"false" | b"None" | b"-" | b"n/a")
         && !word.iter().all(u8::is_ascii_digit)

@@ -58,6 +58,32 @@ pub(super) fn meridiem(text: &[u8], hour: u32) -> Option<(u32, usize)> {
     }
 }
 
+/// Reads a time of day that follows a date of 4 (`MMDD`), 6 (`YYMMDD`) or 8 digits; a date without a year has no time where
+/// the key names no day.
+pub(in crate::parse) fn behind_digits(
+    date: &[u8],
+    text: &[u8],
+    clock: &mut Clock,
+) -> Option<(Option<UtcMs>, usize)> {
+    let value = number(date)?;
+    let (month, day) = (value / 100 % 100, value % 100);
+    let (day_ms, end) = time(text, 0)?;
+    let days = match date.len() {
+        4 => {
+            // A leap year, so that every day is one.
+            valid_days(2000, month, day)?;
+            match clock.day {
+                Some(near) => in_nearest_year(month, day, near)?,
+                None => return Some((None, end)),
+            }
+        }
+        6 => valid_days(2000 + i64::from(value / 10_000), month, day)?,
+        _ => valid_days(i64::from(value / 10_000), month, day)?,
+    };
+    let (time_ms, used) = finish(text, days * DAY_MS + day_ms, end, clock)?;
+    Some((Some(time_ms), used))
+}
+
 /// Returns the days since 1970 of a calendar day.
 pub(super) fn days_of(day: Day) -> i64 {
     days_from_civil(i64::from(day.year()), day.month() as u32, day.day() as u32)
@@ -67,9 +93,12 @@ fn by_digits(text: &[u8], clock: &mut Clock) -> Option<(UtcMs, usize)> {
     let (first, at) = digits(text, 0, 8)?;
     let (days, time_at) = match (at, text.get(at)?) {
         (1 | 2, b'-' | b'/' | b' ') if text.get(at + 1)?.is_ascii_alphabetic() => {
-            let (month, year_at) = month_at(text, at + 1)?;
-            let (year, end) = year(text, separator(text, year_at, text[at])?)?;
-            (valid_days(year, month, first)?, gap(text, end)?)
+            let (month, month_end) = month_at(text, at + 1)?;
+            let next = separator(text, month_end, text[at])?;
+            match year(text, next) {
+                Some((year, end)) => (valid_days(year, month, first)?, gap(text, end)?),
+                None => (in_nearest_year(month, first, clock.day?)?, next),
+            }
         }
         (1 | 2, b'-' | b'/' | b'.') => return numeric(text, first, at, clock),
         (4, b'-' | b'.' | b'/') => {

@@ -10,6 +10,8 @@
 mod calendar;
 mod zones;
 
+pub(super) use calendar::behind_digits;
+
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -32,13 +34,22 @@ pub(super) struct Clock {
     day: Option<Day>,
     /// The latest time given to a stamp without a zone.
     before_ms: Option<UtcMs>,
+    /// The zone that a stamp named last, as a place.
+    place: Option<(String, Option<TimeZone>)>,
     /// A local hour (hours since 1970 on the local calendar) and its offset, valid all through it.
     last: Option<(i64, i64)>,
 }
 
 impl Clock {
     pub(super) fn new(zone: &TimeZone) -> Self {
-        Self { zone: zone.clone(), is_utc: *zone == TimeZone::UTC, day: None, before_ms: None, last: None }
+        Self {
+            zone: zone.clone(),
+            is_utc: *zone == TimeZone::UTC,
+            day: None,
+            before_ms: None,
+            place: None,
+            last: None,
+        }
     }
 
     /// Returns the clock for an object whose key names `day`.
@@ -223,7 +234,7 @@ fn fraction(text: &[u8]) -> (i64, usize) {
 
 /// Reads `Z`, a zone's name, `+01:00`, `+0100` or `+01`, and `GMT+0100`. Two digits behind a space are an offset only
 /// where no text follows: ` -10 left` is text.
-fn offset(text: &[u8], local_ms: i64, clock: &Clock) -> Option<(i64, usize)> {
+fn offset(text: &[u8], local_ms: i64, clock: &mut Clock) -> Option<(i64, usize)> {
     let spaces = usize::from(text.first() == Some(&b' '));
     let rest = &text[spaces..];
     let ends = |used: usize| !rest.get(used).is_some_and(u8::is_ascii_alphanumeric);

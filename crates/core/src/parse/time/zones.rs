@@ -1,6 +1,8 @@
 //! Names of zones as they stand behind a time: `CET`, `PDT`.
 
-use super::Clock;
+use jiff::tz::TimeZone;
+
+use super::{Clock, civil};
 use crate::model::MINUTE_MS;
 
 /// Returns the minutes east of UTC of a zone's name (abbreviations in use, IANA tz database 2024b). Of those that
@@ -35,10 +37,26 @@ fn minutes_east(name: &[u8]) -> Option<i64> {
 
 /// Reads a zone's name at the start of `text`, behind a stamp of local time; returns its offset in milliseconds and the
 /// length of the name.
-pub(super) fn offset(text: &[u8], local_ms: i64, clock: &Clock) -> Option<(i64, usize)> {
+pub(super) fn offset(text: &[u8], local_ms: i64, clock: &mut Clock) -> Option<(i64, usize)> {
+    if text.get(1).is_some_and(u8::is_ascii_lowercase) {
+        return of_place(text, local_ms, clock);
+    }
     let length = text.iter().take(5).take_while(|byte| byte.is_ascii_uppercase()).count();
     let name = text.get(..length).filter(|name| (2..=4).contains(&name.len()))?;
     let minutes = minutes_east(name)?;
     let own = if clock.is_utc { None } else { clock.offset_named(name, local_ms) };
     Some((own.unwrap_or(minutes * MINUTE_MS), length))
+}
+
+/// Reads `Europe/Berlin`, as PHP writes its zone.
+fn of_place(text: &[u8], local_ms: i64, clock: &mut Clock) -> Option<(i64, usize)> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-' | b'+');
+    let length = text.iter().take(40).take_while(|byte| is_part(byte)).count();
+    let name = std::str::from_utf8(&text[..length]).ok().filter(|name| name.contains('/'))?;
+    if clock.place.as_ref().is_none_or(|(known, _)| known != name) {
+        clock.place = Some((name.to_owned(), TimeZone::get(name).ok()));
+    }
+    let zone = clock.place.as_ref()?.1.as_ref()?;
+    let offset = zone.to_ambiguous_timestamp(civil(local_ms)?).compatible().ok()?;
+    Some((local_ms - offset.as_millisecond(), length))
 }
