@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{GroupSettings, VARIABLE, bounded, first_line, group_with, trace};
+use super::{GroupSettings, VARIABLE, bounded, first_line, group_with, read, said_by, trace, typed_by};
 use crate::model::Grouped;
 
 /// What decided the group of an event.
@@ -45,9 +45,10 @@ pub struct ExplainedFrame {
 pub fn explain(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Explanation {
     let (message, trace) = (bounded(message), trace.map(bounded));
     let group = group_with(message, trace, settings);
-    let found = trace.and_then(trace::read).or_else(|| trace::read(message));
-    let text = found.as_ref().and_then(|trace| trace.exceptions.first()).map_or("", |first| first.message);
-    let text = if text.is_empty() { first_line(message) } else { text };
+    let found = read(message, trace);
+    let first = found.as_ref().and_then(|trace| trace.exceptions.first());
+    let text = first.map_or("", |first| typed_by(message, first).1);
+    let text = if text.is_empty() { first_line(said_by(message, trace)) } else { text };
     let template = settings.template(text);
     let exceptions = found.map(|trace| exceptions(&trace, settings)).unwrap_or_default();
     Explanation { group, masked: masked(text, &template), text: text.to_owned(), template, exceptions }
@@ -67,7 +68,7 @@ fn exceptions(trace: &trace::Trace<'_>, settings: &GroupSettings) -> Vec<Explain
             }
         };
         ExplainedException {
-            kind: exception.kind.to_owned(),
+            kind: trace.language.kind(exception).into_owned(),
             frames: exception.frames.iter().map(frame).collect(),
         }
     };

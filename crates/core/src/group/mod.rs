@@ -12,6 +12,8 @@ mod template;
 mod tests;
 mod token;
 mod trace;
+#[cfg(test)]
+mod traces_tests;
 mod values;
 mod words;
 
@@ -23,13 +25,15 @@ pub use template::template;
 
 use crate::model::{GroupId, GroupKind, Grouped};
 use crate::visible::columns;
-use trace::{Exception, Trace};
-pub use trace::{FramePrefixes, frame_lines};
+use trace::Trace;
+pub use trace::{FramePrefixes, Language, TraceFollower, begins_crash, continues_trace, frame_lines};
 
-/// The version of the rules; part of every id. 2: traces of other languages than Java, the topmost own frames
+/// The version of the rules; part of every id. 3: traces of Ruby, PHP, Elixir, Erlang, Dart, C++, Swift, Perl, Firefox and
+/// Safari, groups of exceptions in Python, `Wrapped by:`, the causes of anyhow, the place of a failed `unwrap`; names that
+/// libraries, compilers and bundlers generate; empty values, offsets and hex masked. 2: traces of other languages than Java, the topmost own frames
 /// of an exception alone, no frames of generated classes, a trace without a type told by its message, the template of a
 /// template is itself, of a long text its beginning alone counts.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// No more of a message or a trace is looked at, up to its last whole line: 32 exceptions with their own frames
 /// fit many times.
@@ -42,30 +46,39 @@ const TITLE_CHARS: usize = 300;
 /// hold it otherwise.
 ///
 /// With frames, the types of the exceptions and their topmost own frames decide (all frames, if none is the
-/// application's own); without frames, the exception's type and the template of what it says; else the
-/// template of the message up to the first line break.
+/// application's own); without frames, the types of the exceptions, the templates of what they say, and that of the
+/// message around them; else the template of the message up to the first line break.
 pub fn group(message: &str, trace: Option<&str>) -> Grouped {
     group_with(message, trace, &GroupSettings::default())
 }
 
 /// As [`group`], with the user's word on what it sees.
 pub fn group_with(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Grouped {
-    let message = bounded(message);
-    let found = trace.map(bounded).and_then(trace::read).or_else(|| trace::read(message));
-    let Some(found) = found else {
-        return by_message(message, settings);
+    let (message, trace) = (bounded(message), trace.map(bounded));
+    let Some(found) = read(message, trace) else {
+        return by_message(said_by(message, trace), settings);
     };
-    let Some(outermost) = found.exceptions.first() else {
-        return by_message(message, settings);
-    };
-    let said = settings.template(outermost.message);
-    let title = title(message, outermost, &said, settings);
+    let title = title(message, &found, settings);
     if found.has_frames() {
-        return by_frames(message, &title, &found, settings);
+        by_frames(message, &title, &found, settings)
+    } else {
+        by_words(message, &title, &found, settings)
     }
-    let kinds: Vec<_> = found.exceptions.iter().map(|exception| exception.kind).collect();
-    let shown = format!("{}: {said}", kinds.join("\n"));
-    grouped(GroupKind::Exception, &[kinds.as_slice(), &[said.as_str()]].concat(), &title, shown)
+}
+
+/// Reads the trace of an event: of the field that holds it, unless only the message has frames.
+fn read<'t>(message: &'t str, trace: Option<&'t str>) -> Option<Trace<'t>> {
+    let of_field = trace.and_then(trace::read);
+    if of_field.as_ref().is_some_and(Trace::has_frames) {
+        return of_field;
+    }
+    let of_message = trace::read(message);
+    if of_message.as_ref().is_some_and(Trace::has_frames) { of_message } else { of_field.or(of_message) }
+}
+
+/// What an event without a trace says: for want of a message, what stands where the trace would.
+fn said_by<'t>(message: &'t str, trace: Option<&'t str>) -> &'t str {
+    if message.trim().is_empty() { trace.unwrap_or(message) } else { message }
 }
 
 /// The beginning of a long text.
@@ -78,14 +91,36 @@ fn bounded(text: &str) -> &str {
 }
 
 /// `Type: what it says`; without a type what it says, or what the event does.
-fn title(message: &str, outermost: &Exception<'_>, said: &str, settings: &GroupSettings) -> String {
-    let simple = outermost.kind.rsplit(['.', '$']).next().unwrap_or_default();
-    match (simple, said) {
+fn title(message: &str, trace: &Trace<'_>, settings: &GroupSettings) -> String {
+    let Some(outermost) = trace.exceptions.first() else {
+        return settings.template(first_line(message));
+    };
+    let mut said = settings.template(outermost.message);
+    // What an error is about is at the end of a chain of messages.
+    if let [first, .., last] = trace.exceptions.as_slice()
+        && first.kind.is_empty()
+        && last.kind.is_empty()
+        && !last.message.is_empty()
+    {
+        said = format!("{said}: {}", settings.template(last.message));
+    }
+    let (kind, _) = typed_by(message, outermost);
+    let simple = kind.rsplit(['.', '$', '\\']).next().unwrap_or_default();
+    let simple = simple.rsplit("::").next().unwrap_or(simple);
+    match (simple, said.as_str()) {
         ("", "") => settings.template(first_line(message)),
-        ("", said) => said.to_owned(),
+        ("", _) => said,
         (simple, "") => simple.to_owned(),
         (simple, said) => format!("{simple}: {said}"),
     }
+}
+
+/// The type of an exception and what it says; where the trace has neither, the message may: `TypeError: x is undefined`.
+fn typed_by<'t>(message: &'t str, exception: &trace::Exception<'t>) -> (&'t str, &'t str) {
+    if !exception.kind.is_empty() || !exception.message.is_empty() {
+        return (exception.kind, exception.message);
+    }
+    trace::thrown_in(first_line(message)).map_or(("", ""), |thrown| (thrown.kind, thrown.message))
 }
 
 fn by_message(message: &str, settings: &GroupSettings) -> Grouped {
@@ -100,28 +135,58 @@ fn first_line(message: &str) -> &str {
 
 fn by_frames(message: &str, title: &str, trace: &Trace<'_>, settings: &GroupSettings) -> Grouped {
     let mut parts = Vec::new();
+    let is_nameless = trace.is_nameless(&settings.frames);
     for (exception, frames) in trace.exceptions.iter().zip(trace.key_frames(&settings.frames)) {
         parts.push(kind_in_key(message, exception, trace, settings));
+        if is_nameless {
+            parts.push(format!("  {}", settings.template(typed_by(message, exception).1)));
+        }
         parts.extend(frames.into_iter().map(|frame| format!("  at {frame}")));
     }
-    let shown = parts.join("\n");
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    grouped(GroupKind::Trace, &parts, title, shown)
+    grouped_by(GroupKind::Trace, &parts, title)
+}
+
+/// Groups exceptions without frames: what they say is all that tells where they come from, and so is the message around
+/// them.
+fn by_words(message: &str, title: &str, trace: &Trace<'_>, settings: &GroupSettings) -> Grouped {
+    let part = |exception: &trace::Exception<'_>| {
+        let kind = trace.language.kind(exception);
+        let said = trace.told_by(exception, |text| settings.template(text)).unwrap_or_default();
+        if kind.is_empty() || said.is_empty() { format!("{kind}{said}") } else { format!("{kind}: {said}") }
+    };
+    let mut parts: Vec<_> = trace.exceptions.iter().map(part).collect();
+    let around = first_line(message);
+    if !around.is_empty() && trace::read(around).is_none() && !trace.holds(around) {
+        parts.push(format!("  {}", settings.template(around)));
+    }
+    grouped_by(GroupKind::Exception, &parts, title)
 }
 
 /// The type of an exception; for want of one, the template of what it or the event says.
 fn kind_in_key(
     message: &str,
-    exception: &Exception<'_>,
+    exception: &trace::Exception<'_>,
     trace: &Trace<'_>,
     settings: &GroupSettings,
 ) -> String {
-    if !exception.kind.is_empty() {
-        return exception.kind.to_owned();
+    let kind = trace.language.kind(exception);
+    if !kind.is_empty() {
+        return kind.into_owned();
     }
-    let said = if exception.message.is_empty() { first_line(message) } else { exception.message };
-    let said = settings.template(said);
-    if trace.is_panic() && !exception.message.is_empty() { format!("panic: {said}") } else { said }
+    let template = |text: &str| settings.template(text);
+    if let Some(said) = trace.told_by(exception, template) {
+        return said;
+    }
+    match typed_by(message, exception) {
+        ("", _) => settings.template(first_line(message)),
+        (kind, _) => kind.to_owned(),
+    }
+}
+
+fn grouped_by(kind: GroupKind, parts: &[String], title: &str) -> Grouped {
+    let shown = parts.join("\n");
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    grouped(kind, &parts, title, shown)
 }
 
 fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Grouped {

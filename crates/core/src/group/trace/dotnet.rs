@@ -56,7 +56,7 @@ fn header(line: &str) -> Option<Exception<'_>> {
         && kind.contains('.')
         && (code.is_some() || typed(line).is_some())
         && kind.rsplit('.').next().is_some_and(|simple| simple.starts_with(char::is_uppercase));
-    is_type.then_some(Exception { kind, message, frames: Vec::new() })
+    is_type.then_some(Exception { kind, message, ..Exception::default() })
 }
 
 /// Whether a line `at name(` is a frame of .NET: parameters in the brackets, where the JVM names a file.
@@ -67,12 +67,14 @@ pub(super) fn is_frame(line: &str) -> bool {
     behind.starts_with(" in ") || inner.is_empty() || inner.contains(' ') && !is_jvm
 }
 
-/// Leaves out the numbers that the compiler gives closures and state machines: `<Run>d__5`, `<>c__DisplayClass3_0`.
+/// Leaves out the numbers that the compiler gives closures and state machines: `<Run>d__5`, `<>c__DisplayClass3_0`,
+/// `g__Local|3_0`, `lambda_method12`, and F#'s `pay@31-1`.
 pub(super) fn normalised(name: &str) -> Cow<'_, str> {
-    if !name.contains('<') {
+    if !name.contains(['<', '@', '|']) && !name.contains("lambda_method") {
         return Cow::Borrowed(name);
     }
     let kept = |part: &str| {
+        let part = part.split(['@', '|']).next().unwrap_or(part);
         let end =
             part.rfind(|letter: char| !letter.is_ascii_digit() && letter != '_').map_or(0, |last| last + 1);
         part.get(..end).unwrap_or(part).to_owned()

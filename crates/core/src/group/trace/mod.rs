@@ -9,11 +9,18 @@
 //! the root. What no pure function can give: a trace that lost its root, or Python's that lost its last line
 //! (where the type stands) groups by what it has.
 
+mod beam;
+mod dart;
 mod dotnet;
 mod go;
 mod javascript;
 mod jvm;
+mod line;
+mod native;
+mod perl;
+mod php;
 mod python;
+mod ruby;
 mod rust;
 #[cfg(test)]
 mod tests;
@@ -22,7 +29,10 @@ mod vendor;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+pub use line::{TraceFollower, begins_crash, continues_trace};
 pub use vendor::FramePrefixes;
+
+pub(super) use jvm::thrown_in;
 
 /// The topmost own frames of an exception that decide.
 const KEY_FRAMES: usize = 8;
@@ -35,16 +45,33 @@ const MAX_CYCLE: usize = 8;
 
 /// Whose way of writing a trace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
-    /// Java, Kotlin, Scala.
+pub enum Language {
+    /// Java, Kotlin, Scala, Groovy, Clojure.
     Jvm,
-    /// JavaScript in V8: Node.js, Chrome.
+    /// JavaScript in V8 (Node.js, Chrome), Firefox and Safari.
     JavaScript,
     /// C#, F#, Visual Basic.
     DotNet,
+    /// Python.
     Python,
+    /// Go.
     Go,
+    /// Rust.
     Rust,
+    /// Ruby.
+    Ruby,
+    /// PHP.
+    Php,
+    /// Elixir.
+    Elixir,
+    /// Erlang.
+    Erlang,
+    /// Dart, Flutter.
+    Dart,
+    /// C, C++, Swift, Objective-C.
+    Native,
+    /// Perl.
+    Perl,
 }
 
 /// The exceptions of a text, from the outermost to the root.
@@ -63,6 +90,8 @@ pub(super) struct Exception<'t> {
     pub(super) message: &'t str,
     /// Its frames, innermost first.
     pub(super) frames: Vec<Frame<'t>>,
+    /// Where a panic of Rust's was; empty for all others.
+    pub(super) place: &'t str,
 }
 
 /// A call on the stack.
@@ -74,25 +103,26 @@ pub(super) struct Frame<'t> {
     pub(super) file: &'t str,
 }
 
-/// Reads the trace in `text`. Without frames, a text that a dotted exception type begins is one, too.
+/// Reads the trace in `text`: in the language of the first line that tells one. Without frames, a text that an
+/// exception's type begins is one, too.
 pub(super) fn read(text: &str) -> Option<Trace<'_>> {
-    let (language, exceptions) = if memchr::memchr(b'\n', text.as_bytes()).is_none() {
-        (Language::Jvm, jvm::thrown(text))
-    } else if memchr::memmem::find(text.as_bytes(), python::START.as_bytes()).is_some() {
-        (Language::Python, python::exceptions(text))
-    } else if rust::is_panic(text) {
-        (Language::Rust, rust::exceptions(text))
-    } else if let Some(language) = lines(text).find_map(called_at) {
-        let exceptions = match language {
-            Language::DotNet => dotnet::exceptions(text),
-            Language::JavaScript => javascript::exceptions(text),
-            _ => jvm::exceptions(text),
-        };
-        (language, exceptions)
-    } else if memchr::memmem::find(text.as_bytes(), b".go:").is_some() {
-        (Language::Go, go::exceptions(text))
-    } else {
-        (Language::Jvm, jvm::thrown(text))
+    let told = lines(text).find_map(line::language_of);
+    let language = told.unwrap_or(Language::Jvm);
+    let exceptions = match language {
+        Language::Jvm if told.is_none() => jvm::thrown(text),
+        Language::Jvm => jvm::exceptions(text),
+        Language::JavaScript => javascript::exceptions(text),
+        Language::DotNet => dotnet::exceptions(text),
+        Language::Python => python::exceptions(text),
+        Language::Go => go::exceptions(text),
+        Language::Rust => rust::exceptions(text),
+        Language::Ruby => ruby::exceptions(text),
+        Language::Php => php::exceptions(text),
+        Language::Elixir => beam::elixir(text),
+        Language::Erlang => beam::erlang(text),
+        Language::Dart => dart::exceptions(text),
+        Language::Native => native::exceptions(text),
+        Language::Perl => perl::exceptions(text),
     };
     (!exceptions.is_empty()).then_some(Trace { language, exceptions })
 }
@@ -107,8 +137,10 @@ pub fn frame_lines(text: &str, prefixes: &FramePrefixes) -> Vec<Option<bool>> {
     };
     for frame in trace.exceptions.iter().flat_map(|exception| &exception.frames) {
         let is_own = prefixes.is_own(trace.language, frame);
-        // Go writes the file below the function.
-        for at in [frame.name, frame.file].into_iter().filter_map(|part| offset(text, part)) {
+        let mut places = [frame.name, frame.file].into_iter().filter_map(|part| offset(text, part));
+        // Go writes the file below the function; others may name it on the line of another frame.
+        let count = if trace.language == Language::Go { 2 } else { 1 };
+        for at in places.by_ref().take(count) {
             let line = starts.partition_point(|&start| start <= at).saturating_sub(1);
             marks[line] = Some(is_own);
         }
@@ -150,9 +182,37 @@ impl Trace<'_> {
         self.exceptions.iter().any(|exception| !exception.frames.is_empty())
     }
 
-    /// Whether an exception of this language is told by what it says, for want of a type.
-    pub(super) fn is_panic(&self) -> bool {
-        matches!(self.language, Language::Go | Language::Rust)
+    /// Whether a line is one that an exception's message was read from.
+    pub(super) fn holds(&self, line: &str) -> bool {
+        let held = |part: &str| offset(line, part).is_some();
+        self.exceptions.iter().any(|found| held(found.kind) || held(found.message) || held(found.place))
+    }
+
+    /// What stands for the type of an exception that has none: its message, or of a failed `unwrap` its place, which is the
+    /// function when there are frames. `None` when it says nothing, either.
+    pub(super) fn told_by(
+        &self,
+        exception: &Exception<'_>,
+        template: impl Fn(&str) -> String,
+    ) -> Option<String> {
+        let is_panic = matches!(self.language, Language::Go | Language::Rust);
+        if exception.message.is_empty() {
+            return None;
+        }
+        let said = match rust::unwrapped(exception.message).filter(|_| self.language == Language::Rust) {
+            Some(said) if self.has_frames() => said.to_owned(),
+            Some(said) => format!("{said} at {}", exception.place),
+            None => template(exception.message),
+        };
+        Some(if is_panic { format!("panic: {said}") } else { said })
+    }
+
+    /// Whether no frame that decides says more than that a minifier named it.
+    pub(super) fn is_nameless(&self, prefixes: &FramePrefixes) -> bool {
+        let is_told = |frame: &Frame<'_>| frame.name != javascript::MINIFIED && frame.name != "<anonymous>";
+        let frames = || self.exceptions.iter().flat_map(|exception| &exception.frames);
+        let has_minified = frames().any(|frame| frame.name == javascript::MINIFIED);
+        has_minified && !frames().any(|frame| is_told(frame) && prefixes.is_own(self.language, frame))
     }
 
     /// The frames of each exception that decide: the topmost own ones, or of all, if none is the application's.
@@ -175,6 +235,14 @@ impl Trace<'_> {
 }
 
 impl Language {
+    /// The type of an exception as its language writes it: PHP's has two backslashes for one in JSON.
+    pub(super) fn kind<'t>(self, exception: &Exception<'t>) -> Cow<'t, str> {
+        if self == Self::Php && exception.kind.contains("\\\\") {
+            return Cow::Owned(exception.kind.replace("\\\\", "\\"));
+        }
+        Cow::Borrowed(exception.kind)
+    }
+
     /// A frame's name without what a build, a run or a place of installation made up.
     pub(super) fn named<'t>(self, frame: &Frame<'t>) -> Cow<'t, str> {
         match self {
@@ -183,7 +251,12 @@ impl Language {
             Self::JavaScript => javascript::normalised(frame),
             Self::Python => Cow::Owned(format!("{}:{}", file_name(frame.file), frame.name)),
             Self::Go => go::normalised(frame.name),
-            Self::Rust => Cow::Borrowed(frame.name),
+            Self::Rust | Self::Perl => Cow::Borrowed(frame.name),
+            Self::Ruby => ruby::normalised(frame),
+            Self::Php => php::normalised(frame),
+            Self::Elixir | Self::Erlang => beam::normalised(frame.name),
+            Self::Dart => dart::normalised(frame),
+            Self::Native => native::normalised(frame.name),
         }
     }
 }
@@ -235,7 +308,25 @@ fn typed(line: &str) -> Option<Exception<'_>> {
     let (kind, rest) = line.split_at(end);
     let starts = kind.starts_with(|first: char| first.is_alphabetic() || first == '_');
     let is_type = starts && (rest.is_empty() || rest.starts_with(':'));
-    is_type.then(|| Exception { kind, message: rest.trim_start_matches([':', ' ']), frames: Vec::new() })
+    is_type.then(|| Exception { kind, message: rest.trim_start_matches([':', ' ']), ..Exception::default() })
+}
+
+/// Strips a number off the start of a text.
+fn numbered(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    (rest.len() < text.len()).then_some(rest)
+}
+
+/// Strips `:12` off the end of a place in a file.
+fn numbered_end(place: &str) -> Option<&str> {
+    let rest = place.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if rest.len() < place.len() { rest.strip_suffix(':') } else { None }
+}
+
+/// Whether a file's name ends with a dot and one of these.
+fn has_extension(file: &str, extensions: &[&str]) -> bool {
+    let found = file_name(file).rsplit_once('.').map_or("", |(_, extension)| extension);
+    extensions.contains(&found)
 }
 
 /// Strips `:12` or `:12:5` from a place in a file.

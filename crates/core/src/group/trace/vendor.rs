@@ -1,7 +1,7 @@
 //! Whose frames are not the application's own: frameworks, libraries and runtimes, by language. Changing a list
 //! changes group ids: raise [`crate::group::VERSION`].
 
-use super::{Frame, Language, jvm};
+use super::{Frame, Language, beam, jvm};
 
 /// What frames of a language that are not the application's own look like.
 struct Vendor {
@@ -9,6 +9,8 @@ struct Vendor {
     names: &'static [&'static str],
     /// What their files' paths hold.
     paths: &'static [&'static str],
+    /// The applications that they are of, where frames name one.
+    applications: &'static [&'static str],
 }
 
 static JVM: Vendor = Vendor {
@@ -82,11 +84,22 @@ static JVM: Vendor = Vendor {
         "cats.",
         "zio.",
         "groovy.",
+        "clojure.",
+        "ring.",
+        "org.codehaus.groovy.",
+        "net.sf.cglib.",
+        "javassist.",
+        "com.squareup.",
+        "android.",
+        "androidx.",
+        "dalvik.",
+        "LambdaForm$",
         "oracle.",
         "net.bytebuddy.",
         "$Proxy",
     ],
     paths: &[],
+    applications: &[],
 };
 
 static DOT_NET: Vendor = Vendor {
@@ -120,16 +133,19 @@ static DOT_NET: Vendor = Vendor {
         "NUnit.",
     ],
     paths: &[],
+    applications: &[],
 };
 
 static JAVASCRIPT: Vendor = Vendor {
     names: &[],
     paths: &["node_modules/", "node_modules\\", "node:", "internal/", "webpack/", "<anonymous>"],
+    applications: &[],
 };
 
 static PYTHON: Vendor = Vendor {
     names: &[],
     paths: &["site-packages/", "dist-packages/", "/lib/python", "site-packages\\", "\\Lib\\", "<frozen "],
+    applications: &[],
 };
 
 static GO: Vendor = Vendor {
@@ -158,6 +174,7 @@ static GO: Vendor = Vendor {
         "github.com/spf13/",
     ],
     paths: &["/usr/local/go/src/", "/usr/lib/go", "/pkg/mod/", "/vendor/"],
+    applications: &[],
 };
 
 static RUST: Vendor = Vendor {
@@ -175,8 +192,300 @@ static RUST: Vendor = Vendor {
         "tracing",
         "anyhow::",
         "backtrace::",
+        "eyre::",
+        "__rustc::",
+        "async_std::",
+        "h2::",
+        "mio::",
+        "reqwest::",
+        "rocket::",
+        "serde",
+        "sqlx",
+        "diesel::",
+        "test::",
+        "tonic::",
+        "warp::",
     ],
     paths: &[],
+    applications: &[],
+};
+
+static RUBY: Vendor = Vendor {
+    names: &[],
+    paths: &["/gems/", "/lib/ruby/", "<internal:", "/rubygems", "/vendor/bundle/", "/vendor_ruby/"],
+    applications: &[],
+};
+
+static PHP: Vendor = Vendor {
+    names: &[
+        "Illuminate\\",
+        "Laravel\\",
+        "Symfony\\",
+        "Doctrine\\",
+        "GuzzleHttp\\",
+        "Monolog\\",
+        "Psr\\",
+        "Slim\\",
+        "Twig\\",
+        "League\\",
+        "PHPUnit\\",
+        "Composer\\",
+        "Predis\\",
+        "Swoole\\",
+        "React\\",
+        "Amp\\",
+        "yii\\",
+        "Cake\\",
+        "Zend\\",
+        "Laminas\\",
+        "PDO->",
+        "PDOStatement->",
+        "mysqli",
+        "Redis->",
+        "Closure->",
+        "ReflectionMethod->",
+        "SoapClient->",
+    ],
+    paths: &["/vendor/", "[internal function]"],
+    applications: &[],
+};
+
+static ELIXIR: Vendor = Vendor {
+    names: &[],
+    paths: &["/deps/", "deps/"],
+    applications: &[
+        "elixir",
+        "stdlib",
+        "kernel",
+        "erts",
+        "compiler",
+        "crypto",
+        "ssl",
+        "inets",
+        "logger",
+        "mix",
+        "iex",
+        "ex_unit",
+        "eex",
+        "phoenix",
+        "phoenix_html",
+        "phoenix_live_view",
+        "phoenix_pubsub",
+        "phoenix_ecto",
+        "plug",
+        "plug_cowboy",
+        "plug_crypto",
+        "cowboy",
+        "cowlib",
+        "ranch",
+        "bandit",
+        "thousand_island",
+        "ecto",
+        "ecto_sql",
+        "db_connection",
+        "postgrex",
+        "myxql",
+        "oban",
+        "broadway",
+        "gen_stage",
+        "absinthe",
+        "absinthe_plug",
+        "jason",
+        "poison",
+        "tesla",
+        "hackney",
+        "finch",
+        "mint",
+        "req",
+        "httpoison",
+        "telemetry",
+        "poolboy",
+        "nimble_pool",
+        "redix",
+        "amqp",
+        "grpc",
+        "sentry",
+    ],
+};
+
+static ERLANG: Vendor = Vendor {
+    names: &[
+        "gen_server",
+        "gen_statem",
+        "gen_event",
+        "gen_fsm",
+        "gen:",
+        "gen,",
+        "proc_lib",
+        "supervisor",
+        "application",
+        "erlang:",
+        "erlang,",
+        "lists:",
+        "lists,",
+        "maps:",
+        "maps,",
+        "ets:",
+        "ets,",
+        "timer:",
+        "timer,",
+        "file:",
+        "file,",
+        "io:",
+        "io,",
+        "erl_eval",
+        "escript:",
+        "init:",
+        "shell:",
+        "rpc:",
+        "rpc,",
+        "ssl",
+        "cowboy_",
+        "ranch",
+        "hackney",
+        "mnesia",
+        "error_handler",
+        "code_server",
+    ],
+    paths: &[],
+    applications: &[],
+};
+
+static DART: Vendor = Vendor {
+    names: &[],
+    paths: &[
+        "dart:",
+        "package:flutter",
+        "package:async/",
+        "package:http/",
+        "package:dio/",
+        "package:shelf",
+        "package:bloc/",
+        "package:provider/",
+        "package:riverpod",
+        "package:stack_trace/",
+        "package:stream_channel/",
+        "package:test",
+        "package:grpc/",
+        "package:postgres/",
+        "package:sentry",
+        "package:get/",
+        "package:go_router/",
+        "package:collection/",
+        "package:rxdart/",
+        "/.pub-cache/",
+    ],
+    applications: &[],
+};
+
+static NATIVE: Vendor = Vendor {
+    names: &[
+        "std::",
+        "__",
+        "_Unwind",
+        "_start",
+        "_sigtramp",
+        "??",
+        "n/a",
+        "void std::",
+        "boost::",
+        "absl::",
+        "google::",
+        "grpc::",
+        "grpc_core::",
+        "folly::",
+        "testing::",
+        "operator new",
+        "operator delete",
+        "abort",
+        "raise",
+        "gsignal",
+        "pthread_kill",
+        "start_thread",
+        "thread_start",
+        "clone",
+        "malloc",
+        "free",
+        "memcpy",
+        "memmove",
+        "strlen",
+        "swift::",
+        "_swift_",
+        "swift_",
+        "closure #1 in static NIO",
+        "NIO",
+        "Vapor.",
+        "Swift.",
+        "objc_",
+        "UIApplicationMain",
+        "_dispatch",
+        "_CF",
+        "CFRunLoop",
+        "GSEvent",
+    ],
+    paths: &[
+        "/usr/include/",
+        "/usr/lib",
+        "/lib/x86_64",
+        "/lib/aarch64",
+        "/lib64/",
+        "/c++/",
+        "sysdeps/",
+        "/libsanitizer/",
+        "compiler-rt/",
+        "csu/libc",
+        "../csu/",
+        "libc.so",
+        "libc-2",
+        "libc.musl",
+        "libstdc++",
+        "libgcc_s",
+        "libpthread",
+        "libswift",
+        "libsystem_",
+        "libdispatch",
+        "libobjc",
+        "libdyld",
+        "CoreFoundation",
+        "Foundation",
+        "UIKit",
+        "SwiftUI",
+        "GraphicsServices",
+        "[system]",
+        "[ra] [system]",
+    ],
+    applications: &[],
+};
+
+static PERL: Vendor = Vendor {
+    names: &[
+        "Carp::",
+        "Try::Tiny",
+        "Moose::",
+        "Moo::",
+        "Class::MOP",
+        "Mojo::",
+        "Mojolicious::",
+        "Plack::",
+        "Dancer",
+        "Catalyst::",
+        "DBI::",
+        "DBIx::",
+        "LWP::",
+        "HTTP::",
+        "Test::",
+        "eval",
+        "require",
+    ],
+    paths: &[
+        "/usr/share/perl",
+        "/usr/lib/x86_64-linux-gnu/perl",
+        "/usr/local/share/perl",
+        "/usr/local/lib/",
+        "/perl5/",
+        "/site_perl/",
+    ],
+    applications: &[],
 };
 
 impl Language {
@@ -188,6 +497,13 @@ impl Language {
             Self::Python => &PYTHON,
             Self::Go => &GO,
             Self::Rust => &RUST,
+            Self::Ruby => &RUBY,
+            Self::Php => &PHP,
+            Self::Elixir => &ELIXIR,
+            Self::Erlang => &ERLANG,
+            Self::Dart => &DART,
+            Self::Native => &NATIVE,
+            Self::Perl => &PERL,
         }
     }
 }
@@ -225,6 +541,10 @@ impl Vendor {
         let name = frame.name.trim_start_matches('<');
         let first = name.as_bytes().first();
         let mut near = self.names.iter().filter(|vendor| vendor.as_bytes().first() == first);
-        near.any(|vendor| name.starts_with(vendor)) || self.paths.iter().any(|part| frame.file.contains(part))
+        near.any(|vendor| name.starts_with(vendor))
+            || self.paths.iter().any(|part| frame.file.contains(part))
+            || !self.applications.is_empty()
+                && beam::application(frame.file)
+                    .is_some_and(|application| self.applications.contains(&application))
     }
 }
