@@ -47,7 +47,10 @@ pub(super) fn collapse_brackets(tokens: &mut Tokens<'_>) -> bool {
         let mut changed = false;
         let mut at = 0;
         while at < tokens.len() {
-            let is_first = out.last().is_none_or(|&last| last == Token::Space);
+            let opens = |last: Token<'_>| {
+                !tokens[at].is(b"(") && [b"(", b"[", b"{"].iter().any(|&mark| last.is(mark))
+            };
+            let is_first = out.last().is_none_or(|&last| last == Token::Space || opens(last));
             match hollow_bracket(tokens, at).filter(|_| is_first) {
                 Some(close) if tokens[at].is(b"(") => {
                     let had_space = out.pop().is_some();

@@ -11,7 +11,7 @@ fn pairs_of_messages() {
         assert_eq!(is_one, line.starts_with('='), "{line}\n{}\n{}", template(a), template(b));
         pairs += 1;
     }
-    assert!(pairs >= 60, "only {pairs} pairs");
+    assert!(pairs >= 120, "only {pairs} pairs");
 }
 
 const BASE: &str = "com.acme.PayException: order 7 failed

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use super::brackets::collapse_brackets;
+use super::brackets::matching;
 use super::token::{Token, is_alphanumeric, is_space, tokens};
 use super::values::mask_values;
-use super::words::{DAY, FOR, MONTH, NAMING_NOUN, UNIT, is_no_name, is_separator, roles};
+use super::words::{DAY, FOR, MONTH, NAMING_NOUN, QUOTING, UNIT, is_no_name, is_separator, roles};
 
 /// No more of a message is looked at: what an error is about stands at its start.
 const MAX_BYTES: usize = 4096;
@@ -60,6 +61,9 @@ fn masked(message: &str) -> Masked {
     }
     if tokens.roles & (NAMING_NOUN | FOR) != 0 {
         is_final &= !mask_names(list);
+    }
+    if tokens.roles & QUOTING != 0 {
+        is_final &= !mask_quoted(list);
     }
     is_final &= !trim_plurals(list);
     if tokens.has_brackets {
@@ -216,6 +220,37 @@ fn is_quoted_word(tokens: &[Token<'_>]) -> bool {
     (open.is(b"'") || open.is(b"\"")) && open == close && name.is_word()
 }
 
+/// Masks what is quoted behind `entry`, `value`, `string` and the like, where an input is told. Returns whether there was any.
+fn mask_quoted(tokens: &mut Tokens<'_>) -> bool {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while let Some(&token) = tokens.get(at) {
+        out.push(token);
+        at += 1;
+        let is_quoting = token.text().is_some_and(|text| roles(text) & QUOTING != 0);
+        let quoted = if is_quoting && at < tokens.len() { quoted_behind(&tokens[at..]) } else { None };
+        if let Some((open, close)) = quoted {
+            out.extend_from_slice(&tokens[at..=at + open]);
+            out.push(Token::Variable);
+            at += close;
+        }
+    }
+    let changed = out != *tokens;
+    *tokens = out;
+    changed
+}
+
+/// The quotes around a text, behind a space and perhaps a colon.
+fn quoted_behind(tokens: &[Token<'_>]) -> Option<(usize, usize)> {
+    let colon = usize::from(tokens.first()?.is(b":"));
+    let open = colon + 1;
+    let is_open = tokens.get(open).is_some_and(|token| token.is(b"'") || token.is(b"\""));
+    if tokens.get(colon) != Some(&Token::Space) || !is_open {
+        return None;
+    }
+    matching(tokens, open).map(|close| (open, close))
+}
+
 fn names_somebody(tokens: &[Token<'_>], at: usize) -> bool {
     let Some(name) = tokens.get(at + 2) else {
         return false;
@@ -308,21 +343,40 @@ fn join(tokens: &[Token<'_>], size_hint: usize) -> String {
     into_string(out)
 }
 
-/// The template of a message without a letter outside its variables: only its numbers are masked.
+/// The template of a message without a letter outside its variables: only its numbers are masked, those in hex with their
+/// letters.
 fn mask_digits(message: &[u8]) -> String {
     let mut out = Vec::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(&byte) = rest.first() {
+        let word = rest.iter().position(|&byte| !is_alphanumeric(byte)).unwrap_or(rest.len());
+        if word > 0 {
+            mask_digits_of(&rest[..word], &mut out);
+        } else if !is_space(byte) {
+            out.push(byte);
+        } else if out.last() != Some(&b' ') {
+            out.push(b' ');
+        }
+        rest = &rest[word.max(1)..];
+    }
+    into_string(out)
+}
+
+fn mask_digits_of(word: &[u8], out: &mut Vec<u8>) {
+    let hex = word.strip_prefix(b"0x").unwrap_or(word);
+    let has_digit = word.iter().any(u8::is_ascii_digit);
+    if has_digit && hex.iter().all(u8::is_ascii_hexdigit) {
+        return out.extend_from_slice(VARIABLE.as_bytes());
+    }
     let mut before = b' ';
-    for &byte in message {
-        let byte = if is_space(byte) { b' ' } else { byte };
+    for &byte in word {
         match byte {
             b'0'..=b'9' if before.is_ascii_digit() => {}
             b'0'..=b'9' => out.extend_from_slice(VARIABLE.as_bytes()),
-            b' ' if before == b' ' => {}
             other => out.push(other),
         }
         before = byte;
     }
-    into_string(out)
 }
 
 /// What was cut at ASCII bytes alone is text still.

@@ -326,6 +326,10 @@ fn keeps_digits(text: &[u8], out: &Tokens<'_>) -> bool {
 fn word_with_digits<'m>(text: &'m [u8], out: &mut Tokens<'m>, depth: u32) {
     if keeps_digits(text, out) {
         out.text(text);
+    } else if let Some(name) = name_before_offset(text) {
+        out.text(name);
+        out.text(b"+");
+        out.variable();
     } else if memchr::memchr(b'/', text).is_some() {
         split_word(text, b"/", out, depth);
     } else if let Some(name) = name_before_number(text) {
@@ -450,6 +454,15 @@ fn is_told_code(text: &[u8], before: &[Token<'_>]) -> bool {
     // `status: 404 len: 1893` is how access logs go on about one event.
     let is_status = is_key && is_status_key(key) || is_value && key.eq_ignore_ascii_case(b"status");
     is_key && is_code_key(key) || is_failure && (key == b"HTTP" || is_status)
+}
+
+/// The name in `do_IRQ+0x1fd/0x2e0`, a place in a function.
+fn name_before_offset(text: &[u8]) -> Option<&[u8]> {
+    let plus = memchr::memchr(b'+', text)?;
+    let (name, offset) = (&text[..plus], text[plus + 1..].strip_prefix(b"0x")?);
+    let is_name = is_key_start(*name.first()?) && name.iter().all(|&byte| is_word_byte(byte) || byte == b'.');
+    let is_offset = offset.iter().all(|&byte| byte.is_ascii_hexdigit() || b"x/".contains(&byte));
+    (is_name && is_offset).then_some(name)
 }
 
 /// The name in `name.17`.

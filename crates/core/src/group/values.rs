@@ -5,7 +5,8 @@ use super::template::Tokens;
 use super::token::Token;
 use super::words::is_telling_key;
 
-/// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart.
+/// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart. A value that
+/// is missing is one, too.
 /// `is_final` stays if there was none to mask.
 pub(super) fn mask_values<'m>(tokens: &[Token<'m>], is_final: &mut bool) -> Tokens<'m> {
     let mut out = Vec::with_capacity(tokens.len());
@@ -77,21 +78,30 @@ fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> u
     if !is_key {
         return at;
     }
+    let is_last_of_run = is_behind_pair(&before[..key_at]);
     let is_spaced_before = key_at + 1 < before.len();
     let is_spaced_after = tokens.get(at) == Some(&Token::Space);
     let value = at + usize::from(is_spaced_after);
+    let first = tokens.get(value).copied();
     // "key= value": no value, unless a lone variable follows that is no key itself.
-    if is_spaced_after && !is_spaced_before {
-        let is_lone = tokens.get(value) == Some(&Token::Variable);
-        if !is_lone || tokens.get(value + 1).is_some_and(|next| next.is(b"=")) {
+    if is_spaced_after && !is_spaced_before && first.is_some() {
+        let is_key = tokens.get(value + 1).is_some_and(|next| next.is(b"="));
+        if is_key && key.is_word() {
+            out.push(Token::Variable);
+        }
+        if is_key || first != Some(Token::Variable) {
             return at;
         }
     }
-    let Some(&first) = tokens.get(value) else {
+    let ends = |first: Token<'_>| [b",", b";", b")", b"]", b"}"].iter().any(|&mark| first.is(mark));
+    let Some(first) = first.filter(|&first| !ends(first)) else {
+        // That the last of a run of pairs has no value says something: PAM's `ruser= rhost=` is a login on the machine.
+        if key.is_word() && !(first.is_none() && is_last_of_run) {
+            out.push(Token::Variable);
+        }
         return at;
     };
-    let is_empty = [b",", b";", b")", b"]", b"}", b"="].iter().any(|&mark| first.is(mark));
-    if is_empty || tells(key) {
+    if first.is(b"=") || tells(key) {
         return at;
     }
     if closing(first).is_some() {
@@ -101,6 +111,13 @@ fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> u
         });
     }
     mask_plain_value(tokens, at, value, out)
+}
+
+/// Whether the tokens before a key end with another pair.
+fn is_behind_pair(before: &[Token<'_>]) -> bool {
+    let before = before.strip_suffix(&[Token::Space]).unwrap_or_default();
+    let is_assigned = |place: usize| before.len().checked_sub(place).is_some_and(|at| before[at].is(b"="));
+    is_assigned(1) || is_assigned(2)
 }
 
 /// Masks a value that goes on up to the next space or structure, with the bracket that follows it directly.

@@ -84,6 +84,8 @@ pub(super) const UNIT: u8 = 4;
 pub(super) const NAMING_NOUN: u8 = 8;
 /// The word `for`.
 pub(super) const FOR: u8 = 16;
+/// A noun or a verb that what somebody entered follows in quotes.
+pub(super) const QUOTING: u8 = 32;
 
 /// What a word is to the rules; every word of a message is looked up here once.
 pub(super) fn roles(word: &[u8]) -> u8 {
@@ -91,7 +93,14 @@ pub(super) fn roles(word: &[u8]) -> u8 {
 }
 
 static ROLES: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(&[(MONTHS, MONTH), (DAYS, DAY), (UNITS, UNIT), (NAMING_NOUNS, NAMING_NOUN), ("for", FOR)])
+    Table::new(&[
+        (MONTHS, MONTH),
+        (DAYS, DAY),
+        (UNITS, UNIT),
+        (NAMING_NOUNS, NAMING_NOUN),
+        ("for", FOR),
+        (QUOTING_WORDS, QUOTING),
+    ])
 });
 
 const MONTHS: &str = "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september october november december";
@@ -106,6 +115,7 @@ static TELLING_KEYS: Words = words!(
 static CODE_KEYS: Words = words!("code errorcode error_code exitcode exit_code errno sqlstate");
 static STATUS_KEYS: Words = words!("statuscode status_code httpstatus http_status");
 const NAMING_NOUNS: &str = "user username login account domain";
+const QUOTING_WORDS: &str = "entry value string input literal token parsing";
 static NO_NAMES: Words = words!(
     "from by on at in with to for is was has had does did not of and or as because due using via during after before failed cannot could unknown request requests agent error input data name id session authentication login not"
 );
