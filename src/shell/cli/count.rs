@@ -13,9 +13,9 @@ use gzette_core::visible::terminal;
 #[command(after_help = "Examples:\n  \
     gzette count --by app,level --since 24h\n  \
     gzette count --by day,group --level error,fatal --app checkout-api --json\n\
-    Times count by whole ten-minute slots: those that begin in the window.")]
+    Times select whole ten-minute slots: those that begin in the window.")]
 pub(super) struct Args {
-    /// What to count by: app, level, hour, day (both UTC), group; without it, one total
+    /// Count by app, level, hour, day (both UTC), group; without it, print one total
     #[arg(long, value_delimiter = ',', value_name = "DIMENSION,...", value_parser = parse_dimension)]
     by: Vec<Dimension>,
     #[command(flatten)]

@@ -15,14 +15,14 @@ use gzette_core::paste;
 /// The arguments of `gzette demo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Makes objects as FluentD would, a gzette.toml beside them, and runs the pipeline on both:\n\
-    nothing about it is special. Repeating it starts over in the same folder."
+    after_help = "Creates objects as FluentD would write them and a gzette.toml, then runs the normal pipeline on them.\n\
+    Repeated, it starts over in the same folder."
 )]
 pub(super) struct Args {
-    /// The folder; made if it is not there, emptied of an earlier demo if it is
+    /// The folder; created if missing, cleared if it holds an earlier demo
     #[arg(long, default_value = "gzette-demo")]
     dir: PathBuf,
-    /// Another seed makes another week
+    /// Each seed gives a different week
     #[arg(long, default_value_t = 7)]
     seed: u64,
 }

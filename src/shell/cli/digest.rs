@@ -10,14 +10,14 @@ use gzette_core::human;
 /// The arguments of `gzette digest`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Sends the mail of each [[digest]] that is due, and tries all that wait, whenever a run would try them next.\n\
-    To read what it would say without sending:  gzette digest --print"
+    after_help = "Sends the mail of each [[digest]] that is due, and retries every waiting mail, even during its pause.\n\
+    To read the mail without sending it:  gzette digest --print"
 )]
 pub(super) struct Args {
     /// Print the text of the mail and send nothing
     #[arg(long)]
     print: bool,
-    /// Also send mails that were given up after days
+    /// Also send mails that were given up after days of failures
     #[arg(long, conflicts_with = "print")]
     retry: bool,
 }

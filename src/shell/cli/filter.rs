@@ -26,16 +26,16 @@ pub(super) struct Filter {
     /// Only events of this error group
     #[arg(long, value_name = "ID")]
     group: Option<GroupId>,
-    /// Only the time before now: 90s, 30m, 4h, 2d, 1w
+    /// Only the time span up to now: 90s, 30m, 4h, 2d, 1w
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with_all = ["from", "to"])]
     since: Option<i64>,
-    /// Only a day, UTC: 2026-01-31, today or yesterday
+    /// Only this day (UTC): 2026-01-31, today or yesterday
     #[arg(long, value_name = "DAY", value_parser = parse_day, conflicts_with_all = ["since", "from", "to"])]
     on: Option<OnDay>,
-    /// Only from this time on: 2026-01-31, 2026-01-31T12:00, 2026-01-31T12:00:00Z (UTC without a zone)
+    /// Only from this time on: 2026-01-31, 2026-01-31T12:00, 2026-01-31T12:00:00Z (default zone: UTC)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Option<UtcMs>,
-    /// Only before this time, which is not included
+    /// Only before this time (excluded)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     to: Option<UtcMs>,
 }

@@ -7,7 +7,7 @@ use crate::shell::error::{Exit, Failure};
 /// The arguments of `gzette ingest`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Counts, groups and indexes the objects in the mirror that no batch holds yet, and makes good what a crash left."
+    after_help = "Counts, groups and indexes mirrored objects that are not counted yet, and repairs what a crash left."
 )]
 pub(super) struct Args {}
 

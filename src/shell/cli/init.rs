@@ -11,7 +11,7 @@ use crate::shell::error::{Exit, Failure};
 
 /// The arguments of `gzette init`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Writes gzette.toml (or the file of --config); an existing file is left alone.\n\
+#[command(after_help = "Writes gzette.toml (or the file of --config); an existing file stays as it is.\n\
     Next: set `url` in it, then `gzette run`.")]
 pub(super) struct Args {}
 

@@ -34,11 +34,12 @@ use crate::shell::error::{Exit, Failure};
 use crate::shell::ui::{OutputError, Ui, Verbosity};
 use context::Context;
 
-/// Logs in S3 to a dashboard, a mail of what changed and an offline search.
+/// Turns logs in S3 into a dashboard, a mail of what changed and an offline search.
 #[derive(Debug, Parser)]
 #[command(name = "gzette", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Try it without an account or a configuration:  gzette demo\n\
-    Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 done but something was damaged, denied or missing.")]
+    Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 finished, but something was damaged, \
+    denied or missing.")]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -51,26 +52,26 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Global {
-    /// The configuration [default: `GZETTE_CONFIG`, or the first of ./gzette.toml, ~/.config/gzette/gzette.toml,
+    /// The configuration file [default: `GZETTE_CONFIG`, or the first of ./gzette.toml, ~/.config/gzette/gzette.toml,
     /// /etc/gzette/gzette.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The state directory, in place of the configuration's
+    /// The state directory; overrides the configuration
     #[arg(long, global = true, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Print the result as JSON, where a command has one
+    /// Print the result as JSON, where the command supports it
     #[arg(long, global = true)]
     json: bool,
-    /// Say only results, warnings and errors
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say everything that was noticed
+    /// Print every problem noticed
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Print without colours, as with `NO_COLOR` set
+    /// Use no colours, as with `NO_COLOR` set
     #[arg(long, global = true)]
     no_color: bool,
-    /// Take this for the present time: 2026-01-31T12:00:00Z
+    /// Use this as the present time: 2026-01-31T12:00:00Z
     #[arg(long, global = true, value_name = "TIME", value_parser = filter::parse_time)]
     now: Option<i64>,
 }
@@ -79,33 +80,33 @@ struct Global {
 enum Command {
     /// Write a commented gzette.toml
     Init(init::Args),
-    /// Do everything: sync, ingest, report, publish, digest
+    /// Run all stages: sync, ingest, report, publish, digest, prune
     Run(run::Args),
     /// Mirror new objects
     Sync(sync::Args),
-    /// Count and index what is in the mirror and not yet counted
+    /// Count and index mirrored objects that are not counted yet
     Ingest(ingest::Args),
     /// Render the dashboard
     Report(report::Args),
-    /// Render the dashboard and put it where `[site] publish` says
+    /// Render the dashboard and publish it to `[site] publish`
     Publish(publish::Args),
     /// Mail what changed
     Digest(digest::Args),
     /// Find lines, offline
     Search(search::Args),
-    /// Show a line of an object with its event and what stands around it
+    /// Show a line of an object with its event and the lines around it
     Show(show::Args),
     /// Count events
     Count(count::Args),
-    /// Ask about error groups
+    /// List, show and explain error groups
     Group(group::Args),
-    /// Say what was read, and how complete it is
+    /// Show what was read and how complete it is
     Status(status::Args),
     /// Recount everything from the mirror and compare
     Verify(verify::Args),
-    /// Drop what is past its time
+    /// Delete what retention has expired
     Prune(prune::Args),
-    /// Make a week of made-up logs and run the pipeline on them
+    /// Create a week of sample logs and run the pipeline on them
     Demo(demo::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),

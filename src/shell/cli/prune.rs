@@ -9,15 +9,15 @@ use gzette_core::human;
 /// The arguments of `gzette prune`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "`[retention]` in the configuration says how long mirrored files, the index and the counts are kept. \
+    after_help = "`[retention]` in the configuration sets how long mirrored files, index data and counts are kept. \
     `gzette run` prunes at its end.\n\
-    Example, what would go:  gzette prune --dry-run"
+    To see what would be deleted:  gzette prune --dry-run"
 )]
 pub(super) struct Args {
-    /// Only say what would go
+    /// Only print what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Drop all that is known of a source that is no longer configured: counts, index, mirrored files
+    /// Drop everything known of a source that is no longer configured: counts, index, mirrored files
     #[arg(long, value_name = "NAME", conflicts_with = "dry_run")]
     source: Option<String>,
 }

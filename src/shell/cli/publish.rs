@@ -7,7 +7,7 @@ use crate::shell::error::{Exit, Failure};
 /// The arguments of `gzette publish`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Renders the site and puts the files that changed to `[site] publish`: assets first, index.html last, deletions at the end."
+    after_help = "Renders the site and sends the changed files to `[site] publish`: assets first, index.html last, then deletions."
 )]
 pub(super) struct Args {}
 

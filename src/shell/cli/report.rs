@@ -7,10 +7,8 @@ use gzette_core::visible::terminal;
 
 /// The arguments of `gzette report`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Renders the site from the ledger into `[site] dir`. Only files that changed are written.\n\
-    The same ledger and the same --now give the same bytes."
-)]
+#[command(after_help = "Renders the site from the ledger into `[site] dir`. Writes only changed files.\n\
+    The same ledger and the same --now give the same bytes.")]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {

@@ -16,7 +16,7 @@ use gzette_core::human;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, every ten minutes from cron:\n  \
     */10 * * * *  gzette --config /etc/gzette/gzette.toml run\n\
-    It is safe to repeat and safe to kill. A second run at the same time says who is at work and leaves.")]
+    It is safe to repeat and to kill. A second run at the same time names the first one and exits.")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) time: TimeArgs,
@@ -25,7 +25,7 @@ pub(super) struct Args {
 /// How long a command may take.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct TimeArgs {
-    /// End within this time: 90s, 8m, 1h. What was not fetched by then is named, and left to the next run
+    /// End within this time: 90s, 8m, 1h. What was not fetched by then is named and left to the next run
     #[arg(long, value_name = "SPAN", value_parser = filter::parse_span)]
     deadline: Option<i64>,
 }

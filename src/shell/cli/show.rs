@@ -24,17 +24,17 @@ const LOOKS: u32 = 20;
 /// The arguments of `gzette show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    gzette search timeout --open --limit 1                        prints such a place\n  \
+    gzette search timeout --open --limit 1                        prints a place\n  \
     gzette show s3://logs/checkout-api/20260131/pod_7.gz:1203 -C 20\n  \
     gzette show logs/checkout-api/20260131/pod_7.gz:1203 --json\n\
-    The line is marked with `>`, the other lines of its event with `|`; an event is shown whole.")]
+    `>` marks the line, `|` the other lines of its event; an event is shown whole.")]
 pub(super) struct Args {
-    /// The object and the line in it: `s3://bucket/key:LINE`, or a path of a folder's source
+    /// The object and the line number: `s3://bucket/key:LINE`, or a path for a folder source
     #[arg(value_name = "OBJECT:LINE", value_parser = parse_place)]
     place: (String, u64),
     #[command(flatten)]
     around: AroundArgs,
-    /// Fetch nothing: an object that was pruned from the mirror is not shown
+    /// Fetch nothing: an object that was pruned from the mirror cannot be shown
     #[arg(long)]
     offline: bool,
 }

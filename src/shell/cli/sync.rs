@@ -8,7 +8,7 @@ use crate::shell::error::{Exit, Failure};
 /// The arguments of `gzette sync`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Lists the sources and fetches new and changed objects into the mirror. Nothing is counted: `gzette ingest` does that."
+    after_help = "Lists the sources and fetches new and changed objects into the mirror. Counts nothing: `gzette ingest` does that."
 )]
 pub(super) struct Args {
     #[command(flatten)]

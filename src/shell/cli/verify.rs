@@ -16,12 +16,12 @@ use gzette_core::visible::terminal;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Reads every mirrored object again and compares lines, counts, groups, checksums and the index.\n\
-    Exit code 0: all agrees. 3: something differs, and each difference is named.\n\
+    Exit code 0: everything agrees. 3: something differs; each difference is named.\n\
     Example, every night from cron:\n  \
     15 3 * * *  gzette --config /etc/gzette/gzette.toml verify"
 )]
 pub(super) struct Args {
-    /// Make good what differs: fetch lost files again, count objects again, build the index again; then verify again
+    /// Repair what differs: fetch lost files, recount objects, rebuild the index; then verify again
     #[arg(long)]
     repair: bool,
 }

@@ -20,17 +20,17 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The arguments of `gzette group explain`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Reads one event: its first line as it stands in the log (JSON, LTSV, text), and the lines that belong to it.\n\
+    after_help = "Reads one event: its first line as in the log (JSON, LTSV, text), and the lines that belong to it.\n\
     Examples:\n  \
     echo 'order 4711 not found' | gzette group explain --message\n  \
     gzette search --group s4ryz45tkl2q -n 1 | gzette group explain\n\
-    With a configuration, `[grouping]` and `[[group]]` count, and lines are read as those of its first source."
+    With a configuration, `[grouping]` and `[[group]]` apply, and lines are read as lines of its first source."
 )]
 pub(super) struct Args {
-    /// The application of the event, for rules that ask for it
+    /// The application of the event, for rules that use it
     #[arg(long, value_name = "APP")]
     app: Option<AppName>,
-    /// Take the text as the message itself, not as a line of a log
+    /// Take the text as the event's message, not as a log line
     #[arg(long)]
     message: bool,
 }

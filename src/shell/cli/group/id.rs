@@ -13,13 +13,13 @@ use gzette_core::visible::terminal;
 /// The arguments of `gzette group id`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:  echo 'order 4711 not found' | gzette group id\n\
-    The id is a function of the message alone: the same on every machine and in every order. `[grouping]` and `[[group]]`\n\
-    of a configuration do not count here; `gzette group explain` heeds them.")]
+    The id depends on the message alone: it is the same on every machine and in any order.\n\
+    `[grouping]` and `[[group]]` of a configuration do not apply here; `gzette group explain` uses them.")]
 pub(super) struct Args {
-    /// Print the template instead: the message with what varies masked
+    /// Print the template instead: the message with its variable parts masked
     #[arg(long)]
     template: bool,
-    /// Print the id of each one's family among all the messages: groups that differ in one word
+    /// Print the id of each message's family: groups that differ in one word
     #[arg(long, conflicts_with = "template")]
     families: bool,
 }

@@ -24,13 +24,13 @@ const TITLE_CHARS: usize = 160;
 #[command(after_help = "Examples:\n  \
     gzette group list --since 24h                          what happened today, most events first\n  \
     gzette group list --is new,spiking --app checkout-api\n  \
-    gzette group list timeout --sort last --json           one JSON object a group\n\
-    Events are counted by whole ten-minute slots; states are those of now.")]
+    gzette group list timeout --sort last --json           one JSON object per group\n\
+    Events are counted in whole ten-minute slots; states are current.")]
 pub(super) struct Args {
-    /// Only groups whose title, template or id holds each of these, ignoring case
+    /// Only groups whose title, template or id contains each TEXT, ignoring case
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
-    /// What comes first
+    /// Which groups come first
     #[arg(long, value_enum, default_value = "events")]
     sort: Sort,
     /// Only groups in these states
@@ -48,13 +48,13 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Sort {
-    /// Those with most events
+    /// Groups with the most events
     Events,
-    /// Those seen first most recently
+    /// Groups that first appeared most recently
     First,
-    /// Those seen last most recently
+    /// Groups with the most recent event
     Last,
-    /// By title
+    /// Alphabetically by title
     Title,
 }
 

@@ -19,13 +19,13 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum GroupCommand {
-    /// Show the groups there are
+    /// List error groups
     List(list::Args),
-    /// Show all about one group
+    /// Show everything about one group
     Show(show::Args),
-    /// Read an event from stdin and say which group it is in, and why
+    /// Read an event from stdin and explain which group it is in, and why
     Explain(explain::Args),
-    /// Read one message a line from stdin and print the id of each one's group
+    /// Read one message per line from stdin and print the id of its group
     Id(id::Args),
     /// Apply changed rules to the past, as the next run would
     Rebuild(rebuild::Args),

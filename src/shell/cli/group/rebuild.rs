@@ -7,12 +7,12 @@ use crate::shell::error::{Exit, Failure};
 /// The arguments of `gzette group rebuild`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Run it after a change of `[grouping]` or `[[group]]`, to see the effect before the next run. Only objects that a\n\
-    change touches are read again, from the mirror; of pruned ones the samples say what becomes of their groups. Old ids\n\
-    lead to the new groups: on the site, in `group show` and in searches."
+    after_help = "Run it after a change of `[grouping]` or `[[group]]` to see the effect before the next run.\n\
+    Only objects that the change affects are read again, from the mirror; for pruned objects, the samples decide.\n\
+    Old ids lead to the new groups: on the site, in `group show` and in searches."
 )]
 pub(super) struct Args {
-    /// Read everything again, whether the rules have changed or not
+    /// Read everything again, even if no rule has changed
     #[arg(long)]
     all: bool,
 }

@@ -20,10 +20,10 @@ const BAR_CHARS: u64 = 40;
 
 /// The arguments of `gzette group show`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The id may be one that the group had by earlier rules.\n\
+#[command(after_help = "An id from earlier rules works too.\n\
     Example:  gzette group show s4ryz45tkl2q")]
 pub(super) struct Args {
-    /// The group's id, as lists, pages and mails show it
+    /// The group's id, as shown in lists, pages and mails
     #[arg(value_name = "ID")]
     id: GroupId,
 }

@@ -38,23 +38,23 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gzette search timeout order --app checkout-api --since 4h     both words\n  \
-    gzette search '\"Read timed out\"' --level error -C 3           exactly these bytes, lines around\n  \
+    gzette search '\"Read timed out\"' --level error -C 3           exactly these bytes, with context\n  \
     gzette search 'level>=warn AND NOT (retry OR /timed? out/i)'   an expression\n  \
     gzette search 'status>=500 logger:Basket' -o table            fields of the line\n  \
-    gzette search --fixed 'user=\"a b\"' --count                    as grep -F would\n  \
+    gzette search --fixed 'user=\"a b\"' --count                    like grep -F\n  \
     gzette search level:error --by app,hour --since 1d             counts; also --histogram\n  \
-    gzette search timeout --since 4h --save hits.csv.gz           everything into a file\n  \
+    gzette search timeout --since 4h --save hits.csv.gz           save everything to a file\n  \
     gzette search --group s4ryz45tkl2q --output json              one error group\n\
-    On a terminal the newest 200 lines are shown; into a file or a pipe go all.")]
+    On a terminal, only the newest 200 lines are shown; a file or a pipe gets all of them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// Words, "exact substrings", /regexes/, prefix*, field:value, joined by AND, OR, NOT and parentheses
     #[arg(value_name = "TEXT")]
     text: Vec<OsString>,
-    /// Take each argument as bytes, as grep -F would
+    /// Take each argument as bytes, like grep -F
     #[arg(short = 'F', long)]
     fixed: bool,
-    /// With --fixed: ignore the case of ASCII letters, as grep -iF would
+    /// With --fixed: ignore the case of ASCII letters, like grep -iF
     #[arg(short, long, requires = "fixed")]
     ignore_case: bool,
     #[command(flatten)]
@@ -62,15 +62,15 @@ pub(super) struct Args {
     /// Only what the last run took in
     #[arg(long, conflicts_with = "follow")]
     last_run: bool,
-    /// Only the newest N lines; 0 for all; not used with --count
+    /// Only the newest N lines; 0 for all; ignored with --count
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
     around: AroundArgs,
-    /// Go on, and print what runs beside it take in; shows the newest 10 lines first, or --limit
+    /// Print the newest 10 lines (or --limit), keep running, and print matches that other runs take in
     #[arg(short, long, conflicts_with_all = ["count", "by", "histogram", "save"])]
     follow: bool,
-    /// Fetch nothing: objects that were pruned from the mirror are named, and not searched
+    /// Fetch nothing: objects that were pruned from the mirror are named but not searched
     #[arg(long)]
     offline: bool,
     /// Print only the number of lines
@@ -79,13 +79,13 @@ pub(super) struct Args {
     /// Count by app, level, hour, day (UTC), logger, thread, group, object, or any field of JSON or LTSV
     #[arg(long, value_delimiter = ',', value_name = "KEY,...", value_parser = counting::parse_key)]
     by: Vec<Key>,
-    /// Count over time, and draw it
+    /// Count over time and draw bars
     #[arg(long, conflicts_with_all = ["by", "save", "open"])]
     histogram: bool,
     /// How lines are printed [default: raw]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     output: Option<Output>,
-    /// Also write all lines, without the limit, to a file: .csv, .json, .jsonl and .gz choose how
+    /// Also write all lines, without the limit, to a file; .csv, .json, .jsonl and .gz set the format
     #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "by"])]
     save: Option<PathBuf>,
     /// Print only the place of each line, `s3://bucket/key:LINE`, for `gzette show`
@@ -96,13 +96,13 @@ pub(super) struct Args {
 /// The options for lines beside those asked for; of `search` and `show`.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct AroundArgs {
-    /// Also N lines of the object behind each
+    /// Also N lines of the object after each match
     #[arg(short = 'A', long = "after-context", value_name = "N")]
     after: Option<u64>,
-    /// Also N lines of the object before each
+    /// Also N lines of the object before each match
     #[arg(short = 'B', long = "before-context", value_name = "N")]
     before: Option<u64>,
-    /// Also N lines before and behind each
+    /// Also N lines before and after each match
     #[arg(short = 'C', long, value_name = "N")]
     context: Option<u64>,
 }

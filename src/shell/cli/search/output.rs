@@ -21,9 +21,9 @@ use gzette_core::visible::{self, Terminal};
 pub(in crate::shell::cli) enum Output {
     /// The line itself
     Raw,
-    /// Object and line, then the line, as grep -Hn: `s3://bucket/key:12:...`
+    /// Object and line number, then the line, like grep -Hn: `s3://bucket/key:12:...`
     Text,
-    /// One JSON object a line: time, level, app, object, line, raw
+    /// One JSON object per line: time, level, app, object, line, raw
     Json,
     /// RFC 4180 with a header: time, level, app, object, line, message, raw
     Csv,
