@@ -1,20 +1,20 @@
-//! Files that are there whole or not at all, also after a power cut: written under another name, synced, renamed, the
-//! folder synced. They get the mode that the umask gives, so that whoever may read the folder may read them, and a call
-//! that a signal interrupts is made again.
+//! Writes files completely or not at all, even across a power cut: under a temporary name, synced, renamed, then the
+//! folder synced. Files get the mode of the umask, so anyone who may read the folder may read them. A call
+//! that a signal interrupts is repeated.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// How old a file is that nobody finishes any more.
+/// The age after which an unfinished file counts as abandoned.
 const LEFT: Duration = Duration::from_hours(1);
 
-/// Writes a file whole, by way of `unfinished`, a name in a folder of the same disk that nobody else uses. A crash may
-/// leave that one; see [`remove_unfinished`].
+/// Writes a file completely, through `unfinished`, an unused name in a folder on the same disk. A crash may
+/// leave that file; see [`remove_unfinished`].
 ///
 /// # Errors
-/// Names the path it is about.
+/// Names the path.
 pub fn write(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, unfinished, bytes)?;
     path.parent().map_or(Ok(()), sync_folder)
@@ -62,7 +62,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Creates a folder and what it lies in; a folder is only safe once the one above is synced.
+/// Creates a folder and its parents; a folder is only durable once its parent is synced.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -118,7 +118,7 @@ pub fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
-/// Says in the error what was tried with which path; the kind stays.
+/// Adds the operation and the path to an error; the kind stays.
 pub fn named<T>(result: io::Result<T>, what: &str, path: &Path) -> io::Result<T> {
     result.map_err(|error| io::Error::new(error.kind(), format!("{what} `{}`: {error}", path.display())))
 }

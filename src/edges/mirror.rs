@@ -7,13 +7,13 @@
 //! mirror/~state                                   which state it belongs to
 //! ```
 //! The path is a pure function of (source, key, generation), and different ones never share a path:
-//! - a segment is percent-encoded but for `A-Z a-z 0-9 . _ -`; a leading dot is encoded too, so that neither `.`
+//! - a segment is percent-encoded except `A-Z a-z 0-9 . _ -`; a leading dot is encoded too, so that neither `.`
 //!   nor `..` nor a hidden file comes out; an empty segment (`a//b`, `/a`, `a/`) is a lone `%`;
 //! - only files hold a `~`, so a key may also be the folder of another;
 //! - a segment over 200 bytes becomes `%h` and its BLAKE3; a key of over 32 segments or 1,000 encoded bytes
 //!   becomes `%k` and the BLAKE3 of the key, directly below its source;
 //! - keys that differ only in case have different generations, hence different file names, also where the
-//!   file system does not tell case.
+//!   file system ignores case.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -37,7 +37,7 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_KEY_BYTES: usize = 1000;
 /// The folder of unfinished files; no source is encoded so.
 const TEMPORARY: &str = ".tmp";
-/// The file that names the state; it is no folder, and only folders lie beside it.
+/// The file that names the state; everything else beside it is a folder.
 const IDENTITY: &str = "~state";
 
 /// The name of the next unfinished file.
@@ -66,7 +66,7 @@ impl Mirror {
         }
     }
 
-    /// Has it say to which state it belongs.
+    /// Records the state that the mirror belongs to.
     pub fn set_id(&self, id: StateId) -> io::Result<()> {
         self.write_file(&self.dir.join(IDENTITY), id.line().as_bytes())
     }
@@ -94,7 +94,7 @@ impl Mirror {
         Ok(folders)
     }
 
-    /// Returns how many objects lie in the folder of a source, and when the first of them was written, in milliseconds
+    /// Returns how many objects the folder of a source holds, and when the first of them was written, in milliseconds
     /// since 1970.
     pub fn census(&self, source: &str) -> io::Result<(u64, Option<i64>)> {
         let (mut files, mut first_ms) = (0, None::<i64>);
@@ -232,7 +232,7 @@ impl Mirror {
 
     fn remove_empty_folders(&self, path: &Path) {
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.dir) {
-            // Refused while something else lies in it, which is the common case.
+            // Fails while the folder is not empty, which is the common case.
             if fs::remove_dir(folder).is_err() {
                 break;
             }

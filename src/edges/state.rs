@@ -1,4 +1,4 @@
-//! The state directory: where its parts lie, and the lock that one run holds.
+//! The state directory: where its parts are, and the lock that one run holds.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -49,7 +49,7 @@ pub struct StateLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
-    #[error("another gzette is at work on `{dir}`: {holder}")]
+    #[error("another gzette is using `{dir}`: {holder}")]
     Held {
         /// The state directory.
         dir: PathBuf,
@@ -115,7 +115,7 @@ impl State {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// Returns whether there is no ledger, or a file without a byte in its place.
+    /// Returns whether the ledger is missing or empty.
     pub fn lacks_ledger(&self) -> bool {
         fs::metadata(self.ledger()).map_or(true, |found| found.len() == 0)
     }
@@ -155,7 +155,7 @@ impl State {
         Ok(kept.then_some(aside))
     }
 
-    /// Takes the lock, or says who has it. `about` is what others are told: command and start.
+    /// Takes the lock, or says who holds it. `about` is shown to others: command and start.
     pub fn lock(&self, about: &str) -> Result<StateLock, LockError> {
         let io = |source| LockError::Io { dir: self.dir.clone(), source };
         fs::create_dir_all(&self.dir).map_err(io)?;

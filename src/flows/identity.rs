@@ -14,9 +14,9 @@ const STATE_ID: &str = "state_id";
 /// The name of the fact that says up to which generation mirrored files were looked at.
 const LOOKED_TO: &str = "mirror_looked_to";
 
-/// How many mirrored files a run looks at: of so many one, so that all are looked at within as many runs,
+/// A run checks one mirrored file in this many, so that all are checked within as many runs,
 const ONE_OF: u64 = 200;
-/// but at least and at most so many.
+/// but at least and at most this many.
 const LOOKS: (u64, u64) = (16, 1000);
 
 /// What a state consists of, as far as it can be exchanged by mistake.
@@ -108,14 +108,14 @@ pub fn claim_mirror(ledger: &Ledger, mirror: &Mirror) -> Result<(), IdentityErro
     }
 }
 
-/// What is missing of a mirror.
+/// What a mirror lacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// The folder that is not there, or that holds nothing of what the ledger knows.
     pub folder: Option<PathBuf>,
     /// Single files, and why each counts as lost. The next sync fetches them again.
     pub files: Vec<(ObjectVersion, String)>,
-    /// Single files that the source no longer has either: their counts are what is left.
+    /// Single files that the source no longer has either: only their counts remain.
     pub for_good: Vec<(ObjectVersion, String)>,
 }
 
@@ -127,8 +127,8 @@ pub fn lost_folder(ledger: &Ledger, mirror: &Mirror) -> Result<Option<PathBuf>, 
     Ok(lost.map(|(name, _)| mirror.folder(&name)))
 }
 
-/// Looks whether mirrored files are there: the folders, and in each run some files more. What is lost is to be fetched
-/// again, but not when all seems lost: then it may be the wrong disk.
+/// Checks whether mirrored files are there: the folders, and some more files in each run. Lost files are fetched
+/// again, unless everything seems lost: then it may be the wrong disk.
 pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, IdentityError> {
     let mirror = Mirror::new(state.mirror());
     if let Some(folder) = lost_folder(ledger, &mirror)? {

@@ -1,5 +1,5 @@
-//! Retention carried out: the ledger's transaction first, then the index's commit, then the files of the mirror.
-//! Whatever a crash leaves between them, the next ingest makes good: documents as after any batch, files as those of
+//! Carries out retention: the ledger's transaction first, then the index's commit, then the files of the mirror.
+//! The next ingest repairs whatever a crash leaves between them: documents as after any batch, files as those of
 //! replaced versions.
 
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use crate::flows::ingest::{own_index, remove_replaced};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
 use gzette_core::retention::{Kept, Plan, Retention, day_of, plan};
 
-/// What is to be kept.
+/// What to keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PruneSettings {
     /// How long.
@@ -62,7 +62,7 @@ pub enum PruneError {
     Mirror(#[source] io::Error),
 }
 
-/// Drops what is past its time. With `dry_run` it only says what would go.
+/// Drops expired data. With `dry_run` it only says what would go.
 pub fn prune(
     ledger: &mut Ledger,
     mirror: &Mirror,

@@ -1,6 +1,6 @@
-//! The rendered site to an object store: changed files only; what pages point at before the pages,
-//! `index.html` last, deletes at the very end. A reader never meets a link to what is not there yet,
-//! and an interrupted publish goes on where it stopped.
+//! Publishes the rendered site to an object store: changed files only; first what pages refer to, then the pages,
+//! `index.html` last, deletions at the very end. A reader never meets a link to a missing file,
+//! and an interrupted publish continues where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -71,7 +71,7 @@ pub enum PublishError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// It was asked to stop, or its time was up.
-    #[error("the time was up or a stop was asked for before all was sent; the next run goes on")]
+    #[error("stopped before everything was sent (a signal or `--deadline`); the next run continues")]
     Stopped,
     /// Two files have one path.
     #[error("the site has two files named `{0}`")]
@@ -110,7 +110,7 @@ impl Target {
     }
 }
 
-/// What is to be done.
+/// The writes and deletions of a publish.
 struct Plan<'a> {
     /// In the order of [`stage_of`].
     put: Vec<SiteFile<'a>>,
@@ -173,7 +173,7 @@ async fn put_all(
         };
         let mut done = Vec::new();
         for outcome in std::iter::once(first).chain(std::iter::from_fn(|| running.try_join_next())) {
-            // A put does not panic, and nobody aborts one.
+            // Puts do not panic and are never aborted.
             match outcome {
                 Ok((number, Ok(()))) => done.push((files[number].path, checksum_of(&files[number]))),
                 Ok((_, Err(error))) => failure = Some(error),

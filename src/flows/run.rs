@@ -27,13 +27,13 @@ use gzette_core::partial::SourceSettings;
 
 /// How often a stage that waits for a network looks whether it has to stop,
 const STOP_LOOK: Duration = Duration::from_millis(100);
-/// and how long what is on its way may then still take; service managers wait some 10 s and more before they kill.
+/// and how long work in progress may still take then; service managers wait 10 s or more before they kill.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long a request of the sync may keep others waiting, unless there is a deadline.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// What the pipeline is told.
+/// The settings of the pipeline.
 pub struct RunSettings {
     /// How lines are read.
     pub ingest: SourceSettings,
@@ -45,7 +45,7 @@ pub struct RunSettings {
     pub shapes: BTreeMap<SourceName, SourceShape>,
     /// The mails.
     pub digests: Vec<DigestPlan>,
-    /// What is to be kept.
+    /// What to keep.
     pub prune: PruneSettings,
 }
 
@@ -59,12 +59,12 @@ pub struct DigestPlan {
     pub options: MailOptions,
 }
 
-/// What came of a digest.
+/// The result of a digest.
 #[derive(Debug)]
 pub struct Delivered {
     /// Its name.
     pub digest: String,
-    /// What was sent, or why nothing could be.
+    /// What was sent, or why nothing could be sent.
     pub result: Result<Delivery, DigestError>,
 }
 
@@ -77,7 +77,7 @@ impl Delivered {
 
 /// Follows the stages.
 pub trait Observer: Progress + Sync {
-    /// So many objects with so many stored bytes have been ingested.
+    /// Called with the objects and stored bytes ingested so far.
     fn ingested(&self, objects: u64, bytes: u64);
     /// The sync is done.
     fn synced(&self, report: &SyncReport);
@@ -87,7 +87,7 @@ pub trait Observer: Progress + Sync {
     fn rendered(&self, view: &View, result: &Result<Written, RunError>);
     /// The site is published.
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>);
-    /// What is past its time has been dropped.
+    /// Called when expired data has been dropped.
     fn pruned(&self, report: &PruneReport);
     /// A mail was dealt with.
     fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>, now_ms: UtcMs);
@@ -205,21 +205,21 @@ impl TimeLimit {
         SLOW.min(self.span / 20)
     }
 
-    /// Returns how long what is on its way may take after each.
+    /// Returns how long work in progress may take after each of them.
     fn patience(&self) -> Duration {
         STOP_PATIENCE.min(self.span / 20)
     }
 }
 
-/// A state and what is done with it.
+/// A state directory and the stages that run on it.
 pub struct Pipeline<'p> {
     /// The state.
     pub state: &'p State,
-    /// What it is told.
+    /// The settings.
     pub settings: &'p RunSettings,
     /// The present time.
     pub now_ms: UtcMs,
-    /// Set when a stop is asked for; the stage at work ends cleanly and no other begins.
+    /// Set when a stop is requested; the current stage ends cleanly and no other begins.
     pub stop: &'p Arc<AtomicBool>,
     /// How long it may take in all.
     pub limit: Option<TimeLimit>,
@@ -228,7 +228,7 @@ pub struct Pipeline<'p> {
 }
 
 impl Pipeline<'_> {
-    /// Runs all stages. What was done is in `summary`, also when one of them failed.
+    /// Runs all stages. `summary` holds what was done, even if a stage failed.
     pub fn run(
         &self,
         runtime: &Runtime,
@@ -306,7 +306,7 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Mirrors what is new.
+    /// Mirrors new and changed objects.
     pub fn sync(
         &self,
         runtime: &Runtime,
@@ -329,7 +329,7 @@ impl Pipeline<'_> {
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
         let mut report = result?;
         summary.stopped |= self.stop.load(Ordering::Relaxed);
-        // What ends the run is told by its failure, not here as well. When anything was ever listed, the run goes on: its
+        // A fatal error is reported by its failure, not here. If anything was ever listed, the run continues: its
         // pages and mails say since when nothing could be read.
         let is_end = !sources.is_empty()
             && report.root_errors.len() == sources.len()
@@ -351,7 +351,7 @@ impl Pipeline<'_> {
         Ok(report)
     }
 
-    /// Counts and indexes what is in the mirror.
+    /// Counts and indexes mirrored objects.
     pub fn ingest(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<IngestReport, RunError> {
         let mirror = Mirror::new(self.state.mirror());
         let progress = |objects, bytes| self.observer.ingested(objects, bytes);
@@ -369,7 +369,7 @@ impl Pipeline<'_> {
         Ok(report)
     }
 
-    /// Drops what is past its time.
+    /// Drops expired data.
     pub fn prune(&self, ledger: &mut Ledger) -> Result<(), RunError> {
         let mirror = Mirror::new(self.state.mirror());
         let (index_dir, settings) = (self.state.index(), &self.settings.prune);
@@ -440,7 +440,7 @@ impl Pipeline<'_> {
         result
     }
 
-    /// Mails what changed; returns what came of each mail. Only a damaged ledger ends it.
+    /// Mails what changed; returns the result of each mail. Only a damaged ledger is an error.
     pub fn deliver(
         &self,
         runtime: &Runtime,
@@ -465,7 +465,7 @@ impl Pipeline<'_> {
     }
 }
 
-/// Returns the view as mails are made of it: with what came of the pages, and with the requests of publishing.
+/// Returns the view for mails: with the state of the pages, and with the requests of publishing.
 fn as_mailed(mut view: View, pages: PagesState, summary: &Summary) -> View {
     view.completeness.requests = summary.requests;
     let good_ms = pages.good_ms;

@@ -31,7 +31,7 @@ pub struct VerifyReport {
     pub decoded_bytes: u64,
     /// Documents in the index.
     pub documents: u64,
-    /// What was pruned from the mirror and cannot be recounted.
+    /// Objects that were pruned from the mirror and cannot be recounted.
     pub pruned: Pruned,
     /// Objects that were read by other rules: only their bytes and lines are compared. The next ingest reads them again.
     pub outdated: u64,
@@ -86,7 +86,7 @@ pub enum VerifyError {
     Index(#[from] IndexError),
 }
 
-/// Recounts every ingested object from the mirror. `progress` is told the objects done and their number.
+/// Recounts every ingested object from the mirror. `progress` receives the objects done and their number.
 pub fn verify(
     ledger: &Ledger,
     index: Option<&Index>,
@@ -136,7 +136,7 @@ pub fn verify(
     Ok(report)
 }
 
-/// Recounts an object whose mirrored bytes are those of its version; others say nothing of what was counted.
+/// Recounts an object whose mirrored bytes are those of its version; other bytes say nothing about the counts.
 fn recount(
     row: &GenerationRow,
     known: &KnownBytes,
@@ -300,7 +300,7 @@ pub fn repair(
         match &difference.cure {
             Cure::Fetch(object) => {
                 if !ledger.leave_lost(object)? {
-                    ledger.fetch_again(object, "the mirrored file is lost or holds other bytes")?;
+                    ledger.fetch_again(object, "the mirrored file is lost or its bytes have changed")?;
                     must_fetch = true;
                 }
             }
@@ -308,7 +308,7 @@ pub fn repair(
             Cure::Reindex => {}
         }
     }
-    // Documents of what is counted again must go too; the mirror has all that an index needs, but for what was pruned.
+    // Documents of recounted objects must go too; the mirror has everything that an index needs, except pruned objects.
     if differences.iter().any(|difference| !matches!(difference.cure, Cure::Fetch(_))) {
         must_fetch |= ledger.fetch_pruned()? > 0;
         Index::remove(index_dir)?;

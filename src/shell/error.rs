@@ -82,24 +82,24 @@ impl Failure {
 const LOG_IN: &str =
     "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`";
 
-const MAKE_ROOM: &str = "make room on the disk and run again; the last state is whole";
+const MAKE_ROOM: &str = "make room on the disk and run again; the last state is intact";
 
 /// What to do about a ledger that cannot be used.
 pub const REBUILD: &str = "`gzette verify --repair` rebuilds it from the mirror";
 
 const ASK_OWNER: &str =
-    "its owner lets others read the state directory with `chmod -R a+rX`, and new files with `umask 022`";
+    "its owner can let others read the state directory with `chmod -R a+rX`, and new files with `umask 022`";
 const TRY_LATER: &str =
     "try again when the run has ended, or after `gzette status` by the owner of the state directory";
 
 const FAILING: &str =
-    "the disk failed: the kernel's log (`dmesg`) says how; `gzette verify` says what it damaged";
+    "the disk failed: see the kernel's log (`dmesg`); `gzette verify` shows what was damaged";
 
 const READ_ONLY: &str =
-    "the file system is read-only: after an error of the disk the kernel's log (`dmesg`) says why";
+    "the file system is read-only; after a disk error, the kernel's log (`dmesg`) shows why";
 
 const NOT_ALLOWED: &str =
-    "check the owner and the permissions; gzette has to run as the user that owns its state";
+    "check the owner and the permissions; gzette must run as the user that owns its state";
 
 /// Returns what to do about what the file system said, by its kind, never by its words.
 pub fn io_hint(error: &io::Error) -> Option<&'static str> {
@@ -109,10 +109,10 @@ pub fn io_hint(error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {
         io::ErrorKind::StorageFull => MAKE_ROOM,
         io::ErrorKind::QuotaExceeded => {
-            "the quota of the disk is used up (`quota`): raise it or make room, and run again"
+            "the disk quota is used up (`quota`): raise it or make room, and run again"
         }
         io::ErrorKind::FileTooLarge => {
-            "a limit on the size of files (`ulimit -f`), not the disk, is reached: raise it, and run again"
+            "the file size limit (`ulimit -f`) is reached, not the disk's: raise it and run again"
         }
         io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
         io::ErrorKind::PermissionDenied => NOT_ALLOWED,
@@ -120,7 +120,7 @@ pub fn io_hint(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Returns the error of the file system that is behind another.
+/// Returns the underlying error of the file system.
 fn io_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -150,7 +150,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Sqlite(_) => match error.file_fault() {
                 Some(FileFault::Full) => MAKE_ROOM,
                 Some(FileFault::Failed) => {
-                    "the disk failed, or a quota or a limit of file sizes is used up: `dmesg`, `quota` and `ulimit -f` say which"
+                    "the disk failed, or a quota or a file size limit is reached: `dmesg`, `quota` and `ulimit -f` show which"
                 }
                 Some(FileFault::ReadOnly) => READ_ONLY,
                 Some(FileFault::Closed) => NOT_ALLOWED,
@@ -175,8 +175,8 @@ impl From<IndexError> for Failure {
     }
 }
 
-/// Returns the error of the system whose number a text names: a thread of tantivy hands on no more than the text. The
-/// number stands in every `io::Error` that has one, whatever the language of the words before it.
+/// Returns the system error whose number a text names: a thread of tantivy passes on only the text. The
+/// number is in the text of every `io::Error` that has one, whatever the language of the words before it.
 fn os_error_in(text: &str) -> Option<io::Error> {
     let (_, rest) = text.rsplit_once("(os error ")?;
     let number = rest.split(')').next()?.parse().ok()?;
@@ -234,7 +234,7 @@ impl From<LockError> for Failure {
         let failure = Self::failed(&error);
         match error {
             LockError::Held { .. } => {
-                failure.hint("it ends by itself; the next scheduled run goes on where it stopped")
+                failure.hint("it ends by itself; the next scheduled run continues where it stopped")
             }
             LockError::Io { source, .. } => {
                 let usual = "`state_dir` in gzette.toml names it; check its permissions and free space";
@@ -302,7 +302,7 @@ pub fn store_hint(error: &StoreError) -> Option<String> {
         }
         StoreErrorKind::Archived => "restore the object from its archive tier; the next run reads it",
         StoreErrorKind::Odd => {
-            "this is not what S3 answers: check AWS_ENDPOINT_URL, proxies on the way, and that the role has s3:ListBucket"
+            "this is not an answer of S3: check AWS_ENDPOINT_URL, any proxies, and that the role has s3:ListBucket"
         }
         StoreErrorKind::Missing | StoreErrorKind::Changed | StoreErrorKind::Local => {
             return None;
@@ -344,7 +344,7 @@ fn clock_hint(server_ms: Option<UtcMs>, now_ms: UtcMs) -> String {
         Some(ahead) if ahead <= -MINUTE_MS => {
             format!("this machine's clock is {} behind the server's; {set}", human::duration(-ahead))
         }
-        _ => format!("compare this machine's clock with the right time, and {set}"),
+        _ => format!("compare this machine's clock with the correct time, and {set}"),
     }
 }
 

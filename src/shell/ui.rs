@@ -28,7 +28,7 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// So many problems are told one by one, unless all are wanted.
+/// At most this many problems are named one by one, unless all are requested.
 const TOLD_PROBLEMS: usize = 20;
 
 /// The width of a terminal that does not tell it.
@@ -40,7 +40,7 @@ const FALLBACK_COLUMNS: usize = 80;
 pub struct OutputError(#[from] pub io::Error);
 
 impl OutputError {
-    /// Whether the reader of the results has gone, which is no failure.
+    /// Whether the reader of the results has gone, which is not a failure.
     pub fn is_gone(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
@@ -115,12 +115,12 @@ impl Ui {
         })
     }
 
-    /// Writes what was held back; call it before the end.
+    /// Flushes the output; call it before the end.
     pub fn flush(&self) -> Result<(), OutputError> {
         Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
     }
 
-    /// Returns whether nobody reads the results any more: they go to a pipe whose other end is closed.
+    /// Returns whether the results go to a pipe whose other end is closed.
     pub fn reader_is_gone(&self) -> bool {
         let stdout = io::stdout();
         let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
@@ -138,7 +138,7 @@ impl Ui {
         self.styled("\x1b[2m", text)
     }
 
-    /// Returns `text` as what was looked for, in grep's colour, where colours are shown.
+    /// Returns `text` as a match, in grep's colour if colours are on.
     pub fn mark<'t>(&self, text: &'t dyn Display) -> impl Display + 't {
         self.styled("\x1b[1;31m", text)
     }
@@ -162,7 +162,7 @@ impl Ui {
         self.flush()
     }
 
-    /// Says what is wrong with the command line, in colour where colours are shown.
+    /// Prints what is wrong with the command line, in colour if colours are on.
     pub fn complain(&self, plain: &str, coloured: &str) {
         let shows_colour = self.stderr_is_terminal && self.wants_colour;
         let _ = io::stderr().write_all(if shows_colour { coloured } else { plain }.as_bytes());
@@ -194,20 +194,20 @@ impl Ui {
         }
     }
 
-    /// Says what is not as it should be, without being an end.
+    /// Prints a warning.
     pub fn warn(&self, what: &str) {
         say(&format!("warning   {what}"));
     }
 
-    /// Says what is still not as it should be since an earlier run; nothing when only news are wanted.
+    /// Warns of something that an earlier run reported; silent if only news are wanted.
     pub fn warn_again(&self, what: &str) {
         if self.verbosity > Verbosity::Quiet {
             self.warn(what);
         }
     }
 
-    /// Warns of problems, of many only of the first ones unless all are wanted; `rest` says where the others are told.
-    /// There may be more than are at hand: `count` is how many.
+    /// Warns of problems, only of the first ones unless all are wanted; `rest` says where to find the others.
+    /// `count` is how many there are; `all` may hold fewer.
     pub fn warn_of<T>(&self, problems: &[T], count: u64, rest: &str, told: impl Fn(&T) -> String) {
         let named = if self.is_verbose() { problems.len() } else { problems.len().min(TOLD_PROBLEMS) };
         problems.iter().take(named).for_each(|problem| self.warn(&told(problem)));
@@ -255,7 +255,7 @@ impl Ui {
     }
 }
 
-/// Writes a line to stderr, made harmless. A closed stderr is nobody's concern.
+/// Writes a line to stderr with control characters escaped. A closed stderr is ignored.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", terminal(line));
 }
@@ -266,7 +266,7 @@ pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()>
     Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaped))?)
 }
 
-/// JSON in one line. `serde_json` itself escapes the control characters of ASCII, but for the last.
+/// JSON on one line. `serde_json` itself escapes the control characters of ASCII, except the last.
 struct Escaped;
 
 impl serde_json::ser::Formatter for Escaped {

@@ -162,7 +162,7 @@ fn missing_credentials_are_one_short_sentence_said_once() {
     project.set_env("AWS_REGION", "eu-central-1");
     let digest = project.gzette("digest --quiet").exits(3);
     insta::assert_snapshot!(digest.stderr, @r"
-    warning   digest `ops`: 1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try from 2026-03-01T12:10:00.000Z on: mail by `ses eu-central-1`: no AWS credentials were found
+    warning   digest `ops`: 1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try after 2026-03-01T12:10:00.000Z: mail by `ses eu-central-1`: no AWS credentials were found
     hint      set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again with `aws sso login`
     ");
 }
@@ -186,7 +186,7 @@ fn status_says_that_lines_of_duplicates_are_left_out() {
     project.gzette("run").exits(0);
     let status = project.gzette("status").exits(0).text();
     let lines = status.lines().find(|line| line.starts_with("lines")).unwrap();
-    assert!(lines.ends_with(" unparsed, without those of duplicates"), "{status}");
+    assert!(lines.ends_with(" unparsed, without duplicates"), "{status}");
 }
 
 /// `group list --state new` panicked: the name belonged to the global option for the state directory.

@@ -344,7 +344,7 @@ async fn a_connection_dropped_after_the_content_is_tried_again_and_taken_once() 
     let delivery = desk.run(&["disk full"]).await;
     assert_eq!((delivery.sent, delivery.pending()), (0, 1));
     assert_eq!(delivery.failures[0].kind, MailErrorKind::Network);
-    assert!(delivery.failures[0].reason.contains("broke off"), "{}", delivery.failures[0]);
+    assert!(delivery.failures[0].reason.contains("closed the connection"), "{}", delivery.failures[0]);
     assert_eq!(desk.run(&["disk full"]).await.sent, 1);
     assert_eq!(desk.run(&["disk full"]).await.sent, 0);
     assert_eq!(server.mails().len(), 1);

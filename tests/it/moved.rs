@@ -82,7 +82,7 @@ fn a_renamed_source_is_counted_once() {
     let more = ten + &text_of("more", project.now_ms - HOUR_MS, 2);
     project.put("api/20260301/growing.gz", &more);
     let run = later(&mut project).gzette("run --json").exits(0);
-    assert!(run.stderr.contains("source `prod` is called `live` now"), "{}", run.stderr);
+    assert!(run.stderr.contains("source `prod` is now called `live`"), "{}", run.stderr);
     assert_eq!(run.json()["requests"]["get"], 1, "the mirrored files are found under the new name");
     project.counts_what_is_there();
     is_as_if_new(&project);

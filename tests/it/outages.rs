@@ -213,7 +213,7 @@ impl Cell {
             }
         }
         for (place, text) in &said.texts {
-            for word in ["All quiet", "No lines of any application", "Nothing is new"] {
+            for word in ["All quiet", "No lines from any application", "Nothing is new"] {
                 self.expect(!text.contains(word), now_ms, &format!("{place} says `{word}`"));
             }
         }
@@ -342,7 +342,7 @@ fn calls_silent(text: &str, app: &str) -> Option<String> {
         format!("{app} Silent"),
         format!("{app} has gone silent"),
         format!("{app} have gone silent"),
-        format!("No lines of {app}"),
+        format!("No lines from {app}"),
         "applications have gone silent".to_owned(),
     ];
     let paired = || {

@@ -64,7 +64,7 @@ fn a_mail_server_that_is_down_for_hours_loses_no_mail() {
     let port = closed_port();
     let mut project = project_mailing_to(port);
     let first = project.gzette("run").exits(3);
-    let why = "1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try from 2026-03-01T12:10:00.000Z on: mail by";
+    let why = "1 mail waits since 2026-03-01T12:00:00.000Z (less than a minute), next try after 2026-03-01T12:10:00.000Z: mail by";
     assert!(first.stderr.contains(why), "{}", first.stderr);
     assert!(first.stderr.contains("0 sent, 1 waiting"), "{}", first.stderr);
     for _ in 0..6 {
@@ -201,20 +201,20 @@ fn whatever_becomes_of_the_pages_the_mail_goes_and_says_so() {
             Place::Fine,
             Place::Blocked,
             3,
-            Some("The pages that this mail links to are not there: the site was not published: "),
+            Some("The pages that this mail links to do not exist: the site was not published: "),
         ),
         (
             Place::Blocked,
             Place::NotSet,
             3,
-            Some("The pages that this mail links to are not there: cannot write the site into "),
+            Some("The pages that this mail links to do not exist: cannot write the site into "),
         ),
         (Place::Blocked, Place::Fine, 3, Some("Note: cannot write the site into ")),
         (
             Place::Blocked,
             Place::Blocked,
             3,
-            Some("The pages that this mail links to are not there: the site was not published: "),
+            Some("The pages that this mail links to do not exist: the site was not published: "),
         ),
     ] {
         let case = format!("folder {folder:?}, target {target:?}");
@@ -274,12 +274,12 @@ fn pages_of_an_earlier_run_are_told_with_their_age() {
     fs::remove_dir_all(project.path("state/outbox")).unwrap();
     project.now_ms += DAY_MS;
     project.gzette("run").exits(3);
-    let old = "The pages that this mail links to are of Sun 1 Mar 12:00 (1 day 0 h ago): the site was not published: ";
+    let old = "The pages that this mail links to are from Sun 1 Mar 12:00 (1 day 0 h ago): the site was not published: ";
     assert!(project.mail_text().contains(old), "{}", project.mail_text());
     let words = project.gzette("status").text();
     assert!(words.contains("\npages         the site was not published: "), "{words}");
     let by_hand = project.gzette("digest --print").text();
-    assert!(by_hand.contains("The pages that this mail links to are of"), "{by_hand}");
+    assert!(by_hand.contains("The pages that this mail links to are from "), "{by_hand}");
     assert!(by_hand.contains("last run"), "{by_hand}");
 }
 
@@ -297,8 +297,12 @@ fn a_mail_goes_when_the_time_is_up_before_all_was_published() {
         ),
     );
     let run = project.gzette("run --deadline 15s").exits(3);
-    assert!(run.stderr.contains("the site was not published: the time was up"), "{}", run.stderr);
-    let note = "The pages that this mail links to are not there: the site was not published: the time was up";
+    assert!(
+        run.stderr.contains("the site was not published: stopped before everything was sent"),
+        "{}",
+        run.stderr
+    );
+    let note = "The pages that this mail links to do not exist: the site was not published: stopped before everything was sent";
     assert!(project.mail_text().contains(note), "{}", project.mail_text());
 }
 
@@ -307,8 +311,8 @@ fn a_silent_mail_server_does_not_hold_a_run_beyond_its_deadline() {
     let hole = SmtpServer::start(Script { silent: true, ..Script::default() });
     let mut project = project_mailing_to(hole.port);
     let run = project.gzette("run --deadline 6s").exits(3);
-    assert!(run.stderr.contains("digest `ops`: the time was up"), "{}", run.stderr);
-    assert_eq!(project.status()["mails"]["waiting"][0]["reason"], "the try was broken off");
+    assert!(run.stderr.contains("digest `ops`: stopped before everything was sent"), "{}", run.stderr);
+    assert_eq!(project.status()["mails"]["waiting"][0]["reason"], "the try was interrupted");
     drop(hole);
     project.run_after(10).exits(3);
 }
@@ -371,7 +375,7 @@ fn a_private_authority_is_trusted_by_ca_file_or_by_the_system() {
     project.reconfigure("transport =", "ca_file = \"ca.pem\"\ntransport =");
     project.now_ms += DAY_MS;
     let other = project.gzette("run").exits(3);
-    assert!(other.stderr.contains("/ca.pem`, does not hold its authority"), "{}", other.stderr);
+    assert!(other.stderr.contains("/ca.pem`, does not contain its authority"), "{}", other.stderr);
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn the_second_of_two_runs_says_who_is_at_work() {
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
     assert_eq!(said, "held\n");
     for command in ["run", "sync", "ingest", "verify"] {
-        let error = ["another gzette is at work on `", "process 7, `a test` since noon"];
+        let error = ["another gzette is using `", "process 7, `a test` since noon"];
         project.gzette(command).exits(1).says(&error, "ends by itself");
     }
     // Those that only read need not wait.

@@ -118,7 +118,7 @@ fn an_offline_search_names_what_it_lacks() {
     // Of many, some are enough.
     let short = project.gzette("search --offline --count").exits(3);
     let named = short.stderr.matches("`--offline` forbids it").count();
-    let rest = format!("and {} more: `--verbose` names each", pruned - named);
+    let rest = format!("and {} more: `--verbose` names all", pruned - named);
     assert!(named < pruned && short.stderr.contains(&rest), "{}", short.stderr);
 
     // What the index rules out is not asked for.

@@ -149,7 +149,7 @@ fn a_search_takes_a_cut_file_for_none() {
     assert_eq!(found.text().lines().count(), 200);
     assert!(found.stderr.contains("1 object that the mirror lacks or has only in part"), "{}", found.stderr);
     let found = project.gzette("search --fixed --offline precious").exits(3);
-    assert!(found.stderr.contains("not in the mirror any more, or cut there"), "{}", found.stderr);
+    assert!(found.stderr.contains("missing or cut short in the mirror"), "{}", found.stderr);
 }
 
 #[test]

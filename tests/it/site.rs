@@ -158,7 +158,7 @@ fn an_empty_ledger_says_so_in_words() {
     ] {
         assert!(index.contains(words), "{words}");
     }
-    assert!(site["ingest.html"].contains("Every listed object was read whole."));
+    assert!(site["ingest.html"].contains("Every listed object was fully read."));
     assert!(pages(&site).all(|(_, page)| !page.contains("NaN")));
 }
 

@@ -25,7 +25,7 @@ fn through(
     (cloud, client, relay)
 }
 
-const OTHER_ETAGS: &str = "the server gives other etags for reading than for listing";
+const OTHER_ETAGS: &str = "the server returns other etags for reads than for listings";
 
 /// Requires that all objects come, whatever their etags, and that this is said once.
 fn reads_all(cloud: &mut Cloud, client: &mut Project) {
@@ -204,12 +204,12 @@ fn a_layout_that_no_key_fits_is_shown_beside_a_key() {
     project.put_week();
     project.reconfigure("url = \"logs/\"", "url = \"logs/\"\nlayout = \"{date:%Y-%m-%d}/{app}/\"");
     let run = project.gzette("run").exits(3);
-    let said = "source `prod`: no key fits the layout `{date:%Y-%m-%d}/{app}/`, which wants keys such as \
-        `2026-01-31/checkout-api/pod-7.gz`; there are keys such as `";
+    let said = "source `prod`: no key fits the layout `{date:%Y-%m-%d}/{app}/`, which expects keys such as \
+        `2026-01-31/checkout-api/pod-7.gz`; found keys such as `";
     assert!(run.stderr.contains(said), "{}", run.stderr);
     project.reconfigure("{date:%Y-%m-%d}/{app}/", "%Y/%m/%d");
     let run = project.gzette("run").exits(2);
-    let said = "`%Y` stands outside of `{date:...}`; write `{date:%Y/%m/%d}`";
+    let said = "`%Y` is outside `{date:...}`; write `{date:%Y/%m/%d}`";
     assert!(run.stderr.contains(said), "{}", run.stderr);
 }
 

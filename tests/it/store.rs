@@ -359,7 +359,7 @@ async fn odd_pages_are_errors_and_never_an_end() {
     let cases = [
         (
             vec![page("<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>", "a")],
-            "says it has 2 keys, but 1 came",
+            "states 2 keys, but has 1",
         ),
         (vec![page("<KeyCount>1</KeyCount>", "a")], "whether it is the last"),
         (vec![page("<IsTruncated>true</IsTruncated>", "a")], "no continuation token"),

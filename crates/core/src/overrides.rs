@@ -30,7 +30,7 @@ pub struct Rule {
     pub name: String,
     /// What the group is called; `None` for what the built-in rules call it.
     pub title: Option<String>,
-    /// Which error events. It is asked of the event's first line and the lines that belong to it.
+    /// Which error events. It is matched against the event's first line and the lines that belong to it.
     pub condition: Expr,
     /// The condition as it was written.
     pub text: String,
@@ -172,11 +172,11 @@ impl Basis {
         let text = serde_json::json!(self).to_string();
         let mut first = [0; 8];
         first.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
-        // Never 0, which stands for a basis that nobody wrote down.
+        // Never 0, which means that no basis was recorded.
         i64::from_le_bytes(first) | 1
     }
 
-    /// Returns what is touched when this basis follows `earlier`.
+    /// Returns what is affected when this basis follows `earlier`.
     pub fn touched_since(&self, earlier: &Self) -> Touched {
         if self == earlier {
             return Touched::Nothing;

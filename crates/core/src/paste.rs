@@ -76,7 +76,7 @@ fn push_option(options: &mut String, name: &str, path: &Path) {
 
 /// Returns an argument as a POSIX shell reads it back, byte for byte. Text that a terminal or a line would not survive
 /// (control characters, newlines, characters that turn the direction, bytes that are not UTF-8) is written as `$'\012'`
-/// (POSIX.1-2024, XCU 2.2.4; in bash, zsh and ksh since long). The crate `shlex` leaves such characters as they are.
+/// (POSIX.1-2024, XCU 2.2.4; long supported by bash, zsh and ksh). The crate `shlex` leaves such characters as they are.
 pub fn quoted(argument: &[u8]) -> String {
     let text = String::from_utf8_lossy(argument);
     if text.chars().any(|letter| is_hidden(letter) || letter == '\u{fffd}') {

@@ -26,13 +26,13 @@ pub enum Unproved {
     Other(String),
 }
 
-/// Reads a file to its end and returns the checksum of its bytes, if they are the version with this etag. They are when
-/// their checksum is that of the bytes that were fetched; where none was noted, when the etag is their MD5, or when
-/// they decode to the bytes that were counted. Of a version that was never counted, gzip without damage is taken.
-/// The file stands at its start again afterwards.
+/// Reads a file to its end and returns the checksum of its bytes, if they are the version with this etag. They are if
+/// their checksum is that of the fetched bytes; without a recorded checksum, if the etag is their MD5, or if
+/// they decode to the counted bytes. For a version that was never counted, undamaged gzip is accepted.
+/// Afterwards the file is positioned at its start again.
 ///
 /// # Errors
-/// [`Unproved`] says what they are instead.
+/// [`Unproved`] if they are not, or cannot be read.
 pub fn prove<F: Read + Seek>(
     file: &mut F,
     etag: &str,
@@ -47,7 +47,7 @@ pub fn prove<F: Read + Seek>(
     }
     match known.stored {
         Some(stored) if stored == summed.checksum => return Ok(stored),
-        Some(_) => return Err(Unproved::Other("other bytes than were fetched".to_owned())),
+        Some(_) => return Err(Unproved::Other("other bytes than those fetched".to_owned())),
         None if summed.is_etag => return Ok(summed.checksum),
         None => {}
     }
@@ -55,9 +55,9 @@ pub fn prove<F: Read + Seek>(
     file.rewind()?;
     match known.counted {
         Some(counted) if counted == decoded => Ok(summed.checksum),
-        Some(_) => Err(Unproved::Other("other bytes than were counted".to_owned())),
+        Some(_) => Err(Unproved::Other("other bytes than those counted".to_owned())),
         None if summed.is_gzip && damage.is_none() => Ok(summed.checksum),
-        None => Err(Unproved::Other("bytes of which nothing shows that they are whole".to_owned())),
+        None => Err(Unproved::Other("bytes that no checksum confirms".to_owned())),
     }
 }
 
@@ -128,17 +128,22 @@ mod tests {
         torn[12] ^= 1;
         for (bytes, etag, known, expected) in [
             (&whole, "x", KnownBytes { stored: Some(sum(&whole)), ..size(&whole) }, Ok(&whole)),
-            (&torn, "x", KnownBytes { stored: Some(sum(&whole)), ..size(&whole) }, Err("than were fetched")),
+            (&torn, "x", KnownBytes { stored: Some(sum(&whole)), ..size(&whole) }, Err("than those fetched")),
             (&plain, md5.as_str(), size(&plain), Ok(&plain)),
-            // It was fetched: that is newer than what was counted, and than what the etag may be.
+            // The checksum of the fetch is newer than the counts, and takes precedence over the etag.
             (
                 &plain,
                 md5.as_str(),
                 KnownBytes { stored: Some(sum(&whole)), ..size(&plain) },
-                Err("than were fetched"),
+                Err("than those fetched"),
             ),
             (&whole, "x", KnownBytes { counted: Some(sum(&plain)), ..size(&whole) }, Ok(&whole)),
-            (&torn, "x", KnownBytes { counted: Some(sum(&plain)), ..size(&whole) }, Err("than were counted")),
+            (
+                &torn,
+                "x",
+                KnownBytes { counted: Some(sum(&plain)), ..size(&whole) },
+                Err("than those counted"),
+            ),
             (&whole, "x", size(&whole), Ok(&whole)),
             (&torn, "x", size(&whole), Err("nothing shows")),
             (&plain, "x", size(&plain), Err("nothing shows")),

@@ -1,4 +1,4 @@
-//! What the retention drops. Pure: what is kept and today are parameters, the answer is a plan;
+//! What retention drops. Pure: the kept objects and today's date are parameters, the answer is a plan;
 //! [`crate::prune`] carries it out.
 
 use jiff::tz::TimeZone;
@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 
 use crate::model::{Day, GenerationId, UtcMs};
 
-/// How long what was read is kept; 0 is for ever.
+/// How long data is kept; 0 is for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Days that mirrored files are kept.
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// What is left when a plan has been carried out.
+    /// What remains after a plan was carried out.
     fn left(all: &[Kept], plan: &Plan) -> Vec<Kept> {
         let of = |ids: &[GenerationId]| ids.iter().copied().collect::<HashSet<_>>();
         let (expired, unindexed, unmirrored) = (of(&plan.expired), of(&plan.unindexed), of(&plan.unmirrored));

@@ -35,7 +35,7 @@ const TRIES: u32 = 5;
 /// A part of a word with more words than this says too little to be worth their postings.
 const MANY_WORDS: usize = 4096;
 
-/// More than one in so many documents is most of them.
+/// More than one in this many documents counts as most of them.
 const MOST: usize = 4;
 
 /// A part of a word of fewer digits than this is in some id of nearly every block.
@@ -80,13 +80,13 @@ impl Index {
         }
     }
 
-    /// A segment is opened when its turn comes and closed behind it, so that a large index takes little memory. A
-    /// run beside the search may merge one away before that.
+    /// Each segment is opened when its turn comes and closed afterwards, so that a large index takes little memory. A
+    /// concurrent run may merge one away before that.
     fn candidates_now(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
         let segments = self.segments(wanted.batch)?;
         let mut blocks = self.collect(&segments, wanted)?;
         blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
-        // A read that failed half-way may have left blocks behind which its repetition wrote again.
+        // A read that failed half-way may have left blocks that its repetition wrote again.
         blocks.dedup_by_key(|block| (block.generation, block.first_line));
         let documents = segments.iter().map(|segment| u64::from(segment.meta().num_docs())).sum();
         Ok(Candidates { blocks, of: documents })
@@ -126,7 +126,7 @@ struct Segment<'s> {
     columns: Columns,
     rare: StoreReader,
     summary: Option<Summary>,
-    /// All that is stored of all documents, as it stands in the file.
+    /// The stored data of all documents, as in the file.
     stored: OwnedBytes,
 }
 
@@ -239,11 +239,11 @@ impl<'s> Segment<'s> {
         self.summary.as_ref().is_none_or(|summary| summary.may_hold(word, how))
     }
 
-    /// Keeps the documents that are in `postings` or whose rare words hold what is looked for.
+    /// Keeps the documents that are in `postings` or whose rare words match.
     fn holding(&self, postings: &[DocId], finder: &rare::Finder, within: Docs) -> Docs {
         let (mut found, mut rest): (Docs, Docs) =
             within.into_iter().partition(|doc| postings.binary_search(doc).is_ok());
-        // What is stored of all is searched faster than that of most, one by one.
+        // Searching the stored data of all documents at once is faster than that of most, one by one.
         if rest.len() < self.reader.max_doc() as usize / MOST || finder.may_be_among(&self.stored) {
             rest.retain(|&doc| self.has_rare(doc, finder));
             found = union(found, rest);

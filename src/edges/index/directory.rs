@@ -1,5 +1,5 @@
-//! The folder of the index as tantivy sees it: mapped files, but for what tantivy does by way of temporary files, which
-//! nobody but their owner may read and which a crash leaves for ever; and readable by who may not write it.
+//! The folder of the index as tantivy sees it: mapped files, except where tantivy uses temporary files, which
+//! only their owner may read and which a crash leaves for ever. It is also readable without write permission.
 
 use std::fs::File;
 use std::io;
@@ -38,7 +38,7 @@ impl Folder {
                 file.lock_shared()?;
                 Ok(Box::new(file).into())
             }
-            // Whoever has written here has left it: nobody can.
+            // A writer would have left this file behind, so there is none to lock out.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Box::new(()).into()),
             Err(error) => Err(error),
         }

@@ -1,11 +1,11 @@
-//! Which files of the index are trusted. A file is sealed when a commit has taken it in: its name, length, inode and
-//! times are noted. While they stay the same nobody has written to it, and it is read as it is. A file that is not
+//! Which files of the index are trusted. A commit seals each file that it takes in: it notes name, length, inode and
+//! times. While these stay the same, nothing has written to the file, and it is read as it is. A file that is not
 //! sealed or no longer the same (a copy, a restored backup, a damaged disk that was repaired) is read once in full and
-//! compared with the checksum in its footer before anything in it is believed.
+//! compared with the checksum in its footer before it is trusted.
 //!
 //! A search of a large index takes some milliseconds and reads a small part of it; checksums of whole files would take
 //! longer than that, and checksums of pages as long again as the scan of packed words. One `stat` of each opened file
-//! costs 1 µs. What changes without the file system's knowledge is found by `gzette verify`, which reads everything.
+//! costs 1 µs. Changes that bypass the file system are found by `gzette verify`, which reads everything.
 //!
 //! tantivy's two small files that are replaced as a whole (`meta.json`, `.managed.json`) end with a line of the index's
 //! format and a checksum, and are checked each time.
@@ -99,8 +99,8 @@ impl Guard {
         bytes.is_some_and(is_whole)
     }
 
-    /// Seals the files, which were found sound or have just been written. What was changed at the very time of sealing is
-    /// left to the next commit: file systems count time in ticks, and another change in the same one would not be seen.
+    /// Seals the files, which were found intact or have just been written. A file that changed at the time of sealing is
+    /// left to the next commit: file systems count time in ticks, and a second change within a tick would go unnoticed.
     pub(super) fn seal(&self, names: impl Iterator<Item = PathBuf>) -> io::Result<()> {
         let now = changed(&tempfile::tempfile_in(&self.dir)?.metadata()?);
         let sealed = names.filter_map(|name| {
@@ -132,7 +132,7 @@ impl Guard {
     }
 }
 
-/// The seals as they stand in their file.
+/// The seals as stored in their file.
 #[derive(Debug)]
 struct Seals(Vec<u8>);
 
@@ -150,7 +150,7 @@ impl Seals {
     }
 }
 
-/// Returns when a file, or what is known of it, was last changed.
+/// Returns when a file or its metadata last changed.
 fn changed(metadata: &Metadata) -> (i64, i64) {
     (metadata.ctime(), metadata.ctime_nsec())
 }
@@ -175,7 +175,7 @@ pub(super) fn checksum(bytes: &[u8]) -> [u8; SEAL_BYTES] {
     first
 }
 
-/// Returns whether the bytes of a file are those that tantivy has written: in its footer stands their CRC-32.
+/// Returns whether the bytes of a file are those that tantivy wrote: its footer holds their CRC-32.
 fn is_whole(file: OwnedBytes) -> bool {
     // Of fewer bytes tantivy does not expect a footer, and panics.
     if file.len() < LEAST_BYTES {
@@ -188,7 +188,10 @@ fn is_whole(file: OwnedBytes) -> bool {
 }
 
 fn damaged(path: &Path) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is not as it was written", path.display()))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("`{}` has changed since it was written", path.display()),
+    )
 }
 
 /// Returns the last line of a file that is replaced as a whole. What a letter is depends on the compiler's tables.

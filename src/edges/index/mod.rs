@@ -1,5 +1,5 @@
 //! The tantivy index of blocks. It says where to look, never what is there: its answer to a search is a
-//! superset of blocks, and the lines in the mirror decide. Writing is in [`write`], asking in [`candidates`],
+//! superset of blocks, and the lines in the mirror decide. [`write`] writes, [`candidates`] searches,
 //! the common words of a segment in [`terms`], those that are in few blocks in [`rare`], what a whole segment holds in
 //! [`summary`], and which files are trusted in [`guard`].
 
@@ -29,7 +29,7 @@ use tantivy::{IndexSettings, TantivyError};
 use self::guard::Guard;
 use gzette_core::model::{GenerationId, Level, UtcMs};
 
-/// Where a block lies and what times and levels it holds.
+/// The address of a block, and its times and levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockAddress {
     /// The ingested object.
@@ -80,12 +80,12 @@ pub enum IndexError {
         source: std::io::Error,
     },
     /// Since it was opened, another index was put in its place, or a repair has given up some of its segments.
-    #[error("index: another one has taken its place, or it was repaired meanwhile")]
+    #[error("index: it was replaced or repaired meanwhile")]
     Replaced,
 }
 
 impl IndexError {
-    /// Returns the error of the file system behind it, where there is one.
+    /// Returns the underlying error of the file system, if there is one.
     pub fn io(&self) -> Option<&std::io::Error> {
         match self {
             Self::Io { source, .. } => Some(source),
@@ -148,7 +148,7 @@ impl Index {
         directory::clean(dir).map(drop).map_err(|source| IndexError::Io { path: dir.to_owned(), source })
     }
 
-    /// Creates an empty index in `dir` with an id of its own, replacing what is there.
+    /// Creates an empty index with a new id in `dir`, replacing an existing one.
     pub fn create(dir: &Path) -> Result<Self> {
         Self::remove(dir)?;
         let io = |source| IndexError::Io { path: dir.to_owned(), source };

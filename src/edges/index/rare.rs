@@ -1,10 +1,10 @@
-//! The rare words of a block, packed. Most distinct words of a log (request ids, order numbers, UUIDs) stand in
-//! a block or two and nowhere else. In a term dictionary each of them costs a sorted entry and a posting list;
+//! The rare words of a block, packed. Most distinct words of a log (request ids, order numbers, UUIDs) occur in
+//! only one or two blocks. In a term dictionary each of them costs a sorted entry and a posting list;
 //! here it costs its own bytes, half of them for digits and hex: the packed words are stored with the block's
 //! document, and a search scans them (a few megabytes for each gigabyte of lines).
 //!
 //! Format: classes of words of one length, 4 to 255, that have only `[0-9a-f]`, two letters a byte, high half
-//! first, a half left over being 0: length (u8), number of words (u16 little endian), the words; then 0; then
+//! first, an unused half is 0: length (u8), number of words (u16 little endian), the words; then 0; then
 //! the other words as text, `\n` word `\n` word `\n`, or nothing.
 
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ impl Packer {
         pack_word(word, self.classes.entry(word.len() as u8).or_default());
     }
 
-    /// Returns what was added, and keeps only the memory.
+    /// Returns the packed words and clears the buffer, but keeps its memory.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         let mut packed =
             Vec::with_capacity(self.classes.values().map(|words| words.len() + 3).sum::<usize>() + 1);
@@ -123,7 +123,7 @@ pub(super) fn each_word(packed: &[u8], mut found: impl FnMut(&[u8])) -> Option<(
     Some(())
 }
 
-/// How words that have a part may stand among the packed ones.
+/// Where a part of a word may occur among the packed words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packed {
     /// None has it.
@@ -135,19 +135,19 @@ pub(super) enum Packed {
 }
 
 impl Packed {
-    /// Returns what is known of a part without looking.
+    /// Returns what is known about a part without a search.
     pub(super) fn of(part: Part<'_>) -> Self {
         if part.bytes().iter().all(|&byte| is_half(byte)) { Self::Inside } else { Self::Nowhere }
     }
 }
 
-/// What is looked for among the rare words of many blocks.
+/// A search among the rare words of many blocks.
 pub(super) struct Finder {
     /// How it is found among the words that are not packed, if it may be there.
     text: Option<memmem::Finder<'static>>,
     /// How it is found among the packed ones, if it may be there.
     packed: Option<Needle>,
-    /// Of these, one stands wherever the packed words of a block hold it; `None` when it is too short to say much.
+    /// One of these occurs wherever the packed words of a block contain it; `None` if it is too short to rule much out.
     anywhere: Option<Vec<memmem::Finder<'static>>>,
 }
 
@@ -177,7 +177,7 @@ impl Finder {
         Self::new(Some(owned(&[b"\n", word, b"\n"].concat())), None)
     }
 
-    /// Returns a finder of a part of a word, which may stand among the packed words in this way, and among the others
+    /// Returns a finder for a part of a word, which may occur among the packed words as `packed` says, and among the others
     /// or not.
     pub(super) fn part(part: Part<'_>, packed: Packed, in_text: bool) -> Self {
         let text = owned(&part.needle());
@@ -195,7 +195,7 @@ impl Finder {
         finder
     }
 
-    /// Returns bytes of which some stand wherever packed words hold what is looked for.
+    /// Returns byte strings, one of which occurs wherever packed words match.
     fn needles(&self) -> Option<Vec<memmem::Finder<'static>>> {
         let packed = match &self.packed {
             None => Vec::new(),
@@ -206,7 +206,7 @@ impl Finder {
         needles.iter().all(|needle| needle.needle().len() >= MIN_NEEDLE_BYTES).then_some(needles)
     }
 
-    /// Returns whether any of many blocks may hold it, whose packed words stand among these bytes.
+    /// Returns whether any of many blocks may match; these bytes contain their packed words.
     pub(super) fn may_be_among(&self, packed: &[u8]) -> bool {
         // One after the other: a search for a single needle runs at the speed of memory, one for several does not.
         let is_among = |needle: &memmem::Finder<'static>| needle.find(packed).is_some();

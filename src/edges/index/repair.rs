@@ -1,5 +1,5 @@
-//! What becomes of an index whose files are missing, cut or changed: the segments they belong to are given up, and the
-//! next ingest makes good what these held.
+//! Repairs an index whose files are missing, cut or changed: the segments they belong to are dropped, and the
+//! next ingest rebuilds their blocks.
 
 use std::path::{Path, PathBuf};
 

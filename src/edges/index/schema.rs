@@ -8,12 +8,12 @@ use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, Schema};
 use super::BlockAddress;
 use gzette_core::words::{BlockWords, WordSet};
 
-/// Stands among the words of a block that holds a word too long to be indexed. No word has these bytes.
+/// A flag among the words of a block that contains a word too long to be indexed. No word has these bytes.
 pub(super) const LONG_WORD_FLAG: &[u8] = b"\0long";
-/// Stands among the words of a block that holds a `\uXXXX` escape.
+/// A flag among the words of a block that contains a `\uXXXX` escape.
 pub(super) const UNICODE_ESCAPE_FLAG: &[u8] = b"\0u";
 
-/// Stands among the words of a block with a line that was cut: the rest of it may hold anything.
+/// A flag among the words of a block with a line that was cut: the rest of that line may contain anything.
 pub(super) const CUT_LINE_FLAG: &[u8] = b"\0cut";
 
 /// The schema's fields.
@@ -61,9 +61,9 @@ pub(super) struct BlockDocument {
     pub(super) words: Arc<WordSet>,
     /// The common ones of this block.
     pub(super) common: Vec<u32>,
-    /// What stands among them, see [`flags`].
+    /// The flags among them, see [`flags`].
     pub(super) flags: Vec<&'static [u8]>,
-    /// The rare words, packed, and behind them their length, which [`rare_words`] reads.
+    /// The rare words, packed, followed by their length, which [`rare_words`] reads.
     pub(super) rare: Vec<u8>,
 }
 
@@ -87,7 +87,7 @@ pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
     ]
 }
 
-/// Returns the flags that stand among a block's words.
+/// Returns the flags to add to a block's words.
 pub(super) fn flags(words: &BlockWords) -> Vec<&'static [u8]> {
     let long = words.has_long.then_some(LONG_WORD_FLAG);
     let escape = words.has_unicode_escape.then_some(UNICODE_ESCAPE_FLAG);

@@ -1,10 +1,10 @@
-//! What a segment holds, in a file beside the segment's own, so that a segment that cannot hold what is looked for is
+//! A summary of a segment, in a file beside the segment's own, so that a segment that cannot match is
 //! not even opened: its times, a Bloom filter of all its words, and as text, for parts of words, those that are terms
 //! and the long ones that are not packed. A segment without its summary (of an older version, or lost) is opened.
 //!
 //! The filter is a blocked one, five bits for each word: a word has its bits in one cache line (Putze, Sanders and
-//! Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). One in eight words that are not there seems to be,
-//! which costs the reading of one segment in eight; fewer would cost more bytes than an index of at most 5 % of the
+//! Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). One in eight absent words seems to be present,
+//! which costs a read of one segment in eight. A lower rate would need more bytes than an index of at most 5 % of the
 //! lines has to spare.
 //!
 //! Format: a header of 64 bytes (`gzs1`; as little endian numbers the filter's cache lines, u32, the bytes of the text,
@@ -70,7 +70,7 @@ pub(super) struct SummaryBuilder {
     /// Which lengths of packed words there are.
     lengths: [u8; 32],
     span_ms: (UtcMs, UtcMs),
-    /// Terms and long words, a newline before and behind each; `None`: too many.
+    /// Terms and long words, with a newline before and after each; `None`: too many.
     text: Option<Vec<u8>>,
 }
 
@@ -226,7 +226,7 @@ impl Summary {
         is_whole.then_some(Self { file, header, text: OnceCell::new() })
     }
 
-    /// Whether the segment may hold a block with times in the window and with what is needed.
+    /// Whether the segment may contain a block with times in the window that meets the need.
     pub(super) fn may_meet(&self, window: Window, need: &Need) -> bool {
         let (first_ms, last_ms) = self.header.span_ms;
         // The words of a line that was cut are not all known.
@@ -272,7 +272,7 @@ impl Summary {
             || places.all(|place| line[place / 8] & 1 << (place % 8) != 0)
     }
 
-    /// Returns how words with the part may stand among the packed ones.
+    /// Returns where words with the part may occur among the packed ones.
     pub(super) fn packed(&self, part: Part<'_>) -> Packed {
         let letters = part.bytes();
         let has = |length: &usize| self.header.lengths[length / 8] & 1 << (length % 8) != 0;
@@ -287,7 +287,7 @@ impl Summary {
         }
     }
 
-    /// Returns the terms and the long words that are not packed, a newline before and behind each; `None`: they are not
+    /// Returns the terms and the long words that are not packed, with a newline before and after each; `None`: they are not
     /// known.
     pub(super) fn text(&self) -> Option<&[u8]> {
         let read = || {

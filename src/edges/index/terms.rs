@@ -20,7 +20,7 @@ impl<'a> Part<'a> {
         bytes
     }
 
-    /// Returns the bytes to look for where a newline stands on both sides of each word.
+    /// Returns the bytes to search for when each word has a newline on both sides.
     pub(super) fn needle(self) -> Vec<u8> {
         match self {
             Part::Prefix(part) => [b"\n", part].concat(),
@@ -67,7 +67,7 @@ pub(super) fn with_part(
     Ok(Some(found))
 }
 
-/// Returns the words of a text that have the part, where a newline stands before and behind each; `None` when there are
+/// Returns the words of a text that contain the part; each has a newline before and after it. `None` if there are
 /// more than `limit`.
 pub(super) fn in_text(text: &[u8], part: Part<'_>, limit: usize) -> Option<Vec<Vec<u8>>> {
     let finder = memmem::Finder::new(&part.needle()).into_owned();

@@ -16,8 +16,8 @@ use gzette_core::words::{BlockWords, WordSet};
 /// segments make searches quicker; two workers and their buffers stay well under 300 MB.
 const SEGMENT_BYTES: usize = 40 << 20;
 
-/// What tantivy is told that it may take for a segment, from which it sizes its first table. The common words
-/// of a segment take less.
+/// The memory budget of a segment that tantivy is given, from which it sizes its first table. The common words
+/// of a segment need less.
 const TANTIVY_BYTES: usize = 16 << 20;
 
 /// A word that is in no more blocks of a segment than this is a rare one, and packed with each of them: a
@@ -27,14 +27,14 @@ const RARE_BLOCKS: u8 = 4;
 /// tantivy's own worker is not used; this is the least it accepts, and it takes it only when used.
 const UNUSED_WORKER_BYTES: usize = 15_000_000;
 
-/// A merge makes segments of at most so many documents, so that it stays short, and searches, which have a segment
-/// or two in memory, stay small.
+/// A merge makes segments of at most this many documents, so that it stays short, and that searches, which hold a segment
+/// or two in memory, need little of it.
 const MERGE_DOCUMENTS: u64 = 20_000;
 
 /// The blocks of stored documents that are kept while a merged segment is read in order.
 const MERGED_BLOCKS: usize = 1;
 
-/// With so many segments that could be merged with another, a commit is followed by a merge.
+/// When this many segments could be merged with another, a commit is followed by a merge.
 const MANY_SMALL: usize = 100;
 
 /// The index, open for one batch after another. Only one writer can be open.
@@ -110,7 +110,7 @@ impl IndexWriter<'_> {
         self.inner.delete_term(Term::from_field_i64(self.index.fields.generation, generation.0));
     }
 
-    /// Takes in the finished segments and what was deleted, durably, as the state after `payload.batch`.
+    /// Commits the finished segments and the deletions durably, as the state after `payload.batch`.
     pub fn commit(&mut self, finished: &Segments, payload: &Payload) -> Result<()> {
         let finished = std::mem::take(&mut *finished.0.lock().unwrap_or_else(PoisonError::into_inner));
         let has_finished = !finished.is_empty();
@@ -120,7 +120,7 @@ impl IndexWriter<'_> {
         self.commit_payload(payload)?;
         // What a crashed run left half-written goes with it.
         self.inner.garbage_collect_files().wait()?;
-        // Summaries of segments that wait for a commit are no strays.
+        // Summaries of segments that wait for a commit are still needed.
         if has_finished { self.remove_stray_summaries() } else { Ok(()) }
     }
 
@@ -137,7 +137,7 @@ impl IndexWriter<'_> {
         self.index.write_summary(&segment)
     }
 
-    /// Writes the segments anew that deletes have left half empty, so that these give back what they took; keeps the
+    /// Rewrites segments that deletions have left half empty, so that these free their space; keeps the
     /// payload.
     pub fn shrink(&mut self, payload: &Payload) -> Result<()> {
         let mut metas = self.index.inner.searchable_segment_metas()?;
@@ -226,7 +226,7 @@ impl SegmentBuilder<'_> {
         Ok(())
     }
 
-    /// Writes out what was gathered; it waits for a commit.
+    /// Writes out the collected documents; they wait for a commit.
     pub fn finish(&mut self) -> Result<()> {
         let gathered = std::mem::take(&mut self.gathered);
         if gathered.blocks.is_empty() {

@@ -8,7 +8,7 @@ use super::{Ledger, Result};
 use gzette_core::model::GenerationId;
 
 impl Ledger {
-    /// Returns where it lies, for another thread to open it too; `None` for a ledger in memory.
+    /// Returns its path, so that another thread can open it too; `None` for a ledger in memory.
     pub fn path(&self) -> Option<PathBuf> {
         self.connection.path().filter(|path| !path.is_empty()).map(PathBuf::from)
     }

@@ -3,12 +3,12 @@
 //!
 //! This is what `SQLite`'s own `cksumvfs` does (<https://sqlite.org/cksumvfs.html>, which is not part of the bundled
 //! library), with these differences:
-//! - The checksum is over the page and its place, so that a page in another's place is noticed, too.
+//! - The checksum covers the page and its position, so that a page in the wrong position is noticed, too.
 //! - A ledger with checksums is marked as such in a second place, the application id: a changed byte in the header
 //!   cannot switch the check off.
-//! - The end of a cut file is an error, where `SQLite` takes what is missing of a page for zeros.
-//! - A call to sync that a signal interrupts is made again.
-//! - A file that is read without locks ([`super::reader`]) must not change meanwhile.
+//! - The end of a cut file is an error; `SQLite` itself takes the missing part of a page for zeros.
+//! - A sync that a signal interrupts is repeated.
+//! - A file that is read without locks ([`super::reader`]) must not change while it is read.
 //!
 //! The log has checksums of its own, which [`super::log`] checks. A page gets its checksum when it is copied from the
 //! log into the file.
@@ -88,7 +88,7 @@ fn outcome(code: c_int) -> rusqlite::Result<()> {
 fn register() -> rusqlite::Result<()> {
     static DONE: OnceLock<c_int> = OnceLock::new();
     let code = *DONE.get_or_init(|| {
-        // SAFETY: the default layer is static, and so is the leaked copy, as `SQLite` requires of what is registered.
+        // SAFETY: the default layer is static, and so is the leaked copy, as `SQLite` requires for registration.
         // Of a layer's own fields the other calls of the default one use only those copied here; `open` hands over
         // the default one itself, which looks into `pAppData`.
         unsafe {
@@ -108,7 +108,7 @@ fn register() -> rusqlite::Result<()> {
     outcome(code)
 }
 
-/// An open file, in memory that `SQLite` provides. The default layer's file stands behind it.
+/// An open file, in memory that `SQLite` provides. The default layer's file follows it in memory.
 #[repr(C)]
 struct CheckedFile {
     methods: *const ffi::sqlite3_io_methods,
@@ -148,7 +148,7 @@ impl Pages {
         self.are_checked && bytes.len().is_power_of_two() && PAGE_BYTES.contains(&bytes.len())
     }
 
-    /// Returns what `SQLite` is told of bytes that were read.
+    /// Returns the result code for `SQLite` after bytes were read.
     fn judge(&mut self, bytes: &[u8], offset: i64) -> c_int {
         if self.watched.as_ref().is_some_and(|(path, before)| stamp(path) != Some(*before)) {
             return ffi::SQLITE_BUSY_SNAPSHOT;
@@ -161,7 +161,7 @@ impl Pages {
     }
 }
 
-/// Returns the checksum of a page at its place: CRC-32 of both, as little endian, behind what says so. Its own bytes do
+/// Returns the checksum of a page at its position: CRC-32 of both, as little endian, after a marker. Its own bytes do
 /// not count.
 fn checksum(page: &[u8], offset: i64) -> [u8; CHECKSUM_BYTES as usize] {
     let mut hasher = crc32fast::Hasher::new();
@@ -206,7 +206,7 @@ unsafe extern "C" fn open(
 /// Returns what is known of a database that was just opened.
 #[expect(unsafe_code, reason = "SQLite's interface for layers is one of C")]
 unsafe fn pages_of(name: ffi::sqlite3_filename) -> Pages {
-    // SAFETY: a database's name is a string of C that `SQLite` made, with its parameters behind it.
+    // SAFETY: a database's name is a C string that `SQLite` made, followed by its parameters.
     unsafe {
         if name.is_null() || ffi::sqlite3_uri_boolean(name, c"immutable".as_ptr(), 0) == 0 {
             return Pages::default();
@@ -217,7 +217,7 @@ unsafe fn pages_of(name: ffi::sqlite3_filename) -> Pages {
     }
 }
 
-/// Returns the default layer's file, which stands behind this layer's.
+/// Returns the default layer's file, which follows this layer's in memory.
 #[expect(unsafe_code, reason = "SQLite's interface for layers is one of C")]
 unsafe fn inner(file: *mut ffi::sqlite3_file) -> *mut ffi::sqlite3_file {
     // SAFETY: the caller's memory holds both, see `open`.
@@ -323,14 +323,14 @@ unsafe extern "C" fn control(file: *mut ffi::sqlite3_file, operation: c_int, arg
     }
 }
 
-/// Hands on what the file can do, but for reading parts of pages, which cannot be checked.
+/// Reports the capabilities of the file, except reading parts of pages, which cannot be checked.
 #[expect(unsafe_code, reason = "SQLite's interface for layers is one of C")]
 unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: `file` was opened by `open`.
     unsafe { forward_characteristics(file) & !ffi::SQLITE_IOCAP_SUBPAGE_READ }
 }
 
-/// Maps nothing into memory: what is mapped cannot be checked.
+/// Maps nothing into memory, because mapped pages cannot be checked.
 #[expect(unsafe_code, reason = "SQLite's interface for layers is one of C")]
 unsafe extern "C" fn fetch(
     _file: *mut ffi::sqlite3_file,

@@ -1,4 +1,4 @@
-//! What goes wrong in the ledger. A damaged file is told apart from all else, since it can be rebuilt.
+//! Errors of the ledger. A damaged file is distinguished from everything else, because it can be rebuilt.
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use super::{Ledger, Result};
 use gzette_core::model::{AppName, Checksum, Day, ListedObject, ObjectKey, UtcMs};
 use gzette_core::plan::{ObjectState, pause_ms};
 
-/// What came of getting an object.
+/// The outcome of fetching an object.
 #[derive(Clone, Debug)]
 pub struct GetRecord {
     /// The object's row.
@@ -75,7 +75,7 @@ impl Ledger {
         Ok(is_pending.unwrap_or(false))
     }
 
-    /// Writes down what came of a few gets, in one transaction. A version that is no longer the listed one
+    /// Records the outcomes of a few gets in one transaction. A version that is no longer the listed one
     /// changes nothing; one that was not fetched is left alone for longer each time.
     pub fn record_gets(&mut self, gets: &[GetRecord], now_ms: UtcMs) -> Result<()> {
         let transaction = self.connection.transaction()?;

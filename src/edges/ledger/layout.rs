@@ -24,11 +24,11 @@ pub(super) fn prepare(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Gives the pages of an older ledger room for checksums. Returns whether that was done: it is not while another user's
-/// search holds on to the file, or without room for a second ledger; the next that writes tries again.
+/// Makes room for checksums in the pages of an older ledger. Returns whether it did: it does not while another user's
+/// search holds the file open, or without room for a second ledger; the next writer tries again.
 ///
-/// The log is empty before, so that only pages of the new layout are ever copied out of it; a page of the old one must
-/// not get a checksum, which would stand in the place of its last bytes. A crash leaves the old ledger or the new one.
+/// The log is emptied before, so that only pages of the new layout are ever copied out of it; a page of the old layout
+/// must not get a checksum, which would overwrite its last bytes. A crash leaves the old ledger or the new one.
 fn is_rewritten(connection: &Connection) -> Result<bool> {
     if !empties_log(connection)? {
         return Ok(false);
@@ -52,7 +52,7 @@ fn is_rewritten_apart(connection: &Connection) -> Result<bool> {
     Ok(true)
 }
 
-/// Copies all of the log into the file, if nobody reads an older state of it.
+/// Copies the whole log into the file, unless something reads an older state of it.
 fn empties_log(connection: &Connection) -> Result<bool> {
     let is_busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(is_busy == 0)

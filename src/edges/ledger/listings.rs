@@ -33,13 +33,13 @@ pub struct FailedListing<'a> {
     pub now_ms: UtcMs,
     /// Why it failed.
     pub why: &'a str,
-    /// How many tries have failed in a row; `None` when it was not reached, which is no failure of its own.
+    /// How many tries have failed in a row; `None` if it was not reached, which does not count as a failure.
     pub attempts: Option<u32>,
     /// How long it is left alone.
     pub pause_ms: i64,
 }
 
-/// An object that a listing has shown to be new or changed, and that is to be gotten.
+/// An object that is new or changed according to a listing and must be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedRow {
     /// The object's row.
@@ -70,7 +70,7 @@ impl Ledger {
         Ok(listings.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Writes down a complete listing and all that it changes, in one transaction. Returns the objects that are to be
+    /// Records a complete listing and all its consequences in one transaction. Returns the objects to
     /// fetched for it.
     pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<Vec<ListedRow>> {
         let ListingRecord { diff, now_ms, .. } = listing;

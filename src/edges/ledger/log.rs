@@ -19,9 +19,9 @@ const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 /// What a log begins with; the last bit says that checksums are over big-endian numbers.
 const MAGIC: u32 = 0x377f_0682;
-/// The first bytes of `-shm`: two copies of what this reads, of so many bytes each,
+/// The first bytes of `-shm`: two copies of the header read here, of this many bytes each,
 const INDEX_HEADER_BYTES: usize = 48;
-/// and behind them how many frames have been copied into the ledger.
+/// followed by the number of frames that were copied into the ledger.
 const COPIED_BYTES: usize = 4;
 /// The page that is assumed when neither the log nor the ledger says how long one is.
 const USUAL_PAGE_BYTES: usize = 4096;
@@ -48,7 +48,7 @@ pub(super) fn check(ledger: &Path) -> Result<()> {
     if !found.is_broken(promise.as_ref()) || Promise::read(&index) != promise {
         return Ok(());
     }
-    let reason = "something that was committed to it is no longer there".to_owned();
+    let reason = "committed data is missing from it".to_owned();
     Err(LedgerError::Corrupt { path: Some(log), reason })
 }
 
@@ -82,7 +82,7 @@ struct Found {
     salts: [u8; 8],
     /// The frames up to the last commit whose checksums are right.
     committed: u32,
-    /// Whether behind a wrong frame stands a commit of the same log, and another frame behind that.
+    /// Whether a wrong frame is followed by a commit of the same log and by another frame.
     goes_on: bool,
 }
 
@@ -158,7 +158,7 @@ fn page_bytes(ledger: &Path) -> usize {
     }
 }
 
-/// The checksum of logs: of 8 bytes after 8 bytes, going on from what stands in front.
+/// The running checksum of logs, updated by 8 bytes at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sum(u32, u32);
 

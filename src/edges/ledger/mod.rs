@@ -73,7 +73,7 @@ pub struct Ledger {
     _copy: Option<TempDir>,
 }
 
-/// One state of a ledger: while this lives, all that is asked of the ledger is answered from it.
+/// One state of a ledger: while this lives, all queries of the ledger are answered from it.
 pub struct Snapshot<'l> {
     _transaction: Transaction<'l>,
 }
@@ -109,7 +109,7 @@ impl Ledger {
         Ok(Snapshot { _transaction: self.connection.unchecked_transaction()? })
     }
 
-    /// Reads every page, and requires that each holds what was written to it and that they fit together.
+    /// Reads every page, and checks that each is as it was written and that they fit together.
     pub fn check_pages(&self) -> Result<()> {
         let found: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found == "ok" { Ok(()) } else { Err(LedgerError::damage(found)) }

@@ -109,12 +109,12 @@ impl Ledger {
         Ok(transaction.commit()?)
     }
 
-    /// Returns the name under which a source's files may still lie in the mirror.
+    /// Returns the old name under which the mirror may still hold files of a source.
     pub fn old_name(&self, source_id: i64) -> Result<Option<SourceName>> {
         self.fact(&format!("{RENAMING}{source_id}"))
     }
 
-    /// Forgets that name, once no file has it.
+    /// Forgets that name when no file has it any more.
     pub fn forget_old_name(&mut self, source_id: i64) -> Result<()> {
         self.connection.execute("DELETE FROM fact WHERE name = ?1", [format!("{RENAMING}{source_id}")])?;
         Ok(())

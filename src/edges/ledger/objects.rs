@@ -123,7 +123,7 @@ fn end_of(prefix: &str) -> Value {
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
-        // Surrogates are no characters; the one after them is.
+        // Surrogates are not characters; continue after them.
         let next = if last == '\u{D7FF}' { Some('\u{E000}') } else { char::from_u32(last as u32 + 1) };
         if let Some(next) = next {
             text.push(next);

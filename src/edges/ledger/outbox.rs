@@ -75,7 +75,7 @@ pub struct UnsentMail {
     pub created_ms: UtcMs,
     /// Tries so far.
     pub attempts: u32,
-    /// What came of them.
+    /// The state of the tries.
     pub wait: MailWait,
     /// Whether a mail that was sent has told that this one was given up.
     pub is_told: bool,
@@ -157,8 +157,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Marks a mail as sent and drops its content; what it told is told. `failure` names recipients who will never
-    /// have it.
+    /// Marks a mail as sent and drops its content; its news count as reported. `failure` names recipients who will never
+    /// get it.
     pub fn mark_mail_sent(&mut self, id: i64, sent_ms: UtcMs, failure: Option<&str>) -> Result<()> {
         let transaction = self.connection.transaction()?;
         transaction.execute(

@@ -11,7 +11,7 @@ use gzette_core::model::GenerationId;
 const COLUMNS: &str = "SELECT decoded_at, stored_at, byte, bits, window FROM point WHERE generation_id = ?1";
 
 impl Ledger {
-    /// Returns the last point of a generation behind `after` and not behind `at`.
+    /// Returns the last point of a generation after `after` and not beyond `at`.
     pub fn point_between(&self, generation: GenerationId, after: u64, at: u64) -> Result<Option<Point>> {
         if !self.has(Added::Points) {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What lies at each publish target, so that only what changed is sent; what came of the pages at the last try.
+//! What each publish target holds, so that only changes are sent; and the outcome of the last try.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub type PublishedChecksum = [u8; 32];
 /// The fact that keeps [`PagesState`].
 const PAGES: &str = "pages";
 
-/// What came of the pages when they were last made.
+/// The state of the pages after they were last made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PagesState {
     /// Where people see them: a publish target or the site's folder.
@@ -28,13 +28,13 @@ pub struct PagesState {
 }
 
 impl Ledger {
-    /// Returns what came of the pages when they were last made; nothing is known of an unreadable note.
+    /// Returns the state of the pages after they were last made; the default if the stored note is unreadable.
     pub fn pages(&self) -> Result<PagesState> {
         let text = self.fact(PAGES)?.unwrap_or_default();
         Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 
-    /// Notes what came of the pages: whether `place` has those of `now_ms`, and what failed if something did.
+    /// Records the state of the pages: whether `place` has those of `now_ms`, and what failed if something did.
     pub fn note_pages(
         &mut self,
         place: &str,
@@ -53,8 +53,8 @@ impl Ledger {
         Ok(pages)
     }
 
-    /// Returns the files at `target` by path; `None` where a write was begun and never confirmed, so that
-    /// nobody knows which bytes are there.
+    /// Returns the files at `target` by path; `None` where a write was started but never confirmed, so that
+    /// it is unknown which bytes are there.
     pub fn published(&self, target: &str) -> Result<BTreeMap<String, Option<PublishedChecksum>>> {
         let mut statement =
             self.connection.prepare_cached("SELECT path, checksum FROM published WHERE target = ?1")?;
@@ -74,7 +74,7 @@ impl Ledger {
         self.write_published(target, &files, now_ms)
     }
 
-    /// Records files that have been written, with the checksums of what is there now.
+    /// Records files that have been written, with their checksums.
     pub fn confirm_published(
         &mut self,
         target: &str,

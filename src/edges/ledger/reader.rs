@@ -63,7 +63,7 @@ fn is_alone(error: &LedgerError) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 
-/// Whether a run holds the lock of the state directory, in which the ledger lies.
+/// Whether a run holds the lock of the state directory that contains the ledger.
 fn is_locked(path: &Path) -> bool {
     let lock = File::open(path.with_file_name("lock"));
     // Shared with all who look, and given back at once.

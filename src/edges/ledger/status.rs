@@ -115,7 +115,7 @@ impl Ledger {
     /// Returns what the stamps of all events that count say of time at `now_ms`.
     pub fn stamps(&self, now_ms: UtcMs) -> Result<Stamps> {
         let limit = format!("min(?1, {BELIEVED_UNTIL})");
-        // A clock that is some minutes ahead is no news.
+        // A clock that is some minutes ahead is normal.
         let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
         let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
         let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
@@ -125,7 +125,7 @@ impl Ledger {
             "SELECT max(last_ms) {objects}
              WHERE duplicate_of IS NULL AND last_ms BETWEEN {BELIEVED_FROM_MS} AND {limit}"
         ))?;
-        // Of objects with a stamp that lies, the others are known by their slots.
+        // If an object has a wrong timestamp, its other events are known only by their slots.
         let newest_slot = time(format!(
             "SELECT max(slot) * {SLOT_MS} {counts}
              WHERE duplicate_of IS NULL AND last_ms > {limit}

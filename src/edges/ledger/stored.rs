@@ -1,4 +1,4 @@
-//! What is known of the stored bytes of objects, to tell rot from the bytes that were fetched and counted.
+//! What is known of the stored bytes of objects, to distinguish rot from the bytes that were fetched and counted.
 
 use std::collections::HashMap;
 
@@ -52,8 +52,8 @@ impl Ledger {
         Ok(self.connection.query_row(sql, [], |row| unsigned(row, 0))?)
     }
 
-    /// Returns the sources of which counted versions are in the mirror, and the old names under which the files of renamed
-    /// ones may still lie there.
+    /// Returns the sources with counted versions in the mirror, and the old names under which files of renamed
+    /// ones may still be there.
     pub fn sources_in_mirror(&self) -> Result<Vec<(SourceName, Option<SourceName>)>> {
         let sql = format!(
             "SELECT name, (SELECT value FROM fact WHERE fact.name = '{RENAMING}' || source.id) FROM source

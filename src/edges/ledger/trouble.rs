@@ -1,4 +1,4 @@
-//! What is wrong for longer than this run: what could not be read or listed, and what does not fit the layout.
+//! Problems that outlast a run: what could not be read or listed, and what does not fit the layout.
 
 use std::collections::HashSet;
 
@@ -35,7 +35,7 @@ const PENDING: &str = "state <> 'mirrored' AND state IN ('listed', 'missing', 'd
 const FAILING: &str = "failing_since_ms IS NOT NULL";
 
 impl Ledger {
-    /// Returns what is failing in a source; what a run at `now_ms` has found is apart.
+    /// Returns what is failing in a source, except what a run at `now_ms` found.
     pub fn troubles(&self, source_id: i64, now_ms: UtcMs) -> Result<Vec<Trouble>> {
         let objects = format!(
             "SELECT (SELECT name FROM app WHERE id = app_id), state, count(*), min(failing_since_ms), min(next_try_ms),

@@ -1,5 +1,5 @@
-//! What is known to be there and has not been read: prefixes whose last listing failed, objects that are not in the
-//! mirror or not counted. Whether an application is silent cannot be said without it.
+//! What is known to exist but has not been read: prefixes whose last listing failed, objects that are not in the
+//! mirror or not counted. Whether an application is silent depends on it.
 
 use super::column::named;
 use super::rows::listed_day;
@@ -32,7 +32,7 @@ pub struct UnreadObject {
     pub app: AppName,
     /// What became of it: in the mirror it waits to be counted, and one that holds only damage has failed.
     pub state: ObjectState,
-    /// Why, in the words of the store or of the decoder; empty for what was not asked for or counted yet.
+    /// The reason, in the words of the store or the decoder; empty for what was not requested or counted yet.
     pub reason: String,
     /// The day of its key.
     pub day: Option<Day>,
@@ -103,8 +103,8 @@ impl Ledger {
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Returns which sources hold objects of which applications, by their names. A source that held what is counted
-    /// feeds an application still: that all its objects were deleted does not say that it has ended.
+    /// Returns which sources hold objects of which applications, by their names. A source whose objects were counted
+    /// still feeds an application: that all its objects were deleted does not mean that it has ended.
     pub fn feeds(&self) -> Result<Vec<(SourceName, AppName)>> {
         let mut statement = self.connection.prepare(
             "SELECT source.name, app.name

@@ -108,7 +108,7 @@ pub struct MailError {
     pub kind: MailErrorKind,
     /// The transport as [`Transport::describe`] writes it, or the part of the configuration.
     pub place: String,
-    /// What is wrong or what the other side said, in one line, without control characters.
+    /// The fault or the server's answer, in one line, without control characters.
     pub reason: String,
 }
 
@@ -124,7 +124,7 @@ pub type MailFuture<'a> = Pin<Box<dyn Future<Output = Result<Receipt, MailError>
 
 /// A way out for mails.
 pub trait Transport: Send + Sync {
-    /// Hands a mail over. After an error nobody has it, as far as can be known: a server that broke off
+    /// Hands a mail over. After an error, no recipient has it as far as gzette can know: a server that broke off
     /// after the content may have taken it.
     fn send<'a>(&'a self, letter: Letter<'a>) -> MailFuture<'a>;
 
@@ -217,15 +217,15 @@ pub async fn open(
 pub fn mailbox(text: &str) -> Result<Mailbox, MailError> {
     let wrong = |reason: &str| MailError::new(MailErrorKind::Config, text, reason);
     if text.len() > ADDRESS_BYTES || has_hidden(text) {
-        return Err(wrong("is too long or holds control characters"));
+        return Err(wrong("is too long or contains control characters"));
     }
     let parsed: Mailbox = text
         .trim()
         .parse()
-        .map_err(|_| wrong("is no mail address; allowed: `ops@example.com`, `Ops <ops@example.com>`"))?;
+        .map_err(|_| wrong("is not a mail address; allowed: `ops@example.com`, `Ops <ops@example.com>`"))?;
     if AsRef::<str>::as_ref(&parsed.email).is_ascii() {
         Ok(parsed)
     } else {
-        Err(wrong("is no ASCII address; write the domain in its `xn--` form"))
+        Err(wrong("is not an ASCII address; write the domain in its `xn--` form"))
     }
 }

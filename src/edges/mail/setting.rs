@@ -46,7 +46,7 @@ pub struct SmtpSetting {
     pub port: u16,
     /// How the connection is secured.
     pub tls: SmtpTls,
-    /// The user to sign in as; nobody when `None`.
+    /// The user to sign in as, if any.
     pub user: Option<String>,
     /// The password, when the URL holds it. Better kept out of it.
     pub password: Option<String>,
@@ -93,10 +93,10 @@ impl FromStr for TransportSetting {
                 Some(("smtp", rest)) => smtp(rest, false).map(Self::Smtp),
                 Some(("smtps", rest)) => smtp(rest, true).map(Self::Smtp),
                 Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                    Err(wrong(&format!("`{scheme}://` is no transport; {FORMS}")))
+                    Err(wrong(&format!("`{scheme}://` is not a transport; {FORMS}")))
                 }
                 _ if url.contains('@') => Err(wrong(&format!("no transport is named; {FORMS}"))),
-                _ => Err(wrong(&format!("`{url}` is no transport; {FORMS}"))),
+                _ => Err(wrong(&format!("`{url}` is not a transport; {FORMS}"))),
             },
         }
     }
@@ -149,17 +149,17 @@ fn host_and_port(server: &str) -> Result<(String, Option<u16>), MailError> {
     };
     if !is_fine {
         return Err(wrong(&format!(
-            "the host `{host}` is no name; allowed: letters, digits, `-` and `.`, or `[ipv6]`"
+            "the host `{host}` is not a name; allowed: letters, digits, `-` and `.`, or `[ipv6]`"
         )));
     }
     let port = port
         .map(|port| match port.parse::<u16>() {
             Ok(number) if number > 0 => Ok(number),
-            // Not repeated unless it is a number: with a forgotten `@` a password stands here.
+            // The message repeats only numbers: with a forgotten `@`, this is a password.
             Ok(_) | Err(_) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Err(wrong(&format!("the port `{port}` is no number from 1 to 65535")))
+                Err(wrong(&format!("the port `{port}` is not a number from 1 to 65535")))
             }
-            _ => Err(wrong("the port is no number from 1 to 65535")),
+            _ => Err(wrong("the port is not a number from 1 to 65535")),
         })
         .transpose()?;
     Ok((host.to_owned(), port))
@@ -181,7 +181,7 @@ fn tls_of(query: &str, wrapped: bool, port: Option<u16>) -> Result<SmtpTls, Mail
     }
     match asked {
         Some(SmtpTls::Starttls | SmtpTls::None) if wrapped => {
-            Err(wrong("`smtps://` is TLS from the start; for anything else write `smtp://`"))
+            Err(wrong("`smtps://` is implicit TLS; for anything else write `smtp://`"))
         }
         Some(tls) => Ok(tls),
         None if wrapped || port == Some(PORT_TLS) => Ok(SmtpTls::Tls),
@@ -208,9 +208,9 @@ fn user_and_password(login: &str) -> Result<(Option<String>, Option<String>), Ma
 fn decode(part: &str, text: &str) -> Result<String, MailError> {
     let decoded = percent_decode_str(text)
         .decode_utf8()
-        .map_err(|_| wrong(&format!("the {part} is no UTF-8 after percent-decoding")))?;
+        .map_err(|_| wrong(&format!("the {part} is not UTF-8 after percent-decoding")))?;
     if decoded.chars().any(char::is_control) {
-        return Err(wrong(&format!("the {part} holds control characters")));
+        return Err(wrong(&format!("the {part} contains control characters")));
     }
     Ok(decoded.into_owned())
 }

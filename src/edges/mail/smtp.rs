@@ -45,7 +45,7 @@ pub struct SmtpTransport {
     mark: String,
 }
 
-/// What was going on when something went wrong.
+/// The step in which something went wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Connect,
@@ -92,7 +92,7 @@ impl SmtpTransport {
             if !connection.can_starttls() {
                 connection.abort();
                 let reason = "the server offers no STARTTLS, so nothing was sent; \
-                    allowed: `smtps://` for TLS from the start, `tls=none` for none";
+                    allowed: `smtps://` for implicit TLS, `tls=none` for none";
                 return Err(self.error(MailErrorKind::Config, reason));
             }
             connection.starttls(parameters, &hello).map_err(|error| self.explain(Stage::Connect, &error))?;
@@ -258,14 +258,14 @@ impl Trust {
         Ok(Self { authorities, ca_file: ca_file.map(Path::to_owned), failure })
     }
 
-    /// Returns what can be done about an authority that nobody knows.
+    /// Returns what can be done about an unknown authority.
     fn advice(&self) -> String {
         let mut advice = match &self.ca_file {
-            Some(path) => format!("`ca_file`, `{}`, does not hold its authority", path.display()),
+            Some(path) => format!("`ca_file`, `{}`, does not contain its authority", path.display()),
             None => "`ca_file` of the digest names a file with a private authority".to_owned(),
         };
         if let Some(failure) = &self.failure {
-            advice.push_str("; not all of the system's certificates could be read: ");
+            advice.push_str("; some of the system's certificates could not be read: ");
             advice.push_str(failure);
         }
         advice
@@ -300,7 +300,7 @@ fn certificates(path: &Path) -> Result<Certificate, MailError> {
     Certificate::from_pem(&pem).map_err(|error| wrong(&error.to_string()))
 }
 
-/// Returns what was said: `550 no such user`, or the cause where nothing was.
+/// Returns the server's answer, such as `550 no such user`, or the cause if there was none.
 fn spoken(error: &LettreError) -> String {
     let cause = error.source().map(ToString::to_string);
     match (error.status(), cause) {

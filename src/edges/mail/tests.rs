@@ -53,8 +53,8 @@ fn users_and_passwords_are_percent_decoded() {
 
 #[test]
 fn a_wrong_setting_names_the_part_and_what_is_allowed() {
-    assert!(reason("http://x").contains("`http://` is no transport; allowed: `file`, `ses`"));
-    assert!(reason("sendmail").contains("`sendmail` is no transport"));
+    assert!(reason("http://x").contains("`http://` is not a transport; allowed: `file`, `ses`"));
+    assert!(reason("sendmail").contains("`sendmail` is not a transport"));
     assert!(reason("smtp://").contains("the host ``"));
     assert!(reason("smtp://a b").contains("the host `a b`"));
     assert!(reason("smtp://host:0").contains("the port `0`"));
@@ -62,7 +62,7 @@ fn a_wrong_setting_names_the_part_and_what_is_allowed() {
     assert!(reason("smtp://[::1").contains("has no `]`"));
     assert!(reason("smtp://host?tls=maybe").contains("allowed: `starttls`, `tls`, `none`"));
     assert!(reason("smtp://host?timeout=3").contains("the option `timeout` is unknown"));
-    assert!(reason("smtps://host?tls=none").contains("`smtps://` is TLS from the start"));
+    assert!(reason("smtps://host?tls=none").contains("`smtps://` is implicit TLS"));
     assert!(reason("smtp://:x@host").contains("the user before `@` is empty"));
     assert!(reason("smtp://u%0d%0a@host").contains("control characters"));
 }

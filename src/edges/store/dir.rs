@@ -2,9 +2,9 @@
 //!
 //! What a bucket does not have:
 //! - **Links.** A link to a file inside the folder is an object. A link to a folder inside is passed
-//!   over: its files are listed where they are, so there are no loops. What leads out of the folder, or
+//!   over: its files are listed where they are, so there are no loops. A link that leads out of the folder, or
 //!   nowhere, is listed too, and reading it is an error: it is named, never followed and never lost.
-//! - **Names that are no UTF-8.** Each byte that does not belong is written as the character U+F700 +
+//! - **Names that are not UTF-8.** Each invalid byte is written as the character U+F700 +
 //!   byte, and read back; so is a name that has such characters already. Every name has one key.
 //! - **Headers.** They are not kept.
 //! - **Etags.** A hash of size, modification time and inode; it never looks like an MD5.
@@ -26,7 +26,7 @@ use gzette_core::model::ListedObject;
 
 /// What names of files being written begin with; a crash leaves them, listings pass them over.
 const TEMPORARY: &str = ".gzette-put-";
-/// The characters that stand for the bytes 0x80 to 0xff of names that are no UTF-8; private use.
+/// The characters that represent the bytes 0x80 to 0xff of names that are not UTF-8; private use.
 const STRAY_BYTES: u32 = 0xf700;
 
 /// A folder.
@@ -213,7 +213,7 @@ impl Folder {
             io::ErrorKind::NotFound => (StoreErrorKind::NoBucket, "no such folder".to_owned()),
             _ => local(&error),
         })?;
-        if root.is_dir() { Ok(root) } else { Err((StoreErrorKind::NoBucket, "no folder".to_owned())) }
+        if root.is_dir() { Ok(root) } else { Err((StoreErrorKind::NoBucket, "not a folder".to_owned())) }
     }
 
     /// Returns the real path of the file of `key`, which is inside the folder.
@@ -318,7 +318,7 @@ fn within(root: &Path, path: &Path) -> Result<PathBuf, Refusal> {
     if real.starts_with(root) {
         Ok(real)
     } else {
-        let reason = "a link leads out of the folder, it is not followed".to_owned();
+        let reason = "a link leads out of the folder; it is not followed".to_owned();
         Err((StoreErrorKind::Denied, reason))
     }
 }

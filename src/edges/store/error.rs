@@ -1,4 +1,4 @@
-//! What a store can answer instead of what was asked, in kinds that a run decides by.
+//! Errors of a store, in the kinds that a run distinguishes.
 
 use gzette_core::model::UtcMs;
 use gzette_core::visible::{cell, header};

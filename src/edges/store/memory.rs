@@ -1,4 +1,4 @@
-//! A store in memory: what tests use in place of a bucket, held to the same suite.
+//! A store in memory, which tests use instead of a bucket; it passes the same suite.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,11 +66,11 @@ impl MemoryStore {
             return Err(fail(StoreErrorKind::Missing, "no such key"));
         };
         if stored.etag != object.etag {
-            return Err(fail(StoreErrorKind::Changed, "the etag is another"));
+            return Err(fail(StoreErrorKind::Changed, "the etag differs"));
         }
         self.counter.received(stored.body.len());
         if stored.body.len() as u64 != object.size_bytes {
-            return Err(fail(StoreErrorKind::Odd, "the size is not the listed one"));
+            return Err(fail(StoreErrorKind::Odd, "the size differs from the listing"));
         }
         Ok(stored.body.clone())
     }

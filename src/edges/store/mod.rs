@@ -1,5 +1,5 @@
-//! Where objects live: one trait, S3, a folder and memory behind it. All three pass the same suite
-//! (`tests/it/store.rs`). Retries, time limits and checks of what came are in `s3.rs`, where the faults are.
+//! Where objects are stored: one trait, implemented by S3, a folder and memory. All three pass the same suite
+//! (`tests/it/store.rs`). Retries, time limits and checks of answers are in `s3.rs`, where faults occur.
 
 mod count;
 mod damage;
@@ -79,7 +79,7 @@ pub trait ObjectStore: Send + Sync {
     /// Writes an object.
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, options: &'a PutOptions) -> StoreFuture<'a, ()>;
 
-    /// Deletes an object; deleting what is not there is no error.
+    /// Deletes an object; a missing one is not an error.
     fn delete<'a>(&'a self, key: &'a str) -> StoreFuture<'a, ()>;
 
     /// Returns whether objects keep the headers they are put with; where not, bytes must be stored as

@@ -143,12 +143,12 @@ impl<'a> Pages<'a> {
 fn check_count(page: &Page) -> Result<(), String> {
     let read = (page.entries.len() + page.prefixes.len()) as i64;
     match page.key_count {
-        Some(said) if said != read => Err(format!("the page says it has {said} keys, but {read} came")),
+        Some(said) if said != read => Err(format!("the page states {said} keys, but has {read}")),
         _ => Ok(()),
     }
 }
 
-/// Returns the first of the sorted names that stands there twice.
+/// Returns the first of the sorted names that occurs twice.
 fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut last = None;
     names.find(|&name| last.replace(name) == Some(name))
@@ -158,7 +158,7 @@ fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 fn decoded(name: &str) -> Result<String, String> {
     let spaced = name.replace('+', " ");
     let text = percent_decode_str(&spaced).decode_utf8();
-    text.map(std::borrow::Cow::into_owned).map_err(|_| format!("the listed key `{name}` is no UTF-8"))
+    text.map(std::borrow::Cow::into_owned).map_err(|_| format!("the listed key `{name}` is not UTF-8"))
 }
 
 /// Returns an etag without its quotes.
@@ -227,7 +227,7 @@ mod tests {
             |prefix: &str| Page { key_count: None, prefixes: vec![Some(prefix.to_owned())], ..page(&[]) };
         let encoded = |key: &str| Page { url_encoded: true, ..page(&[key]) };
         let cases: Vec<(Vec<Page>, &str)> = vec![
-            (vec![Page { key_count: Some(2), ..page(&["a/1"]) }], "says it has 2 keys, but 1 came"),
+            (vec![Page { key_count: Some(2), ..page(&["a/1"]) }], "states 2 keys, but has 1"),
             (vec![Page { truncated: None, ..page(&["a/1"]) }], "whether it is the last"),
             (vec![more(None)], "no continuation token"),
             (vec![more(Some(""))], "no continuation token"),
@@ -238,7 +238,7 @@ mod tests {
             (vec![common("a/x/"), common("a/x/")], "`a/x/` is listed twice"),
             (vec![common("a/")], "not below"),
             (vec![common("a/x")], "not below"),
-            (vec![encoded("a/%FF")], "no UTF-8"),
+            (vec![encoded("a/%FF")], "not UTF-8"),
             (without(|entry| entry.etag = Some("\"\"".to_owned())), "without an etag"),
             (without(|entry| entry.size_bytes = Some(-1)), "without a size"),
             (without(|entry| entry.modified_ms = None), "without a time"),

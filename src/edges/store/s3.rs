@@ -40,9 +40,9 @@ use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKi
 use gzette_core::human::nearest;
 use gzette_core::model::{ListedObject, UtcMs};
 
-/// How long an answer may take when nobody says.
+/// How long an answer may take by default.
 const DEFAULT_ANSWER: Duration = Duration::from_secs(30);
-/// The region when nobody names one. A bucket elsewhere answers with its own, which the error shows.
+/// The default region. A bucket elsewhere answers with its own region, which the error shows.
 const DEFAULT_REGION: &str = "us-east-1";
 /// The most memory reserved for a body before any of it came: a listing may claim any size.
 const MAX_RESERVED_BYTES: u64 = 8 << 20;
@@ -94,7 +94,7 @@ impl fmt::Debug for S3Credentials {
 /// How long and how often to try.
 #[derive(Clone, Copy, Debug)]
 pub struct S3Limits {
-    /// Until a connection stands.
+    /// Until a connection is established.
     pub connect: Duration,
     /// From sending a request to the head of its answer; for listings, to its end.
     pub answer: Duration,
@@ -138,7 +138,7 @@ pub struct S3Store {
     bucket: String,
     limits: S3Limits,
     counter: Arc<Counter>,
-    /// What is wrong with the profile that was asked for.
+    /// What is wrong with the requested profile.
     profile_fault: Option<Arc<str>>,
 }
 
@@ -163,7 +163,7 @@ impl S3Store {
         }
     }
 
-    /// Makes the bucket; that it is there already, as one's own, is no error.
+    /// Creates the bucket; it is not an error if one's own bucket exists already.
     pub async fn create_bucket(&self) -> Result<(), StoreError> {
         let place = self.describe("");
         self.persist("create", &place, || self.create_bucket_once()).await
@@ -205,7 +205,7 @@ impl S3Store {
             .prefix(prefix)
             .set_delimiter(delimited.then(|| "/".to_owned()))
             .set_continuation_token(token.map(str::to_owned))
-            // Without it, keys with control characters cannot stand in the XML.
+            // Without it, XML cannot represent keys with control characters.
             .encoding_type(EncodingType::Url)
             .send();
         answered(request, self.limits.answer, false).await.map(page_of)
@@ -250,7 +250,7 @@ impl S3Store {
             .send();
         let mut answer = answered(request, self.limits.answer, true).await?;
         if matched && answer.e_tag().is_some_and(|etag| unquoted(etag) != object.etag) {
-            return Err(Failure::lasting(StoreErrorKind::Changed, "the etag is another"));
+            return Err(Failure::lasting(StoreErrorKind::Changed, "the etag differs"));
         }
         let stream = std::mem::take(&mut answer.body);
         let (bytes, md5) = self.collect(stream, object.size_bytes).await?;
@@ -282,7 +282,7 @@ impl S3Store {
             Ok((body, hex(&md5.finalize())))
         } else {
             let more = if body.len() as u64 > size_bytes { "or more " } else { "" };
-            let reason = format!("{} {more}bytes came, but {size_bytes} were listed", body.len());
+            let reason = format!("received {} {more}bytes, but {size_bytes} were listed", body.len());
             Err(Failure::passing(StoreErrorKind::Odd, reason))
         }
     }
@@ -486,7 +486,7 @@ async fn profile_fault(options: &S3Options) -> Option<String> {
     let (fs, env, files) = (&Default::default(), &Default::default(), &Default::default());
     let profiles = aws_config::profile::load(fs, env, files, named).await.ok()?;
     let wanted = profiles.selected_profile();
-    // Nobody asked for the default one.
+    // The default profile need not exist.
     if wanted == "default" || profiles.get_profile(wanted).is_some() {
         return None;
     }
@@ -567,8 +567,8 @@ struct Body {
     is_checked: bool,
 }
 
-/// Whether the answer has a checksum of the whole body, which the SDK then has compared. That of an object sent in
-/// parts may be one of its parts' checksums, with their number behind a dash: nothing compares it.
+/// Whether the answer has a checksum of the whole body, which the SDK has then compared. For an object uploaded in
+/// parts it may be a checksum of the parts' checksums, with their number after a dash: nothing compares that one.
 fn has_checksum(answer: &GetObjectOutput) -> bool {
     let checksums = [
         answer.checksum_crc64_nvme(),
@@ -649,13 +649,13 @@ fn is_html(answer: &HttpResponse) -> bool {
 
 /// Returns what the SDK says of an answer, unless it is its own data structures.
 fn plain(cause: &str) -> &str {
-    if cause.contains(['{', '(']) { "it is not the XML that S3 gives" } else { cause }
+    if cause.contains(['{', '(']) { "it is not the XML of S3" } else { cause }
 }
 
 /// What kept a request from being sent: there is nothing to sign it with, or the configuration makes no request.
 fn unsent(error: &(dyn StdError + 'static), cause: &str) -> Failure {
     match find(error) {
-        // What the SDK goes on to say is where it looked, a paragraph that helps nobody.
+        // The rest of the SDK's message lists where it looked, which does not help users.
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
             Failure::lasting(StoreErrorKind::Credentials, "no AWS credentials were found")
         }

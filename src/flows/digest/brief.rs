@@ -64,7 +64,7 @@ pub(super) struct Brief {
     pub(super) recovered: Option<String>,
     /// That not everything was read, and what not.
     pub(super) warning: Option<String>,
-    /// What is wrong with the pages that the mail links to, and which mails were not sent.
+    /// Faults of the pages that the mail links to, and mails that were not sent.
     pub(super) notices: Vec<String>,
     /// What needs attention.
     pub(super) items: Vec<Item>,
@@ -188,8 +188,8 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Returns groups in the view's order, then what was not read, then silent applications; where room is short, each
-    /// gets some.
+    /// Returns groups in the view's order, then unread applications and sources, then silent applications; if room is short, each
+    /// kind gets some.
     fn items(&self, groups: &[&GroupView], unread: &[Unread], silent: &[SilentApp]) -> Vec<Item> {
         let room = self.detail.items;
         let share =
@@ -242,7 +242,7 @@ impl Teller<'_> {
         let since_ms = news.dark_since_ms?;
         let length = span(self.now_ms.saturating_sub(since_ms));
         Some(format!(
-            "Lines arrive again. For {length}, since {}, there were none of any application.",
+            "Lines are arriving again. For {length}, since {}, there were none from any application.",
             day_and_time(since_ms, self.now_ms, &self.settings.zone)
         ))
     }
@@ -252,7 +252,7 @@ impl Teller<'_> {
             badge: Badge::Silent,
             title: header(&app.name, NAME_CHARS),
             reason: format!(
-                "no lines for {}; before that never more than {} apart",
+                "no lines for {}; before that, never more than {} apart",
                 span(self.now_ms.saturating_sub(app.since_ms)),
                 span(app.habit_ms.max(MINUTE_MS))
             ),
@@ -305,7 +305,7 @@ impl Teller<'_> {
         let row = |label: &str, value: String| (label.to_owned(), value);
         let newest = match whole.newest_event_ms {
             Some(time_ms) => self.time_and_age(time_ms),
-            None => "none was read yet".to_owned(),
+            None => "none read yet".to_owned(),
         };
         let mut rows =
             vec![row("newest event", newest), row("objects", objects(whole)), row("lines", lines(whole))];
@@ -313,7 +313,7 @@ impl Teller<'_> {
             rows.push((format!("source {}", header(&source.name, NAME_CHARS)), self.source(source)));
         }
         if let Some(more @ 1..) = whole.sources.len().checked_sub(self.detail.sources) {
-            rows.push(row("sources", format!("{more} more, on the page of the ingest")));
+            rows.push(row("sources", format!("{more} more, on the ingest page")));
         }
         for problem in whole.problems.iter().take(self.detail.problems) {
             rows.push((header(&problem.kind, NAME_CHARS), self.problem(problem)));
@@ -343,7 +343,7 @@ impl Teller<'_> {
         format!("{place}: {}", header(&problem.reason, self.detail.title_chars))
     }
 
-    /// Returns what is missing in the numbers above it.
+    /// Returns the note on what the numbers lack.
     fn warning(&self, whole: &Completeness) -> Option<String> {
         let mut parts = Vec::new();
         if whole.objects_unread > 0 {
@@ -368,7 +368,7 @@ impl Teller<'_> {
         let pages = whole.pages_trouble.iter().map(|trouble| self.pages(trouble));
         let is_own = |mail: &&MailView| mail.digest == self.settings.name;
         let given_up: Vec<_> = whole.mails.iter().filter(|mail| mail.is_given_up && !mail.is_told).collect();
-        // Those of this digest were sent before this mail, or are told when they are given up.
+        // Mails of this digest are sent before this one, or reported when they are given up.
         let waiting: Vec<_> = whole.mails.iter().filter(|mail| !mail.is_given_up && !is_own(mail)).collect();
         let given_up = self.unsent(
             &given_up,
@@ -389,8 +389,8 @@ impl Teller<'_> {
             Some(of_ms) if of_ms >= self.now_ms => {
                 format!("Note: {failure}. The published pages are up to date.")
             }
-            Some(of_ms) => format!("{pages} are of {}: {failure}.", self.time_and_age(of_ms)),
-            None => format!("{pages} are not there: {failure}."),
+            Some(of_ms) => format!("{pages} are from {}: {failure}.", self.time_and_age(of_ms)),
+            None => format!("{pages} do not exist: {failure}."),
         }
     }
 
@@ -430,11 +430,11 @@ impl Teller<'_> {
     }
 }
 
-/// Returns the verdict, or the good news when there are no bad ones.
+/// Returns the verdict, or the good news if there is no bad news.
 pub(super) fn headline(view: &View, news: &News) -> String {
     match news.dark_since_ms {
         Some(since_ms) if !view.verdict.needs_attention => {
-            format!("Lines arrive again after {}", span(view.now_ms.saturating_sub(since_ms)))
+            format!("Lines are arriving again after {}", span(view.now_ms.saturating_sub(since_ms)))
         }
         _ => view.verdict.headline.clone(),
     }

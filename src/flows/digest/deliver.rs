@@ -8,7 +8,7 @@ use crate::edges::mail::{self, Letter, MailError, MailErrorKind, Receipt, Refusa
 use crate::flows::report::View;
 use gzette_core::model::UtcMs;
 
-/// What came of a run's mails.
+/// The outcome of a run's mails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The subject of the mail that was due in this run; `None` when none was.
@@ -39,7 +39,7 @@ pub struct Waiting {
 }
 
 impl Delivery {
-    /// Returns whether everything that was to be sent is sent, and what was not is told.
+    /// Returns whether every due mail was sent, and every loss reported.
     pub fn is_complete(&self) -> bool {
         self.waiting.is_none() && self.given_up.is_empty() && self.refused.is_empty()
     }
@@ -200,7 +200,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Returns what came of it all.
+    /// Returns the outcome.
     fn close(self) -> Result<Delivery, DigestError> {
         let name = &self.settings.name;
         let unsent = self.ledger.unsent_mails()?.into_iter().filter(|mail| mail.digest == *name);

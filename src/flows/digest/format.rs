@@ -24,7 +24,7 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// Returns how `now` stands to `before`: `×4.1`, `+12 %`, `same`; empty where a ratio says nothing.
+/// Returns how `now` compares with `before`: `×4.1`, `+12 %`, `same`; empty if a ratio says nothing.
 pub(super) fn change(now: f64, before: f64) -> String {
     if before <= 0.0 {
         return String::new();
@@ -76,7 +76,7 @@ pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// Returns whether `url` can stand in a mail as a link: no scheme but http(s), nothing to quote.
+/// Returns whether `url` can be a link in a mail: only http(s), nothing to quote.
 pub(super) fn is_link(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| {

@@ -216,7 +216,7 @@ fn anchor(link: &str, text: &str) -> Markup {
     html! { a.link href=(link) style=(format!("color:{LINK};text-decoration:none;{BREAK}")) { (text) } }
 }
 
-/// The colour of what is read last.
+/// The colour of the least important text.
 const FAINT: &str = "color:#565e6c";
 /// Breaks a word that is wider than the screen.
 const BREAK: &str = "word-break:break-word;overflow-wrap:anywhere";

@@ -36,7 +36,7 @@ const PARTS_BYTES: usize = 62_000;
 /// The longest subject, in characters.
 const SUBJECT_CHARS: usize = 120;
 
-/// What a digest is told.
+/// The settings of a digest.
 #[derive(Clone, Debug)]
 pub struct DigestSettings {
     /// Its name; in the Message-ID and the List-Id.
@@ -106,14 +106,14 @@ pub enum DigestError {
     /// An address cannot be used.
     #[error(transparent)]
     Address(#[from] MailError),
-    /// Nobody to send to.
+    /// There is no recipient.
     #[error("digest `{0}`: `to` names no recipient")]
     NoRecipient(String),
     /// The site's address is none.
     #[error("`site_url` is `{0}`; allowed: `https://...` or `http://...` without spaces and quotes")]
     Link(String),
     /// It was asked to stop, or its time was up.
-    #[error("the time was up or a stop was asked for before all was sent; the next run goes on")]
+    #[error("stopped before everything was sent (a signal or `--deadline`); the next run continues")]
     Stopped,
     /// The mail cannot be written.
     #[error("mail: {0}")]
@@ -125,7 +125,7 @@ pub enum DigestError {
 pub struct Mail {
     /// The subject: one line without control characters.
     pub subject: String,
-    /// The plain part, at most 78 columns but for links.
+    /// The plain part, at most 78 columns wide except for links.
     pub text: String,
     /// The HTML part.
     pub html: String,

@@ -34,7 +34,7 @@ pub(super) fn wait_after(mail: &UnsentMail, setting: &str, now_ms: UtcMs) -> Mai
         next_try_ms: now_ms + waited_ms.clamp(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS),
         cause: String::new(),
         setting: setting.to_owned(),
-        failure: Some("the try was broken off".to_owned()),
+        failure: Some("the try was interrupted".to_owned()),
         given_up_ms: is_last.then_some(now_ms),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a mail is due. A digest's day begins at a time of day, 08:00 by default. The first run of that
-//! day mails what there is, be it that all is quiet; after that, only what was not in a mail of that day.
-//! So every thing is mailed at most once a day, however often it comes and goes, and silence has a meaning.
+//! day always mails, even if all is quiet; later runs mail only what was not in a mail of that day.
+//! So everything is mailed at most once a day, however often it comes and goes, and a missing mail has a meaning.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -123,7 +123,7 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     Some(Due { message_id, replies_to, memory, news })
 }
 
-/// Returns what is remembered under the ids that groups have now.
+/// Returns the remembered items under the current ids of groups.
 fn renamed(known: BTreeSet<String>, view: &View) -> BTreeSet<String> {
     let rename = |thing: String| {
         let (id, state) = thing.split_once(' ')?;

@@ -433,12 +433,12 @@ fn a_mail_says_when_the_pages_that_it_links_to_are_old_or_not_there() {
     };
     let url = settings().site_url;
     let why = "the site was not published: put `s3://dash/x`: no answer.";
-    let old = format!("The pages that this mail links to are of 07:00 (2 h ago): {why}");
+    let old = format!("The pages that this mail links to are from 07:00 (2 h ago): {why}");
     assert!(say(Some(NOW - 2 * HOUR_MS), url.clone()).contains(&old));
     assert!(
-        say(None, url.clone()).contains(&format!("The pages that this mail links to are not there: {why}"))
+        say(None, url.clone()).contains(&format!("The pages that this mail links to do not exist: {why}"))
     );
-    assert!(say(None, None).contains(&format!("The pages are not there: {why}")));
+    assert!(say(None, None).contains(&format!("The pages do not exist: {why}")));
     assert!(say(Some(NOW), url).contains("The published pages are up to date."));
 }
 
@@ -475,7 +475,7 @@ fn settings_are_checked_before_anything_is_sent() {
         settings.check().unwrap_err().to_string()
     };
     assert!(settings().check().is_ok());
-    assert!(wrong(|settings| settings.from.clear()).contains("no mail address"));
+    assert!(wrong(|settings| settings.from.clear()).contains("not a mail address"));
     assert!(wrong(|settings| settings.to = vec!["x".to_owned()]).contains("`x`"));
     assert!(wrong(|settings| settings.to.clear()).contains("names no recipient"));
     for url in ["javascript:alert(1)", "https://", "https://a b", "https://a\"b", "example.com"] {
@@ -518,7 +518,7 @@ fn long_words_are_cut_and_links_are_not() {
 fn dark_since(since_ms: UtcMs, now_ms: UtcMs) -> View {
     let mut view = quiet();
     view.now_ms = now_ms;
-    view.verdict.headline = "No lines of any application since Tue 24 Nov 09:00 UTC (7 days)".to_owned();
+    view.verdict.headline = "No lines from any application since Tue 24 Nov 09:00 UTC (7 days)".to_owned();
     view.verdict.needs_attention = true;
     view.dark = Some(Dark { since_ms, only: None });
     view.figures.newest_event_ms = Some(since_ms);
@@ -538,8 +538,8 @@ fn the_end_of_a_silence_of_everything_is_told_once_with_its_length() {
     view.figures.newest_event_ms = Some(view.now_ms);
     let due = plan(&view, &settings(), memory.as_deref()).expect("a mail is due on the same day");
     let mail = render_with(&view, &settings(), &due.news);
-    assert_eq!(mail.subject, "[gzette] Lines arrive again after 9 days");
-    let sentence = "For 9 days, since Tue 24 Nov 09:00, there were none of any";
+    assert_eq!(mail.subject, "[gzette] Lines are arriving again after 9 days");
+    let sentence = "For 9 days, since Tue 24 Nov 09:00, there were none";
     assert!(mail.text.contains(sentence) && mail.html.contains(sentence), "{}", mail.text);
     view.now_ms += 10 * MINUTE_MS;
     assert!(plan(&view, &settings(), Some(&due.memory)).is_none());

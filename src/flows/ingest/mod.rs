@@ -1,5 +1,5 @@
 //! Mirror to ledger and index, one batch at a time, exactly once: the ledger's transaction first, the
-//! index's commit after it, and at the start whatever a crash left between the two is made good.
+//! index's commit after it. At the start, whatever a crash left between the two is repaired.
 
 mod regroup;
 
@@ -17,11 +17,11 @@ use gzette_core::partial::{About, Block, Ingested, Partial, Reading, SourceSetti
 use gzette_core::proof::{Unproved, prove};
 use gzette_core::workers;
 
-/// A batch ends after so many objects,
+/// A batch ends after this many objects,
 const BATCH_OBJECTS: usize = 1000;
-/// or so many stored bytes,
+/// or this many stored bytes,
 const BATCH_BYTES: u64 = 256 << 20;
-/// or when so many bytes of partials wait for the commit.
+/// or when this many bytes of partials wait for the commit.
 const HELD_BYTES: u64 = 32 << 20;
 /// More workers would read faster than one small machine's disk, and take more memory.
 const MAX_WORKERS: usize = 4;
@@ -36,7 +36,7 @@ pub struct IngestReport {
     pub batches: u64,
     /// The objects in them.
     pub objects: u64,
-    /// Of these, damaged ones: the key and what is wrong.
+    /// The damaged ones among them: the key and the damage.
     pub damaged: Vec<(String, String)>,
     /// The accounting of their lines.
     pub lines: LineCounts,
@@ -48,7 +48,7 @@ pub struct IngestReport {
     pub decoded_bytes: u64,
     /// Objects whose mirrored file could not be read: the key and why. They are fetched again.
     pub unreadable: Vec<(String, String)>,
-    /// What was wrong with the index, if it is built again in full or in part.
+    /// What was wrong with the index, if it is rebuilt in full or in part.
     pub index_fault: Option<String>,
     /// Generations whose blocks were written to the index again, after a crash or for a lost index.
     pub reindexed: u64,
@@ -56,7 +56,7 @@ pub struct IngestReport {
     pub unindexed: u64,
     /// Objects that were counted again, because the rules of reading or grouping have changed since.
     pub read_again: u64,
-    /// Objects whose groups were made anew from samples, because their mirrored files were pruned.
+    /// Objects regrouped from their samples, because their mirrored files were pruned.
     pub regrouped: u64,
     /// What in the configuration has changed, and how much is read again for it.
     pub notes: Vec<String>,
@@ -75,8 +75,8 @@ pub enum IngestError {
     Index(#[from] IndexError),
 }
 
-/// Brings ledger and index up to date with the mirror. `stop` is looked at between objects; what was
-/// read by then is committed. `progress` is told the objects and stored bytes done.
+/// Brings ledger and index up to date with the mirror. `stop` is checked between objects; what was
+/// read by then is committed. `progress` receives the objects and stored bytes done.
 pub fn ingest(
     ledger: &mut Ledger,
     mirror: &Mirror,
@@ -132,13 +132,13 @@ pub fn ingest(
     Ok(report)
 }
 
-/// Returns the index that belongs to the ledger; `None` if there is none that can be used. Whoever asks an index asks for
-/// it here, for another ledger's would answer as well.
+/// Returns the index that belongs to the ledger; `None` if none is usable. Every query of an index must
+/// get it here, because the index of another ledger would answer, too.
 pub fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<Index>, LedgerError> {
     Ok(ledger.fact(INDEX_UUID)?.and_then(|uuid| Index::open(dir, &uuid).ok()))
 }
 
-/// Returns the index that belongs to the ledger, without what was lost of it; a new and empty one if it cannot be used.
+/// Returns the index that belongs to the ledger, without its lost parts; a new, empty one if it is unusable.
 fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Result<Index, IngestError> {
     Index::clean(dir)?;
     match ledger.fact(INDEX_UUID)?.map(|uuid| Index::open(dir, &uuid)) {
@@ -162,9 +162,9 @@ fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Res
     Ok(index)
 }
 
-/// Makes the index hold what the ledger says, if its last batch is another. Returns the objects that it
-/// still lacks because their mirrored file could not be read, and why; they are fetched again. What was pruned from the
-/// mirror is left out for good: a search reads it without the index.
+/// Brings the index in line with the ledger if their last batches differ. Returns the objects that it
+/// still lacks because their mirrored file could not be read, and why; they are fetched again. Objects pruned from the
+/// mirror are left out for good: a search reads them without the index.
 fn reconcile(
     ledger: &mut Ledger,
     reader: &Reader<'_>,
@@ -271,8 +271,8 @@ fn commit_batch(
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
     let batch = |batch| if is_complete { batch } else { INCOMPLETE };
     if items.iter().any(|item| item.is_read_again) {
-        // What is deleted with a commit may be what is added with it: the same version, read again. A crash between
-        // the two is one between ledger and index.
+        // A commit may delete and add the same version, read again. A crash between
+        // the two is then handled like one between ledger and index.
         let payload = Payload { batch: batch(committed.batch - 1), uuid: uuid.to_owned() };
         writer.commit(&Segments::default(), &payload)?;
     }
@@ -327,7 +327,7 @@ struct Read {
     left: usize,
 }
 
-/// What is kept of the objects read.
+/// Which results of the objects read are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     /// Partials for the ledger, blocks for the index.
@@ -359,8 +359,8 @@ struct Work {
 }
 
 impl Reader<'_> {
-    /// Reads objects into `segments`, each with its batch, until all are done, enough is held or a stop
-    /// is asked for.
+    /// Reads objects into `segments`, each with its batch, until all are done, enough is held in memory or a stop
+    /// is requested.
     fn read(&self, jobs: Vec<Job>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
         let workers = workers::count().min(MAX_WORKERS).min(jobs.len());
         let work = Work {
@@ -403,8 +403,8 @@ impl Reader<'_> {
         Ok(builder.finish()?)
     }
 
-    /// Reads one object, once its bytes have been found to be those of its version: what is wrong must be known before
-    /// the first block goes to the index. Returns the checksum of its stored bytes as well.
+    /// Reads one object after proving that its bytes are those of its version: a fault must be known before
+    /// the first block goes to the index. Also returns the checksum of its stored bytes.
     fn read_one(
         &self,
         job: &Job,

@@ -103,7 +103,7 @@ fn of_rules(
     Ok(touched)
 }
 
-/// Makes the groups of versions whose files are gone anew from their samples; returns of how many.
+/// Regroups versions whose files are gone from their samples; returns how many.
 pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Result<u64, IngestError> {
     let reading = settings.reading();
     let outdated = ledger.outdated_and_pruned(reading.grouping)?;

@@ -15,7 +15,7 @@ use gzette_core::stats::GroupState;
 /// What a report depends on besides the ledger and the time.
 #[derive(Clone, Debug)]
 pub struct ReportSettings {
-    /// After so many days without an event, a group that is back has regressed.
+    /// A group that comes back after this many days without an event has regressed.
     pub quiet_days: u32,
     /// The most groups that are carried in full. What needs attention comes first.
     pub max_groups: usize,

@@ -1,4 +1,4 @@
-//! How much of what is out there was read.
+//! How much of the existing data was read.
 
 use super::build::{ReportError, ReportSettings};
 use super::facts::{Facts, day_end};
@@ -97,7 +97,7 @@ fn mail_view(mail: UnsentMail) -> MailView {
     }
 }
 
-/// Returns what was wrong with the pages when they were last made.
+/// Returns the fault of the pages when they were last made.
 fn pages_trouble(ledger: &Ledger) -> Result<Option<PagesTrouble>, ReportError> {
     let pages = ledger.pages()?;
     Ok(pages.failure.map(|failure| PagesTrouble { failure, of_ms: pages.good_ms }))

@@ -12,7 +12,7 @@ use gzette_core::stats::{DAY_SLOTS, HOUR_SLOTS, Series, Windows};
 
 /// How far back counts are kept by slot: what the heat map shows, and more than any baseline needs.
 const KEPT_HOURS: i64 = 28 * 24;
-/// Earlier stamps come from clocks that were not set, and are no history.
+/// Earlier timestamps come from clocks that were not set, and are not history.
 const EARLIEST_SLOT: i64 = BELIEVED_FROM_MS / SLOT_MS;
 /// An hour with fewer than a thousandth of the busiest hour's events does not begin the history: stray
 /// stamps in otherwise recent logs would.
@@ -245,7 +245,7 @@ fn groups(rows: &[(RowKey, u64)], by_group: HashMap<(GroupId, u32), Totals>) -> 
     groups
 }
 
-/// Returns the first slot of the first hour that is no stray one.
+/// Returns the first slot of the first hour that is not an outlier.
 fn reach(apps: &[AppFacts], hour_end: i64) -> Option<i64> {
     let start = hour_end - KEPT_HOURS * HOUR_SLOTS;
     let mut hours = vec![0_u64; KEPT_HOURS as usize];
@@ -260,7 +260,7 @@ fn reach(apps: &[AppFacts], hour_end: i64) -> Option<i64> {
     apps.iter().filter_map(|app| app.events.first_in(slots.clone())).min()
 }
 
-/// Returns the start of the UTC day that the slot before `end` lies in, as the slot after that day.
+/// Returns the slot after the UTC day that contains the slot before `end`.
 pub(super) fn day_end(end: i64) -> i64 {
     ((end - 1).div_euclid(DAY_SLOTS) + 1) * DAY_SLOTS
 }

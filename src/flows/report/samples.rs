@@ -90,7 +90,7 @@ fn view(role: &'static str, sighting: &StoredSighting, end: End, settings: &Repo
     }
 }
 
-/// Cuts a text to the length of its raw lines: replacement characters are longer than what they stand for.
+/// Cuts a text to the length of its raw lines: replacement characters are longer than what they replace.
 fn capped(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(SAMPLE_BYTES));
     text

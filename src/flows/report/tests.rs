@@ -110,7 +110,7 @@ fn silence_of_all_is_told_as_one() {
         NOON - 6 * HOUR_MS,
     );
     let view = view(&story);
-    assert_eq!(view.verdict.headline, "No lines of any application since 05:50 UTC (6 hours)");
+    assert_eq!(view.verdict.headline, "No lines from any application since 05:50 UTC (6 hours)");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn the_first_look_calls_nothing_new() {
 fn an_empty_ledger_has_a_view() {
     let view = view(&Story::default());
     assert_eq!(view.verdict.headline, "No log lines yet");
-    assert!(view.verdict.detail.starts_with("No objects were found so far"), "{}", view.verdict.detail);
+    assert!(view.verdict.detail.starts_with("No objects found so far"), "{}", view.verdict.detail);
     assert!(view.apps.is_empty() && view.groups.is_empty() && view.errors.is_empty());
     assert_eq!(view.completeness.days.len(), 14);
     assert_eq!(view.completeness.lines.total, 0);
@@ -256,7 +256,7 @@ fn problems_are_counted_and_said() {
     assert_eq!(completeness.problem_count, 3);
     assert_eq!(completeness.lines.events, 21 * 24 + 2 * 21 * 144);
     assert_eq!(completeness.sources[0].listed_ms, Some(NOW));
-    assert!(view.verdict.detail.ends_with("; 2 objects could not be read whole."));
+    assert!(view.verdict.detail.ends_with("; 2 objects could not be fully read."));
     assert_eq!(view.verdict.headline, "failing not read since 12:05 UTC");
     let sentence = "failing: not read since 12:05 UTC: 1 object denied, 1 object archived (";
     assert!(view.verdict.detail.starts_with(sentence), "{}", view.verdict.detail);
@@ -311,7 +311,7 @@ fn a_silence_is_told_when_all_objects_have_been_deleted() {
         crate::edges::ledger::ListingRecord { prefix: PREFIX, now_ms, entries: 0, diff: &diff, found: &[] };
     ledger.record_listing(source, &listing).unwrap();
     let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
-    assert_eq!(view.verdict.headline, "No lines of any application since Mon 30 Oct 11:50 UTC (4 days)");
+    assert_eq!(view.verdict.headline, "No lines from any application since Mon 30 Oct 11:50 UTC (4 days)");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_silence_of_everything_is_never_forgotten() {
         let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
         list(&mut ledger, source, PREFIX, now_ms);
         let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
-        assert_eq!(view.verdict.headline, format!("No lines of any application since {since}"));
+        assert_eq!(view.verdict.headline, format!("No lines from any application since {since}"));
         assert!(view.verdict.needs_attention);
     }
 }

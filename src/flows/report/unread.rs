@@ -1,12 +1,12 @@
-//! What could not be read, and up to when each application is known: nobody is called silent for lines that lie
+//! What could not be read, and until when each application is known: none is called silent while its lines are
 //! unread in the bucket.
 //!
 //! An application is known until the earliest of
 //! - the last listing of its sources;
-//! - for each prefix that could not be listed and may hold new lines of it, the last time that it could;
-//! - its newest event, when objects of it are unread that are newer.
+//! - for each prefix that could not be listed and may hold new lines of it, its last successful listing;
+//! - its newest event, if newer objects of it are unread.
 //!
-//! What is older than its newest event (archived or damaged objects of last month) is a problem of its own and hides
+//! Anything older than its newest event (archived or damaged objects of last month) is a separate problem and hides
 //! no silence.
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +32,7 @@ pub struct SourceShape {
     pub prefix: String,
 }
 
-/// What is known of the applications, and what is not.
+/// Until when applications are known, and what is unread.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     /// Up to when each application is known, by its name.
@@ -89,13 +89,13 @@ struct Survey<'s> {
     until_ms: HashMap<AppName, UtcMs>,
 }
 
-/// What is wrong at one place.
+/// The faults at one place.
 #[derive(Debug, Default)]
 struct Tally {
     apps: Vec<AppName>,
     troubles: BTreeMap<Trouble, u64>,
     since_ms: Option<UtcMs>,
-    /// The last try and what came of it.
+    /// The last try and its error.
     error: (UtcMs, String),
 }
 
@@ -109,7 +109,7 @@ impl Tally {
     }
 }
 
-/// Returns the earlier of two times, of which either may not be known.
+/// Returns the earlier of two times, either of which may be unknown.
 fn earliest(one: Option<UtcMs>, other: Option<UtcMs>) -> Option<UtcMs> {
     one.into_iter().chain(other).min()
 }
@@ -141,8 +141,8 @@ impl Survey<'_> {
         self.feeds.iter().filter(|feed| feed.0 == source).map(|feed| feed.1.clone()).collect()
     }
 
-    /// Returns when the folder of each application, if it has one of its own, was listed last. What lies above it
-    /// then says nothing of that application.
+    /// Returns when the folder of each application, if it has its own, was last listed. Levels above it
+    /// then say nothing about that application.
     fn folders(&self, of_source: &[PrefixState]) -> HashMap<AppName, UtcMs> {
         let mut folders = HashMap::new();
         for prefix in of_source {
@@ -199,7 +199,7 @@ impl Survey<'_> {
         tally.apps.extend(apps);
     }
 
-    /// Whether what is of that day may hold lines of an application that come after its newest event.
+    /// Whether objects of that day may hold lines of an application after its newest event.
     fn may_be_new(&self, app: &AppName, day: Option<Day>) -> bool {
         let (Some(day), Some(&newest_ms)) = (day, self.newest.get(app)) else {
             return true;
@@ -232,7 +232,7 @@ impl Survey<'_> {
         *known = until_ms.min(*known);
     }
 
-    /// Adds what is wrong with the listings of single applications to what is wrong with all of their source.
+    /// Merges failed listings of single applications into the failure of their whole source.
     fn merge(&mut self) {
         let of_source = |place: &UnreadPlace| matches!(place, UnreadPlace::Source(_));
         let (mut sources, apps): (Vec<_>, Vec<_>) =

@@ -15,8 +15,7 @@ const NAME_CHARS: usize = 32;
 const UNREAD_NAMED: usize = 2;
 /// The most characters of each.
 const UNREAD_CHARS: usize = 140;
-const NOTHING_LISTED: &str =
-    "No objects were found so far: `url` and `layout` of the sources say where they are looked for.";
+const NOTHING_LISTED: &str = "No objects found so far: check `url` and `layout` of the sources.";
 
 /// Returns the verdict on a view whose own verdict is not set yet. Without history, nothing can be new.
 pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
@@ -92,10 +91,12 @@ fn dark(view: &View) -> Option<String> {
     if let Some(dark) = &view.dark {
         let of = dark.only.as_ref().map_or("any application".to_owned(), |name| one_line(name, NAME_CHARS));
         let age = duration(view.now_ms - dark.since_ms);
-        return Some(format!("No lines of {of} since {} ({age})", clock(dark.since_ms, view.now_ms)));
+        return Some(format!("No lines from {of} since {} ({age})", clock(dark.since_ms, view.now_ms)));
     }
     let has_forgotten = view.figures.newest_event_ms.is_none() && view.completeness.objects_expired > 0;
-    has_forgotten.then(|| "No lines of any application: all that was read is past its retention".to_owned())
+    has_forgotten.then(|| {
+        "No lines from any application: the retention of everything that was read has expired".to_owned()
+    })
 }
 
 /// Says that nothing can be said.
@@ -192,14 +193,14 @@ fn errors_sentence(view: &View) -> String {
     }
     text.push_str(" in the last 24 hours");
     for (then, what) in [(change.yesterday, "yesterday"), (change.last_week, "last week")] {
-        // Fewer of what could be read is no good news.
+        // A decrease is not good news while something is unread.
         if let Some(then) = then.filter(|_| view.unread.is_empty()) {
             text = format!("{text}, {}", against(change.now, then, what));
         }
     }
     let unread = view.completeness.objects_unread + view.completeness.objects_damaged;
     if unread > 0 {
-        text = format!("{text}; {} could not be read whole", plural(unread, "object"));
+        text = format!("{text}; {} could not be fully read", plural(unread, "object"));
     }
     if change.now <= 0.0 {
         text.replace_range(..1, "N");

@@ -1,4 +1,4 @@
-//! The types of the view. Plain values; texts from logs are raw here and escaped by whoever renders.
+//! The types of the view. Plain values; texts from logs are raw here, and renderers escape them.
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ pub struct GroupView {
     pub kind: GroupKind,
     /// One line for lists.
     pub title: String,
-    /// What was hashed, readable.
+    /// The hashed text in readable form.
     pub template: String,
     /// Its state.
     pub state: GroupState,
@@ -220,7 +220,7 @@ pub struct Unread {
     pub apps: Vec<AppName>,
     /// Up to when all of it was read; `None` when nothing of it ever was.
     pub since_ms: Option<UtcMs>,
-    /// What is wrong with how many objects or prefixes.
+    /// The faults, each with its number of objects or prefixes.
     pub troubles: Vec<(Trouble, u64)>,
     /// The last error in the store's words; may be empty.
     pub error: String,
@@ -229,7 +229,7 @@ pub struct Unread {
 /// What an [`Unread`] is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnreadPlace {
-    /// A source, all of it or what is above its applications.
+    /// A source: all of it, or its levels above the applications.
     Source(SourceName),
     /// An application.
     App(AppName),
@@ -257,12 +257,12 @@ pub enum Trouble {
 }
 
 impl Unread {
-    /// Returns whether it may be read by a later run. What is archived stays so until somebody restores it.
+    /// Returns whether a later run may read it. An archived object stays archived until it is restored.
     pub fn may_pass(&self) -> bool {
         self.troubles.iter().any(|(trouble, _)| *trouble != Trouble::Archived)
     }
 
-    /// Returns how many places these are: `3 applications`, `1 more source`; `more` stands before the noun.
+    /// Returns how many places these are: `3 applications`, `1 more source`; `more` precedes the noun.
     pub fn counted(places: &[Self], more: &str) -> String {
         let number = places.len() as u64;
         let sources = places.iter().filter(|unread| matches!(unread.place, UnreadPlace::Source(_))).count();
@@ -329,7 +329,7 @@ pub struct Heat {
     pub cells: [[u64; 24]; 7],
 }
 
-/// How much of what is out there was read.
+/// How much of the existing data was read.
 #[derive(Clone, Debug, Default)]
 pub struct Completeness {
     /// The sources.
@@ -374,7 +374,7 @@ pub struct Completeness {
     pub run_goes_on: bool,
     /// Mails that wait or were given up, oldest first.
     pub mails: Vec<MailView>,
-    /// What is wrong with the pages that a mail links to, if something is.
+    /// The fault of the pages that a mail links to, if there is one.
     pub pages_trouble: Option<PagesTrouble>,
 }
 
@@ -406,7 +406,7 @@ pub struct MailView {
 pub struct PagesTrouble {
     /// What failed, as a clause: ``the site was not published: put `s3://…`: no answer``.
     pub failure: String,
-    /// Of when the pages are that lie there; `None` when there are none.
+    /// The time of the existing pages; `None` if there are none.
     pub of_ms: Option<UtcMs>,
 }
 

@@ -1,4 +1,4 @@
-//! The lines before and behind those that were found, as grep's `-B` and `-A` show them.
+//! The lines before and after matches, as grep's `-B` and `-A` show them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +15,7 @@ use crate::edges::ledger::GenerationRow;
 pub struct Around {
     /// Before each.
     pub before: u64,
-    /// Behind each.
+    /// After each match.
     pub after: u64,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Weaver<'w> {
     place: Arc<str>,
     /// The last line put out.
     last: u64,
-    /// Up to here the lines behind the last hit go.
+    /// The last line that the context after the last hit includes.
     owed: u64,
     /// The last lines that were found and do not count by themselves: as context they are still matches.
     aside: VecDeque<u64>,
@@ -76,7 +76,7 @@ impl<'w> Weaver<'w> {
         }
     }
 
-    /// Adds the next hit and what stands before it. One that does not count is only shown as context of others.
+    /// Adds the next hit and the lines before it. A hit that does not count is only shown as context of others.
     pub(super) fn add(&mut self, hit: Hit, counts: bool) -> io::Result<()> {
         if !counts && hit.line > self.owed {
             self.aside.push_back(hit.line);
@@ -96,12 +96,12 @@ impl<'w> Weaver<'w> {
         Ok(())
     }
 
-    /// Adds what stands behind the last hit.
+    /// Adds the lines after the last hit.
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.put_up_to(self.owed)
     }
 
-    /// Puts the lines behind the last one, up to this.
+    /// Adds the lines after the last one, up to this line.
     fn put_up_to(&mut self, line: u64) -> io::Result<()> {
         while self.last < line {
             let Some(found) = self.lines.line(self.last + 1)? else { break };

@@ -36,7 +36,7 @@ pub(super) struct Stored {
 
 /// Why a version is not read: it no longer counts, and its file is gone.
 #[derive(Debug, thiserror::Error)]
-#[error("a run replaced it while it was searched; search once more")]
+#[error("a run replaced it during the search; search again")]
 pub(super) struct Replaced;
 
 /// Why a version is not read: its bytes are not those that were counted.
@@ -60,7 +60,7 @@ impl Stock<'_> {
             return Err(lost);
         }
         self.fetched(object).map_err(|error| {
-            let text = format!("not in the mirror any more, or cut there, and not fetched: {error}");
+            let text = format!("missing or cut short in the mirror, and not fetched: {error}");
             io::Error::new(error.kind(), text)
         })
     }
@@ -78,7 +78,7 @@ impl Stock<'_> {
         }
     }
 
-    /// Fetches a version whose mirrored file is not what was counted.
+    /// Fetches a version whose mirrored file differs from what was counted.
     pub(super) fn fetch_instead(&self, object: &ObjectVersion) -> io::Result<StoredBytes> {
         if self.fetch.is_none() {
             return Err(io::Error::other(Rotten));

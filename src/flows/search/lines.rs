@@ -22,8 +22,8 @@ pub(super) struct TextLine {
     pub(super) raw: Vec<u8>,
 }
 
-/// The lines of an object, read forward; what stands between known stretches is jumped over. Known blocks are checked; a
-/// whole object is for the caller to check.
+/// The lines of an object, read forward; it skips what lies between known stretches. Known blocks are checked; a
+/// whole object must be checked by the caller.
 pub(super) struct Lines<'l> {
     object: Object<'l>,
     stretches: &'l [Range],
@@ -41,7 +41,7 @@ pub(super) struct Lines<'l> {
 }
 
 impl<'l> Lines<'l> {
-    /// Returns the lines of an object at its beginning, of which some stretches are known.
+    /// Returns a reader at the start of an object; `stretches` are the known ones.
     pub(super) fn new(
         object: Object<'l>,
         stretches: &'l [Range],
@@ -62,7 +62,7 @@ impl<'l> Lines<'l> {
         }
     }
 
-    /// Returns a line; `None` behind the last one. Lines before one that was asked for are passed.
+    /// Returns a line; `None` after the last one. Lines before the requested one are skipped.
     pub(super) fn line(&mut self, number: u64) -> io::Result<Option<TextLine>> {
         self.jump(number)?;
         while self.next < number {
@@ -78,7 +78,7 @@ impl<'l> Lines<'l> {
         self.next - 1
     }
 
-    /// Goes to the last known place before a line, if that lies ahead.
+    /// Jumps to the last known place before a line, if that is ahead.
     fn jump(&mut self, number: u64) -> io::Result<()> {
         let at = self.stretches.partition_point(|stretch| stretch.first_line() <= number);
         let Some(stretch) = at.checked_sub(1).map(|at| self.stretches[at]) else { return Ok(()) };

@@ -46,7 +46,7 @@ pub struct Request {
     pub window: Window,
     /// Only lines of this error group's events.
     pub group: Option<GroupId>,
-    /// At most so many of the newest lines.
+    /// At most this many of the newest lines.
     pub limit: Option<usize>,
     /// Whether only the number of lines is wanted: hits come without their bytes.
     pub count_only: bool,
@@ -84,7 +84,7 @@ impl Request {
         self.levels != u8::MAX || self.window != Window::ALL || self.limit.is_some()
     }
 
-    /// The whole condition on lines but for their times.
+    /// The whole condition on lines, except their times.
     fn condition(&self) -> Expr {
         match self.group {
             Some(group) => Expr::Group(group).with(self.expr.clone()),
@@ -93,7 +93,7 @@ impl Request {
     }
 }
 
-/// A line that was found, or that stands beside one.
+/// A matching line, or a line of context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// Its event's time, or the one it inherits.
@@ -261,8 +261,8 @@ impl<'s> Searching<'s> {
         }
     }
 
-    /// Plans what is to be read from number `start` on, by the ledger as it is now. What is open already is read as it
-    /// was planned: of its parts, some may have been read.
+    /// Plans what to read from number `start` on, by the current ledger. Objects that are open already are read as
+    /// planned, because some of their parts may have been read.
     fn plan_rest(&mut self, start: usize) -> Result<(), SearchError> {
         let mut rest = self.tasks.split_off(start);
         rest.retain(|task| task.opened.is_some());
@@ -285,7 +285,7 @@ fn in_order(request: &Request, mut tasks: Vec<Task>) -> Vec<Task> {
     tasks
 }
 
-/// Returns what is to be read of the objects that are not settled, of each as one state of the ledger has it, and the
+/// Returns what to read of the objects that are not settled, all from one state of the ledger, and the
 /// start of a report.
 fn planned(
     library: &Library<'_>,
@@ -312,8 +312,8 @@ fn planned(
     Ok((tasks, report.unwrap_or_default()))
 }
 
-/// Returns a plan, and the objects that a run beside the search has taken out of the index while it was asked. Where
-/// there are any, what was their duplicate may have to be read in their place.
+/// Returns a plan, and the objects that a concurrent run removed from the index during planning. If
+/// there are any, their former duplicates may have to be read instead.
 fn planned_once(
     library: &Library<'_>,
     request: &Request,

@@ -1,5 +1,5 @@
-//! One object's decoded bytes for a search: read forward, over what is not wanted by way of access points, and checked
-//! against what was counted before anything is made of them.
+//! One object's decoded bytes for a search: read forward, skipping unwanted parts with access points, and checked
+//! against what was counted before they are used.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ use super::read::Range;
 use crate::edges::ledger::GenerationRow;
 use gzette_core::decode::{Decoder, Limits, Point};
 
-/// What is not looked at is read in pieces of so many bytes.
+/// Bytes that are only checked are read in pieces of this size.
 const CHECKED_BYTES: usize = 64 << 10;
 
 /// The decoded bytes of an object.
@@ -20,7 +20,7 @@ pub(super) struct Object<'o> {
     points: &'o [Point],
     decoder: Decoder<Stored>,
     at: u64,
-    /// The checksum of what was read so far, where that has to be the whole object. Blocks have their own.
+    /// The checksum of what was read so far, if the whole object must be read. Blocks have their own.
     hasher: Option<blake3::Hasher>,
     /// Where blocks are checked ahead: it goes forward only, so that each byte is decoded once more at the most.
     ahead: Option<Box<Self>>,
@@ -102,7 +102,7 @@ impl<'o> Object<'o> {
         self.compare()
     }
 
-    /// Checks all of an object that is not yet read to its end. What is read later is not checked again.
+    /// Checks the rest of an object before it is used. What is read later is not checked again.
     pub(super) fn check_all(&mut self) -> io::Result<()> {
         if self.hasher.take().is_some() {
             self.again(&[]).checked_whole().check_end()?;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use super::object::Object;
 use super::read::{HELD_LINE_BYTES, Range};
 
-/// A stretch is read in pieces of so many bytes, cut at a line's end.
+/// A stretch is read in pieces of about this many bytes, cut at a line's end.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
 
 /// Bytes of a stretch, in memory that is used for one piece after the other.
@@ -25,8 +25,8 @@ impl Piece {
         self.length = 0;
     }
 
-    /// Takes in whole blocks in the place of all, each checked: the first, and those behind it that have room in a piece.
-    /// Returns how many. The blocks adjoin, and the first is held.
+    /// Replaces the content with whole blocks, each checked: the first, and those after it that fit into a piece.
+    /// Returns how many. The blocks must be contiguous; the first is always held.
     pub(super) fn fill_with_blocks(
         &mut self,
         object: &mut Object<'_>,

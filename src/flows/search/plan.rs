@@ -16,7 +16,7 @@ use gzette_core::overrides::rule_name;
 use gzette_core::partial::SourceSettings;
 use gzette_core::query::{Expr, Need, ObjectFacts};
 
-/// To begin at a point costs about as much as to decode so many bytes.
+/// Starting at an access point costs about as much as decoding this many bytes.
 const WORTH_A_JUMP_BYTES: u64 = 256 << 10;
 
 /// One object and the stretches of it to read.
@@ -28,7 +28,7 @@ pub(super) struct Task {
     /// What its lines have to fulfil.
     pub(super) expr: Arc<Expr>,
     pub(super) ranges: Vec<Range>,
-    /// Places to begin at, where much lies between two stretches.
+    /// Access points to start at when two stretches are far apart.
     pub(super) points: Vec<Point>,
     /// The stretches that hold the lines around those, and places to begin at.
     pub(super) around: Vec<Range>,
@@ -83,18 +83,18 @@ impl Settled {
     }
 }
 
-/// What is to be read of each object, by one state of the ledger.
+/// What to read of each object, by one state of the ledger.
 pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
     /// The start of a report.
     pub(super) report: SearchReport,
-    /// The objects of which the index was believed, by their versions.
+    /// The objects for which the index was trusted, by their versions.
     pub(super) indexed: HashMap<GenerationId, i64>,
     /// The objects passed over because another one holds the same.
     pub(super) duplicates: HashSet<i64>,
 }
 
-/// Returns what is to be read of each object that is not settled.
+/// Returns what to read of each object that is not settled.
 pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) -> Result<Plan, SearchError> {
     let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
@@ -111,7 +111,7 @@ pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) 
         .collect();
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
         let generations = indexed.keys().copied().collect();
-        // An event's group is known from all of its lines, wherever the words stand.
+        // The group of an event depends on all its lines, wherever the words are.
         let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
         let Request { window, levels, .. } = *request;
         let asked = Wanted { need: &need, generations: &generations, window, levels, batch: indexed_batch };
@@ -160,15 +160,15 @@ fn of_blocks(
     })
 }
 
-/// With a limit, so many of the newest objects are read from their end on, in parts,
+/// With a limit, this many of the newest objects are read backwards from their end, in parts,
 const OBJECTS_IN_PARTS: usize = 8;
-/// of so many blocks each.
+/// of this many blocks each.
 const PART_BLOCKS: usize = 16;
 
-/// What stands no farther from an object's start is soon reached without a point.
+/// Anything closer to the start of an object is reached quickly without an access point.
 const NEAR_BYTES: u64 = 4 << 20;
 
-/// Takes the newest objects apart, so that the newest lines are found without what is older in the same object.
+/// Splits the newest objects, so that the newest lines are found without reading older ones in the same object.
 fn in_parts(
     library: &Library<'_>,
     blocks: &[BlockAddress],
@@ -201,20 +201,20 @@ fn in_parts(
 
 /// With fewer tasks than this for each worker, large ones are shared out between the workers,
 const TASKS_A_WORKER: usize = 4;
-/// in parts of at least so many bytes, so that each point begins one,
+/// in parts of at least this many bytes, so that each point begins one,
 const PART_BYTES: u64 = 1 << 20;
-/// that begin no farther behind a point.
+/// that begin at most this far after a point.
 const PART_BEHIND_BYTES: u64 = 256 << 10;
 
-/// Takes large tasks apart where there are too few for all workers to have something to do until the end. The parts
-/// stand in the place of the whole, in the order of their lines.
+/// Splits large tasks when there are too few to keep all workers busy until the end. The parts
+/// replace the whole, in the order of their lines.
 pub(super) fn share_out(
     library: &Library<'_>,
     request: &Request,
     workers: usize,
     tasks: Vec<Task>,
 ) -> Result<Vec<Task>, LedgerError> {
-    // The context of lines, and the group of an event, may need what stands in another part.
+    // The context of lines, and the group of an event, may need lines of another part.
     if tasks.len() >= TASKS_A_WORKER * workers || !request.around.is_none() || request.with_groups {
         return Ok(tasks);
     }
@@ -269,7 +269,7 @@ fn parts_of(library: &Library<'_>, task: &Task) -> Result<Option<Vec<Task>>, Led
     parts.into_iter().enumerate().map(part_of).collect::<Result<_, _>>().map(Some)
 }
 
-/// The context of objects with so many blocks together is looked up at a time. Each look goes through the whole index.
+/// The context is looked up for objects with this many blocks at a time. Each lookup scans the whole index.
 const ASKED_BLOCKS: u64 = 1 << 18;
 
 /// Adds the stretches that hold the context of what may be found.
@@ -380,7 +380,7 @@ fn whole(settings: &SourceSettings, row: GenerationRow, expr: Arc<Expr>) -> Task
     }
 }
 
-/// Returns the access points that save decoding what lies before and between stretches.
+/// Returns the access points that avoid decoding the data before and between stretches.
 pub(super) fn points_for(
     ledger: &Ledger,
     row: &GenerationRow,

@@ -17,7 +17,7 @@ impl Present {
         Self { path: ledger.path(), ledger: Mutex::new(None) }
     }
 
-    /// Whether a version counts. Where the ledger does not answer, what it said before stands.
+    /// Whether a version counts. If the ledger does not answer, its last answer applies.
     pub(super) fn has(&self, generation: GenerationId) -> bool {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if ledger.is_none() {

@@ -33,7 +33,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Returns its first byte and the first one behind it.
+    /// Returns its first byte and the first one after it.
     pub(super) fn bytes(&self) -> (u64, u64) {
         (self.offset, self.offset.saturating_add(self.length))
     }
@@ -53,7 +53,7 @@ impl Range {
         self.carry_ms
     }
 
-    /// Returns the CRC-32 of its bytes; `None` for a whole object, of which no blocks are known.
+    /// Returns the CRC-32 of its bytes; `None` for a whole object without known blocks.
     pub(super) fn crc(&self) -> Option<u32> {
         self.crc
     }
@@ -99,7 +99,7 @@ pub(super) struct Scan<'s> {
     parser: Parser,
     /// Reads the fields of single lines.
     field_parser: Parser,
-    /// What was found and not yet handed over.
+    /// Matches that were not handed over yet.
     pub(super) hits: Vec<Hit>,
     /// The bytes in `hits`.
     pub(super) held_bytes: usize,
@@ -144,9 +144,9 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Reads the stretches in order, each checked before its lines are looked at; a whole object is checked at its end,
-    /// or when `go_on`, which is asked after each piece, has it checked. On an error, nothing found is to be used that
-    /// was not handed over before.
+    /// Reads the stretches in order and checks each before it searches its lines. A whole object is checked at its end,
+    /// or when `go_on`, which is called after each piece, requires it. After an error, matches must not be used
+    /// unless they were handed over before.
     pub(super) fn read(
         &mut self,
         object: &mut Object<'_>,
@@ -216,14 +216,14 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Drops all but so many of the newest lines found.
+    /// Drops all but the newest `limit` matches.
     pub(super) fn keep_newest(&mut self, limit: usize) {
         self.hits.sort_by_key(|hit| (hit.time_ms, hit.line));
         self.hits.drain(..self.hits.len().saturating_sub(limit));
     }
 
-    /// Picks the matching lines of a piece that begins with line `number`; `goes_on` when another follows. Returns the
-    /// number of the line behind it.
+    /// Collects the matching lines of a piece that begins with line `number`; `goes_on` if another follows. Returns the
+    /// number of the line after it.
     fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) -> u64 {
         if self.follows_groups {
             self.scan_events(piece, number);
@@ -239,8 +239,8 @@ impl<'s> Scan<'s> {
         next
     }
 
-    /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
-    /// `piece` stands behind it. Returns how much of the line was read from the stretch.
+    /// Searches a line that is too long to be held: `piece` has its beginning, `stretch` the rest. What remains in
+    /// `piece` follows the line. Returns how much of the line was read from the stretch.
     fn scan_long(&mut self, piece: &mut Piece, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
         let mut pieces = Pieces::new(self.expr);
         pieces.add(piece.bytes());
@@ -283,8 +283,8 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Follows the events up to the line that ends at `end`, where they were `followed` up to another place. What stands
-    /// before an event with a time of its own does not matter to what comes behind it.
+    /// Follows the events from `followed` up to the line that ends at `end`. Lines
+    /// before an event with its own time do not affect what comes after it.
     fn follow_to(&mut self, piece: &[u8], followed: &mut usize, end: usize) {
         let (from, limit) = (*followed, self.settings.limits.max_line_bytes);
         if from >= end {
@@ -437,8 +437,8 @@ fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
     })
 }
 
-/// Calls `found` with each line for which `expr` may hold, in order. Where the expression requires some bytes,
-/// only the lines that hold them are looked at. Returns the number of the line behind the last one.
+/// Calls `found` with each line that `expr` may match, in order. If the expression requires certain bytes,
+/// only lines that contain them are tested. Returns the number of the line after the last one.
 fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) -> u64 {
     let may_match = |line: &[u8]| expr.judge(line) != Some(false);
     let Some(finder) = expr.required_bytes() else {

@@ -43,7 +43,7 @@ pub struct Progress {
 
 /// What the reading of a task came to.
 struct Outcome {
-    /// What was found and not handed over before.
+    /// Matches that were not handed over before.
     hits: Vec<Hit>,
     counted: u64,
     failure: Option<io::Error>,
@@ -75,9 +75,9 @@ struct Turn<'c> {
     consume: Consume<'c>,
 }
 
-/// Reads the tasks from number `start` on and hands over what is found. Returns the number of a task whose version a run
-/// beside the search has replaced: neither it nor any behind it was handed over. If the ledger is not to be looked at
-/// again, such an object is unreadable.
+/// Reads the tasks from number `start` on and hands over the matches. Returns the number of a task whose version a
+/// concurrent run has replaced: neither it nor any later task was handed over. If the ledger must not be read
+/// again, such an object counts as unreadable.
 pub(super) fn run(
     library: &Library<'_>,
     request: &Request,
@@ -172,7 +172,7 @@ impl<'r> Runner<'r> {
     }
 
     fn settle_next(&self, turn: &mut Turn<'_>, mut outcome: Outcome) {
-        // Nobody waits for the rest of a search that has ended.
+        // The rest of a search that has ended is not needed.
         if outcome.is_replaced() && self.stop.load(Ordering::Relaxed) {
             outcome.failure = None;
         }
@@ -320,9 +320,9 @@ struct Reading<'t, 'h> {
     task: &'t Task,
     /// The lines that count among those found; `None` for all.
     kept: Option<&'t HashSet<u64>>,
-    /// Whether what was found is surrounded with context.
+    /// Whether matches are shown with context.
     weaves: bool,
-    /// Only so many of the newest lines are wanted; the others go when what is held grows too large.
+    /// Only this many of the newest lines are needed; the others are dropped when too many are held.
     newest: Option<usize>,
     /// Takes what grows too large to hold.
     hand_over: Option<&'h mut dyn FnMut(Vec<Hit>)>,
@@ -331,7 +331,7 @@ struct Reading<'t, 'h> {
     piece: &'h mut Piece,
 }
 
-/// What was handed over of a task.
+/// How much of a task was handed over.
 #[derive(Default)]
 struct Handed {
     /// The number of the last line.
@@ -340,7 +340,7 @@ struct Handed {
 }
 
 impl Handed {
-    /// Drops what was handed over before, of a task that is read once more, and notes the rest.
+    /// When a task is read again, drops what was handed over before and records the rest.
     fn add(&mut self, hits: &mut Vec<Hit>) {
         hits.retain(|hit| hit.line > self.line);
         self.line = hits.last().map_or(self.line, |hit| hit.line);
@@ -348,12 +348,12 @@ impl Handed {
     }
 }
 
-/// What was found and not handed over, and how many lines were found in all.
+/// Matches that were not handed over, and the number of all matches.
 type Found = (Vec<Hit>, u64);
 
 impl Reading<'_, '_> {
-    /// Returns what was found last, how many lines were found in all, and whether all could be read. Of an object that
-    /// could not, only what was handed over counts.
+    /// Returns the last matches, the number of all matches, and whether everything could be read. For an object that
+    /// could not be read, only what was handed over counts.
     fn read(&mut self) -> (Vec<Hit>, u64, io::Result<()>) {
         match self.read_somehow() {
             Ok((mut hits, counted)) => {
@@ -366,7 +366,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Reads the mirrored file; if that is not what was counted, what can be fetched in its place.
+    /// Reads the mirrored file; if its bytes differ from those counted, fetches the object instead.
     fn read_somehow(&mut self) -> io::Result<Found> {
         let task = self.task;
         let bytes = match &task.opened {
@@ -375,7 +375,7 @@ impl Reading<'_, '_> {
         };
         let mut found = self.read_from(&bytes, &task.points, &task.around_points);
         let is_rotten = |found: &io::Result<Found>| found.as_ref().is_err_and(is::<Rotten>);
-        // A point may be what is wrong.
+        // The access point itself may be damaged, so try once without.
         if is_rotten(&found) && !(task.points.is_empty() && task.around_points.is_empty()) {
             found = self.read_from(&bytes, &[], &[]);
         }

@@ -1,4 +1,4 @@
-//! One line of an object, its event and what stands around it.
+//! One line of an object, its event and the lines around it.
 
 use std::io;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub fn show(
     let stock = Stock { mirror: library.mirror, fetch: library.fetch, present: &present };
     let stretches = library.ask(|library| stretches_of(library, row))?;
     let mut last = 0;
-    // What was handed over was right: read once more, the object goes on behind it.
+    // What was handed over was correct: when the object is read again, continue after it.
     let mut found = |shown: Shown| {
         let is_next = shown.line.line > last;
         last = last.max(shown.line.line);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, Window};
 
-/// So many different keys are told apart.
+/// At most this many different keys are counted separately.
 const MAX_KEYS: usize = 10_000;
-/// So many counts over time are held; with more, neighbours are added up.
+/// At most this many counts over time are held; beyond that, neighbours are merged.
 const MAX_BUCKETS: usize = 4096;
 
 /// One part of what lines are counted by.
@@ -131,7 +131,7 @@ impl Histogram {
     }
 }
 
-/// Returns a width; behind the last named one each is twice the one before.
+/// Returns a width; after the last named one, each is twice the one before.
 fn width_ms(number: usize) -> i64 {
     match WIDTHS_MS.get(number) {
         Some(width_ms) => *width_ms,

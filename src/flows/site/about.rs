@@ -58,7 +58,7 @@ fn counts() -> Vec<(&'static str, Markup)> {
         ),
         (
             "Delivered twice",
-            html! { "Objects with the same content in one application, as a log shipper leaves them when it retries. \
+            html! { "Objects with the same content in one application, as a log shipper produces when it retries. \
             They are counted once." },
         ),
     ]
@@ -68,26 +68,26 @@ fn states() -> Vec<(&'static str, Markup)> {
     vec![
         (
             "Spiking",
-            html! { "More in the last full hour of delivered events than the group's own limit, which comes from the \
-            week before, the last 24 hours left out; the number says how many times." },
+            html! { "More events in the last full hour of delivered events than the group's own limit, which is computed \
+            from the week before, without the last 24 hours. The number is how many times the limit." },
         ),
         ("New", html! { "Seen for the first time in the last 24 hours." }),
         (
             "Regressed",
-            html! { "Back after 7 days or more without an event, while its application went on logging." },
+            html! { "Back after at least 7 days without an event, during which its application kept logging." },
         ),
         ("Ongoing", html! { "Seen in the last 24 hours, as usual." }),
         ("Quiet", html! { "Seen in the last 14 days, but not in the last 24 hours." }),
         (
             "Silent",
-            html! { "Said of an application: no lines at all for longer than its longest gap in 14 days. \
+            html! { "An application is silent when it has had no lines at all for longer than its longest gap in 14 days. \
             After a week it leaves the overview and stays in the list of applications. When all applications are silent, \
-            the shipping of logs has stopped, and the headline says so until lines come again." },
+            log shipping has stopped, and the headline says so until lines arrive again." },
         ),
         (
             "Not read",
-            html! { "Said of an application or a source: there may be newer lines, but a prefix could not be listed or an object \
-            could not be read. Whether it is silent is then not known." },
+            html! { "An application or a source is not read when there may be newer lines, but a prefix could not be listed or an object \
+            could not be read. It is then unknown whether it is silent." },
         ),
     ]
 }
@@ -96,7 +96,7 @@ fn comparing() -> Vec<(&'static str, Markup)> {
     vec![
         (
             "vs. yesterday",
-            html! { "The 24 hours before the page was made against the 24 hours before those, which are cut where \
+            html! { "The 24 hours before the page was made, compared with the 24 hours before those, which are cut where \
             today's delivered events end." },
         ),
         (
@@ -121,7 +121,7 @@ fn complete() -> Vec<(&'static str, Markup)> {
         ),
         (
             "Damaged",
-            html! { "An object whose compressed bytes end early or are wrong. What stood before the damage is counted." },
+            html! { "An object whose compressed bytes end early or are wrong. Everything before the damage is counted." },
         ),
         (
             "Late objects",
@@ -129,8 +129,8 @@ fn complete() -> Vec<(&'static str, Markup)> {
         ),
         (
             "Misdated",
-            html! { "Events stamped before 2000, or more than a day after their object was stored: a clock was wrong. They are in \
-            totals, and neither the newest event nor in any chart." },
+            html! { "Events stamped before 2000, or more than a day after their object was stored: a clock was wrong. They count \
+            in totals only; they are never the newest event and appear in no chart." },
         ),
     ]
 }
@@ -143,7 +143,7 @@ fn reading() -> Vec<(&'static str, Markup)> {
         ),
         (
             "‹ESC› and ‹U+202E›",
-            html! { "Control characters and marks that turn the direction of text are shown, not obeyed: \
+            html! { "Control characters and marks that change the direction of text are shown as codes: \
             text on these pages comes from logs and may be hostile." },
         ),
         (
@@ -151,6 +151,6 @@ fn reading() -> Vec<(&'static str, Markup)> {
             html! { "Titles end after 300 characters (160 in lists), samples after 8 KiB, lists after 100 rows. \
             " code { "gzette search --fixed '…'" } " prints lines whole." },
         ),
-        ("<*>", html! { "What varies between the events of a group." }),
+        ("<*>", html! { "The parts that vary between the events of a group." }),
     ]
 }

@@ -10,7 +10,7 @@ use super::{Site, text};
 use crate::flows::report::{AppView, Unread};
 use gzette_core::model::HOUR_MS;
 
-/// Pages of applications stand one folder down.
+/// Pages of applications are one folder down.
 const ROOT: &str = "../";
 
 /// Returns `a/<name>.html`.
@@ -132,7 +132,7 @@ fn groups(site: &Site<'_>, app: &AppView) -> Markup {
                 caption: "Groups of this application", app: Some(&app.name), ..GroupList::default()
             }))
             (parts::more(app.groups.len() - shown.len(), "group"))
-            p.muted.more { "Counts are of this application; the small charts are of the whole group." }
+            p.muted.more { "Counts are for this application; the small charts are for the whole group." }
         }
     }
 }

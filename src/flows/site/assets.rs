@@ -14,7 +14,7 @@ pub(super) struct Assets {
 }
 
 impl Assets {
-    /// Returns the names of what is embedded.
+    /// Returns the names of the embedded files.
     pub(super) fn new() -> Self {
         Self { css: named("site", "css", CSS), js: named("site", "js", JS), icon: named("icon", "svg", ICON) }
     }

@@ -10,9 +10,9 @@ use super::format::{self, Show};
 use crate::flows::report::{Bucket, Heat};
 use gzette_core::model::{DAY_MS, HOUR_MS, UtcMs};
 
-/// The series that have a colour of their own; what is beyond is summed up as one more.
+/// The number of series with a colour of their own; the rest are summed up as one more.
 pub(super) const COLOURS: usize = 7;
-/// The plot's height and what stands above and below it, in CSS pixels.
+/// The plot's height and the margins above and below it, in CSS pixels.
 const PLOT_PX: u32 = 208;
 const ABOVE_PX: u32 = 10;
 const BELOW_PX: u32 = 26;
@@ -165,7 +165,7 @@ impl Chart {
             @if let Some(x) = now { line.now x1=(percent(x)) x2=(percent(x)) y1="0" y2="100%" {} }
             @if let Some((x, name)) = mark {
                 line.mark x1=(percent(x)) x2=(percent(x)) y1="0" y2="100%" {}
-                // What is marked begins there: the room is on its left, if there is any.
+                // The marked range begins here, so the label goes to its left if there is room.
                 text.mark x=(percent(x)) y="12" dx=(if x > 0.2 { -6 } else { 6 })
                     text-anchor=(if x > 0.2 { "end" } else { "start" }) { (name) }
             }

@@ -12,7 +12,7 @@ use crate::flows::report::{Bucket, Family, GroupView, SampleView};
 use gzette_core::model::{GroupKind, HOUR_MS};
 use gzette_core::paste::quoted;
 
-/// Pages of groups stand one folder down.
+/// Pages of groups are one folder down.
 const ROOT: &str = "../";
 /// The most variants named.
 const MAX_VARIANTS: usize = 20;
@@ -164,10 +164,10 @@ fn breakdowns(site: &Site<'_>, group: &GroupView) -> Markup {
         .map(|(level, events)| (html! { (level.name()) }, *events, "s0".to_owned()))
         .collect();
     html! {
-        h3 { "By application, in all" }
+        h3 { "By application, in total" }
         (parts::breakdown(&apps))
         (parts::more(group.apps.len().saturating_sub(10), "application"))
-        @if !levels.is_empty() { h3 { "By level, in all" } (parts::breakdown(&levels)) }
+        @if !levels.is_empty() { h3 { "By level, in total" } (parts::breakdown(&levels)) }
     }
 }
 
@@ -224,13 +224,13 @@ fn capitalised(word: &str) -> String {
 fn key(group: &GroupView) -> Markup {
     let why = match group.kind {
         GroupKind::Message => {
-            "Events are in this group when their message has this template; <*> stands for what varies."
+            "Events belong to this group if their message has this template; <*> stands for the variable parts."
         }
-        GroupKind::Trace => "Events are in this group when their exceptions and own frames are these.",
+        GroupKind::Trace => "Events belong to this group if they have these exceptions and own frames.",
         GroupKind::Exception => {
-            "Events are in this group when their exception has this type and message; <*> stands for what varies."
+            "Events belong to this group if their exception has this type and message; <*> stands for the variable parts."
         }
-        GroupKind::Rule => "Events are in this group when a rule of the configuration holds for them.",
+        GroupKind::Rule => "Events belong to this group if a rule of the configuration matches them.",
     };
     html! {
         p.muted { (why) }

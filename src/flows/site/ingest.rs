@@ -60,7 +60,7 @@ fn figures(site: &Site<'_>) -> Markup {
             ),
         },
         Figure {
-            label: "Not read whole",
+            label: "Not fully read",
             value: html! { (format::count(lacking)) },
             side: html! { @if lacking > 0 { span.up { "see below" } } @else { span.down { "none" } } },
             notes: note(format!(
@@ -106,7 +106,7 @@ fn problems(site: &Site<'_>) -> Markup {
     let shown: Vec<_> = all.problems.iter().take(LIST_ROWS).take_while(fits).collect();
     let left_out = (all.problem_count as usize).max(all.problems.len()) - shown.len();
     html! {
-        @if all.problem_count == 0 && shown.is_empty() { p.empty { "Every listed object was read whole." } }
+        @if all.problem_count == 0 && shown.is_empty() { p.empty { "Every listed object was fully read." } }
         @else {
             table.facts {
                 caption.sr { "Objects and prefixes with a problem, newest first" }
@@ -133,7 +133,7 @@ fn sources(site: &Site<'_>) -> Markup {
             table.facts {
                 caption.sr { "Sources" }
                 thead { tr { th scope="col" { "Source" } th.n scope="col" { "Objects" }
-                    th.w scope="col" { "Last whole listing" } th.n scope="col" { "Failed prefixes" } } }
+                    th.w scope="col" { "Last complete listing" } th.n scope="col" { "Failed prefixes" } } }
                 tbody { @for source in all.iter().take(LIST_ROWS) {
                     tr {
                         th scope="row" { bdi { (text::name(&source.name)) }
@@ -205,7 +205,7 @@ fn mails(site: &Site<'_>) -> Markup {
     html! {
         table.facts {
             caption.sr { "Mails that wait or were given up, oldest first" }
-            thead { tr { th scope="col" { "Mail" } th.w scope="col" { "Waits since" } th scope="col" { "Next try" } } }
+            thead { tr { th scope="col" { "Mail" } th.w scope="col" { "Waiting since" } th scope="col" { "Next try" } } }
             tbody { @for mail in all.iter().take(LIST_ROWS) {
                 tr {
                     th scope="row" { bdi { (text::line(&mail.subject, 120)) }
@@ -227,7 +227,7 @@ fn run(site: &Site<'_>) -> Markup {
     let requests = &all.requests;
     html! {
         table.facts.short {
-            caption.sr { "What the run asked of the stores" }
+            caption.sr { "Requests of the run to the stores" }
             tbody {
                 tr { th scope="row" { "Began" } td.n { @match all.run_started_ms {
                     Some(at) => (format::time(at, Show::Minute)),

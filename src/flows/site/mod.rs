@@ -1,13 +1,13 @@
-//! The view to static pages: maud, inline SVG, embedded assets.
+//! Renders the view as static pages: maud, inline SVG, embedded assets.
 //!
-//! [`render`] is pure: the same view and settings give the same bytes. What changes with every run although
-//! nothing happened (the time it was made, totals of objects) stands in `status.js`, so that a group's page keeps
-//! its bytes, and need not be published again, until something of that group changes or its hour does.
-//! [`write`] puts the files into a folder and takes away its own that are no longer made.
+//! [`render`] is pure: the same view and settings give the same bytes. Data that changes with every run even if
+//! nothing happened (the time of rendering, totals of objects) is in `status.js`, so that a group's page keeps
+//! its bytes, and need not be published again, until that group or its hour changes.
+//! [`write`] puts the files into a folder and removes its own obsolete files.
 //!
 //! Every text of the view may come from a hostile log: it passes [`text`] (caps, control and direction characters
 //! made visible) and maud's escaping. Pages carry a strict Content-Security-Policy, no inline style and no inline
-//! script, and link relatively, so that they work from S3, from a sub-folder and from `file://`.
+//! script, and use relative links, so that they work from S3, from a subfolder and from `file://`.
 
 mod about;
 mod app;

@@ -13,13 +13,13 @@ pub(super) fn page(old: GroupId, group: &GroupView) -> Page {
     let target = format!("{new}.html");
     Page {
         path: format!("g/{old}.html"),
-        title: format!("{old} is {new} now"),
-        description: format!("The error group {old} has the id {new} now"),
+        title: format!("{old} is now {new}"),
+        description: format!("The error group {old} now has the id {new}"),
         tab: Tab::None,
         redirect: Some(target.clone()),
         body: html! {
-            h1 { "This group has another id now" }
-            p.lead { "By the present rules of grouping, most events of " code { (old) } " are in "
+            h1 { "This group has a new id" }
+            p.lead { "Under the current grouping rules, most events of " code { (old) } " are in "
                 a href=(target) { code { (new) } } ":" }
             p { a href=(target) { bdi { (text::line(&group.title, 200)) } } }
         },

@@ -59,7 +59,7 @@ fn verdict(site: &Site<'_>, headline: &str) -> Markup {
 
 fn figures(site: &Site<'_>) -> Markup {
     let figures = &site.view.figures;
-    // Fewer of what could be read is no good news.
+    // A decrease is not good news while something is unread.
     let is_whole = site.view.unread.is_empty();
     let compared = |of, unit| {
         if is_whole {
@@ -111,7 +111,7 @@ fn newest(site: &Site<'_>) -> Figure {
         @else { span.up { (failed) " of " (sources) " failed" } }
     };
     let read = html! {
-        @if lacking > 0 { a href="ingest.html" { (format::counted(lacking, "object")) " not read whole" } }
+        @if lacking > 0 { a href="ingest.html" { (format::counted(lacking, "object")) " not fully read" } }
         @else if all.objects_listed > 0 { "every object read" }
     };
     Figure {

@@ -30,11 +30,11 @@ pub(super) struct Page {
     pub(super) title: String,
     /// One sentence on what it shows.
     pub(super) description: String,
-    /// Where it stands in the navigation.
+    /// Its tab in the navigation.
     pub(super) tab: Tab,
     /// The page that it leads to at once, if it is only a signpost.
     pub(super) redirect: Option<String>,
-    /// What stands in `<main>`.
+    /// The content of `<main>`.
     pub(super) body: Markup,
 }
 
@@ -150,7 +150,7 @@ pub(super) fn completeness(site: &Site<'_>) -> String {
     );
     let lacking = all.objects_unread + all.objects_damaged;
     if lacking > 0 {
-        let _ = write!(out, " {} could not be read whole.", format::counted(lacking, "object"));
+        let _ = write!(out, " {} could not be fully read.", format::counted(lacking, "object"));
     }
     if let Some(newest_ms) = all.newest_event_ms {
         let _ = write!(out, " Newest event {} UTC.", format::text(newest_ms, Show::Minute));

@@ -8,7 +8,7 @@ use super::{Site, chart};
 use crate::flows::report::{Change, GroupState, GroupView, Unread, UnreadPlace};
 use gzette_core::model::{GroupId, LineCounts, UtcMs};
 
-/// The longest list on a page; what is beyond is counted.
+/// The longest list on a page; further rows are only counted.
 pub(super) const LIST_ROWS: usize = 100;
 /// The most places that are named as unread.
 const UNREAD_ROWS: usize = 20;
@@ -294,17 +294,17 @@ pub(super) fn line_accounting(lines: &LineCounts, misdated: Option<u64>) -> Mark
     let rows = [
         ("Events", lines.events, "lines that start an event"),
         ("Continuation", lines.continuation, "lines of a stack trace or text that belong to the event above"),
-        ("Unparsed", lines.unparsed, "lines of no known format; found by search all the same"),
+        ("Unparsed", lines.unparsed, "lines of no known format; search finds them anyway"),
         ("Quarantined", lines.quarantined, "stretches of bytes that could not be read"),
         ("Truncated", lines.truncated, "lines cut at the length limit"),
         ("Undated", lines.undated, "events that took the time of a neighbour or their key"),
     ];
     let wrong_clocks =
-        "events with a time before 2000, or a day and more after their object; in totals alone";
+        "events with a time before 2000, or a day or more after their object; counted in totals only";
     let misdated = misdated.map(|number| ("Misdated", number, wrong_clocks));
     html! {
         table.facts {
-            caption.sr { "What became of the lines" }
+            caption.sr { "Kinds of lines" }
             thead { tr { th scope="col" { "Kind" } th.n scope="col" { "Number" } th.w scope="col" { "What it means" } } }
             tbody {
                 tr.all { th scope="row" { "Lines read" } td.n { (format::count(lines.total)) }

@@ -1,5 +1,5 @@
 //! The text of a sample with its stack trace folded: runs of vendor frames behind a `<details>`, own frames
-//! bright. Whose frames are whose is judged as for groups, by [`gzette_core::group::frame_lines`].
+//! bright. [`gzette_core::group::frame_lines`] decides which frames are own, as for groups.
 
 use maud::{Markup, html};
 
@@ -44,7 +44,7 @@ pub(super) fn render(text: &str, frames: &FramePrefixes) -> Markup {
 fn fold(run: &[(Kind, &str)]) -> Markup {
     html! {
         details {
-            summary { (format::count(run.len() as u64)) " frames of libraries" }
+            summary { (format::count(run.len() as u64)) " library frames" }
             pre.vendor { @for (_, line) in run { (line) "\n" } }
         }
     }
@@ -138,7 +138,7 @@ Caused by: java.io.IOException: closed
     fn vendor_frames_fold_and_own_frames_stand_out() {
         let html = shown(JAVA).into_string();
         assert_eq!(html.matches("<details>").count(), 1);
-        assert!(html.contains("3 frames of libraries"));
+        assert!(html.contains("3 library frames"));
         assert!(html.contains("<b>\tat com.acme.pay.Charge.run(Charge.java:88)</b>"));
         assert!(html.contains("<b>\tat app//com.acme.Main.main(Main.java:3)</b>"));
         assert!(html.contains(r#"<span class="vendor">	... 14 more</span>"#));
@@ -158,7 +158,7 @@ Caused by: java.io.IOException: closed
                     _ => {}
                 }
             }
-            out.replace("&lt;", "<").replace("&gt;", ">").replace("3 frames of libraries", "")
+            out.replace("&lt;", "<").replace("&gt;", ">").replace("3 library frames", "")
         };
         assert_eq!(stripped(&shown(JAVA).into_string()).trim_end(), JAVA);
     }

@@ -35,7 +35,7 @@ pub fn write(dir: &Path, files: &[File]) -> io::Result<Written> {
     let before = read_manifest(dir)?;
     let wanted: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
     if let Some(path) = wanted.iter().find(|path| !is_plain(path)) {
-        let message = format!("`{path}` is no path of a site");
+        let message = format!("`{path}` is not a path of a site");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let changed = changed(dir, files, &before)?;
@@ -75,7 +75,7 @@ fn looks_like_ours(dir: &Path) -> bool {
 
 fn foreign(path: &Path) -> io::Error {
     let message = format!(
-        "`{}` was not made by gzette and is left alone; choose another folder or remove it",
+        "`{}` was not made by gzette and is left untouched; choose another folder or remove it",
         path.display()
     );
     io::Error::new(io::ErrorKind::AlreadyExists, message)

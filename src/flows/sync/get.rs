@@ -25,7 +25,7 @@ const SLOWEST_READ: u64 = 256 << 10;
 /// The slowest line of a source that counts as one, in bytes a second over all its reads.
 const SLOWEST_LINE: u64 = 1 << 10;
 
-/// What came of one object.
+/// The outcome for one object.
 enum Outcome {
     /// With the checksum of its bytes.
     Got(Checksum),
@@ -128,7 +128,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Returns whether the next object of the queue may have a place: what was slow leaves half of them to what is still
+    /// Returns whether the next object of the queue may start: slow groups leave half of the places to objects still
     /// being listed.
     fn may_take_next(&self) -> bool {
         let is_slow = |running: &&Running| self.queue.level(&running.waiting.group) == Level::Slow;
@@ -188,7 +188,7 @@ impl Run<'_> {
         }
     }
 
-    /// Returns the sources of which next to nothing has come for a while.
+    /// Returns the sources from which next to nothing has arrived for a while.
     fn silent_sources(&mut self) -> HashSet<usize> {
         let (slow, now) = (self.options.slow, Instant::now());
         let drip = (slow.as_millis() as u64 * SLOWEST_LINE / 1000).max(1);
@@ -205,7 +205,7 @@ impl Run<'_> {
         silent
     }
 
-    /// Names the objects of a source that were not reached; they stay to be gotten.
+    /// Names the objects of a source that were not reached; they remain to be fetched.
     pub(super) fn leave_objects(&mut self, at: usize) -> Result<(), SyncError> {
         if !self.has_failed(at) {
             self.queue_pending(at)?;
@@ -241,7 +241,7 @@ impl Run<'_> {
                 self.leave_object(waiting.group.at, &object.key);
                 continue;
             }
-            let reason = format!("not read within {:.0?}, when the time was up", since.elapsed());
+            let reason = format!("not read within {:.0?}, when time ran out", since.elapsed());
             self.report.failed += 1;
             if !waiting.is_known {
                 self.add_problem(waiting.group.at, &object.key, ProblemKind::Object, reason.clone());
@@ -261,7 +261,7 @@ impl Run<'_> {
         let mut records = Vec::with_capacity(batch.len());
         let (mut disk_error, mut doubts) = (None, Vec::new());
         for done in batch {
-            // What was given up and has come all the same is in the mirror; it is taken up from there.
+            // A read that was given up but finished anyway is in the mirror and is adopted from there.
             let Some(running) = self.gets.running.remove(&done.number) else { continue };
             let size_bytes = running.object.size_bytes;
             self.gets.bytes_in_flight = self.gets.bytes_in_flight.saturating_sub(size_bytes);
@@ -350,7 +350,7 @@ impl Run<'_> {
         self.settle(doubt)
     }
 
-    /// Deals with the objects that still are not what was listed, now that their prefix has been listed again.
+    /// Handles the objects that still differ from the listing after their prefix was listed again.
     pub(super) fn settle_doubts(
         &mut self,
         at: usize,
@@ -397,8 +397,8 @@ impl Run<'_> {
         }
         self.ledger.set_fact(&etags_fact(place.id), &self.options.now_ms.to_string())?;
         self.report.notes.push(format!(
-            "source `{}`: the server gives other etags for reading than for listing: a proxy or an encryption \
-             gateway; objects are checked by their size, and by their checksum or a second read",
+            "source `{}`: the server returns other etags for reads than for listings (a proxy or an encryption \
+             gateway); objects are checked by size, and by checksum or a second read",
             place.name()
         ));
         Ok(())
@@ -433,7 +433,7 @@ impl Shelf {
             return Ok(None);
         }
         let mut file = self.mirror.open(&self.source, &object.key, generation)?;
-        // What is not the version, or cannot be read, is replaced.
+        // A file of another version, or an unreadable one, is replaced.
         Ok(prove(&mut file, &object.etag, &self.known, &Limits::default()).ok())
     }
 
@@ -483,7 +483,7 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send 
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// The state of an object that was refused. A changed one stays to be gotten: its prefix is listed again.
+/// The state of an object that was refused. A changed one remains to be fetched: its prefix is listed again.
 fn state_after(kind: StoreErrorKind) -> ObjectState {
     match kind {
         StoreErrorKind::Missing => ObjectState::Missing,

@@ -18,7 +18,7 @@ use super::{Doubt, Event, Place, Problem, ProblemKind, Run, SyncError, ends_sour
 const PARALLEL_LISTS: usize = 8;
 /// The most of them, when those that do not answer are counted as well.
 const OPEN_LISTS: usize = 64;
-/// The waits before a prefix is asked for again whose listing was odd.
+/// The waits before a prefix with an odd listing is listed again.
 const ODD_WAITS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
 
 /// A listing that has come back.
@@ -225,7 +225,7 @@ impl Run<'_> {
                 left.push(task);
                 continue;
             }
-            let why = format!("no answer within {:.0?}, when the time was up", since.elapsed());
+            let why = format!("no answer within {:.0?}, when time ran out", since.elapsed());
             self.note_failure(at, &task, &why, true)?;
         }
         for task in left {
@@ -245,9 +245,9 @@ impl Run<'_> {
     /// Returns why something was not begun or not ended.
     pub(super) fn why_left(&self, at: usize) -> &'static str {
         if self.has_failed(at) {
-            "because the source failed before"
+            "because the source failed earlier"
         } else {
-            "because the time was up or a stop was asked for"
+            "because time ran out or a stop was requested"
         }
     }
 
@@ -260,7 +260,7 @@ impl Run<'_> {
         self.fronts[at].entries += entries;
         self.count_arranged(at, task, &arranged)?;
         let known = self.ledger.known_objects(place.id, &task.prefix, task.delimited)?;
-        // What is before the backfill is left out of the listing, hence of the comparison too.
+        // The listing leaves out days before the backfill, so the comparison must too.
         let known: Vec<_> =
             known.into_iter().filter(|object| object.day.is_none_or(|day| day >= floor)).collect();
         let diff = diff(arranged.objects, &known);
@@ -292,7 +292,7 @@ impl Run<'_> {
         fresh
     }
 
-    /// Counts what does not belong; what does not fit the layout is told when it is new.
+    /// Counts what does not belong; keys and folders that do not fit the layout are reported when they are new.
     fn count_arranged(&mut self, at: usize, task: &ListTask, arranged: &Arranged) -> Result<(), SyncError> {
         if task.why == Why::Again {
             return Ok(());
@@ -305,7 +305,7 @@ impl Run<'_> {
         front.misfit = front.misfit.take().or_else(|| arranged.first_unplaced.clone());
         let (place, now_ms) = (self.place(at), self.options.now_ms);
         if self.fronts[at].survey.strays.contains(&task.prefix) {
-            // The folder is told, not each key in it.
+            // The folder is reported, not each key in it.
             return Ok(());
         }
         let Some(key) = &arranged.first_unplaced else {
@@ -365,7 +365,7 @@ impl Run<'_> {
         let (layout, name) = (&place.source.layout, place.name());
         let seen = misfit.strip_prefix(&place.prefix).unwrap_or(&misfit);
         self.report.notes.push(format!(
-            "source `{name}`: no key fits the layout `{layout}`, which wants keys such as `{}`; there are keys such as `{seen}`",
+            "source `{name}`: no key fits the layout `{layout}`, which expects keys such as `{}`; found keys such as `{seen}`",
             layout.example()
         ));
         Ok(())
@@ -424,7 +424,7 @@ impl Run<'_> {
     }
 }
 
-/// Lists one prefix in a task of its own. What came odd is asked for again, from its first page.
+/// Lists one prefix in a task of its own. An odd listing is requested again from its first page.
 fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Send + 'static {
     let store = place.source.store.clone();
     async move {
@@ -440,7 +440,7 @@ fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Sen
     }
 }
 
-/// Refuses an answer that is not about what was asked: believed, it would delete and hide.
+/// Refuses an answer about something else than the request: if trusted, it would delete and hide objects.
 fn check(listing: Listing, task: &ListTask, place: impl Fn() -> String) -> Result<Listing, StoreError> {
     let prefix = task.prefix.as_str();
     let is_inside = listing.objects.iter().all(|object| object.key.starts_with(prefix))

@@ -1,17 +1,17 @@
 //! Sources to mirror: discover, list, compare, get, record. Carries out what [`gzette_core::plan`] decides; the
-//! ledger is written by this task alone, in small transactions, so that a run that stops anywhere keeps
+//! only this task writes the ledger, in small transactions, so that a run that stops anywhere keeps
 //! what it has.
 //!
-//! All sources are listed side by side, and what is listed is read while others are still being listed. What does
-//! not answer keeps nobody waiting: after [`SyncOptions::slow`] a listing no longer counts for the limit on
+//! All sources are listed in parallel, and listed objects are read while other listings continue. What does
+//! not answer holds up nothing else: after [`SyncOptions::slow`] a listing no longer counts towards the limit on
 //! listings, and a read is given up for a while when others wait for its place.
 //!
 //! What goes wrong stays where it is:
 //! - a prefix that cannot be listed changes nothing of what is known under it;
 //! - an object that cannot be read is recorded with its reason and tried again by later runs, after pauses that grow;
-//! - an object that was missing or changed when it was to be read: the prefix it lies in is listed once more in
-//!   the same run, and what is new there is gotten; what still does not fit waits for the next run;
-//! - wrong credentials, a bucket that is not there, wrong configuration, or a network failure on the first
+//! - if an object was missing or changed when it was read, its prefix is listed once more in
+//!   the same run, and new objects there are fetched; what still does not fit waits for the next run;
+//! - wrong credentials, a missing bucket, a wrong configuration, or a network failure on the first
 //!   listing end the source with [`SourceError`], and the next source follows;
 //! - only the local disk or the ledger ends the run.
 
@@ -120,20 +120,20 @@ impl Deadline {
     }
 }
 
-/// Is told how far a sync is. Every method may do nothing.
+/// Receives the progress of a sync. Every method may do nothing.
 pub trait Progress: Send + Sync {
-    /// So many prefixes of a source have been listed, with so many objects.
+    /// Called with the prefixes and objects of a source listed so far.
     fn listed(&self, source: &str, prefixes: u64, objects: u64) {
         let _ = (source, prefixes, objects);
     }
 
-    /// So many of a source's objects have been dealt with, with so many bytes.
+    /// Called with the objects and bytes of a source handled so far.
     fn got(&self, source: &str, done: u64, total: u64, bytes: u64) {
         let _ = (source, done, total, bytes);
     }
 }
 
-/// Tells nobody.
+/// Ignores progress.
 impl Progress for () {}
 
 /// What ends a sync as a whole.
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Names what was left, and sums up what is known to fail.
+    /// Names what was not reached, and sums up known failures.
     fn finish(&mut self) -> Result<(), SyncError> {
         self.leave_running()?;
         for at in 0..self.fronts.len() {
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Counts what is not in the mirror, and tells in one line each what was told one by one by an earlier run.
+    /// Counts what is not in the mirror, and sums up in one line per application what an earlier run named one by one.
     fn sum_up(&mut self, at: usize) -> Result<(), SyncError> {
         let place = self.fronts[at].place;
         self.report.waiting += self.ledger.pending_objects(place.id)?.len() as u64;

@@ -18,7 +18,7 @@ pub(super) fn settle_sources(
     options: &SyncOptions,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    // First of all: a source that is renamed once more would forget where its files lie.
+    // This comes first: a source renamed again would lose track of where its files are.
     finish_renames(ledger, mirror)?;
     let rows = ledger.source_rows()?;
     let is_configured = |name: &str| sources.iter().any(|source| source.name == name);
@@ -29,7 +29,7 @@ pub(super) fn settle_sources(
             continue;
         }
         ledger.rename_source(row, &source.name, options.now_ms)?;
-        report.notes.push(format!("source `{}` is called `{}` now", row.name, source.name));
+        report.notes.push(format!("source `{}` is now called `{}`", row.name, source.name));
     }
     finish_renames(ledger, mirror)?;
     for row in ledger.source_rows()?.into_iter().filter(|row| !is_configured(&row.name)) {

@@ -1,5 +1,5 @@
-//! The order in which objects are read: newest days first, within a day the prefixes in turn. What has kept others
-//! waiting goes behind them. A plain value: [`super::Run`] carries it out.
+//! The order in which objects are read: newest days first, within a day the prefixes in turn. Groups that kept others
+//! waiting go to the back. A plain value: [`super::Run`] carries it out.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gzette_core::model::{AppName, Day};
 
-/// After so many slow applications of a source, all of it is suspected.
+/// After this many slow applications, the whole source counts as slow.
 const SLOW_APPS: usize = 3;
 
 /// What objects that are listed together have in common.
@@ -47,7 +47,7 @@ pub(super) enum Level {
     Slow,
 }
 
-/// Where a group stands: its turn makes those of one day alternate.
+/// The position of a group: the turn makes groups of one day alternate.
 type Place = (Level, Reverse<Option<Day>>, u64);
 
 /// The objects to read.
@@ -86,7 +86,7 @@ impl Queue {
         next
     }
 
-    /// Puts groups behind the others that have kept them waiting.
+    /// Moves groups that kept others waiting to the back.
     pub(super) fn demote(&mut self, slow: &[Arc<Group>]) {
         for group in slow {
             self.slow_prefixes.insert((group.at, group.prefix.clone()));

@@ -6,7 +6,7 @@ use crate::edges::ledger::Trouble;
 use crate::edges::store::StoreError;
 use gzette_core::plan::{ObjectState, Why};
 
-/// The most problems that are told one by one; all are counted.
+/// The most problems that are named one by one; all are counted.
 pub(super) const MAX_PROBLEMS: usize = 10_000;
 
 /// What a sync did, of all sources.
@@ -32,9 +32,9 @@ pub struct SyncReport {
     pub waiting: u64,
     /// Objects whose key does not fit the layout; they are mirrored all the same.
     pub unplaced: u64,
-    /// Empty entries that stand for folders; left out.
+    /// Empty entries that represent folders; left out.
     pub folder_markers: u64,
-    /// Prefixes and objects left out because their day lies before the backfill.
+    /// Prefixes and objects left out because their day is before the backfill.
     pub too_old: u64,
     /// Prefixes left out because they start with other literal text than the layout's.
     pub outside: u64,
@@ -44,7 +44,7 @@ pub struct SyncReport {
     pub prefixes_failed: u64,
     /// Whether work was left because the deadline came.
     pub deadline_reached: bool,
-    /// What is wrong since this run and where; at most the first 10,000.
+    /// New problems of this run, with their places; at most the first 10,000.
     pub problems: Vec<Problem>,
     /// All problems, told or not.
     pub problem_count: u64,
@@ -128,7 +128,7 @@ impl SyncReport {
         self.prefixes_listed.values().sum()
     }
 
-    /// Takes out what is said of a source, for one who says it otherwise.
+    /// Removes the messages about a source, for a caller that reports them in another way.
     pub fn forget(&mut self, source: &str) {
         self.source_errors.retain(|failed| failed.source != source);
         let told = self.problems.len();
@@ -154,7 +154,7 @@ impl SyncReport {
         }
     }
 
-    /// Notes the error of a source of which nothing was listed yet; the first is the one that counts.
+    /// Records the error of a source of which nothing was listed yet; only the first counts.
     pub(super) fn note_root_error(&mut self, source: &str, error: &StoreError) {
         if !self.root_errors.iter().any(|failed| failed.source == source) {
             self.root_errors.push(SourceError { source: source.to_owned(), error: error.clone() });

@@ -1,4 +1,4 @@
-//! The first row in which what was stored of an object differs from what was found in it.
+//! The first row in which the stored counts of an object differ from a recount.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub(super) fn sightings(stored: &Partial, found: &Partial) -> Option<Row> {
         .then(|| first_sighting(stored, found).unwrap_or_else(|| in_other_words("error groups")))
 }
 
-/// Rows that differ in what is not shown: their order, or bytes that are no text.
+/// Rows that differ in something that is not shown: their order, or bytes that are not text.
 fn in_other_words(what: &str) -> Row {
     Row { what: what.to_owned(), ledger: "some bytes".to_owned(), found: "others".to_owned() }
 }

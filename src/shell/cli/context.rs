@@ -170,7 +170,7 @@ impl Stages<'_> {
 pub(super) fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        // Without the handlers a signal ends the process, which the next run makes good.
+        // Without the handlers a signal ends the process; the next run repairs that.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop));
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }
@@ -186,12 +186,12 @@ impl Project {
         Ok(ledger)
     }
 
-    /// Opens the ledger for writing, whatever it belongs to. One that is made because the old one is lost belongs to
-    /// what is left of the state.
+    /// Opens the ledger for writing, whichever state it belongs to. A new one that replaces a lost ledger belongs to
+    /// the rest of the state.
     pub(super) fn any_ledger(&self) -> Result<Ledger, CommandError> {
         std::fs::create_dir_all(self.state.dir()).map_err(|error| {
             Failure::failed(format!(
-                "cannot make the state directory `{}`: {error}",
+                "cannot create the state directory `{}`: {error}",
                 self.state.dir().display()
             ))
         })?;
@@ -240,7 +240,7 @@ impl Project {
         Ok(own_index(ledger, &self.state.index())?)
     }
 
-    /// Says why the index was not used, if it was not for want of one.
+    /// Says why the index was not used, unless there is none.
     pub(super) fn tell_of_index(&self, ui: &Ui) {
         if let Some(error) = Index::refused(&self.state.index()) {
             ui.warn(&format!("{error}; the mirror was read instead, which takes longer"));
@@ -278,7 +278,7 @@ impl Project {
         self.config.sources.iter().map(shape).collect()
     }
 
-    /// Returns what is to be kept.
+    /// Returns the retention settings.
     pub(super) fn prune_settings(&self) -> PruneSettings {
         let dropping = self.config.sources.iter().filter(|source| !source.keep_deleted);
         PruneSettings {
@@ -368,12 +368,12 @@ fn odd_part(state: &State, part: Part) -> Failure {
         ))
         .hint("put the right one back, or run `gzette verify --repair`: it sets this one aside and rebuilds the ledger"),
         Part::Mirror => Failure::failed(format!("the mirror `{}` belongs to another state", state.mirror().display()))
-            .hint("put the right one back, or run `gzette verify --repair`: it keeps what is right and fetches the rest"),
+            .hint("put the right one back, or run `gzette verify --repair`: it keeps the files that are right and fetches the rest"),
     }
 }
 
-/// Does what talks to a network. What is still at work when it ends, such as a read of a disk that does not answer or a
-/// mail to a silent server, is not waited for.
+/// Runs work that uses the network. Tasks that still run at the end, such as a read from a hung disk or a
+/// mail to a silent server, are not waited for.
 pub(super) fn with_runtime<T>(
     work: impl FnOnce(&Runtime) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let ledger = project.ledger_read_only()?;
     let chosen = args.filter.chosen(context)?.on(&ledger, &context.ui)?;
     if args.by.iter().enumerate().any(|(place, dimension)| args.by[..place].contains(dimension)) {
-        return Err(Failure::usage("`--by` names something twice").into());
+        return Err(Failure::usage("`--by` names a key twice").into());
     }
     let filter =
         CountFilter { apps: chosen.apps, levels: chosen.levels, window: chosen.window, group: chosen.group };

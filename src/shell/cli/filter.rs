@@ -54,7 +54,7 @@ impl Chosen {
         if let Some(id) = self.group
             && let Some(now) = ledger.group_aliases()?.get(&id)
         {
-            ui.note(&format!("{id} has the id {now} by the present rules"));
+            ui.note(&format!("{id} has the id {now} under the current rules"));
             self.group = Some(*now);
         }
         check(&self.apps, self.group, ledger)?;
@@ -102,7 +102,7 @@ fn other_names(unknown: &str, known: &[AppName]) -> String {
 /// Returns the failure that there is no such group.
 pub(super) fn unknown_group(id: GroupId) -> Failure {
     Failure::usage(format!("there is no group `{id}` in the ledger"))
-        .hint("`gzette group list` shows those there are")
+        .hint("`gzette group list` shows the existing groups")
 }
 
 impl Filter {
@@ -124,7 +124,7 @@ impl Filter {
             None => Window { start_ms: self.from.unwrap_or(i64::MIN), end_ms: self.to.unwrap_or(i64::MAX) },
         };
         if window.start_ms >= window.end_ms {
-            return Err(Failure::usage("`--from` is not before `--to`: no time lies between them").into());
+            return Err(Failure::usage("`--from` is not before `--to`: the window is empty").into());
         }
         Ok(Chosen {
             apps: self.app.clone(),
@@ -138,7 +138,7 @@ impl Filter {
 /// A day, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnDay {
-    /// So many days before now's.
+    /// This many days before today.
     Back(i64),
     /// The day that begins then.
     Of(UtcMs),

@@ -1,4 +1,4 @@
-//! `gzette ingest`: what is in the mirror and not yet counted.
+//! `gzette ingest`: counts mirrored objects that are not counted yet.
 
 use super::CommandError;
 use super::context::Context;

@@ -18,7 +18,7 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let path = context.global.config.as_deref().unwrap_or(Path::new(FILE_NAME));
     if let Some(dir) = path.parent() {
-        // What keeps it from being made keeps the file from being written, which is told.
+        // If this fails, writing the file fails too, and that error is reported.
         let _ = fs::create_dir_all(dir);
     }
     let file = OpenOptions::new().write(true).create_new(true).open(path);

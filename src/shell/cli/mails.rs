@@ -55,7 +55,7 @@ fn span(since_ms: UtcMs, next_try_ms: UtcMs, now_ms: UtcMs) -> String {
     let next = if next_try_ms <= now_ms {
         "next try with the next run".to_owned()
     } else {
-        format!("next try from {} on", human::time(next_try_ms))
+        format!("next try after {}", human::time(next_try_ms))
     };
     format!("since {} ({age}), {next}", human::time(since_ms))
 }

@@ -127,7 +127,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     let context = Context::new(cli.global, ui);
     let result =
         dispatch(cli.command, &context).and_then(|exit| match context.ui.flush().map_err(Into::into) {
-            // Whoever has gone without the last results still gets the exit code.
+            // A reader that left before the last results still gets the exit code.
             Ok(()) | Err(CommandError::BrokenPipe) => Ok(exit),
             Err(error) => Err(error),
         });
@@ -143,7 +143,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-/// Prints what clap has to say: help and version, or what is wrong with the command line.
+/// Prints clap's message: help, version, or the mistake in the command line.
 fn explain(error: &clap::Error) -> Exit {
     let ui = Ui::new(Verbosity::Normal, crate::shell::config::no_colour());
     let text = error.render();
@@ -184,7 +184,7 @@ pub fn command() -> clap::Command {
 
 /// What ends a command early.
 enum CommandError {
-    /// The reader of the results has gone; that is no error.
+    /// The reader of the results has closed the pipe; this is not an error.
     BrokenPipe,
     /// It failed.
     Failure(Failure),

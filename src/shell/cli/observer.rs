@@ -21,7 +21,7 @@ use gzette_core::human;
 use gzette_core::model::UtcMs;
 use gzette_core::plan::ObjectState;
 
-/// So many unread places are noted after each run; the ingest page lists all.
+/// At most this many unread places are noted after each run; the ingest page lists all.
 const TOLD_UNREAD: usize = 20;
 
 /// Shows the stages to the user.
@@ -71,7 +71,7 @@ impl<'u> Shown<'u> {
     }
 
     fn problems<T>(&self, all: &[T], count: u64, told: impl Fn(&T) -> String) {
-        self.ui.warn_of(all, count, "`--verbose` names each, the ingest page the latest", told);
+        self.ui.warn_of(all, count, "`--verbose` names all, the ingest page the latest", told);
     }
 }
 
@@ -125,8 +125,9 @@ impl Observer for Shown<'_> {
         self.still_wrong(report);
         report.refusals.iter().for_each(|error| self.hint(store_hint(error)));
         if report.deadline_reached {
-            self.ui
-                .warn("the time was up or a stop was asked for before all was fetched; the next run goes on");
+            self.ui.warn(
+                "stopped before everything was fetched (a signal or `--deadline`); the next run continues",
+            );
         }
     }
 
@@ -149,9 +150,11 @@ impl Observer for Shown<'_> {
             let objects = human::plural(report.read_again, "object");
             let samples = match report.regrouped {
                 0 => String::new(),
-                number => format!("; {} that were pruned by their samples", human::count(number)),
+                number => {
+                    format!("; {} more, already pruned, regrouped from their samples", human::count(number))
+                }
             };
-            self.stage("regroup", &format!("{objects} read again, because the rules have changed{samples}"));
+            self.stage("regroup", &format!("{objects} regrouped because the rules changed{samples}"));
         }
         if let Some(fault) = &report.index_fault {
             self.ui.warn(&format!("{fault}; what is missing is rebuilt from the mirror"));
@@ -159,21 +162,21 @@ impl Observer for Shown<'_> {
         if report.reindexed > 0 {
             let objects = human::plural(report.reindexed, "object");
             self.ui.warn(&format!(
-                "the index lacked {objects} (a crash, a lost index or one of an older version); they are in it again"
+                "the index lacked {objects} (after a crash, a loss or an upgrade); they are in it again"
             ));
         }
         if report.unindexed > 0 {
             let objects = human::plural(report.unindexed, "object");
             self.ui.warn(&format!(
-                "the index is built again without {objects} that were pruned from the mirror; searches \
-                 fetch them and read them whole"
+                "the index was rebuilt without {objects} that were pruned from the mirror; searches \
+                 fetch these and read them whole"
             ));
         }
         self.problems(&report.damaged, report.damaged.len() as u64, |(key, reason)| {
             format!("{key}: damaged: {reason}; what could be read is counted")
         });
         self.problems(&report.unreadable, report.unreadable.len() as u64, |(key, reason)| {
-            format!("{key}: {reason}; it is fetched again by the next run")
+            format!("{key}: {reason}; the next run fetches it again")
         });
     }
 
@@ -188,7 +191,7 @@ impl Observer for Shown<'_> {
             &format!("{}: {pages}, {} changed", view.verdict.headline, human::count(written.changed as u64)),
         );
         let time = |at| format!("{} UTC", human::day_and_time(at, view.now_ms, &TimeZone::UTC));
-        // What is new in it was warned of when it was met.
+        // New entries already caused a warning when they occurred.
         for unread in view.unread.iter().take(TOLD_UNREAD) {
             self.ui.note(&unread.sentence(time));
         }
@@ -223,7 +226,7 @@ impl Observer for Shown<'_> {
             Ok(delivery) => delivery,
             Err(error) => return self.ui.warn(&format!("digest `{digest}`: {error}")),
         };
-        let subject = delivery.due.as_deref().unwrap_or("nothing new to say");
+        let subject = delivery.due.as_deref().unwrap_or("nothing new to report");
         self.stage(
             "digest",
             &format!("{digest}: {subject}; {} sent, {} waiting", delivery.sent, delivery.pending()),

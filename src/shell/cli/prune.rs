@@ -1,4 +1,4 @@
-//! `gzette prune`: drops what is past its time.
+//! `gzette prune`: deletes expired data.
 
 use super::CommandError;
 use super::context::Context;
@@ -47,7 +47,11 @@ fn show(args: &Args, context: &Context, report: &PruneReport) -> Result<Exit, Co
         json["dry_run"] = args.dry_run.into();
         context.ui.result_json(&json)?;
     } else {
-        context.ui.result(&format!("{}{}", if args.dry_run { "would go: " } else { "" }, told(report)))?;
+        context.ui.result(&format!(
+            "{}{}",
+            if args.dry_run { "would be deleted: " } else { "" },
+            told(report)
+        ))?;
     }
     Ok(Exit::Fine)
 }

@@ -18,15 +18,15 @@ use gzette_core::human::{count, plural};
 /// What no other part of a state holds.
 pub(super) const ONLY_THERE: &str = "This loses the history of mails and runs, and the counts of objects that are no longer listed or mirrored";
 
-/// Rebuilds the ledger; `why` says what is wrong with the old one, which is kept under another name. Returns whether all
-/// that the sources list is in the new one, and all files of the mirror.
+/// Rebuilds the ledger; `why` says what is wrong with the old one, which is kept under another name. Returns whether
+/// the new one holds everything that the sources list and all files of the mirror.
 pub(super) fn rebuild(context: &Context, project: &Project, why: &str) -> Result<bool, CommandError> {
     context.ui.warn(&format!("{why}; it is rebuilt from the sources and the mirror. {ONLY_THERE}"));
     let stages = context.stages_that_stop(project, None)?;
     let path = project.state.new_ledger()?;
     let filled = fill(context, project, &stages.pipeline(), &path);
     if filled.is_err() {
-        // What is half there is of no use; the next try begins at the beginning.
+        // A partial ledger is useless; the next try starts from scratch.
         let _ = project.state.new_ledger();
     }
     let is_complete = filled?;
@@ -60,7 +60,7 @@ fn fill_from_sources(
     let synced = pipeline.sync(runtime, ledger, &sources, &mut summary).map_err(Failure::from);
     let synced = synced.map_err(|failure| unlisted(&failure.message))?;
     if summary.stopped || synced.prefixes_failed > 0 || !synced.source_errors.is_empty() {
-        return Err(unlisted("a part of them could not be listed").into());
+        return Err(unlisted("some of them could not be listed").into());
     }
     let mut ingested = pipeline.ingest(ledger, &mut summary).map_err(Failure::from)?;
     if !ingested.unreadable.is_empty() {
@@ -111,7 +111,7 @@ fn strangers(mirror: &Mirror, sources: &[SyncSource]) -> Result<Vec<PathBuf>, Co
 
 fn unlisted(why: &str) -> Failure {
     Failure::failed(format!("the ledger cannot be rebuilt without listing the sources: {why}"))
-        .hint("run it again when all sources can be listed; the mirror and the old ledger are as they were")
+        .hint("run it again when all sources can be listed; the mirror and the old ledger are unchanged")
 }
 
 fn tell(context: &Context, synced: &SyncReport, left: u64, strangers: &[PathBuf]) {
@@ -124,13 +124,13 @@ fn tell(context: &Context, synced: &SyncReport, left: u64, strangers: &[PathBuf]
     context.ui.stage("rebuild", &what);
     if left > 0 {
         context.ui.warn(&format!(
-            "the mirror holds {} of objects or versions that the sources no longer list: kept, and not counted",
+            "the mirror holds {} of objects or versions that the sources no longer list: kept but not counted",
             plural(left, "file")
         ));
     }
     for folder in strangers {
         context.ui.warn(&format!(
-            "`{}` belongs to no source of the configuration: its files are kept, and not counted",
+            "`{}` belongs to no source of the configuration: its files are kept but not counted",
             folder.display()
         ));
     }

@@ -14,7 +14,7 @@ use crate::shell::ui::Ui;
 use gzette_core::human;
 use gzette_core::model::{GenerationId, ListedObject, ObjectVersion, SourceName};
 
-/// So many bytes are kept for who reads an object twice: for its context, or for a file.
+/// This many bytes are kept for readers that need an object twice: for its context, or for a file.
 const KEPT_BYTES: u64 = 32 << 20;
 
 /// The sources of a project, connected when the first object is wanted.

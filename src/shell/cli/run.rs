@@ -117,7 +117,7 @@ fn tell_of_losses(context: &Context, is_ledger_lost: bool, lost: &Lost) -> bool 
     let ui = &context.ui;
     if is_ledger_lost {
         ui.warn(&format!(
-            "the ledger is lost; a new one is made from the sources and the mirror. {ONLY_THERE}"
+            "the ledger is lost; a new one is built from the sources and the mirror. {ONLY_THERE}"
         ));
     }
     if let Some(folder) = &lost.folder {

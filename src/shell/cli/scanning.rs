@@ -1,4 +1,4 @@
-//! How far a search is, for whoever waits longer than a second.
+//! The progress of a search, shown after a second.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl<'u> Scanning<'u> {
         }
     }
 
-    /// Begins anew, after results were shown.
+    /// Restarts after results were shown.
     pub(super) fn begin(&self) {
         self.bar.reset();
         self.is_shown.store(false, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! `gzette show`: one line of an object, with its event and what stands around it.
+//! `gzette show`: one line of an object, with its event and the lines around it.
 
 use std::path;
 
@@ -15,7 +15,7 @@ use gzette_core::human;
 use gzette_core::model::ObjectVersion;
 use gzette_core::visible::terminal;
 
-/// Lines before and behind an event, unless it is said how many.
+/// The default number of lines before and after an event.
 const AROUND_LINES: u64 = 5;
 
 /// How often the ledger is looked at, when a run beside the command replaces the object.
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     Ok(Exit::Fine)
 }
 
-/// Prints the line and what stands around it. `false`, and nothing printed: a run has replaced the object meanwhile.
+/// Prints the line and the lines around it. Returns `false`, with nothing printed, if a run replaced the object meanwhile.
 fn print_line(
     args: &Args,
     context: &Context,
@@ -105,10 +105,10 @@ fn find(library: &Library<'_>, object: &str, project: &Project) -> Result<Genera
     {
         return Ok(row);
     }
-    let message = format!("no object `{object}` was ingested, or it is past its time");
+    let message = format!("no object `{object}` was ingested, or its retention has expired");
     let sources: Vec<_> = project.config.sources.iter().map(|source| format!("`{}`", source.url)).collect();
     let hint = format!(
-        "the sources are {}; `gzette search --open` prints objects and lines, `gzette status` what waits to be read",
+        "the sources are {}; `gzette search --open` prints objects and lines, `gzette status` shows what is still unread",
         sources.join(", ")
     );
     Err(Failure::failed(message).hint(hint).into())
@@ -126,7 +126,7 @@ fn refused(row: &GenerationRow, line: u64, error: ShowError) -> CommandError {
             Failure::failed(format!("`{place}`: {error}")).hint("a run is at work: try again")
         }
         ShowError::Io(error) => Failure::failed(format!("`{place}`: {error}")).hint(
-            "`gzette status` says what the mirror lacks; without --offline it is fetched from its source",
+            "`gzette status` shows what the mirror lacks; without --offline, it is fetched from its source",
         ),
     };
     failure.into()

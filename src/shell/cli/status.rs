@@ -21,7 +21,7 @@ use gzette_core::visible::terminal;
 #[command(after_help = "Example, for a monitor:  gzette status --json")]
 pub(super) struct Args {}
 
-/// What is shown.
+/// Everything that is shown.
 struct Status {
     objects: ObjectTotals,
     prefixes: (u64, u64),
@@ -144,7 +144,7 @@ impl Status {
         line("newest event", newest.as_deref().unwrap_or("none"))?;
         let wrong = [(self.stamps.future, "far in the future"), (self.stamps.past, "before 2000")];
         if wrong.iter().any(|&(number, _)| number > 0) {
-            line("stamps", &format!("{} (kept, and believed by no figure)", counted(&wrong, ", ")))?;
+            line("stamps", &format!("{} (kept, but used in no figure)", counted(&wrong, ", ")))?;
         }
         let time = |at| format!("{} UTC", human::day_and_time(at, self.now_ms, &TimeZone::UTC));
         for unread in &self.unread {
@@ -196,7 +196,7 @@ impl Status {
         }
         let parts =
             [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
-        let without = if objects.duplicate > 0 { ", without those of duplicates" } else { "" };
+        let without = if objects.duplicate > 0 { ", without duplicates" } else { "" };
         line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
         self.show_newest(&line)?;
         let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
@@ -209,10 +209,9 @@ impl Status {
         line("requests", &counted(&self.requests, ", "))?;
         if let Some(failure) = &self.pages.failure {
             let since = self.pages.failed_ms.map(human::time).unwrap_or_default();
-            let made = self
-                .pages
-                .good_ms
-                .map_or("none are there".to_owned(), |at| format!("those there are of {}", human::time(at)));
+            let made = self.pages.good_ms.map_or("there are none".to_owned(), |at| {
+                format!("the existing ones are from {}", human::time(at))
+            });
             line("pages", &format!("{failure}; since {since}, {made}"))?;
         }
         self.mails.iter().try_for_each(|mail| line("mail", &mails::told(mail, now_ms)))

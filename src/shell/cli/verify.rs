@@ -1,4 +1,4 @@
-//! `gzette verify`: recounts everything from the mirror; makes good what differs if asked.
+//! `gzette verify`: recounts everything from the mirror; repairs differences on request.
 
 use super::CommandError;
 use super::context::{Context, Project, with_runtime};
@@ -53,7 +53,7 @@ fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<Veri
     Ok(report)
 }
 
-/// Makes good what can be, and returns what a recount says then, and whether nothing is left out.
+/// Repairs what it can; returns the result of a new recount, and whether nothing was left out.
 fn repaired(context: &Context, project: &Project) -> Result<(VerifyReport, bool), CommandError> {
     let (mut report, mut is_complete) = match examined(context, project)? {
         Examined::Counted(report) => (report, true),
@@ -111,7 +111,7 @@ fn examined(context: &Context, project: &Project) -> Result<Examined, CommandErr
     }
 }
 
-/// Makes the differences good and verifies again. Twice: what was fetched may show that other bytes were counted.
+/// Repairs the differences and verifies again. Twice, because a fetched file may show that other bytes were counted.
 fn made_good(
     context: &Context,
     project: &Project,
@@ -152,7 +152,7 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
     if context.global.json {
         return Ok(context.ui.result_json(&report)?);
     }
-    let verdict = if report.ok { "all agrees" } else { "NOT ALL AGREES" };
+    let verdict = if report.ok { "everything agrees" } else { "DIFFERENCES FOUND" };
     let pruned = match report.pruned.objects {
         0 => String::new(),
         number => format!(
@@ -164,7 +164,7 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
     let outdated = match report.outdated {
         0 => String::new(),
         number => format!(
-            "; {} read by earlier rules, of which only bytes and lines are compared: the next run reads them again",
+            "; {} grouped by earlier rules: only bytes and lines were compared; the next run reads them again",
             human::plural(number, "object")
         ),
     };

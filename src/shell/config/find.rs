@@ -45,7 +45,7 @@ impl ConfigFile {
             .map(|path| Self::at(&path))
     }
 
-    /// Returns how commands that use it are written for a reader who may stand in any folder.
+    /// Returns how to write commands that use it, for a reader in any folder.
     pub fn invocation(&self) -> Invocation {
         let found = found_from_anywhere().into_iter().find(|path| is_there(path));
         Invocation::new(&self.path, found.as_ref() == Some(&self.path))
@@ -61,7 +61,7 @@ impl ConfigFile {
     }
 }
 
-/// Returns the failure that there is no configuration, with the places where it was looked for.
+/// Returns the failure that no configuration was found, with the places searched.
 pub(super) fn not_found() -> Failure {
     let mut places = vec![ConfigFile::at(Path::new(FILE_NAME)).path];
     places.extend(found_from_anywhere());

@@ -33,7 +33,7 @@ pub(super) fn checked(raw: RawGrouping, groups: Vec<RawGroup>) -> Result<Overrid
     for (key, prefixes) in [("own", &raw.own), ("foreign", &raw.foreign)] {
         if prefixes.iter().any(String::is_empty) {
             return Err(Failure::usage(format!(
-                "`[grouping]`: `{key}` holds an empty prefix, which is all frames"
+                "`[grouping]`: `{key}` contains an empty prefix, which matches all frames"
             )));
         }
     }
@@ -51,7 +51,7 @@ fn mask(pattern: &str) -> Result<Regex, Failure> {
         wrong(format!("is not a regular expression: {}", last.lines().last().unwrap_or_default().trim()))
     })?;
     if mask.is_match("") {
-        return Err(wrong("matches where nothing stands".to_owned()));
+        return Err(wrong("matches an empty text".to_owned()));
     }
     Ok(mask)
 }
@@ -68,14 +68,14 @@ fn rule(raw: RawGroup) -> Result<Rule, Failure> {
     })?;
     if condition.asks_about_sets_of_groups() {
         return Err(wrong(
-            "`match` asks for a family or a rule, which are made of the groups that it is to make".to_owned(),
+            "`match` asks for a family or a rule, which depend on the groups that it defines".to_owned(),
         ));
     }
     if matches!(condition, Expr::Everything) {
-        return Err(wrong("`match` is empty, and would hold for every error".to_owned()));
+        return Err(wrong("`match` is empty and would match every error".to_owned()));
     }
     if raw.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
-        return Err(wrong("`title` is empty; without the key, the built-in title is shown".to_owned()));
+        return Err(wrong("`title` is empty; leave it out to show the built-in title".to_owned()));
     }
     if raw.split.as_ref().is_some_and(|field| field.trim().is_empty()) {
         return Err(wrong("`split` is empty; write the name of a field".to_owned()));

@@ -105,7 +105,7 @@ pub struct Config {
     pub digests: Vec<Digest>,
     /// The user's word on groups.
     pub overrides: Arc<Overrides>,
-    /// How long what was read is kept.
+    /// How long data is kept.
     pub retention: Retention,
 }
 
@@ -335,7 +335,7 @@ fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<(
     for name in names {
         if name.is_empty() || name.chars().any(char::is_control) {
             return Err(Failure::usage(format!(
-                "one of the {what} has a `name` that is empty or cannot be shown"
+                "one of the {what} has a `name` that is empty or not printable"
             )));
         }
         if !seen.insert(name) {
@@ -354,7 +354,10 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
     let wrong = |what: String| Failure::usage(format!("source `{}`: {what}", raw.name));
     let layout = Layout::parse(&raw.layout).map_err(|error| wrong(format!("`layout`: {error}")))?;
     let zone = zone(&raw.timezone).map_err(|_| {
-        wrong(format!("`timezone = \"{}\"` is no IANA zone such as `UTC` or `Europe/Berlin`", raw.timezone))
+        wrong(format!(
+            "`timezone = \"{}\"` is not an IANA zone such as `UTC` or `Europe/Berlin`",
+            raw.timezone
+        ))
     })?;
     let format = match &raw.format {
         None => None,
@@ -396,7 +399,7 @@ fn checked_site(raw: RawSite, dir: &Path) -> Result<Site, Failure> {
 fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
     let wrong = |what: String| Failure::usage(format!("digest `{}`: {what}", raw.name));
     if raw.to.is_empty() {
-        return Err(wrong("`to` names nobody".to_owned()));
+        return Err(wrong("`to` names no recipient".to_owned()));
     }
     if !["changes", "always"].contains(&raw.when.as_str()) {
         return Err(wrong(format!("`when = \"{}\"` is not known; one of changes, always", raw.when)));
@@ -432,8 +435,8 @@ fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
     }
 }
 
-/// Returns what is wrong with a place that begins like an address and is not one that is known. A folder of such a name
-/// would be made without a word, and nobody would look there.
+/// Returns what is wrong with a place that looks like an address of an unknown kind. A folder with such a name
+/// would be created silently, and nobody would look for the data there.
 fn mistaken_scheme(url: &str) -> Option<String> {
     let (scheme, rest) = url.trim().split_once(':')?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -477,7 +480,7 @@ fn check_web_address(key: &str, url: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// Refuses the first key that nobody knows, naming its line and the nearest known one.
+/// Refuses the first unknown key, naming its line and the nearest known key.
 fn check_keys(text: &str) -> Result<(), Failure> {
     let file = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     for section in &SECTIONS {
@@ -489,7 +492,7 @@ fn check_keys(text: &str) -> Result<(), Failure> {
                 .iter()
                 .filter_map(|table| table.get_ref().as_table())
                 .try_for_each(|table| check_table(text, section, table))?,
-            // A value of another type is told by the reading that follows.
+            // The parsing that follows reports values of the wrong type.
             _ => {}
         }
     }
@@ -626,7 +629,7 @@ mod tests {
             ("[[source]]\nurl = 'x'", "line 1: missing field `name`"),
             (
                 "[[source]]\nname='a'\nurl='x'\ntimezone='Mars'",
-                "source `a`: `timezone = \"Mars\"` is no IANA zone",
+                "source `a`: `timezone = \"Mars\"` is not an IANA zone",
             ),
             ("[[source]]\nname='a'\nurl='s3://'", "source `a`: `url`: `s3://` names no bucket"),
             ("[[source]]\nname='a'\nurl=''", "source `a`: `url`: it is empty"),
@@ -662,8 +665,8 @@ mod tests {
                 &format!("{source}[grouping]\nmask = ['(']"),
                 "`mask`: `(` is not a regular expression: error: unclosed",
             ),
-            (&format!("{source}[grouping]\nmask = ['a*']"), "`mask`: `a*` matches where nothing stands"),
-            (&format!("{source}[grouping]\nown = ['']"), "`own` holds an empty prefix"),
+            (&format!("{source}[grouping]\nmask = ['a*']"), "`mask`: `a*` matches an empty text"),
+            (&format!("{source}[grouping]\nown = ['']"), "`own` contains an empty prefix"),
             (&format!("{source}[[group]]\nname='g'\nmatch=''"), "group `g`: `match` is empty"),
             (&format!("{source}[[group]]\nname='g'\nmatch='a'\ntitle=' '"), "group `g`: `title` is empty"),
             (&format!("{source}[[group]]\nname='g'\nmatch='a'\nsplit=''"), "group `g`: `split` is empty"),

@@ -1,6 +1,6 @@
-//! A week of made-up FluentD objects in a folder, seeded and ending now: three applications, stack traces, a
-//! spike, a new error, one that comes back, a late object, a damaged one, a delivery that came twice and
-//! a few lines that are no JSON. What reads them is the pipeline that reads everything else.
+//! A week of sample FluentD objects in a folder, seeded and ending now: three applications, stack traces, a
+//! spike, a new error, one that comes back, a late object, a damaged one, a duplicate delivery and
+//! a few lines that are not JSON. The normal pipeline reads them.
 
 pub mod lines;
 pub mod random;
@@ -16,7 +16,7 @@ use self::lines::{ERRORS, ErrorKind, write_error, write_info};
 use self::random::Random;
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
-/// What was made.
+/// What was generated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DemoSummary {
     /// The folder of the objects.
@@ -57,7 +57,7 @@ const DAYS: i64 = 8;
 /// How much of the day an hour sees, in percent, by UTC hour.
 const RHYTHM: [u64; 24] =
     [12, 8, 6, 5, 6, 10, 22, 40, 62, 78, 88, 95, 100, 96, 92, 94, 90, 84, 76, 68, 55, 42, 28, 18];
-/// Saturday and Sunday see so many percent.
+/// Traffic on Saturday and Sunday, in percent of a weekday.
 const WEEKEND: u64 = 45;
 /// The length of most traces.
 const TRACE_BYTES: u64 = 1800;
@@ -199,7 +199,7 @@ fn write_object(
 }
 
 /// Writes what goes wrong in every real week: a late object, one delivered twice, a damaged one, one with
-/// lines that are no JSON.
+/// lines that are not JSON.
 fn write_oddities(root: &Path, now_ms: UtcMs, seed: u64, summary: &mut DemoSummary) -> io::Result<()> {
     let mut random = Random::new(!seed);
     let hour_ms = now_ms.div_euclid(HOUR_MS) * HOUR_MS;

@@ -187,7 +187,7 @@ fn an_index_from_after_the_ledgers_last_batch_is_cut_back() {
     // The first version of the replaced object is nowhere any more: until the next run it is named, and only
     // its lines are not found.
     let ingest = two.project.gzette("ingest").exits(3);
-    assert!(ingest.stderr.contains("it is fetched again by the next run"), "{}", ingest.stderr);
+    assert!(ingest.stderr.contains("the next run fetches it again"), "{}", ingest.stderr);
     let search = two.project.gzette("search --fixed JAVA_TOOL --count").exits(3);
     assert!(search.stderr.contains("warning") && search.text() != "0\n", "{search:?}");
     // What the older ledger does not know is taken up from the mirror.
@@ -381,7 +381,7 @@ fn a_mirrored_file_that_is_lost_is_named_and_a_lost_ledger_is_counted_again() {
     fs::remove_file(project.path("state/ledger.sqlite")).unwrap();
     project.now_ms += 10 * MINUTE_MS;
     let run = project.gzette("run --json").exits(3);
-    assert!(run.stderr.contains("the ledger is lost; a new one is made"), "{}", run.stderr);
+    assert!(run.stderr.contains("the ledger is lost; a new one is built"), "{}", run.stderr);
     assert_eq!(run.json()["requests"]["get"], 1, "the others are in the mirror");
     project.counts_what_is_there();
     project.finds_what_is_there(NEEDLES);

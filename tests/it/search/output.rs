@@ -221,12 +221,12 @@ fn what_the_file_lacks_is_said() {
     }
     let outcome = project.gzette("search tick --limit 1 --save hits.log --offline").exits(3);
     assert_eq!(lines_of(&outcome.stdout).len(), 1);
-    assert!(outcome.stderr.contains("old_0.gz: not in the mirror any more"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("old_0.gz: missing or cut short in the mirror"), "{}", outcome.stderr);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let args = ["search", "tick", "--save", "hits.log", "--offline"];
     let outcome = Outcome::of(project.command(&args).stdout(writer).output().unwrap()).exits(3);
-    assert!(outcome.stderr.contains("old_0.gz: not in the mirror any more"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("old_0.gz: missing or cut short in the mirror"), "{}", outcome.stderr);
     let args = ["search", "tick", "--save", "no/hits.log"];
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -14,7 +14,7 @@ use super::{Budget, DamageLog, TOO_DENSE, TOO_LONG, TOO_MANY};
 const HEADER_BYTES: usize = 96 << 10;
 /// A header without its optional fields.
 const FIXED_BYTES: usize = 10;
-/// The checksum and the length behind a member.
+/// The checksum and the length after a member.
 const TRAILER_BYTES: usize = 8;
 /// The stretches after which no further member is searched for: a hostile object could make each search
 /// decode the same bytes again.
@@ -50,7 +50,7 @@ enum State {
     Boundary,
     /// In a member's compressed bytes.
     Body,
-    /// Behind a member's compressed bytes.
+    /// After a member's compressed bytes.
     Trailer,
     /// Looking for the next member.
     Search,
@@ -76,7 +76,7 @@ impl<R: Read> Gzip<R> {
         }
     }
 
-    /// Returns a reader that begins at a point; `input` stands there. `None`: the point is not to be used.
+    /// Returns a reader that begins at a point; `input` must be positioned there. `None`: the point is unusable.
     pub(super) fn resume(input: Input<R>, budget: Budget, point: &Point) -> Option<Self> {
         let mut gzip = Self::new(input, budget);
         let window = point.unpacked_window().ok()?;
@@ -165,7 +165,7 @@ impl<R: Read> Gzip<R> {
         Wanted::Nothing
     }
 
-    /// Zeros behind a member are padding (tapes and block devices have it), as gzip itself sees it.
+    /// Skips zeros after a member, which gzip, too, treats as padding (from tapes and block devices).
     fn skip_zeros(&mut self) {
         let unread = self.input.unread();
         let zeros = unread.iter().take_while(|&&byte| byte == 0).count();
@@ -238,7 +238,7 @@ impl<R: Read> Gzip<R> {
         }
     }
 
-    /// Checks the checksum and the length behind a member.
+    /// Checks the checksum and the length after a member.
     fn end_member(&mut self) -> Wanted {
         let Some(trailer) = self.input.unread().first_chunk::<TRAILER_BYTES>() else {
             return Wanted::Input;
@@ -274,8 +274,8 @@ impl<R: Read> Gzip<R> {
         }
     }
 
-    /// Notes a stretch that gives nothing and looks for a member behind it. What was read as a broken member may
-    /// have swallowed the next ones, so that the search steps back behind its header.
+    /// Records a stretch that yields nothing and searches for the next member. What was read as a broken member may
+    /// have swallowed the next ones, so the search goes back to just after its header.
     fn leave_stretch(&mut self, offset: u64, reason: &str) {
         self.log.add(offset, self.members, reason, true);
         if self.state == State::Body {
@@ -287,7 +287,7 @@ impl<R: Read> Gzip<R> {
         }
         self.torn = !self.at_line_start;
         self.state = State::Search;
-        // Compressed bytes inside may stand in the open as stored blocks: their headers are not ours.
+        // Inner compressed bytes may be visible as stored blocks: their headers do not belong to this layer.
         if self.holds_compressed || self.log.stretches == MAX_STRETCHES {
             self.state = State::Done;
         }
@@ -297,7 +297,7 @@ impl<R: Read> Gzip<R> {
     fn search(&mut self) -> Wanted {
         let unread = self.input.unread();
         let at = memchr::memmem::find(unread, &[0x1f, 0x8b, 8]);
-        // Two bytes of a match may stand at the end.
+        // The first two bytes of a magic number may be at the end.
         self.input.consume(at.unwrap_or(unread.len().saturating_sub(2)));
         let (Some(_), Some(header)) = (at, self.input.unread().first_chunk::<FIXED_BYTES>()) else {
             return Wanted::Input;
@@ -326,7 +326,7 @@ enum Wanted {
 
 /// What bytes at a member's start are.
 enum Header {
-    /// A header of so many bytes.
+    /// A header of this many bytes.
     Of(usize),
     /// The start of a header, as far as the bytes go.
     Cut,

@@ -36,7 +36,7 @@ pub(super) enum Status {
     More,
     /// The stream has ended.
     Ended,
-    /// What comes is no deflate stream.
+    /// The input is not a valid deflate stream.
     Broken,
 }
 
@@ -49,7 +49,7 @@ impl Inflate {
         // SAFETY: the stream is zlib-rs' own default, and stays where it is in its box.
         let code =
             unsafe { inflateInit2_(&raw mut *stream, RAW, zlibVersion(), size_of::<z_stream>() as c_int) };
-        assert_eq!(code, Z_OK, "zlib refuses to begin: no memory");
+        assert_eq!(code, Z_OK, "zlib cannot start: out of memory");
         Self { stream }
     }
 

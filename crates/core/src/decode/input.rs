@@ -27,7 +27,7 @@ impl<R> Input<R> {
         Self::at(reader, 0)
     }
 
-    /// Returns the input whose reader stands at a place in the object.
+    /// Returns the input whose reader is positioned at `base` in the object.
     pub(super) fn at(reader: R, base: u64) -> Self {
         Self { reader, buffer: Vec::new(), start: 0, end: 0, base }
     }
@@ -58,7 +58,7 @@ impl<R> Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    /// Reads more bytes behind the unread ones and keeps up to [`KEEP_BYTES`] that were consumed from `keep_from`
+    /// Reads more bytes after the unread ones and keeps up to [`KEEP_BYTES`] consumed bytes from `keep_from`
     /// on. `false`: there are no more, or the buffer is full of unread bytes.
     pub(super) fn fill(&mut self, keep_from: u64) -> io::Result<bool> {
         if self.end == self.buffer.len() {
@@ -76,7 +76,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// Makes a full buffer longer, or drops what was consumed from one that is as long as it may be.
+    /// Extends a full buffer, or drops consumed bytes from one that has its maximum length.
     fn make_room(&mut self, keep_from: u64) {
         if self.buffer.len() < BUFFER_BYTES {
             self.buffer.resize((self.buffer.len() * 4).clamp(FIRST_BYTES, BUFFER_BYTES), 0);

@@ -6,7 +6,7 @@ use crate::model::RawLine;
 
 /// The buffer's first length.
 const BUFFER_BYTES: usize = 256 << 10;
-/// The room behind a line of full length into which the rest of a longer one is read and dropped.
+/// The room after a line of full length into which the rest of a longer line is read and dropped.
 const SPARE_BYTES: usize = 64 << 10;
 
 /// A lending iterator over the lines of a reader.
@@ -97,7 +97,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Hands out the line from `start` to `to`, behind which `ending` bytes belong to it.
+    /// Hands out the line from `start` to `to`, followed by `ending` bytes that belong to it.
     fn hand_out(&mut self, to: usize, ending: usize) -> Found {
         let from = self.start;
         self.start = to + ending;
@@ -111,7 +111,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Makes room behind the unread bytes: moves them to the front, and doubles a buffer that they fill.
+    /// Makes room after the unread bytes: moves them to the front, and doubles the buffer if they fill it.
     fn make_room(&mut self) {
         if self.end < self.buffer.len() {
             return;

@@ -56,8 +56,8 @@ pub const DAMAGES_KEPT: usize = 16;
 /// The decoded bytes of one object: gzip with any number of members, zstd, either of them once more inside,
 /// or plain.
 ///
-/// Damage is no error: what can be decoded is given, then reading goes on behind the damage where a gzip
-/// member starts, or ends. A line that damage tore, or may have torn, ends there: a newline that is not in the object
+/// Damage is not an error: whatever can be decoded is returned, then reading continues after the damage where a gzip
+/// member starts, or ends. A line that damage broke, or may have broken, ends there: a newline that is not in the object
 /// keeps it from running into the next one.
 pub struct Decoder<R> {
     chain: Chain<R>,
@@ -93,8 +93,8 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Returns a decoder of what follows a point of an object without damage; `reader` stands at its `stored_at`.
-    /// `None`: the point is not to be used, the object has to be read from its start.
+    /// Returns a decoder from a point of an undamaged object on; `reader` must be positioned at its `stored_at`.
+    /// `None`: the point is unusable, so the object must be read from its start.
     pub fn resume(reader: R, limits: &Limits, point: &Point) -> Option<Self> {
         let budget = Budget { made: point.decoded_at, ..Budget::new(limits) };
         let gzip = Gzip::resume(Input::at(reader, point.stored_at), budget, point)?;
@@ -340,7 +340,7 @@ const MAGIC_BYTES: usize = 4;
 
 impl Compression {
     /// Returns the compression that bytes starting like `head` have; `None` for plain bytes. A head cut off
-    /// within a magic number counts, but for a lone `(`.
+    /// within a magic number counts, except a lone `(`.
     fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] | [0x1f] => Some(Self::Gzip),
@@ -399,7 +399,7 @@ impl DamageLog {
     /// Adds the damages of the compression inside; their offsets are places in what the outer one gave.
     fn add_inner(&mut self, inner: &Self) {
         for damage in &inner.kept {
-            let reason = format!("in the compressed bytes inside: {}", damage.reason);
+            let reason = format!("in the inner compressed data: {}", damage.reason);
             self.add(damage.offset, damage.member, reason, false);
         }
         self.total += inner.total - inner.kept.len() as u64;

@@ -1,5 +1,5 @@
-//! Access points: places within a gzip object where decoding can begin, so that a line far inside is read without
-//! what stands before it. After Mark Adler's zran (zlib, examples/zran.c).
+//! Access points: places within a gzip object where decoding can start, so that a line far inside can be read without
+//! decoding everything before it. After Mark Adler's zran (zlib, examples/zran.c).
 
 use std::io;
 
@@ -7,7 +7,7 @@ use super::inflate::WINDOW_BYTES;
 
 /// The decoded bytes between two points, at the least. A window takes about 4 KB once compressed: 0.2 % of this.
 const SPAN_BYTES: u64 = 2 << 20;
-/// With so many points, every second goes and the others lie twice as far apart.
+/// At this many points, every second one is dropped, and the distance doubles.
 const MAX_POINTS: usize = 1024;
 /// How hard windows are compressed: what zstd calls its default.
 const LEVEL: i32 = 3;
@@ -21,7 +21,7 @@ pub struct Point {
     pub stored_at: u64,
     /// The stored byte before it,
     pub byte: u8,
-    /// of which so many bits belong to what follows.
+    /// of which this many bits belong to what follows.
     pub bits: u8,
     /// The decoded bytes before it to which what follows may refer: a zstd frame with a checksum.
     #[serde(with = "crate::model::bytes::text")]
@@ -54,7 +54,7 @@ impl Points {
         Self { points: Vec::new(), span_bytes: SPAN_BYTES }
     }
 
-    /// Whether a point is wanted at a boundary behind so many decoded bytes.
+    /// Whether a point is wanted at a boundary after this many decoded bytes.
     pub(super) fn wants(&self, decoded_bytes: u64) -> bool {
         decoded_bytes - self.points.last().map_or(0, |point| point.decoded_at) >= self.span_bytes
     }
@@ -130,7 +130,7 @@ mod tests {
         let text = text();
         let two_members = [gz(&text[..5 << 20], 6), gz(&text[5 << 20..], 9)].concat();
         let many: Vec<u8> = text.chunks(100_000).flat_map(|part| gz(part, 6)).collect();
-        // A member of 100 KB is a block or two: its own start is no point, its blocks' ends are.
+        // A member of 100 KB has one or two blocks: its start is not a point, but the ends of its blocks are.
         for (stored, least) in [
             // One block, as zlib-rs writes its fastest level.
             (gz(&text, 1), 0),

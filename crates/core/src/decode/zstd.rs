@@ -1,4 +1,4 @@
-//! Zstandard (RFC 8878) frames, one behind another.
+//! A sequence of Zstandard (RFC 8878) frames.
 
 use std::io::{self, Read};
 

@@ -50,7 +50,7 @@ impl Level {
         self >= Self::Error
     }
 
-    /// Returns the level that a log spells `word`, ignoring case; `None` when it is no known spelling.
+    /// Returns the level that a log spells `word`, ignoring case; `None` for an unknown spelling.
     /// Names of syslog, Java util logging, .NET and Serilog are known; numbers and single letters are not.
     pub fn from_word(word: &[u8]) -> Option<Self> {
         // By length, the common ones first: every line of a log asks.
@@ -137,11 +137,11 @@ impl FromStr for Level {
     }
 }
 
-/// A field of a line, as it stands there: still escaped if it came from a JSON string, still JSON if it was an array or
+/// A field of a line, exactly as in the line: still escaped if it came from a JSON string, still JSON if it was an array or
 /// an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The bytes as they stand in the line, without surrounding quotes.
+    /// The bytes as in the line, without surrounding quotes.
     pub raw: &'a [u8],
     /// Whether `raw` holds JSON escapes that [`Field::text`] has to resolve.
     pub escaped: bool,
@@ -220,7 +220,7 @@ fn plain(text: &str) -> String {
     out + rest
 }
 
-/// Resolves JSON string escapes (RFC 8259, section 7). What is no valid escape stays as it stands;
+/// Resolves JSON string escapes (RFC 8259, section 7). Invalid escapes stay as they are;
 /// a lone surrogate becomes U+FFFD.
 fn unescape(raw: &[u8]) -> String {
     let mut out: Vec<u8> = Vec::with_capacity(raw.len());

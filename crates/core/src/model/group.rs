@@ -107,7 +107,7 @@ pub struct Grouped {
     pub kind: GroupKind,
     /// One line for lists: the template, or `Type: template` for an exception. At most 300 characters.
     pub title: String,
-    /// What was hashed, readable: the template, or types and frames one a line.
+    /// The hashed text in readable form: the template, or types and frames, one per line.
     pub template: String,
 }
 

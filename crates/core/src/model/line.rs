@@ -9,7 +9,7 @@ pub struct RawLine<'a> {
     pub number: u64,
     /// The first byte's place in the decoded object.
     pub offset: u64,
-    /// The whole length in the decoded object, the newline and what was cut included.
+    /// The whole length in the decoded object, including the newline and anything that was cut.
     pub len_bytes: u64,
     /// Whether bytes past the line limit were left out of `bytes`.
     pub truncated: bool,
@@ -59,6 +59,6 @@ pub struct Damage {
     pub offset: u64,
     /// The gzip member, counted from 1.
     pub member: u64,
-    /// What is wrong, in a few words: `member ends early`, `wrong checksum`.
+    /// The fault in a few words: `member ends early`, `wrong checksum`.
     pub reason: String,
 }

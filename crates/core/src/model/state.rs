@@ -17,7 +17,7 @@ impl StateId {
         format!("{self} {}\n", &blake3::hash(self.to_string().as_bytes()).to_hex()[..8])
     }
 
-    /// Reads such a file; `None` when it does not hold what was written.
+    /// Parses such a file; `None` if its content is invalid.
     pub fn of_line(line: &[u8]) -> Option<Self> {
         let id = Self::parse(std::str::from_utf8(line.get(..32)?).ok()?)?;
         (line == id.line().as_bytes()).then_some(id)

@@ -53,7 +53,7 @@ impl Window {
         first_ms < self.end_ms && last_ms >= self.start_ms
     }
 
-    /// Returns the slots that lie wholly or partly inside.
+    /// Returns the slots that overlap the window.
     pub fn slots(&self) -> Range<i64> {
         self.start_ms.div_euclid(SLOT_MS)..self.end_ms.saturating_add(SLOT_MS - 1).div_euclid(SLOT_MS)
     }

@@ -98,7 +98,7 @@ pub struct Arranged {
     pub first_unplaced: Option<ObjectKey>,
     /// Empty entries with a trailing slash that consoles make for folders; left out.
     pub folder_markers: u64,
-    /// Entries whose day lies before the backfill; left out.
+    /// Entries whose day is before the backfill; left out.
     pub too_old: u64,
 }
 

@@ -7,21 +7,21 @@ use crate::model::Day;
 
 /// The longest template that is accepted, in bytes: that of an S3 key.
 const MAX_LAYOUT_BYTES: usize = 1024;
-/// What `{date}` alone stands for.
+/// The meaning of `{date}` alone.
 const PLAIN_DATE: &str = "%Y%m%d";
 
 /// A template of keys, relative to the source's prefix.
 ///
-/// Segments stand between `/`; each is made of literal text and
+/// Segments are separated by `/`; each consists of literal text and
 /// - `{app}`: the application, at least one character, at most once in the template;
 /// - `{date}` or `{date:%Y%m%d}`: the day, from `%Y %m %d %j %H %F %%` and literal text. A format with `/` spans
 ///   segments (`{date:%Y/%m/%d}`), and a date may be given in several places (`year={date:%Y}/month={date:%m}/..`).
-///   `%H` is read and not used;
+///   `%H` is read but not used;
 /// - `{*}`: anything, at least one character.
 ///
-/// Objects lie at any depth below the folders of the template. A last segment that holds `{*}` and has no `/`
-/// after it is the pattern of file names (`{app}/{date}_{*}.gz`); such days cannot be told apart by listing
-/// folders. Where text can be split in two ways, `{app}` and `{*}` take as little as they can.
+/// Objects may be at any depth below the folders of the template. A last segment that contains `{*}` and has no `/`
+/// after it is the pattern of file names (`{app}/{date}_{*}.gz`); such days cannot be distinguished by listing
+/// folders. If text can be split in two ways, `{app}` and `{*}` match as little as they can.
 /// Without `{app}` the source itself is the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -46,7 +46,7 @@ pub enum LayoutError {
     Unknown {
         /// The template.
         layout: String,
-        /// What stands between the braces.
+        /// The text between the braces.
         name: String,
     },
     /// A conversion that a date in a key cannot have.
@@ -58,7 +58,7 @@ pub enum LayoutError {
         conversion: String,
     },
     /// A conversion of a date outside of `{date:...}`, where it would be plain text.
-    #[error("layout `{layout}`: `{conversion}` stands outside of `{{date:...}}`; write `{example}`")]
+    #[error("layout `{layout}`: `{conversion}` is outside `{{date:...}}`; write `{example}`")]
     BareDate {
         /// The template.
         layout: String,
@@ -74,15 +74,13 @@ pub enum LayoutError {
         layout: String,
     },
     /// `{app}` twice.
-    #[error("layout `{layout}`: `{{app}}` stands twice")]
+    #[error("layout `{layout}`: `{{app}}` occurs twice")]
     TwoApps {
         /// The template.
         layout: String,
     },
     /// Two placeholders of open length that nothing separates, or two `{*}` in one segment.
-    #[error(
-        "layout `{layout}`: segment {segment} can be read in more than one way; separate its placeholders"
-    )]
+    #[error("layout `{layout}`: segment {segment} is ambiguous; separate its placeholders")]
     Ambiguous {
         /// The template.
         layout: String,
@@ -123,9 +121,9 @@ pub struct Placement<'k> {
 pub enum Level {
     /// It fits the first segments.
     Folder {
-        /// Whether all folders of the template are matched, so that objects lie below.
+        /// Whether all folders of the template are matched, so that objects are below.
         is_leaf: bool,
-        /// The days that can lie below; `None` when the date has not begun.
+        /// The days that can be below; `None` if the date has not begun.
         days: Option<(Day, Day)>,
     },
     /// A placeholder does not fit: it may hold objects all the same.
@@ -453,7 +451,7 @@ fn brace(text: &str, at: usize) -> LayoutError {
     LayoutError::Brace { layout: text.to_owned(), at }
 }
 
-/// Adds what stands between two braces.
+/// Adds the placeholder between two braces.
 fn placeholder(
     text: &str,
     name: &str,

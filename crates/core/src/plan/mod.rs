@@ -1,10 +1,10 @@
-//! Listing and ledger to what to list, get, keep and mark as gone. Pure: `now` and what the ledger
+//! Decides from listing and ledger what to list, get, keep and mark as gone. Pure: `now` and what the ledger
 //! knows are parameters, the answers are values; [`crate::sync`] carries them out.
 //!
 //! - [`Layout`]: which part of a key names the application and the day;
 //! - [`Survey`]: which prefixes this run lists, and why ([`Why`]);
 //! - [`diff`]: a complete listing against the known objects;
-//! - [`is_to_try`], [`pause_ms`]: when what failed is asked for again.
+//! - [`is_to_try`], [`pause_ms`]: when something that failed is tried again.
 //!
 //! # What an idle run costs
 //! With `{app}/{date:%Y%m%d}/`, A applications, W existing day prefixes from today+1 back to
@@ -14,8 +14,8 @@
 //! 1 (applications) + A (their days) + W (look-back) + at most ceil(n / 144) + 1 (older, in turn)
 //! ```
 //!
-//! listings of one request for each begun thousand entries, and no read. Over a whole day the last
-//! term adds up to n. A missed run is made up for: its share of the older days goes to the next.
+//! listings, of one request per started thousand entries, and no reads. Over a whole day the last
+//! term adds up to n. The next run makes up for a missed one: it takes over its share of the older days.
 
 mod diff;
 mod layout;

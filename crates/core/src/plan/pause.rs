@@ -32,7 +32,7 @@ pub fn has_rested(next_try_ms: UtcMs, now_ms: UtcMs) -> bool {
     next_try_ms <= now_ms + EARLY_MS || next_try_ms > now_ms + LONGEST_PAUSE_MS
 }
 
-/// Returns whether an object in this state is asked for now.
+/// Returns whether an object in this state is requested now.
 pub fn is_to_try(state: ObjectState, next_try_ms: UtcMs, now_ms: UtcMs) -> bool {
     match state {
         ObjectState::Mirrored | ObjectState::Deleted => false,

@@ -1,5 +1,5 @@
-//! Which prefixes a run lists. A state machine without I/O: it hands out tasks, is told what each
-//! found, and hands out what follows from that.
+//! Which prefixes a run lists. A state machine without I/O: it hands out tasks, receives what each
+//! found, and hands out the tasks that follow.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -95,7 +95,7 @@ pub struct ListTask {
     pub why: Why,
 }
 
-/// The order in which prefixes are listed: those that failed last, by their last try, behind all others; newest days
+/// The order in which prefixes are listed: those that failed come after all others, by their last try; newest days
 /// first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
@@ -111,11 +111,11 @@ pub struct Rank {
 /// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
 ///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
 ///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
-/// - A prefix that failed the last time: when its pause is over, behind all others; until then the ledger says that it is
+/// - A prefix that failed the last time: when its pause is over, after all others; until then the ledger records that it is
 ///   failing. The root is never left out.
 /// - Days before the backfill: never.
-/// - A prefix that is no longer there though its last listing held objects: like any other, so that an empty
-///   listing shows that they are gone; after that no more.
+/// - A prefix that is gone although its last listing held objects: like any other, so that an empty
+///   listing shows that they are gone; after that, no more.
 pub struct Survey<'a> {
     layout: &'a Layout,
     reach: &'a Reach,
@@ -130,7 +130,7 @@ pub struct Survey<'a> {
     pub outside: u64,
     /// The first of them.
     pub first_outside: Option<String>,
-    /// Prefixes passed over because their days lie before the backfill.
+    /// Prefixes skipped because their days are before the backfill.
     pub too_old: u64,
     /// Prefixes below which a placeholder of the layout does not fit.
     pub strays: Vec<String>,
@@ -173,14 +173,14 @@ impl<'a> Survey<'a> {
         self.found_tasks()
     }
 
-    /// Returns what the last listings have led to, without going on to what is known from earlier runs.
+    /// Returns the tasks that follow from the last listings, without those known from earlier runs.
     pub fn found_tasks(&mut self) -> Vec<ListTask> {
         let mut tasks = std::mem::take(&mut self.ready);
         tasks.sort_by_cached_key(|task| self.rank(&task.prefix));
         tasks
     }
 
-    /// Returns where a prefix stands in the order of listing.
+    /// Returns the position of a prefix in the order of listing.
     pub fn rank(&self, prefix: &str) -> Rank {
         let failed = self.known.get(prefix).filter(|known| known.attempts > 0);
         let relative = prefix.strip_prefix(&self.root).unwrap_or(prefix);

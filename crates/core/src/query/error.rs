@@ -1,4 +1,4 @@
-//! Why an expression could not be read: what is wrong, where, and what to write instead.
+//! Why an expression is invalid: the mistake, its position, and what to write instead.
 
 use std::fmt;
 use std::ops::Range;

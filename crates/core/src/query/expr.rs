@@ -53,7 +53,7 @@ pub enum Expr {
     Not(Box<Expr>),
 }
 
-/// What is known of a line besides its bytes.
+/// What is known about a line besides its bytes.
 pub struct Facts<'f> {
     /// The level of its event.
     pub level: Level,
@@ -67,7 +67,7 @@ pub struct Facts<'f> {
     pub parser: &'f mut Parser,
 }
 
-/// What is known of an object.
+/// What is known about an object.
 pub struct ObjectFacts<'f> {
     /// Its application.
     pub app: &'f str,
@@ -77,7 +77,7 @@ pub struct ObjectFacts<'f> {
     pub has_group: &'f dyn Fn(GroupId) -> bool,
 }
 
-/// What a text is: a line as it stands, or a value with its escapes resolved.
+/// The kind of a text: a raw line, or a value with its escapes resolved.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Text {
     Line,
@@ -85,8 +85,8 @@ enum Text {
 }
 
 impl Expr {
-    /// Returns the expression that holds where the bytes of every needle stand in the line, as
-    /// `grep -F` would find each.
+    /// Returns the expression that matches lines with the bytes of every needle, as
+    /// `grep -F` finds each.
     pub fn fixed<'n>(needles: impl IntoIterator<Item = &'n [u8]>) -> Result<Self, QueryError> {
         let terms = needles.into_iter().map(|needle| in_one_line(needle).map(Self::substring));
         Ok(Self::and(terms.collect::<Result<Vec<_>, _>>()?))
@@ -132,7 +132,7 @@ impl Expr {
         Self::Substring(Box::new(memmem::Finder::new(needle).into_owned()))
     }
 
-    /// Returns the expression and another one, both of which have to hold.
+    /// Returns the conjunction with another expression.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         match self {
@@ -208,7 +208,7 @@ impl Expr {
         }
     }
 
-    /// Returns what is left of the expression for the lines of one object.
+    /// Returns the rest of the expression that the lines of one object must decide.
     #[must_use]
     pub fn given(&self, object: &ObjectFacts<'_>) -> Self {
         let known = |holds| if holds { Self::Everything } else { Self::nothing() };
@@ -241,7 +241,7 @@ impl Expr {
         self.need_where(true)
     }
 
-    /// What is needed for the expression to hold, or not to hold.
+    /// Returns the need for the expression to hold, or not to hold.
     fn need_where(&self, holds: bool) -> Need {
         match (self, holds) {
             (Self::And(terms), true) | (Self::Or(terms), false) => {
@@ -344,12 +344,14 @@ impl From<Pattern> for Expr {
 /// Refuses what no line can hold.
 fn in_one_line(needle: &[u8]) -> Result<&[u8], QueryError> {
     if needle.contains(&b'\n') {
-        return Err(QueryError::of_all("a search text cannot hold a newline: lines are searched one by one"));
+        return Err(QueryError::of_all(
+            "a search text cannot contain a newline: lines are searched one by one",
+        ));
     }
     Ok(needle)
 }
 
-/// Joins what is known of several terms, one of which decides when it is `decisive`.
+/// Combines what is known about several terms; one that equals `decisive` decides.
 fn decided(terms: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
     let mut all = Some(!decisive);
     for term in terms {

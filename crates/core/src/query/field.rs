@@ -6,7 +6,7 @@ use crate::model::Field;
 use crate::parse::Parser;
 use crate::words::{is_word, plain_words};
 
-/// What stands in a value's text for bytes that are no UTF-8.
+/// The replacement for invalid UTF-8 in a value's text.
 const REPLACEMENT: &[u8] = b"\xef\xbf\xbd";
 
 /// A condition on the values of a field. One of the values has to fulfil it.
@@ -118,10 +118,10 @@ impl FieldTest {
         }
     }
 
-    /// Returns what a block's words must hold for a line of it to have such a value.
+    /// Returns which words a block must have for a line of it to have such a value.
     ///
-    /// A value's characters may all be written as `\uXXXX`; then only that is known. Otherwise its words stand in
-    /// the line as they are, if with other escapes between them.
+    /// A value's characters may all be written as `\uXXXX`; then only that is known. Otherwise its words are in
+    /// the line unchanged, perhaps with other escapes between them.
     pub(super) fn need(&self) -> Need {
         let is_delimited = matches!(self.name, FieldName::Path(_));
         let of_value = match &self.test {
@@ -154,8 +154,8 @@ pub(super) fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| is_number && number.is_finite())
 }
 
-/// Returns what the words of a line must hold when a value in it fulfils `expr`. A value that is `is_delimited` has
-/// no part of a word before or behind it.
+/// Returns which words a line must have if a value in it matches `expr`. With `is_delimited`, a value has
+/// no part of a word directly before or after it.
 fn value_need(expr: &Expr, is_delimited: bool) -> Need {
     match expr {
         Expr::And(terms) => Need::all(terms.iter().map(|term| value_need(term, is_delimited))),
@@ -169,15 +169,15 @@ fn value_need(expr: &Expr, is_delimited: bool) -> Need {
     }
 }
 
-/// What is needed for a text that stands in a value. A backslash or a quote may be escaped there, and U+FFFD stands for anything; words are
+/// The need of a text within a value. A backslash or a quote may be escaped there, and U+FFFD may replace any byte; words are
 /// the same with and without escapes between them.
 fn verbatim(needle: &[u8]) -> Need {
     let is_sure = !needle.contains(&b'\\') && !has_replacement(needle);
     if is_sure { Need::substring(needle) } else { Need::Anything }
 }
 
-/// What is needed for a word, or the start of one, that begins in a value: where escapes are not resolved (LTSV), its first
-/// letter may be taken for the end of one.
+/// The need of a word, or the start of one, that begins in a value: where escapes are not resolved (LTSV), its first
+/// letter may look like the end of an escape.
 fn delimited(word: &[u8], need: fn(&[u8]) -> Need) -> Need {
     match word.split_first() {
         Some((first, rest)) if b"bfnrt".contains(&first.to_ascii_lowercase()) => {

@@ -8,11 +8,11 @@ use super::error::QueryError;
 use super::field::Comparison;
 use crate::words::is_word;
 
-/// Names that are fields wherever they stand before a colon.
+/// Names that are always fields when a colon follows.
 pub(super) const FIELDS: [&str; 8] =
     ["app", "level", "logger", "thread", "group", "family", "object", "rule"];
 
-/// A token and where it stands.
+/// A token and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
@@ -83,7 +83,7 @@ impl<'t> Lexer<'t> {
         Ok(Some(Token { kind, span }))
     }
 
-    /// Reads `"…"`; `\"` and `\\` inside stand for a quote and a backslash.
+    /// Reads `"…"`; `\"` and `\\` inside mean a quote and a backslash.
     fn quoted(&self, rest: &str) -> Result<(Kind, usize), QueryError> {
         let mut text = String::new();
         let mut chars = rest.char_indices().skip(1);
@@ -97,16 +97,16 @@ impl<'t> Lexer<'t> {
             }
         }
         let hint = "end it with `\"`; write `\\\"` for a quote inside";
-        Err(self.error("the quote has no end", hint, self.at..self.at + 1))
+        Err(self.error("the quote is not closed", hint, self.at..self.at + 1))
     }
 
     fn open_regex(&self, rest: &str) -> QueryError {
         let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let hint = "end it with `/`, or `/i` to ignore case, and write `\\/` for a slash inside; a text that begins with a slash stands in quotes";
-        self.error("the regular expression has no end", hint, self.at..self.at + len)
+        let hint = "end it with `/`, or `/i` to ignore case, and write `\\/` for a slash inside; put a text that begins with a slash in quotes";
+        self.error("the regular expression is not closed", hint, self.at..self.at + len)
     }
 
-    /// Reads up to a blank, or the parenthesis that closes what was opened before.
+    /// Reads up to a blank, or up to the parenthesis that closes one opened before.
     fn bare<'r>(&self, rest: &'r str) -> &'r str {
         let mut inner = 0_usize;
         let end = rest.find(|character: char| {
@@ -144,7 +144,7 @@ impl<'t> Lexer<'t> {
             .then(|| (Kind::Comparison(name.to_owned(), comparison, value.to_owned()), start + value.len()))
     }
 
-    /// Returns whether what stands behind `name:` can be nothing but a field's value.
+    /// Returns whether the text after `name:` can only be a field's value.
     fn is_only_value(&self, behind: &str) -> bool {
         let start = self.bare(behind).strip_suffix('*');
         let is_prefix = start.is_some_and(|start| start.is_empty() || is_word(start.as_bytes()));
@@ -161,7 +161,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// Reads `/…/` or `/…/i`, if that stands here. `\/` inside stands for a slash.
+/// Reads `/…/` or `/…/i`, if there is one here. `\/` inside means a slash.
 fn regex(rest: &str) -> Option<(Kind, usize)> {
     let mut pattern = String::new();
     let mut chars = rest.strip_prefix('/')?.char_indices();

@@ -78,10 +78,10 @@ impl Need {
         if part.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::any([need(part), Self::LongWord]) }
     }
 
-    /// Returns what the bytes `needle` require, wherever in a line they stand.
+    /// Returns what the bytes `needle` require, wherever they are in a line.
     ///
-    /// Words are found by walking a line from its start, so a needle that begins inside an escape is cut
-    /// into other words than it seems: each way to read its start is one alternative.
+    /// Words are found by walking a line from its start, so a needle that begins inside an escape is split
+    /// into different words than it seems: each way to read its start is one alternative.
     pub fn substring(needle: &[u8]) -> Self {
         Self::any(readings(needle).into_iter().map(|(skipped, escape)| {
             let pieces = pieces(needle, skipped);
@@ -97,7 +97,7 @@ fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
     if needle.first().is_some_and(|byte| br#""\/bfnrt"#.contains(byte)) {
         readings.push((1, false));
     }
-    // Inside the four digits, or at the `u` before them; a needle shorter than the rest of the escape lies in it.
+    // Inside the four digits, or at the `u` before them; a needle shorter than the rest of the escape is within it.
     let hex = needle.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
     readings.extend((1..=hex).map(|digits| (digits, true)));
     if needle.first() == Some(&b'u') {
@@ -110,7 +110,7 @@ fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
 }
 
 /// The pieces of `needle[skipped..]`. Only at `skipped == 0` can its first word have begun before it; then the rest of a
-/// character and marks at its start may belong to that word, or stand between words: nothing is certain of them.
+/// character and marks at its start may belong to that word, or be between words: nothing is certain about them.
 fn pieces(needle: &[u8], skipped: usize) -> Vec<Need> {
     let mut pieces = Vec::new();
     let open_at = (skipped == 0).then(|| tail_len(needle));

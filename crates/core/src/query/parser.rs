@@ -43,7 +43,7 @@ impl Expr {
     /// Reads an expression. The language is described in docs/search.md.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > MAX_BYTES {
-            let message = format!("the expression has {} bytes; {MAX_BYTES} are the most", text.len());
+            let message = format!("the expression has {} bytes; at most {MAX_BYTES} are allowed", text.len());
             return Err(QueryError::of_all(message));
         }
         let mut parser = Parser { lexer: Lexer::new(text), text, peeked: None, depth: 0, patterns: 0 };
@@ -103,8 +103,8 @@ impl Parser<'_> {
         let Some(token) = self.advance()? else {
             let end = self.text.trim_end().len();
             return Err(self.error(
-                "something to search for is missing here",
-                Some("an operator stands between two terms"),
+                "a term is missing here",
+                Some("an operator needs a term on both sides"),
                 end..end,
             ));
         };
@@ -120,21 +120,21 @@ impl Parser<'_> {
             }
             Kind::Field(_) | Kind::Comparison(..) => {
                 let hint = "put the text in quotes, or close the parenthesis before it";
-                Err(self.error("a field cannot stand in the value of another", Some(hint), token.span))
+                Err(self.error("a field cannot be part of another field's value", Some(hint), token.span))
             }
             Kind::And | Kind::Or | Kind::Close => Err(self.stray(&token)),
             Kind::Bare(_) | Kind::Quoted(_) | Kind::Regex(..) => self.text(token, subject),
         }
     }
 
-    /// Reads what stands in parentheses, the first of which was read.
+    /// Reads the rest of a pair of parentheses after the first one.
     fn group(&mut self, open: &Range<usize>, subject: &Subject) -> Result<Expr> {
         let inner = self.nested(open, |parser| parser.expression(subject))?;
         if self.is_next(&Kind::Close) {
             self.advance()?;
             return Ok(inner);
         }
-        let hint = "add `)`; a parenthesis that is meant as text stands in quotes";
+        let hint = "add `)`, or put the parenthesis in quotes to search for it";
         Err(self.error("the parenthesis is not closed", Some(hint), open.clone()))
     }
 
@@ -152,7 +152,7 @@ impl Parser<'_> {
         let follows = self.peeked.as_ref().is_some_and(|next| next.span.start == span.end);
         if !follows {
             let hint = format!(
-                "the value follows the colon at once: `{name}:value`; for the text itself write `\"{name}:\"`"
+                "write the value directly after the colon: `{name}:value`; for the text itself write `\"{name}:\"`"
             );
             return Err(self.error(&format!("`{name}:` has no value"), Some(&hint), span.clone()));
         }
@@ -188,12 +188,12 @@ impl Parser<'_> {
 
     fn text(&mut self, token: Token, subject: &Subject) -> Result<Expr> {
         if self.text[token.span.clone()].contains('\n') && *subject == Subject::Line {
-            let message = "a search text cannot hold a newline";
+            let message = "a search text cannot contain a newline";
             return Err(self.error(message, Some("lines are searched one by one"), token.span));
         }
         match (subject, token.kind) {
             (_, Kind::Bare(text)) if text.starts_with(')') => {
-                let hint = "a parenthesis that is meant as text stands in quotes";
+                let hint = "put the parenthesis in quotes to search for it";
                 Err(self.error("this parenthesis closes nothing", Some(hint), token.span))
             }
             (Subject::Level, Kind::Bare(word) | Kind::Quoted(word)) => {
@@ -205,7 +205,7 @@ impl Parser<'_> {
             }
             (Subject::Rule, Kind::Bare(word) | Kind::Quoted(word)) => Ok(Expr::Rule(word)),
             (Subject::Level | Subject::Group | Subject::Family | Subject::Rule, _) => {
-                Err(self.error("a level, a group or a rule is a plain word", None, token.span))
+                Err(self.error("a level, a group or a rule must be a plain word", None, token.span))
             }
             (_, Kind::Regex(pattern, ignores_case)) => self.regex(&pattern, ignores_case, token.span),
             (Subject::App, Kind::Quoted(name)) => Ok(Expr::Name { text: name.into(), is_prefix: false }),
@@ -225,7 +225,7 @@ impl Parser<'_> {
             return Err(self.error(&format!("more than {MAX_PATTERNS} regular expressions"), None, span));
         }
         Pattern::new(pattern, ignores_case).map(Expr::from).map_err(|reason| {
-            let hint = "a text with slashes that is meant as it stands goes in quotes";
+            let hint = "put a text with slashes in quotes to search for it literally";
             self.error(&format!("invalid regular expression: {reason}"), Some(hint), span)
         })
     }
@@ -242,13 +242,12 @@ impl Parser<'_> {
 
     fn stray(&self, token: &Token) -> QueryError {
         let (message, hint) = match token.kind {
-            Kind::Close => (
-                "nothing stands before this parenthesis",
-                "write what is searched for between the parentheses",
-            ),
+            Kind::Close => {
+                ("there is no term before this parenthesis", "write a term between the parentheses")
+            }
             _ => (
-                "this operator has nothing before it",
-                "an operator stands between two terms; to search for the word itself, put it in quotes",
+                "there is no term before this operator",
+                "an operator needs a term on both sides; to search for the word itself, put it in quotes",
             ),
         };
         self.error(message, Some(hint), token.span.clone())

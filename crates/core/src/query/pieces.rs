@@ -8,10 +8,10 @@ const CUT_BYTES: usize = 64 << 10;
 /// The longest escape, `\uXXXX`.
 const ESCAPE_BYTES: usize = 6;
 
-/// A line of which piece after piece is added.
+/// A line that is added piece by piece.
 ///
-/// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without any byte of ASCII that parts words is
-/// cut somewhere, and that all but words and substrings are asked of the line's beginning alone.
+/// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without an ASCII separator is
+/// cut somewhere, and that everything except words and substrings is matched against the line's beginning only.
 pub struct Pieces<'e> {
     expr: &'e Expr,
     /// Whether each of the expression's words and substrings, in order, was seen.
@@ -45,7 +45,7 @@ impl<'e> Pieces<'e> {
         self.held.drain(..from);
     }
 
-    /// Ends the line and returns whether the expression holds for it; `beginning` is what is held of it.
+    /// Ends the line and returns whether the expression holds for it; `beginning` is the part in memory.
     pub fn end(mut self, beginning: &[u8], facts: &mut Facts<'_>) -> bool {
         self.look(self.held.len());
         holds(self.expr, &mut self.seen.iter().copied(), beginning, facts)
@@ -71,7 +71,7 @@ fn is_followed(leaf: &Expr) -> bool {
     matches!(leaf, Expr::Word(_) | Expr::Prefix(_) | Expr::Substring(_))
 }
 
-/// Returns whether an expression holds, given what was seen of its leaves. All of them are taken, in order.
+/// Returns whether an expression holds, given which of its leaves matched. It consumes all of them, in order.
 fn holds(
     expr: &Expr,
     seen: &mut impl Iterator<Item = bool>,
@@ -87,7 +87,7 @@ fn holds(
     }
 }
 
-/// Returns a place behind `from`, as far back as it can be, that parts words and is in no escape.
+/// Returns the last position after `from` that is between words and outside escapes.
 fn safe_cut(bytes: &[u8], from: usize) -> usize {
     let first = bytes.len().saturating_sub(CUT_BYTES).max(from + 1);
     let is_safe = |&cut: &usize| {

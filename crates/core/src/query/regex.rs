@@ -66,7 +66,7 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
-    /// Returns the stretches that it matches, but for empty ones.
+    /// Returns the stretches that it matches, except empty ones.
     pub(super) fn matches<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
         self.regex.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty())
     }
@@ -81,7 +81,7 @@ impl Pattern {
         self.ignores_case
     }
 
-    /// Returns what a match requires, when `of_bytes` says it of bytes that stand in the text.
+    /// Returns what a match requires; `of_bytes` returns what bytes in the text require.
     pub(super) fn need(&self, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
         let ends = [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| self.end_need(kind, of_bytes));
         Need::all(ends.into_iter().chain([need(&self.hir, of_bytes)]))
@@ -100,7 +100,7 @@ impl Pattern {
     }
 }
 
-/// Says what is wrong with a pattern, in the words of the parser, without its drawing.
+/// Returns what is wrong with a pattern, in the parser's words, without its drawing.
 fn reason(error: &regex_syntax::Error) -> String {
     match error {
         regex_syntax::Error::Parse(error) => error.kind().to_string(),
@@ -109,7 +109,7 @@ fn reason(error: &regex_syntax::Error) -> String {
     }
 }
 
-/// Returns what every match requires: the bytes that stand in a row, and what the parts between them require.
+/// Returns what every match requires: the contiguous bytes, and what the parts between them require.
 fn need(hir: &Hir, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
     let mut runs = Runs { run: Vec::new(), is_folded: false, needs: Vec::new(), of_bytes };
     runs.walk(hir);
@@ -117,7 +117,7 @@ fn need(hir: &Hir, of_bytes: &dyn Fn(&[u8]) -> Need) -> Need {
     Need::all(runs.needs)
 }
 
-/// The bytes in a row so far, and what is required besides.
+/// The contiguous bytes so far, and the other requirements.
 struct Runs<'n> {
     run: Vec<u8>,
     /// Whether a letter of the run may be in either case.
@@ -165,7 +165,7 @@ impl Runs<'_> {
     }
 }
 
-/// Returns the letter, as words are folded, that a class stands for in all cases.
+/// Returns the folded letter of which a class has all cases.
 fn folded_letter(class: &Class) -> Option<char> {
     match class {
         Class::Bytes(class) => {

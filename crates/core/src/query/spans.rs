@@ -1,11 +1,11 @@
-//! Where in a line the texts stand that an expression asks for, to be marked on a screen.
+//! Finds the texts of an expression in a line, to mark them on a terminal.
 
 use std::ops::Range;
 
 use super::Expr;
 use crate::words::{each_word, is_same_word, start_len};
 
-/// Texts are looked for in so many bytes of a line: nobody reads more of it on a screen.
+/// Texts are searched in this many bytes of a line: more of it is not read on a terminal.
 const MARKED_BYTES: usize = 64 << 10;
 
 impl Expr {
@@ -60,7 +60,7 @@ fn add_words(line: &[u8], spans: &mut Vec<Range<usize>>, length: impl Fn(&[u8]) 
 mod tests {
     use super::*;
 
-    /// The line with brackets around what is marked.
+    /// The line with brackets around the marked texts.
     fn marked(expr: &str, line: &str) -> String {
         let mut out = Vec::new();
         let mut at = 0;

@@ -9,7 +9,7 @@ use super::windows::{DAY_SLOTS, HOUR_SLOTS};
 /// The hours of history that [`hourly_limit`] looks at: one week.
 pub const HISTORY_HOURS: usize = 7 * 24;
 
-/// An hour may have so many times the largest of a group's first week (the same document).
+/// An hour may have this many times the largest hour of a group's first week (the same document).
 const YOUNG_FACTOR: f64 = 10.0;
 
 /// Returns the hourly limit of a group that is older than a week: the larger of the spike term and the

@@ -20,7 +20,7 @@ const SURE_HISTORY_SLOTS: i64 = 8 * DAY_SLOTS;
 /// how long events take to come.
 const MAX_DELIVERY_MS: i64 = 6 * HOUR_MS;
 
-/// What is known of an application's events.
+/// What is known about an application's events.
 #[derive(Clone, Copy, Debug)]
 pub struct Presence<'a> {
     /// Its events of any level.

@@ -8,12 +8,12 @@ use super::windows::{HOUR_SLOTS, WEEK_SLOTS, Windows};
 use crate::human::{count, day_and_time, duration};
 use crate::model::{DAY_MS, SLOT_MS, UtcMs};
 
-/// Fewer events in an hour are never a spike, whatever the baseline: two after none is no news.
+/// Fewer events in an hour are never a spike, whatever the baseline: two after none are not news.
 pub const MIN_SPIKE_EVENTS: u64 = 10;
-/// What began less than so many hours before the judged hour has no baseline: its first rush is part of being new.
+/// A group that began fewer hours before the judged hour has no baseline: a first burst is part of being new.
 const MIN_BASELINE_HOURS: i64 = 6;
-/// The baseline leaves out so many hours before the judged one, where it has them to spare: a spike would
-/// otherwise lift its own limit within the hour and be called usual while it goes on.
+/// The baseline leaves out this many hours before the judged one, if enough others remain: otherwise a spike would
+/// raise its own limit within the hour and look normal while it continues.
 const SPIKE_HOURS: i64 = 24;
 
 /// The state of a group (docs/numbers.md).
@@ -32,7 +32,7 @@ pub enum GroupState {
     Quiet,
 }
 
-/// What is known of a group's events.
+/// What is known about a group's events.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupHistory<'a> {
     /// Its events up to now, of the last weeks.
@@ -45,7 +45,7 @@ pub struct GroupHistory<'a> {
     pub reach: Option<i64>,
     /// Events of any level in each of the group's applications: without any, an absence of errors says nothing.
     pub app_events: &'a [&'a Series],
-    /// After so many days without an event, a group that is back has regressed.
+    /// A group that comes back after this many days without an event has regressed.
     pub quiet_days: u32,
     /// Now.
     pub now_ms: UtcMs,

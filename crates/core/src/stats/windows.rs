@@ -11,7 +11,7 @@ pub const DAY_SLOTS: i64 = 24 * HOUR_SLOTS;
 /// Slots in a week.
 pub const WEEK_SLOTS: i64 = 7 * DAY_SLOTS;
 
-/// How far the newest event may lie back for what comes after it to count as not delivered yet: collectors
+/// How old the newest event may be for later events to count as not delivered yet: collectors
 /// that write an object an hour, and some minutes later, stay well within it.
 pub const MAX_LAG_SLOTS: i64 = 3 * HOUR_SLOTS;
 
@@ -34,7 +34,7 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Returns the windows for `now_ms` when the newest event lies in `newest_slot`.
+    /// Returns the windows for `now_ms` if the newest event is in `newest_slot`.
     pub fn new(now_ms: UtcMs, newest_slot: Option<i64>) -> Self {
         let end = ceil(now_ms);
         let edge = newest_slot.map_or(end, |newest| edge_of(newest, end));

@@ -1,7 +1,7 @@
-//! Characters as words see them: which are letters, and which are the same letter in another case.
+//! Which characters are letters of words, and which are the same letter in another case.
 //!
 //! A letter is what Unicode calls Alphabetic or a number (general category N), and `_`. A mark (category M) that is not
-//! Alphabetic belongs to the word that it stands behind. Letters are compared by simple case folding (`C` and `S` of
+//! Alphabetic belongs to the word that it follows. Letters are compared by simple case folding (`C` and `S` of
 //! Unicode's `CaseFolding.txt`): `Ош` is `ош`, `ς` is `σ`, `K` (U+212A) is `k`, `ẞ` is `ß`; `ß` is not `ss`, and of `İ` and
 //! `ı` neither is `i`. The tables are those of the standard library, whose version belongs to the index's format.
 
@@ -12,9 +12,9 @@ use regex_syntax::hir::{Class, HirKind};
 /// What a character is to a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Stands in words.
+    /// Part of words.
     Letter,
-    /// Stands in the word that it follows.
+    /// Part of the word that it follows.
     Mark,
     /// Parts words.
     Other,
@@ -65,7 +65,7 @@ pub(super) fn kind(character: char) -> Kind {
     }
 }
 
-/// Returns the character that stands for a letter in any case.
+/// Returns the character that represents a letter in any case.
 pub(super) fn fold(letter: char) -> char {
     match letter {
         '\0'..='\x7f' => letter.to_ascii_lowercase(),

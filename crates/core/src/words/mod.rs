@@ -1,6 +1,6 @@
 //! The words of a line: what the index knows about it. A word is a maximal run of Unicode letters, numbers and `_`, and of
-//! the marks behind them ([`letter`]), compared without regard to case. All other characters stand between words, and so
-//! does each byte that is not UTF-8. JSON's escapes (RFC 8259, section 7: `\n`, `\"`, `\u00e9`, …) stand between words, so
+//! the marks after them ([`letter`]), compared without regard to case. All other characters separate words, and so
+//! does each invalid UTF-8 byte. JSON's escapes (RFC 8259, section 7: `\n`, `\"`, `\u00e9`, …) separate words, so
 //! that `\nCaused` holds `caused` and not `ncaused`; any other backslash is an ordinary separator.
 
 mod letter;
@@ -40,13 +40,13 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// Returns whether `byte` parts words wherever it stands, and is no part of an escape's beginning.
+/// Returns whether `byte` always separates words, and cannot be part of the start of an escape.
 pub fn is_separator(byte: u8) -> bool {
     CLASS[byte as usize] == SEPARATOR
 }
 
 /// Returns the length of the JSON escape at the start of `rest`, which begins with a backslash;
-/// 1 when it is no escape.
+/// 1 if it is not an escape.
 pub fn escape_len(rest: &[u8]) -> usize {
     match rest.get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -55,7 +55,7 @@ pub fn escape_len(rest: &[u8]) -> usize {
     }
 }
 
-/// What stands at a place of a text that is in no word before.
+/// What begins at a position of a text that is not inside a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// A word, which ends there.
@@ -64,7 +64,7 @@ pub enum Standing {
     Between(usize),
 }
 
-/// Returns what stands at `at`, where neither a word goes on nor an escape begins.
+/// Returns what begins at `at`, where no word continues and no escape begins.
 #[inline]
 pub fn standing_at(text: &[u8], at: usize) -> Standing {
     match CLASS[text[at] as usize] {
@@ -106,7 +106,7 @@ fn letter_or_mark_len(rest: &[u8]) -> Option<usize> {
     letter::decode(rest).filter(|&(character, _)| letter::kind(character) != Kind::Other).map(|(_, len)| len)
 }
 
-/// Returns how many bytes at the start of a text may belong to a word before it that does not stand there: the rest of a
+/// Returns how many bytes at the start of a text may belong to a word before the text: the rest of a
 /// character, and marks.
 pub fn tail_len(text: &[u8]) -> usize {
     let mut len = text.iter().take_while(|&byte| byte & 0xc0 == 0x80).count();
@@ -118,7 +118,7 @@ pub fn tail_len(text: &[u8]) -> usize {
     len
 }
 
-/// Returns whether a text may be the beginning of a character that goes on behind it.
+/// Returns whether a text may be the beginning of a character that continues after it.
 pub fn is_cut(rest: &[u8]) -> bool {
     let len = rest.first().and_then(|&first| letter::length(first));
     len.is_some_and(|len| len > rest.len())
@@ -166,8 +166,8 @@ pub fn plain_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Returns the last place of `text`, but for those before `from`, up to which its words depend on nothing behind it: one
-/// behind a byte of ASCII that is neither a word's nor, perhaps, an escape's.
+/// Returns the last position of `text`, at least `from`, up to which its words depend on nothing that follows: one
+/// after an ASCII byte that is neither part of a word nor possibly part of an escape.
 fn last_boundary(text: &[u8], from: usize) -> usize {
     let is_separator = |&byte: &u8| is_separator(byte);
     text[from..].iter().rposition(is_separator).map_or(from, |at| from + at + 1)
@@ -209,7 +209,7 @@ fn add_folded(mut word: &[u8], folded: &mut Vec<u8>) {
     }
 }
 
-/// Returns how many bytes of a word `start` stands for, if the word begins so in any case.
+/// Returns how many bytes of a word match `start`, if the word begins with it in any case.
 pub fn start_len(word: &[u8], start: &[u8]) -> Option<usize> {
     if word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)) {
         return Some(start.len());
@@ -335,12 +335,12 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 
 /// The distinct words of a run of lines, folded, in the order of their first appearance.
 ///
-/// Lines of a log repeat each other. Behind a word that was there before, the text is compared with what stood
-/// behind it then; as far as both are the same, so are their words, and none of them is looked up again.
+/// Lines of a log repeat each other. After a word seen before, the following text is compared with what
+/// followed it last time; words in the matching stretch are not looked up again.
 #[derive(Debug, Default)]
 pub struct BlockWords {
     words: WordSet,
-    /// All lines so far, a newline behind each.
+    /// All lines so far, with a newline after each.
     text: Vec<u8>,
     /// Where each word ended in `text` when it was last looked up.
     ends: Vec<usize>,
@@ -367,10 +367,10 @@ impl BlockWords {
         self.text.extend_from_slice(line);
         self.text.push(b'\n');
         let mut at = begin;
-        // Up to here, the text is known to be what stood behind an earlier word.
+        // Up to here, the text is known to repeat what followed an earlier word.
         let mut same_until = 0;
         while let Some(&byte) = self.text.get(at) {
-            // One look at the table for each place: this loop and the look-up behind it are a quarter of an ingest.
+            // One table access per position: this loop and the lookup after it take a quarter of an ingest.
             let end = match CLASS[byte as usize] {
                 SEPARATOR => {
                     at += 1;
@@ -392,7 +392,7 @@ impl BlockWords {
             };
             let before = self.add_word(at - begin..end - begin, is_ascii, end);
             at = end;
-            // What was compared is not compared again, or a line could be written that takes for ever.
+            // Text is never compared twice; otherwise a hostile line could take quadratic time.
             if let (Some(before), true) = (before, at >= same_until) {
                 same_until = at + same_bytes(&self.text[before..], &self.text[at..]);
                 at = last_boundary(&self.text[..same_until], at);
@@ -527,7 +527,7 @@ mod tests {
         assert_eq!(block.iter().collect::<Vec<_>>(), [b"a"]);
     }
 
-    /// Lines that repeat each other but for a letter, a mark, or half a character.
+    /// Lines that repeat each other except for a letter, a mark, or half a character.
     fn pieces() -> impl Strategy<Value = Vec<u8>> {
         let long = [b'x'; 190];
         let pieces: Vec<Vec<u8>> = [
@@ -564,7 +564,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is passed over because it repeats what stood before holds nothing new.
+        /// Text that is skipped because it repeats earlier text contains nothing new.
         #[test]
         fn repetitions_hide_no_word(lines in prop::collection::vec(pieces(), 0..12)) {
             let mut block = BlockWords::default();

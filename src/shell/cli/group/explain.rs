@@ -89,7 +89,7 @@ fn decided_by(kind: GroupKind) -> &'static str {
     match kind {
         GroupKind::Message => "by the template of the message",
         GroupKind::Trace => "by the types of the exceptions and the frames marked with >",
-        GroupKind::Exception => "by the type of the exception and the template of what it says",
+        GroupKind::Exception => "by the type of the exception and the template of its message",
         GroupKind::Rule => "by a rule",
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         } else {
             context.ui.result(&group(&message, None).id.to_string())?;
         }
-        // Whoever asks line by line waits for the answer.
+        // Someone who types line by line waits for each answer.
         if input.buffer().is_empty() {
             context.ui.flush()?;
         }

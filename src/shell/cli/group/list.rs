@@ -14,7 +14,7 @@ use gzette_core::human;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, UtcMs};
 use gzette_core::visible::terminal;
 
-/// On a terminal, no more than so many groups are shown unless asked for.
+/// By default, a terminal shows at most this many groups.
 const SCREEN_GROUPS: usize = 40;
 /// The longest title shown, in characters.
 const TITLE_CHARS: usize = 160;
@@ -98,7 +98,7 @@ struct Row {
     apps: Vec<(AppName, u64)>,
     first_ms: UtcMs,
     last_ms: UtcMs,
-    /// Of its family, when it stands for it.
+    /// The number of groups in its family, if it represents one.
     variants: usize,
 }
 

@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let ledger = project.ledger_read_only()?;
     let id = ledger.group_aliases()?.get(&args.id).copied().unwrap_or(args.id);
     if id != args.id {
-        context.ui.note(&format!("{} has the id {id} by the present rules", args.id));
+        context.ui.note(&format!("{} has the id {id} under the current rules", args.id));
     }
     let facts = facts(&ledger, id, context.now_ms())?;
     let Some(facts) = facts else {

@@ -17,7 +17,7 @@ use gzette_core::visible::cell;
 pub(super) const ROWS: usize = 40;
 /// The columns of what no terminal shows.
 const PAPER_COLUMNS: usize = 80;
-/// Of a longer value only the beginning is told apart.
+/// Longer values are compared only up to here.
 const VALUE_CHARACTERS: usize = 200;
 /// No column is wider.
 const COLUMN_WIDTH: usize = 60;
@@ -73,7 +73,7 @@ impl Key {
         }
     }
 
-    /// Whether what stands in a line decides.
+    /// Whether the content of lines decides.
     pub(super) fn reads_lines(&self) -> bool {
         matches!(self, Self::Logger | Self::Thread | Self::Field(_))
     }

@@ -14,11 +14,11 @@ use crate::shell::cli::context::stop_flag;
 use crate::shell::error::Exit;
 use gzette_core::model::{GenerationId, UtcMs};
 
-/// How often the ledger is asked for a new batch.
+/// How often the ledger is checked for a new batch.
 const POLL: Duration = Duration::from_secs(1);
 /// A signal, and that the reader has gone, is noticed after no more than this.
 const NAP: Duration = Duration::from_millis(50);
-/// So many lines are shown first, unless asked for: as many as by tail.
+/// By default, this many lines are shown first, as by `tail`.
 const FIRST_LINES: usize = 10;
 
 /// Shows the newest lines there are and then those of each new batch, until a signal comes or the reader has gone.
@@ -68,7 +68,7 @@ impl<'r> Round<'r> {
         fresh: HashMap<String, GenerationRow>,
         is_first: bool,
     ) -> Self {
-        // What is new is read whole, whether it is in the index by now or not.
+        // New objects are read whole, whether the index has them by now or not.
         let index = asked.library.index.filter(|_| is_first);
         let only = fresh.values().map(|row| row.object_id).collect();
         let first = asked.args.limit.unwrap_or(FIRST_LINES);
@@ -112,7 +112,7 @@ impl<'r> Round<'r> {
     }
 }
 
-/// What was looked at so far, by the object's place.
+/// What was searched so far, by the object's place.
 #[derive(Default)]
 struct Seen(HashMap<String, Known>);
 

@@ -29,7 +29,7 @@ use gzette_core::query::{Expr, lower_case_operator};
 use output::{Output, Printer};
 use save::SavedFile;
 
-/// On a terminal, no more than so many lines are shown unless asked for.
+/// By default, a terminal shows at most this many lines.
 const SCREEN_LINES: usize = 200;
 
 const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words\"', or use --fixed";
@@ -148,7 +148,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     if args.follow {
         return follow::follow(&asked, &request);
     }
-    // The file is written whole, whoever has gone.
+    // The file is completed even if the reader of stdout has gone.
     let shown = if args.counts() { asked.count(&request) } else { asked.show(&request) };
     let saved = args.save.as_ref().map(|path| asked.save(path, &request)).transpose();
     scanning.end();
@@ -262,7 +262,7 @@ impl Asked<'_> {
     }
 }
 
-/// Hands over what was printed so far, if anybody still reads.
+/// Flushes the output, if its reader is still there.
 fn flush(ui: &Ui) -> Result<(), CommandError> {
     match ui.flush() {
         Err(error) if !error.is_gone() => Err(error.into()),
@@ -301,7 +301,7 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
     })
 }
 
-/// Reads what is searched for.
+/// Parses the search expression.
 fn expr(args: &Args, ui: &Ui) -> Result<Expr, Failure> {
     let needles = args.text.iter().map(|text| text.as_bytes());
     if args.fixed {
@@ -354,10 +354,10 @@ fn finish(
     }
     if report.duplicates > 0 {
         let objects = human::plural(report.duplicates, "object");
-        ui.detail(&format!("{objects} passed over: another holds the same records"));
+        ui.detail(&format!("{objects} skipped: another holds the same records"));
     }
     let unreadable = report.unreadable.len() as u64;
-    ui.warn_of(&report.unreadable, unreadable, "`--verbose` names each", |(place, reason)| {
+    ui.warn_of(&report.unreadable, unreadable, "`--verbose` names all", |(place, reason)| {
         format!("{place}: {reason}")
     });
     Ok(if report.unreadable.is_empty() { Exit::Fine } else { Exit::Partly })

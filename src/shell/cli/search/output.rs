@@ -39,9 +39,9 @@ pub(in crate::shell::cli) enum Output {
 
 /// The widths of a table's columns are those of its first rows,
 const MEASURED_ROWS: usize = 200;
-/// or of so many of them as have more bytes than this.
+/// or as many of them as exceed this many bytes.
 const MEASURED_BYTES: usize = 1 << 20;
-/// The column of which the end says more than the beginning.
+/// The column whose end says more than its beginning.
 const LOGGER: usize = 3;
 /// No column but the first and the last is wider.
 const COLUMN_WIDTH: usize = 30;
@@ -49,7 +49,7 @@ const COLUMN_WIDTH: usize = 30;
 /// Writes lines, each as it is found: one may be long, and is not held once more.
 pub(super) struct Printer<'p> {
     output: Output,
-    /// For a terminal: control characters become visible, and what was looked for is marked.
+    /// For a terminal: control characters are escaped and matches marked.
     screen: Option<&'p Ui>,
     expr: &'p Expr,
     with_context: bool,
@@ -103,7 +103,7 @@ impl<'p> Printer<'p> {
         out.write_all(b"\n")
     }
 
-    /// Writes what was held back.
+    /// Writes the buffered output.
     pub(super) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.begin(out)?;
         self.print_rows(out)
@@ -143,7 +143,7 @@ impl<'p> Printer<'p> {
         }
     }
 
-    /// Writes text with what was looked for marked.
+    /// Writes text with its matches marked.
     fn marked(&self, ui: &Ui, text: &[u8], out: &mut dyn Write) -> io::Result<()> {
         let mut at = 0;
         for span in self.expr.spans(text) {
@@ -212,7 +212,7 @@ fn place(hit: &Hit) -> String {
     format!("{}:{}", hit.object, hit.line)
 }
 
-/// A line's place as JSON has it.
+/// A line's place in JSON.
 #[derive(Serialize)]
 struct Opened<'h> {
     place: String,
@@ -226,7 +226,7 @@ impl<'h> Opened<'h> {
     }
 }
 
-/// A line as JSON has it.
+/// A line in JSON.
 #[derive(Serialize)]
 pub(in crate::shell::cli) struct Found<'h> {
     time: String,
@@ -276,7 +276,7 @@ impl Display for Lossy<'_> {
 
 /// Writes a record of CSV, its cells harmless to spreadsheets and control characters visible.
 pub(super) fn record(cells: &[&str], out: &mut dyn Write) -> io::Result<()> {
-    // Each time that its buffer is full, the writer looks through what is left of a cell: with a small one, a cell of
+    // Each time its buffer is full, the writer scans the rest of the cell: with a small buffer, a cell of
     // 64 MB takes half a minute.
     let bytes = cells.iter().map(|cell| cell.len()).sum::<usize>();
     let mut writer = csv::WriterBuilder::new()
@@ -312,7 +312,7 @@ fn harmless(cell: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the beginning of a text that has room in so many columns, with `…` where it was cut.
+/// Returns the beginning of a text that fits into `columns`, with `…` where it was cut.
 pub(super) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if text.len() <= columns || text.width() <= columns {
         return text.into();
@@ -325,7 +325,7 @@ pub(super) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     format!("{}…", kept.collect::<String>()).into()
 }
 
-/// Returns the end of a text that has room in so many columns: of a class, its name.
+/// Returns the end of a text that fits into `columns`: the name of a class, for example.
 fn cut_before(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return text.into();

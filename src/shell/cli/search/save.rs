@@ -13,11 +13,11 @@ use tempfile::{Builder, TempPath};
 use super::output::Output;
 use crate::shell::error::Failure;
 
-/// A file that is being written. Dropped before [`SavedFile::finish`], it leaves nothing behind.
+/// A file that is being written. If dropped before [`SavedFile::finish`], it leaves nothing behind.
 pub(super) struct SavedFile {
     path: PathBuf,
     writer: Writer,
-    /// Where it is written until it is whole; `None` for what is no file of a folder, such as a pipe.
+    /// Where it is written until it is complete; `None` if the target is not a regular file, but a pipe, for example.
     temporary: Option<TempPath>,
 }
 
@@ -91,11 +91,11 @@ fn beside(path: &Path, permissions: Option<Permissions>) -> io::Result<(File, Te
 
 fn refused(path: &Path, error: &io::Error) -> Failure {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => "make the folder first",
+        io::ErrorKind::NotFound => "create the folder first",
         io::ErrorKind::IsADirectory => "name a file in it",
         io::ErrorKind::PermissionDenied => "name a file in a folder that you may write to",
-        io::ErrorKind::StorageFull => "the disk is full; a name that ends with .gz takes less",
-        _ => "what was there before is as it was",
+        io::ErrorKind::StorageFull => "the disk is full; a name that ends with .gz saves space",
+        _ => "the file that was there before is unchanged",
     };
     Failure::failed(format!("cannot save to `{}`: {error}", path.display())).hint(hint)
 }

@@ -195,30 +195,30 @@ fn an_object_decides_on_its_name_and_place() {
 #[test]
 fn a_wrong_expression_is_shown_with_the_place() {
     for (text, expected) in [
-        ("timeout \"Read", "the quote has no end\n  timeout \"Read\n          ^"),
+        ("timeout \"Read", "the quote is not closed\n  timeout \"Read\n          ^"),
         ("(a OR b", "the parenthesis is not closed\n  (a OR b\n  ^"),
         ("a )", "this parenthesis closes nothing\n  a )\n    ^"),
-        ("()", "nothing stands before this parenthesis\n  ()\n   ^"),
-        ("a OR", "something to search for is missing here\n  a OR\n      ^"),
-        ("OR a", "this operator has nothing before it\n  OR a\n  ^^"),
-        ("a AND OR b", "this operator has nothing before it\n  a AND OR b\n        ^^"),
+        ("()", "there is no term before this parenthesis\n  ()\n   ^"),
+        ("a OR", "a term is missing here\n  a OR\n      ^"),
+        ("OR a", "there is no term before this operator\n  OR a\n  ^^"),
+        ("a AND OR b", "there is no term before this operator\n  a AND OR b\n        ^^"),
         ("x /a(b/", "invalid regular expression: unclosed group\n  x /a(b/\n    ^^^^^"),
         (
             "/[b-a]/",
             "invalid regular expression: invalid character class range, the start must be <= the end\n  /[b-a]/\n  ^^^^^^^",
         ),
-        ("logger:/a b", "the regular expression has no end\n  logger:/a b\n         ^^"),
+        ("logger:/a b", "the regular expression is not closed\n  logger:/a b\n         ^^"),
         (
             "level:warm",
             "unknown level `warm`; one of trace, debug, info, warn, error, fatal, unknown\n  level:warm\n        ^^^^",
         ),
         ("level: warn", "`level:` has no value\n  level: warn\n  ^^^^^^"),
-        ("rule:/x/", "a level, a group or a rule is a plain word\n  rule:/x/\n       ^^^"),
+        ("rule:/x/", "a level, a group or a rule must be a plain word\n  rule:/x/\n       ^^^"),
         ("family:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  family:x\n         ^"),
         ("group:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  group:x\n        ^"),
         (
             "logger:(level:warn)",
-            "a field cannot stand in the value of another\n  logger:(level:warn)\n          ^^^^^^",
+            "a field cannot be part of another field's value\n  logger:(level:warn)\n          ^^^^^^",
         ),
         ("é\t(\u{202e}", "the parenthesis is not closed\n  é (\u{fffd}\n    ^"),
     ] {
