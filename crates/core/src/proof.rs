@@ -145,8 +145,8 @@ mod tests {
                 Err("than those counted"),
             ),
             (&whole, "x", size(&whole), Ok(&whole)),
-            (&torn, "x", size(&whole), Err("nothing shows")),
-            (&plain, "x", size(&plain), Err("nothing shows")),
+            (&torn, "x", size(&whole), Err("no checksum confirms")),
+            (&plain, "x", size(&plain), Err("no checksum confirms")),
             (&whole, "x", size(&plain), Err("bytes instead of 8")),
         ] {
             match (proved(bytes, etag, &known), expected) {
