@@ -416,7 +416,8 @@ fn stamps_of_collectors_and_programs_are_read_in_the_sources_zone() {
         ("{}", None),
     ] {
         let line = format!(r#"{{"time":{time},"msg":"m"}}"#);
-        let Parsed::Event(event) = parser("Europe/Berlin").parse(line.as_bytes()) else {
+        let mut parser = parser("Europe/Berlin");
+        let Parsed::Event(event) = parser.parse(line.as_bytes()) else {
             panic!("{line}");
         };
         let expected = expected.map(|stamp| stamp.parse::<Timestamp>().unwrap().as_millisecond());

@@ -18,6 +18,7 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
             "words",
             "decode",
             "parse",
+            "events",
             "group",
             "query",
             "overrides",

@@ -2,9 +2,10 @@
 //! parameter. Only [`workers`] starts threads.
 //!
 //! The modules in reading order, each built on those before it: [`model`], [`human`], [`visible`], [`paste`], [`words`], [`decode`],
-//! [`parse`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
+//! [`parse`], [`events`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
 
 pub mod decode;
+pub mod events;
 pub mod group;
 pub mod human;
 pub mod model;

@@ -3,10 +3,12 @@
 //! have them. A word is among a segment's terms or packed with its blocks, in a merged segment both.
 
 use std::collections::HashSet;
+use std::io;
 use std::ops::Not as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tantivy::columnar::BytesColumn;
 use tantivy::directory::OwnedBytes;
 use tantivy::directory::error::OpenReadError;
 use tantivy::index::SegmentComponent;
@@ -14,11 +16,12 @@ use tantivy::store::StoreReader;
 use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
 use super::rare::Packed;
-use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG, rare_words};
+use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, STREAMS, UNICODE_ESCAPE_FLAG, rare_words};
 use super::summary::{How, Summary};
 use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
-use gzette_core::model::{GenerationId, Level, Window};
+use gzette_core::events::Place;
+use gzette_core::model::{GenerationId, Window};
 use gzette_core::query::Need;
 use gzette_core::workers;
 
@@ -49,7 +52,7 @@ pub struct Wanted<'w> {
     pub generations: &'w HashSet<GenerationId>,
     /// The times searched.
     pub window: Window,
-    /// A mask of [`Level::bit`]s.
+    /// A mask of [`Level::bit`](gzette_core::model::Level::bit)s.
     pub levels: u8,
     /// The batch up to which the index has to hold all blocks.
     pub batch: i64,
@@ -158,7 +161,9 @@ impl<'s> Segment<'s> {
         // The words of a line that was cut are not all known.
         let cut = common_to(within.clone(), &self.postings(&[CUT_LINE_FLAG])?);
         let docs = union(self.docs(wanted.need, within)?, cut);
-        blocks.extend(docs.into_iter().map(|doc| self.columns.block(doc)));
+        for doc in docs {
+            blocks.push(self.columns.block(doc).map_err(|source| self.index.io(source))?);
+        }
         Ok(())
     }
 
@@ -295,6 +300,8 @@ fn longest_part(need: &Need) -> usize {
 /// The fast fields of a segment.
 struct Columns {
     columns: [std::sync::Arc<dyn tantivy::columnar::ColumnValues<i64>>; 10],
+    /// `None` where no block of the segment has any.
+    streams: Option<BytesColumn>,
 }
 
 impl Columns {
@@ -314,6 +321,7 @@ impl Columns {
                 open("levels")?,
                 open("crc")?,
             ],
+            streams: fast.bytes(STREAMS)?,
         })
     }
 
@@ -336,10 +344,20 @@ impl Columns {
         levels.get_val(doc) as u8 & wanted != 0
     }
 
-    fn block(&self, doc: DocId) -> BlockAddress {
+    /// Returns the streams that go on in a block, as they were written.
+    fn streams(&self, doc: DocId) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let Some(column) = &self.streams else { return Ok(bytes) };
+        if let Some(ord) = column.term_ords(doc).next() {
+            column.ord_to_bytes(ord, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    fn block(&self, doc: DocId) -> io::Result<BlockAddress> {
         let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels, crc] =
             self.columns.each_ref().map(|column| column.get_val(doc));
-        BlockAddress {
+        Ok(BlockAddress {
             generation: GenerationId(generation),
             first_line: first_line as u64,
             lines: lines as u64,
@@ -347,10 +365,9 @@ impl Columns {
             length: length as u64,
             first_ms,
             last_ms,
-            carry_ms,
-            carry_level: Level::from_number((levels >> 8) as u8),
+            place: Place::from_bytes(carry_ms, &self.streams(doc)?),
             levels: levels as u8,
             crc: crc as u32,
-        }
+        })
     }
 }

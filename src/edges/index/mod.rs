@@ -27,10 +27,11 @@ use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
 use self::guard::Guard;
-use gzette_core::model::{GenerationId, Level, UtcMs};
+use gzette_core::events::Place;
+use gzette_core::model::{GenerationId, UtcMs};
 
 /// The address of a block, and its times and levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockAddress {
     /// The ingested object.
     pub generation: GenerationId,
@@ -46,11 +47,9 @@ pub struct BlockAddress {
     pub first_ms: UtcMs,
     /// See `first_ms`.
     pub last_ms: UtcMs,
-    /// The time that a line without one inherits at the block's start.
-    pub carry_ms: UtcMs,
-    /// The level of the event that a continuation line at the block's start belongs to.
-    pub carry_level: Level,
-    /// A mask of [`Level::bit`]s of its lines.
+    /// The time that a line without one inherits at the block's start, and the streams whose event goes on in the block.
+    pub place: Place,
+    /// A mask of [`Level::bit`](gzette_core::model::Level::bit)s of its lines.
     pub levels: u8,
     /// The CRC-32 of its decoded bytes, by which a search knows that they are those that were indexed.
     pub crc: u32,

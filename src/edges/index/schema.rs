@@ -24,7 +24,12 @@ pub(super) struct Fields {
     /// The rare words, packed.
     pub(super) rare: Field,
     pub(super) generation: Field,
+    /// The streams whose event goes on in the block; nearly always empty.
+    pub(super) streams: Field,
 }
+
+/// The name of [`Fields::streams`].
+pub(super) const STREAMS: &str = "streams";
 
 const NUMBERS: [&str; 11] = [
     "generation",
@@ -50,7 +55,8 @@ pub(super) fn schema() -> (Schema, Fields) {
     for name in &NUMBERS[1..] {
         builder.add_i64_field(name, FAST);
     }
-    (builder.build(), Fields { words, rare, generation })
+    let streams = builder.add_bytes_field(STREAMS, BytesOptions::default().set_fast());
+    (builder.build(), Fields { words, rare, generation, streams })
 }
 
 /// A block on its way into a segment.
@@ -65,6 +71,7 @@ pub(super) struct BlockDocument {
     pub(super) flags: Vec<&'static [u8]>,
     /// The rare words, packed, followed by their length, which [`rare_words`] reads.
     pub(super) rare: Vec<u8>,
+    pub(super) streams: Vec<u8>,
 }
 
 /// The numbers of a block's document.
@@ -81,8 +88,8 @@ pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
         address.length as i64,
         address.first_ms,
         address.last_ms,
-        address.carry_ms,
-        i64::from(address.levels) | i64::from(address.carry_level as u8) << 8,
+        address.place.time_ms,
+        i64::from(address.levels),
         i64::from(address.crc),
     ]
 }
@@ -125,7 +132,9 @@ impl tantivy::Document for BlockDocument {
         let first = self.fields.generation.field_id();
         let numbers = self.numbers.iter().zip(first..);
         let numbers = numbers.map(|(&number, id)| (Field::from_field_id(id), BlockValue::Number(number)));
-        Box::new(words.chain([rare]).chain(numbers))
+        let streams =
+            (!self.streams.is_empty()).then_some((self.fields.streams, BlockValue::Bytes(&self.streams)));
+        Box::new(words.chain([rare]).chain(numbers).chain(streams))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use gzette_core::model::Window;
+use gzette_core::model::{Level, Window};
 use gzette_core::query::Need;
 use gzette_core::words::BlockWords;
 
@@ -19,8 +19,7 @@ fn address(generation: i64) -> BlockAddress {
         length: 100,
         first_ms: 0,
         last_ms: 1,
-        carry_ms: 0,
-        carry_level: Level::Info,
+        place: Place::default(),
         levels: Level::Info.bit(),
         crc: 0,
     }

@@ -212,6 +212,7 @@ struct GatheredBlock {
     numbers: Numbers,
     flags: Vec<&'static [u8]>,
     packed: Vec<u8>,
+    streams: Vec<u8>,
     /// Where its words end in [`Gathered::numbers`].
     end: usize,
 }
@@ -266,8 +267,9 @@ impl Gathered {
         }
         let numbers = schema::numbers(address, batch);
         let (flags, packed) = (schema::flags(words), self.packer.finish());
-        self.packed_bytes += packed.len();
-        self.blocks.push(GatheredBlock { numbers, flags, packed, end: self.numbers.len() });
+        let streams = address.place.stream_bytes();
+        self.packed_bytes += packed.len() + streams.len();
+        self.blocks.push(GatheredBlock { numbers, flags, packed, streams, end: self.numbers.len() });
     }
 
     fn memory_bytes(&self) -> usize {
@@ -305,6 +307,7 @@ impl Gathered {
                 common,
                 flags: block.flags,
                 rare: schema::with_length(packed),
+                streams: block.streams,
             })?;
         }
         Ok(summary)

@@ -466,8 +466,7 @@ fn address(generation: GenerationId, block: &Block) -> BlockAddress {
         length: block.length,
         first_ms: block.span_ms.0,
         last_ms: block.span_ms.1,
-        carry_ms: block.carry_ms,
-        carry_level: block.carry_level,
+        place: block.place.clone(),
         levels: block.levels,
         crc: block.crc.clone().finalize(),
     }

@@ -3,8 +3,8 @@
 use super::build::{ReportError, ReportSettings};
 use super::view::SampleView;
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
+use gzette_core::events::read_sample;
 use gzette_core::model::{GroupId, UtcMs};
-use gzette_core::parse::read_sample;
 use gzette_core::partial::{SAMPLE_BYTES, Sample};
 
 /// The most samples of a group.

@@ -1,12 +1,13 @@
 //! The lines of one object by their numbers, each with the time and level of its event.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::object::Object;
-use super::read::{HELD_LINE_BYTES, Range, parse};
+use super::read::{HELD_LINE_BYTES, Range};
 use crate::edges::ledger::GenerationRow;
-use gzette_core::model::{Level, UtcMs};
-use gzette_core::parse::{Parsed, Parser};
+use gzette_core::events::{Line, Reader, Step};
+use gzette_core::model::{Day, Level, UtcMs};
 use gzette_core::partial::ReadSettings;
 
 /// So much is decoded at a time.
@@ -17,8 +18,8 @@ const READ_BYTES: usize = 64 << 10;
 pub(super) struct TextLine {
     pub(super) time_ms: UtcMs,
     pub(super) level: Level,
-    /// Whether it belongs to the event of the line before it.
-    pub(super) goes_on: bool,
+    /// The number of the line that its event begins with; `None` for a line of none.
+    pub(super) event: Option<u64>,
     pub(super) raw: Vec<u8>,
 }
 
@@ -28,16 +29,19 @@ pub(super) struct Lines<'l> {
     object: Object<'l>,
     stretches: &'l [Range],
     settings: &'l ReadSettings,
-    parser: Parser,
+    day: Option<Day>,
+    reader: Reader,
+    /// Lines that were read and not yet returned; those in front are told.
+    ahead: VecDeque<(u64, TextLine)>,
     /// Decoded and not yet used, from `used` on.
     buffer: Vec<u8>,
     used: usize,
     /// The decoded bytes before the buffer's end.
     decoded: u64,
-    /// The number of the next line.
+    /// The number of the next line to be returned.
     next: u64,
-    time_ms: UtcMs,
-    level: Level,
+    /// The number of the next line to be read.
+    next_read: u64,
 }
 
 impl<'l> Lines<'l> {
@@ -52,13 +56,14 @@ impl<'l> Lines<'l> {
             object,
             stretches,
             settings,
-            parser: Parser::new(&settings.parse, row.object.day),
+            day: row.object.day,
+            reader: reader(settings, row.object.day),
+            ahead: VecDeque::new(),
             buffer: Vec::new(),
             used: 0,
             decoded: 0,
             next: 1,
-            time_ms: Range::whole(settings, row.object.day).carry_ms(),
-            level: Level::Unknown,
+            next_read: 1,
         }
     }
 
@@ -81,8 +86,8 @@ impl<'l> Lines<'l> {
     /// Jumps to the last known place before a line, if that is ahead.
     fn jump(&mut self, number: u64) -> io::Result<()> {
         let at = self.stretches.partition_point(|stretch| stretch.first_line() <= number);
-        let Some(stretch) = at.checked_sub(1).map(|at| self.stretches[at]) else { return Ok(()) };
-        if stretch.first_line() <= self.next {
+        let Some(stretch) = at.checked_sub(1).map(|at| &self.stretches[at]) else { return Ok(()) };
+        if stretch.first_line() <= self.next_read {
             return Ok(());
         }
         let place = stretch.bytes().0;
@@ -96,27 +101,49 @@ impl<'l> Lines<'l> {
             }
         }
         self.next = stretch.first_line();
-        (self.time_ms, self.level) = (stretch.carry_ms(), stretch.carry_level());
-        self.parser.resume(self.level);
+        self.next_read = self.next;
+        self.ahead.clear();
+        if self.next == 1 {
+            self.reader = reader(self.settings, self.day);
+        } else {
+            self.reader.resume(stretch.place());
+        }
         Ok(())
     }
 
+    /// Whether an event that begins at a line may go on.
+    pub(super) fn is_open(&self, line: u64) -> bool {
+        self.reader.is_open(line) || !self.ahead.is_empty()
+    }
+
     fn next_line(&mut self) -> io::Result<Option<TextLine>> {
-        let Some(raw) = self.next_bytes()? else { return Ok(None) };
-        self.next += 1;
-        let goes_on = match parse(&mut self.parser, &raw, self.settings) {
-            Parsed::Event(event) => {
-                self.time_ms = event.time_ms.unwrap_or(self.time_ms);
-                self.level = event.level;
-                false
-            }
-            Parsed::Continuation => true,
-            Parsed::Unparsed => {
-                self.level = Level::Unknown;
-                false
-            }
-        };
-        Ok(Some(TextLine { time_ms: self.time_ms, level: self.level, goes_on, raw }))
+        while self.ahead.is_empty() || !self.reader.is_settled() {
+            let Some(raw) = self.next_bytes()? else {
+                self.tell_rest();
+                break;
+            };
+            self.read(raw);
+        }
+        let line = self.ahead.pop_front().map(|(_, line)| line);
+        self.next += u64::from(line.is_some());
+        Ok(line)
+    }
+
+    fn read(&mut self, raw: Vec<u8>) {
+        let number = self.next_read;
+        self.next_read += 1;
+        let unknown = TextLine { time_ms: self.reader.time_ms(), level: Level::Unknown, event: None, raw };
+        let (ahead, reader) = (&mut self.ahead, &mut self.reader);
+        ahead.push_back((number, unknown));
+        let raw = ahead.back().map(|(_, line)| line.raw.clone()).unwrap_or_default();
+        let bytes = raw.get(..self.settings.limits.max_line_bytes).unwrap_or(&raw);
+        let is_cut = bytes.len() < raw.len();
+        reader.read(&Line { number, bytes, is_cut }, &mut |step| note(ahead, &step));
+    }
+
+    fn tell_rest(&mut self) {
+        let ahead = &mut self.ahead;
+        self.reader.end(&mut |step| note(ahead, &step));
     }
 
     /// Returns the bytes of the next line, at most [`HELD_LINE_BYTES`] of them.
@@ -168,5 +195,28 @@ impl<'l> Lines<'l> {
         let behind = self.stretches.partition_point(|stretch| stretch.bytes().0 <= at);
         let own = self.stretches[..behind].last().filter(|stretch| at < stretch.bytes().1);
         (own, self.stretches.get(behind).map_or(u64::MAX, |next| next.bytes().0))
+    }
+}
+
+fn reader(settings: &ReadSettings, day: Option<Day>) -> Reader {
+    Reader::new(&settings.parse, day, Range::whole(settings, day).place().time_ms)
+}
+
+/// Notes what was told of a line. Of one that holds several records the first counts.
+fn note(ahead: &mut VecDeque<(u64, TextLine)>, step: &Step<'_>) {
+    let (line, time_ms, level, event) = match *step {
+        Step::Begins(begun) => (begun.line, begun.time_ms, begun.event.level, Some(begun.line)),
+        Step::Continues(continued) => {
+            let before = continued.before;
+            (continued.line, before.time_ms, before.level, Some(before.line))
+        }
+        Step::Unparsed { line, time_ms } => (line, time_ms, Level::Unknown, None),
+        Step::Ends { .. } => return,
+    };
+    let at = ahead.partition_point(|(number, _)| *number < line);
+    if let Some((_, found)) =
+        ahead.get_mut(at).filter(|(number, found)| *number == line && found.event.is_none())
+    {
+        (found.time_ms, found.level, found.event) = (time_ms, level, event);
     }
 }

@@ -3,6 +3,7 @@
 
 mod context;
 mod fetch;
+mod follow;
 mod lines;
 mod newest;
 mod object;

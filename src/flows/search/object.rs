@@ -153,7 +153,8 @@ mod tests {
     use super::super::plan::tests::row;
     use super::*;
     use crate::edges::index::BlockAddress;
-    use gzette_core::model::{GenerationId, Level};
+    use gzette_core::events::Place;
+    use gzette_core::model::GenerationId;
 
     const BLOCK: &[u8] = b"a block of one line\n";
 
@@ -167,8 +168,7 @@ mod tests {
             length,
             first_ms: 0,
             last_ms: 0,
-            carry_ms: 0,
-            carry_level: Level::Unknown,
+            place: Place::default(),
             levels: 0,
             crc,
         })

@@ -179,7 +179,7 @@ fn in_parts(
         let generation = whole.row.object.generation;
         let start = blocks.partition_point(|block| block.generation < generation);
         let of_object = blocks[start..].iter().take_while(|block| block.generation == generation);
-        let of_object: Vec<_> = of_object.copied().collect();
+        let of_object: Vec<_> = of_object.cloned().collect();
         let parts = of_object.chunks(PART_BLOCKS);
         let parts = parts.map(|part| of_blocks(library.ledger, &whole.row, &whole.expr, part));
         let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
@@ -252,7 +252,7 @@ fn parts_of(library: &Library<'_>, task: &Task) -> Result<Option<Vec<Task>>, Led
             parts.push(std::mem::take(&mut part));
             bytes = 0;
         }
-        part.push(*range);
+        part.push(range.clone());
         bytes += end - start;
     }
     let opened = if parts.is_empty() { None } else { open(library.mirror, &task.row) };
@@ -365,11 +365,11 @@ fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
 /// Returns the task to read all of an object. Lines before its first event have the time of its day.
 fn whole(settings: &SourceSettings, row: GenerationRow, expr: Arc<Expr>) -> Task {
     let range = Range::whole(settings.of(&row.object.source), row.object.day);
-    let (first_ms, last_ms) = row.span_ms.unwrap_or((range.carry_ms(), range.carry_ms()));
+    let (first_ms, last_ms) = row.span_ms.unwrap_or((range.place().time_ms, range.place().time_ms));
     Task {
-        first_ms: first_ms.min(range.carry_ms()),
-        last_ms: last_ms.max(range.carry_ms()),
-        ranges: vec![range],
+        first_ms: first_ms.min(range.place().time_ms),
+        last_ms: last_ms.max(range.place().time_ms),
+        ranges: vec![range.clone()],
         opened: None,
         points: Vec::new(),
         around: vec![range],

@@ -3,14 +3,16 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::follow::{Fact, Follower};
 use super::object::Object;
 use super::piece::{PIECE_BYTES, Piece, read_full};
 use super::{Hit, Request};
 use crate::edges::index::BlockAddress;
 use crate::edges::ledger::GenerationRow;
+use gzette_core::events::Place;
 use gzette_core::model::{Day, GroupId, Level, UtcMs};
-use gzette_core::parse::{Parsed, Parser};
-use gzette_core::partial::{About, EventGrouper, ReadSettings, day_start_ms};
+use gzette_core::parse::Parser;
+use gzette_core::partial::{About, ReadSettings, day_start_ms};
 use gzette_core::query::{Expr, Facts, Pieces};
 
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
@@ -21,13 +23,13 @@ pub(super) const HELD_LINE_BYTES: usize = 64 << 20;
 const HELD_BLOCK_BYTES: u64 = 4 << 20;
 
 /// A stretch of lines of a decoded object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Range {
     offset: u64,
     length: u64,
     first_line: u64,
-    carry_ms: UtcMs,
-    carry_level: Level,
+    /// What goes on at its start.
+    place: Place,
     /// The CRC-32 of its bytes; `None` for a whole object.
     crc: Option<u32>,
 }
@@ -43,14 +45,9 @@ impl Range {
         self.first_line
     }
 
-    /// Returns the level of the event that goes on at its start.
-    pub(super) fn carry_level(&self) -> Level {
-        self.carry_level
-    }
-
-    /// Returns the time of its lines before the first event.
-    pub(super) fn carry_ms(&self) -> UtcMs {
-        self.carry_ms
+    /// Returns what goes on at its start.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Returns the CRC-32 of its bytes; `None` for a whole object without known blocks.
@@ -68,16 +65,15 @@ impl Range {
             offset: block.offset,
             length: block.length,
             first_line: block.first_line,
-            carry_ms: block.carry_ms,
-            carry_level: block.carry_level,
+            place: block.place.clone(),
             crc: Some(block.crc),
         }
     }
 
     /// The whole object of a day.
     pub(super) fn whole(settings: &ReadSettings, day: Option<Day>) -> Self {
-        let carry_ms = day_start_ms(day, &settings.parse);
-        Self { offset: 0, length: u64::MAX, first_line: 1, carry_ms, carry_level: Level::Unknown, crc: None }
+        let place = Place { time_ms: day_start_ms(day, &settings.parse), streams: Vec::new() };
+        Self { offset: 0, length: u64::MAX, first_line: 1, place, crc: None }
     }
 }
 
@@ -96,7 +92,7 @@ pub(super) struct Scan<'s> {
     app: Arc<str>,
     source: Arc<str>,
     /// Follows the events.
-    parser: Parser,
+    follower: Follower<'s>,
     /// Reads the fields of single lines.
     field_parser: Parser,
     /// Matches that were not handed over yet.
@@ -105,12 +101,6 @@ pub(super) struct Scan<'s> {
     pub(super) held_bytes: usize,
     /// How many lines were found.
     pub(super) counted: u64,
-    carry_ms: UtcMs,
-    carry_level: Level,
-    /// Follows the groups of the events.
-    grouper: EventGrouper<'s>,
-    /// The lines of the event whose group is not yet known.
-    event: Vec<Hit>,
 }
 
 impl<'s> Scan<'s> {
@@ -120,27 +110,23 @@ impl<'s> Scan<'s> {
         settings: &'s ReadSettings,
         row: &'s GenerationRow,
     ) -> Self {
-        let parser = Parser::new(&settings.parse, row.object.day);
+        let follows_groups = expr.asks_about_groups() || request.with_groups;
         let place = row.place();
         let about = About { day: row.object.day, app: &row.object.app, place: &place, asked: &[] };
         Self {
             request,
             expr,
-            follows_groups: expr.asks_about_groups() || request.with_groups,
+            follows_groups,
             settings,
             row,
-            field_parser: parser.clone(),
-            parser,
+            field_parser: Parser::new(&settings.parse, row.object.day),
+            follower: Follower::new(settings, &about, follows_groups),
             hits: Vec::new(),
             held_bytes: 0,
             counted: 0,
-            carry_ms: 0,
-            carry_level: Level::Unknown,
-            grouper: EventGrouper::new(settings, &about),
             place: place.into(),
             app: row.object.app.as_str().into(),
             source: row.object.source.as_str().into(),
-            event: Vec::new(),
         }
     }
 
@@ -162,12 +148,15 @@ impl<'s> Scan<'s> {
             while let [first, rest @ ..] = left {
                 let goes_on = if first.is_held() {
                     let taken = piece.fill_with_blocks(object, left)?;
+                    self.scan_blocks(piece.bytes(), &left[..taken]);
                     left = &left[taken..];
-                    self.scan(piece.bytes(), first.first_line, !left.is_empty());
                     go_on(self, object)?
                 } else {
                     left = rest;
                     object.check_ahead(first)?;
+                    if !self.follows_groups {
+                        self.begin(first);
+                    }
                     self.read_long(object, first, piece, go_on)?
                 };
                 if !goes_on {
@@ -175,14 +164,20 @@ impl<'s> Scan<'s> {
                 }
             }
         }
-        self.close_event();
+        self.finish();
         object.check_end()
     }
 
+    /// Begins to follow the events at a stretch that does not adjoin the one before it.
     fn begin(&mut self, range: &Range) {
-        self.close_event();
-        (self.carry_ms, self.carry_level) = (range.carry_ms, range.carry_level);
-        self.parser.resume(range.carry_level);
+        self.finish();
+        self.follower.begin(&range.place, range.first_line);
+    }
+
+    /// Keeps what is left behind the last line of a stretch.
+    fn finish(&mut self) {
+        self.follower.end();
+        self.take_known(true);
     }
 
     /// Reads a stretch that is not held, piece by piece. Returns whether to go on.
@@ -206,7 +201,7 @@ impl<'s> Scan<'s> {
                 self.scan_long(piece, &mut stretch, number)?;
                 number += 1;
             } else {
-                number = self.scan(lines, number, true);
+                number = self.scan(lines, number);
                 piece.drop_first(len);
             }
             left = stretch.limit();
@@ -222,25 +217,113 @@ impl<'s> Scan<'s> {
         self.hits.drain(..self.hits.len().saturating_sub(limit));
     }
 
-    /// Collects the matching lines of a piece that begins with line `number`; `goes_on` if another follows. Returns the
-    /// number of the line after it.
-    fn scan(&mut self, piece: &[u8], number: u64, goes_on: bool) -> u64 {
-        if self.follows_groups {
-            self.scan_events(piece, number);
-            return number + newlines(piece);
+    /// Picks the matching lines of whole blocks.
+    fn scan_blocks(&mut self, piece: &[u8], blocks: &[Range]) {
+        let mut rest = piece;
+        for block in blocks {
+            let bytes = rest.split_off(..block.length as usize).unwrap_or_default();
+            if self.follows_groups {
+                self.scan(bytes, block.first_line);
+            } else {
+                self.scan_block(bytes, block);
+            }
         }
+    }
+
+    /// Picks the matching lines of a block, and reads no more of it than is needed to know their events.
+    fn scan_block(&mut self, bytes: &[u8], block: &Range) {
         let mut matches = Vec::new();
-        let next = each_match(self.expr, piece, number, |line| matches.push(line));
-        if self.request.count_only && !self.request.needs_events() && !self.expr.asks_about_events() {
+        each_match(self.expr, bytes, block.first_line, |line| matches.push(line));
+        if self.counts_lines_alone() {
             self.counted += matches.len() as u64;
-        } else if goes_on || !matches.is_empty() {
-            self.date_and_keep(piece, &matches, goes_on);
+            return;
+        }
+        let Some(last) = matches.last() else { return };
+        if let Some(alone) =
+            matches.iter().map(|line| self.follower.alone(line.of(bytes))).collect::<Option<Vec<_>>>()
+        {
+            for (line, (time_ms, level)) in matches.iter().zip(alone) {
+                self.judge(line.number, line.of(bytes), time_ms, level);
+            }
+            return;
+        }
+        self.begin(block);
+        let mut left = matches.iter().peekable();
+        for line in lines(bytes, block.first_line) {
+            if line.number > last.number && self.follower.is_settled() {
+                break;
+            }
+            if left.next_if_eq(&&line).is_some() {
+                self.follower.read_match(line.number, line.of(bytes));
+            } else {
+                self.follower.read(line.number, line.of(bytes));
+            }
+        }
+        self.finish();
+    }
+
+    /// Whether lines are only counted, whatever they belong to.
+    fn counts_lines_alone(&self) -> bool {
+        self.request.count_only && !self.request.needs_events() && !self.expr.asks_about_events()
+    }
+
+    /// Picks the matching lines of a piece that begins with line `number`, and follows the events in it. Returns the number
+    /// of the line behind it.
+    fn scan(&mut self, piece: &[u8], number: u64) -> u64 {
+        if self.counts_lines_alone() && !self.follows_groups {
+            let counted = &mut self.counted;
+            return each_match(self.expr, piece, number, |_| *counted += 1);
+        }
+        let mut next = number;
+        for line in lines(piece, number) {
+            let raw = line.of(piece);
+            if self.expr.judge(raw) == Some(false) {
+                self.follower.read(line.number, raw);
+            } else {
+                self.follower.read_match(line.number, raw);
+            }
+            self.take_known(false);
+            next = line.number + 1;
         }
         next
     }
 
-    /// Searches a line that is too long to be held: `piece` has its beginning, `stretch` the rest. What remains in
-    /// `piece` follows the line. Returns how much of the line was read from the stretch.
+    /// Judges the lines whose events are known by now.
+    fn take_known(&mut self, is_end: bool) {
+        while let Some(known) = self.follower.next_known(is_end) {
+            let time_ms = self.follower.latest(0).time_ms;
+            let unknown = [(Fact::unknown(time_ms), None)];
+            let facts = if known.facts.is_empty() { &unknown[..] } else { &known.facts };
+            let fulfils = |(fact, group): &&(Fact, Option<GroupId>)| {
+                let (request, expr) = (self.request, self.expr);
+                request.window.holds(fact.time_ms)
+                    && request.levels & fact.level.bit() != 0
+                    && expr.holds(
+                        &known.raw,
+                        &mut facts_of(&mut self.field_parser, self.settings, &known.raw, fact.level, *group),
+                    )
+            };
+            if let Some(&(fact, group)) = facts.iter().find(fulfils) {
+                self.keep(known.line, &known.raw, fact.time_ms, fact.level, group);
+            }
+        }
+    }
+
+    /// Keeps a line if it fulfils what is wanted.
+    fn judge(&mut self, line: u64, raw: &[u8], time_ms: UtcMs, level: Level) {
+        let request = self.request;
+        if !request.window.holds(time_ms) || request.levels & level.bit() == 0 {
+            return;
+        }
+        let expr = self.expr;
+        let mut facts = facts_of(&mut self.field_parser, self.settings, raw, level, None);
+        if expr.judge(raw).unwrap_or_else(|| expr.holds(raw, &mut facts)) {
+            self.keep(line, raw, time_ms, level, None);
+        }
+    }
+
+    /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
+    /// `piece` stands behind it. Returns how much of the line was read from the stretch.
     fn scan_long(&mut self, piece: &mut Piece, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
         let mut pieces = Pieces::new(self.expr);
         pieces.add(piece.bytes());
@@ -258,160 +341,54 @@ impl<'s> Scan<'s> {
         };
         let head = piece.bytes();
         if self.follows_groups {
-            self.scan_events(head, number);
+            self.scan(head, number);
         } else {
-            self.follow(head);
-            if pieces.end(head, &mut self.facts(head, None)) {
-                self.keep(head, Line { start: 0, end: head.len(), number });
+            self.follower.read(number, head);
+            self.take_known(false);
+            let Fact { time_ms, level, .. } = self.follower.latest(number);
+            let is_wanted = self.request.window.holds(time_ms) && self.request.levels & level.bit() != 0;
+            if pieces.end(head, &mut facts_of(&mut self.field_parser, self.settings, head, level, None))
+                && is_wanted
+            {
+                self.keep(number, head, time_ms, level, None);
             }
         }
         piece.replace(rest);
         Ok(read_bytes)
     }
 
-    /// Gives each match its time and level, and keeps those wanted; `goes_on` when another piece follows.
-    fn date_and_keep(&mut self, piece: &[u8], matches: &[Line], goes_on: bool) {
-        let mut followed = 0;
-        for &line in matches {
-            self.follow_to(piece, &mut followed, line.end);
-            if self.holds(&piece[line.start..line.end]) {
-                self.keep(piece, line);
-            }
-        }
-        if goes_on {
-            self.follow_to(piece, &mut followed, piece.len());
-        }
-    }
-
-    /// Follows the events from `followed` up to the line that ends at `end`. Lines
-    /// before an event with its own time do not affect what comes after it.
-    fn follow_to(&mut self, piece: &[u8], followed: &mut usize, end: usize) {
-        let (from, limit) = (*followed, self.settings.limits.max_line_bytes);
-        if from >= end {
-            return;
-        }
-        let mut line_end = if piece[end - 1] == b'\n' { end - 1 } else { end };
-        let start = loop {
-            let newline = memchr::memrchr(b'\n', &piece[from..line_end]);
-            let Some(start) = newline.map(|newline| from + newline + 1) else { break from };
-            let line = &piece[start..line_end];
-            let head = line.get(..limit).unwrap_or(line);
-            if self.parser.begins_dated_event(head, head.len() < line.len()) {
-                break start;
-            }
-            line_end = start - 1;
-        };
-        for line in lines(&piece[start..end], 0) {
-            self.follow(&piece[start + line.start..start + line.end]);
-        }
-        *followed = end + 1;
-    }
-
-    fn follow(&mut self, line: &[u8]) {
-        match parse(&mut self.parser, line, self.settings) {
-            Parsed::Event(event) => {
-                self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
-                self.carry_level = event.level;
-            }
-            Parsed::Continuation => {}
-            Parsed::Unparsed => self.carry_level = Level::Unknown,
-        }
-    }
-
-    /// Whether the expression holds for a line whose event was followed.
-    fn holds(&mut self, line: &[u8]) -> bool {
-        let expr = self.expr;
-        expr.judge(line).unwrap_or_else(|| expr.holds(line, &mut self.facts(line, None)))
-    }
-
-    fn facts<'f>(&'f mut self, line: &'f [u8], group: Option<GroupId>) -> Facts<'f> {
-        let head = line.get(..self.settings.limits.max_line_bytes).unwrap_or(line);
-        Facts {
-            level: self.carry_level,
-            group,
-            head,
-            is_cut: head.len() < line.len(),
-            parser: &mut self.field_parser,
-        }
-    }
-
-    fn keep(&mut self, piece: &[u8], line: Line) {
-        let request = self.request;
-        if !request.window.holds(self.carry_ms) || request.levels & self.carry_level.bit() == 0 {
-            return;
-        }
+    fn keep(&mut self, line: u64, raw: &[u8], time_ms: UtcMs, level: Level, group: Option<GroupId>) {
         self.counted += 1;
-        if !request.count_only {
-            let raw = if request.with_bytes { &piece[line.start..line.end] } else { &[] };
-            let hit = self.hit(raw, line.number);
-            self.held_bytes += hit.raw.len() + 64;
-            self.hits.push(hit);
+        if self.request.count_only {
+            return;
         }
-    }
-
-    fn hit(&self, raw: &[u8], line: u64) -> Hit {
-        Hit {
-            time_ms: self.carry_ms,
-            level: self.carry_level,
+        let raw = if self.request.with_bytes { raw } else { &[] };
+        self.held_bytes += raw.len() + 64;
+        self.hits.push(Hit {
+            time_ms,
+            level,
             app: self.app.clone(),
             source: self.source.clone(),
             day: self.row.object.day,
             object: self.place.clone(),
             line,
             raw: raw.to_vec(),
-            group: None,
+            group,
             is_match: true,
-        }
-    }
-
-    /// Follows the events, gathers the lines of each until its group is known, and keeps those wanted.
-    fn scan_events(&mut self, piece: &[u8], number: u64) {
-        for line in lines(piece, number) {
-            let raw = &piece[line.start..line.end];
-            let head = raw.get(..self.settings.limits.max_line_bytes).unwrap_or(raw);
-            match parse(&mut self.parser, raw, self.settings) {
-                Parsed::Event(event) => {
-                    self.close_event();
-                    self.carry_ms = event.time_ms.unwrap_or(self.carry_ms);
-                    self.carry_level = event.level;
-                    self.grouper.begin(head, head.len() < raw.len(), &event);
-                }
-                Parsed::Continuation => self.grouper.add(head),
-                Parsed::Unparsed => {
-                    self.close_event();
-                    self.carry_level = Level::Unknown;
-                }
-            }
-            if self.expr.judge(raw) != Some(false) {
-                self.event.push(self.hit(raw, line.number));
-            }
-        }
-    }
-
-    fn close_event(&mut self) {
-        let group = self.grouper.close().map(|(group, _)| group.id);
-        let (expr, request) = (self.expr, self.request);
-        for hit in std::mem::take(&mut self.event) {
-            let wanted = request.window.holds(hit.time_ms)
-                && request.levels & hit.level.bit() != 0
-                && expr.holds(&hit.raw, &mut self.facts(&hit.raw, group));
-            if wanted {
-                self.counted += 1;
-                self.held_bytes += hit.raw.len();
-                if !request.count_only {
-                    self.hits.push(Hit { group, ..hit });
-                }
-            }
-        }
+        });
     }
 }
 
-/// Reads a line as the ingest did: of one over the limit only its beginning.
-pub(super) fn parse<'l>(parser: &mut Parser, line: &'l [u8], settings: &ReadSettings) -> Parsed<'l> {
-    match line.get(..settings.limits.max_line_bytes) {
-        Some(start) if start.len() < line.len() => parser.parse_cut(start),
-        _ => parser.parse(line),
-    }
+/// What is known of a line besides its bytes.
+fn facts_of<'f>(
+    parser: &'f mut Parser,
+    settings: &ReadSettings,
+    line: &'f [u8],
+    level: Level,
+    group: Option<GroupId>,
+) -> Facts<'f> {
+    let head = line.get(..settings.limits.max_line_bytes).unwrap_or(line);
+    Facts { level, group, head, is_cut: head.len() < line.len(), parser }
 }
 
 /// The place of a line in a piece.
@@ -420,6 +397,12 @@ struct Line {
     start: usize,
     end: usize,
     number: u64,
+}
+
+impl Line {
+    fn of<'p>(&self, piece: &'p [u8]) -> &'p [u8] {
+        &piece[self.start..self.end]
+    }
 }
 
 fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {

@@ -104,7 +104,7 @@ impl Opened<'_> {
         let place: Arc<str> = self.row.place().into();
         for number in begin..=last.saturating_add(around.after) {
             let Some(text) = lines.line(number)? else { break };
-            let in_event = (first..=last).contains(&number);
+            let in_event = number == line || text.event == Some(first);
             let shown = Shown { line: self.hit(&place, number, text, number == line), in_event };
             if !found(shown) {
                 break;
@@ -129,33 +129,23 @@ impl Opened<'_> {
         }
     }
 
-    /// Returns the first and the last line of an event. Where that begins is looked for from the stretch of the line
-    /// backwards, for a stack trace may go over many.
+    /// Returns the first and the last line of the event that a line belongs to.
     fn event_of(&self, line: u64) -> Result<(u64, u64), ShowError> {
-        let mut from = self.stretch_of(line);
-        let mut step = 1;
-        loop {
-            let points = self.points(from)?;
-            let mut lines = self.lines(&points);
-            let begin = self.stretches.get(from).map_or(1, Range::first_line);
-            let mut first = None;
-            for number in begin..=line {
-                match lines.line(number)? {
-                    Some(text) if !text.goes_on => first = Some(number),
-                    Some(_) => {}
-                    None => return Err(ShowError::Beyond { lines: lines.last_number() }),
-                }
+        let points = self.points(self.stretch_of(line))?;
+        let mut lines = self.lines(&points);
+        let Some(asked) = lines.line(line)? else {
+            return Err(ShowError::Beyond { lines: lines.last_number() });
+        };
+        let Some(first) = asked.event else { return Ok((line, line)) };
+        let mut last = line;
+        while lines.is_open(first)
+            && let Some(text) = lines.line(lines.last_number() + 1)?
+        {
+            if text.event == Some(first) {
+                last = lines.last_number();
             }
-            if first.is_some() || from == 0 {
-                let mut last = line;
-                while lines.line(last + 1)?.is_some_and(|text| text.goes_on) {
-                    last += 1;
-                }
-                return Ok((first.unwrap_or(begin), last));
-            }
-            from = from.saturating_sub(step);
-            step *= 2;
         }
+        Ok((first, last))
     }
 
     /// Returns the number of the stretch that holds a line.

@@ -176,6 +176,11 @@ impl<'a> Field<'a> {
         if memchr::memchr(b'\x1b', text.as_bytes()).is_some() { Cow::Owned(plain(&text)) } else { text }
     }
 
+    /// Adds the bytes of the text, escapes resolved, to `out`.
+    pub fn unescape_into(&self, out: &mut Vec<u8>) {
+        if self.escaped { unescape_into(self.raw, out) } else { out.extend_from_slice(self.raw) }
+    }
+
     /// Returns whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
@@ -224,6 +229,11 @@ fn plain(text: &str) -> String {
 /// a lone surrogate becomes U+FFFD.
 fn unescape(raw: &[u8]) -> String {
     let mut out: Vec<u8> = Vec::with_capacity(raw.len());
+    unescape_into(raw, &mut out);
+    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
+}
+
+fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);
@@ -236,7 +246,6 @@ fn unescape(raw: &[u8]) -> String {
         rest = &rest[used..];
     }
     out.extend_from_slice(rest);
-    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
 }
 
 /// Reads the escape at the start of `rest`, which begins with a backslash: the character (`None`: no

@@ -245,7 +245,6 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns whether the record says anything but a message.
-    #[expect(dead_code, reason = "for the reader of collectors' records")]
     pub(super) fn has_more(&self) -> bool {
         self.level.is_some()
             || self.times[0].is_some()

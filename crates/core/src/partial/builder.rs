@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use super::event::EventGrouper;
 use super::{About, Block, Count, Partial, ReadSettings, Sample, Sighting, day_start_ms};
-use crate::model::{Event, GroupId, Level, LineCounts, RawLine, Slot, UtcMs};
-use crate::parse::Parsed;
+use crate::events::{Begun, Continued, Step};
+use crate::model::{GroupId, Level, LineCounts, RawLine, Slot, UtcMs};
 
 /// A block is closed at the next event after so many lines,
 const BLOCK_LINES: u64 = 128;
@@ -25,14 +25,14 @@ pub(super) struct Builder<'s> {
     blocks: u64,
     pub(super) block: Block,
     carry_ms: UtcMs,
-    carry_level: Level,
-    open: Option<OpenEvent>,
+    /// By slot.
+    open: Vec<Option<OpenEvent>>,
     grouper: EventGrouper<'s>,
     asked: &'s [u64],
     answers: Vec<(u64, GroupId)>,
 }
 
-/// The event that the next continuation line belongs to.
+/// An event that is not complete.
 #[derive(Clone, Copy)]
 struct OpenEvent {
     time_ms: UtcMs,
@@ -51,53 +51,61 @@ impl<'s> Builder<'s> {
             blocks: 0,
             block: Block::default(),
             carry_ms: day_start_ms(about.day, &settings.parse),
-            carry_level: Level::Unknown,
-            open: None,
+            open: Vec::new(),
             grouper: EventGrouper::new(settings, about),
             asked: about.asked,
             answers: Vec::new(),
         }
     }
 
-    pub(super) fn block_is_full(&self, at_event: bool) -> bool {
+    /// Begins with the object's next line; `is_settled`: all before it have been told.
+    pub(super) fn next_line<'b>(
+        &'b mut self,
+        line: &'b RawLine<'b>,
+        is_settled: bool,
+        hand_out: &'b mut dyn FnMut(&Block),
+    ) -> Adding<'b, 's> {
+        self.lines.total += 1;
+        self.lines.truncated += u64::from(line.truncated);
+        Adding { builder: self, line, is_settled, is_added: false, told: 0, hand_out }
+    }
+
+    fn block_is_full(&self, at_event: bool) -> bool {
         let over =
             |times: u64| self.block.lines >= times * BLOCK_LINES || self.block.length >= times * BLOCK_BYTES;
         if at_event { over(1) } else { over(BLOCK_STRETCH) }
     }
 
-    /// Makes room for the next block, in the memory of the last.
-    pub(super) fn close_block(&mut self) {
+    /// Hands out the block, if it has lines, and makes room for the next one in its memory.
+    pub(super) fn close_block(&mut self, hand_out: &mut dyn FnMut(&Block)) {
+        if self.block.lines == 0 {
+            return;
+        }
+        hand_out(&self.block);
         self.blocks += 1;
         let mut words = std::mem::take(&mut self.block.words);
         words.clear();
         self.block = Block { words, ..Block::default() };
     }
 
-    pub(super) fn add(&mut self, line: &RawLine<'_>, parsed: &Parsed<'_>) {
-        self.start_block(line);
-        self.lines.total += 1;
-        self.lines.truncated += u64::from(line.truncated);
-        match parsed {
-            Parsed::Event(event) => self.add_event(line, event),
-            Parsed::Continuation => {
-                self.lines.continuation += 1;
-                self.grouper.add(line.bytes);
-            }
-            Parsed::Unparsed => {
+    /// Takes what a line of the block at hand is.
+    pub(super) fn take(&mut self, step: Step<'_>) {
+        match step {
+            Step::Begins(begun) => self.begin_event(&begun),
+            Step::Continues(continued) => self.go_on(&continued),
+            Step::Unparsed { time_ms, .. } => {
                 self.lines.unparsed += 1;
-                self.close_event();
-                self.carry_level = Level::Unknown;
+                self.add_to_span(Level::Unknown, time_ms);
             }
+            Step::Ends { slot } => self.end_event(slot),
         }
-        self.add_to_block(line);
     }
 
     fn start_block(&mut self, line: &RawLine<'_>) {
         if self.block.lines == 0 {
             self.block.first_line = line.number;
             self.block.offset = line.offset;
-            self.block.carry_ms = self.carry_ms;
-            self.block.carry_level = self.carry_level;
+            self.block.place.time_ms = self.carry_ms;
             self.block.span_ms = (i64::MAX, i64::MIN);
         }
     }
@@ -106,9 +114,6 @@ impl<'s> Builder<'s> {
         let block = &mut self.block;
         block.lines += 1;
         block.length += line.len_bytes;
-        block.levels |= self.carry_level.bit();
-        block.span_ms.0 = block.span_ms.0.min(self.carry_ms);
-        block.span_ms.1 = block.span_ms.1.max(self.carry_ms);
         block.crc.update(line.whole);
         let dropped_bytes = line.len_bytes - line.whole.len() as u64;
         if dropped_bytes > 0 {
@@ -118,30 +123,54 @@ impl<'s> Builder<'s> {
         block.words.has_cut_line |= line.truncated;
     }
 
-    fn add_event(&mut self, line: &RawLine<'_>, event: &Event<'_>) {
-        self.close_event();
-        self.lines.events += 1;
-        self.lines.undated += u64::from(event.time_ms.is_none());
-        let time_ms = event.time_ms.unwrap_or(self.carry_ms);
-        self.carry_ms = time_ms;
-        self.carry_level = event.level;
-        let span = self.span_ms.get_or_insert((time_ms, time_ms));
-        *span = (span.0.min(time_ms), span.1.max(time_ms));
-        self.open = Some(OpenEvent { time_ms, line: line.number, level: event.level });
-        self.grouper.begin(line.bytes, line.truncated, event);
+    /// Notes what a line of the block inherits.
+    fn add_to_span(&mut self, level: Level, time_ms: UtcMs) {
+        let block = &mut self.block;
+        block.levels |= level.bit();
+        block.span_ms.0 = block.span_ms.0.min(time_ms);
+        block.span_ms.1 = block.span_ms.1.max(time_ms);
     }
 
-    fn close_event(&mut self) {
-        let Some(OpenEvent { time_ms, line, level }) = self.open.take() else { return };
-        let slot = Slot::of(time_ms);
-        let Some((group, raw)) = self.grouper.close() else {
-            *self.counts.entry((level, slot)).or_default() += 1;
+    fn begin_event(&mut self, begun: &Begun<'_>) {
+        let Begun { slot, line, event, time_ms, .. } = *begun;
+        self.lines.events += 1;
+        self.lines.undated += u64::from(event.time_ms.is_none());
+        self.carry_ms = time_ms;
+        let span = self.span_ms.get_or_insert((time_ms, time_ms));
+        *span = (span.0.min(time_ms), span.1.max(time_ms));
+        self.add_to_span(event.level, time_ms);
+        if self.open.len() <= slot {
+            self.open.resize(slot + 1, None);
+        }
+        self.open[slot] = Some(OpenEvent { time_ms, line, level: event.level });
+        self.grouper.begin(begun);
+    }
+
+    fn go_on(&mut self, continued: &Continued<'_>) {
+        self.lines.continuation += 1;
+        let before = continued.before;
+        self.add_to_span(before.level, before.time_ms);
+        let place = &mut self.block.place;
+        if before.line < self.block.first_line && !place.streams.iter().any(|stream| stream.key == before.key)
+        {
+            place.streams.push(before);
+        }
+        self.grouper.add(continued);
+    }
+
+    fn end_event(&mut self, slot: usize) {
+        let Some(OpenEvent { time_ms, line, level }) = self.open.get_mut(slot).and_then(Option::take) else {
+            return;
+        };
+        let when = Slot::of(time_ms);
+        let Some((group, raw)) = self.grouper.close(slot) else {
+            *self.counts.entry((level, when)).or_default() += 1;
             return;
         };
         if self.asked.binary_search(&line).is_ok() {
             self.answers.push((line, group.id));
         }
-        *self.group_counts.entry((group.id, level, slot)).or_default() += 1;
+        *self.group_counts.entry((group.id, level, when)).or_default() += 1;
         let sample = Sample { time_ms, line, raw };
         match self.sightings.entry(group.id) {
             Entry::Vacant(entry) => {
@@ -152,7 +181,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn finish(mut self) -> Partial {
-        self.close_event();
+        self.answers.sort_unstable();
         let plain =
             self.counts.into_iter().map(|((level, slot), events)| Count { group: None, level, slot, events });
         let grouped = self.group_counts.into_iter().map(|((group, level, slot), events)| Count {
@@ -180,13 +209,58 @@ impl<'s> Builder<'s> {
     }
 }
 
+/// A line on its way into a block. Which block that is shows what the line turns out to be.
+pub(super) struct Adding<'b, 's> {
+    builder: &'b mut Builder<'s>,
+    line: &'b RawLine<'b>,
+    is_settled: bool,
+    is_added: bool,
+    /// What was told of the line.
+    told: u64,
+    hand_out: &'b mut dyn FnMut(&Block),
+}
+
+impl Adding<'_, '_> {
+    /// Takes what is told while the line is read.
+    pub(super) fn take(&mut self, step: Step<'_>) {
+        let (line, begins) = match step {
+            Step::Begins(begun) => (begun.line, true),
+            Step::Continues(continued) => (continued.line, false),
+            Step::Unparsed { line, .. } => (line, false),
+            Step::Ends { .. } => return self.builder.take(step),
+        };
+        self.add(begins);
+        self.told += u64::from(line == self.line.number);
+        self.builder.take(step);
+    }
+
+    /// Ends with the line. One that holds several records counts as that many.
+    pub(super) fn end(mut self) {
+        // What waits may begin an event.
+        self.add(true);
+        self.builder.lines.total += self.told.saturating_sub(1);
+    }
+
+    fn add(&mut self, begins_event: bool) {
+        if std::mem::replace(&mut self.is_added, true) {
+            return;
+        }
+        if self.is_settled && self.builder.block_is_full(begins_event) {
+            self.builder.close_block(self.hand_out);
+        }
+        self.builder.start_block(self.line);
+        self.builder.add_to_block(self.line);
+    }
+}
+
 impl Sighting {
-    /// Adds a later line's event.
+    /// Adds another event.
     fn add(&mut self, sample: Sample) {
         self.events += 1;
-        if sample.time_ms < self.first.time_ms {
+        let place = |sample: &Sample| (sample.time_ms, sample.line);
+        if place(&sample) < place(&self.first) {
             self.first = sample;
-        } else if sample.time_ms >= self.last.time_ms {
+        } else if place(&sample) >= place(&self.last) {
             self.last = sample;
         }
     }

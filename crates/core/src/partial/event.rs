@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::{About, ReadSettings, SAMPLE_BYTES};
+use crate::events::{Begun, Continued, Line, Reader, Step};
 use crate::group::{Explanation, explain, group_with};
 use crate::model::{Event, Field, GroupKind, Grouped, Level};
 use crate::overrides::{Rule, rule_name};
-use crate::parse::{Parsed, Parser};
+use crate::parse::Parser;
 use crate::query::Facts;
 
 /// The most bytes of an event's text that grouping looks at; what a stack trace says is said by then.
@@ -16,6 +17,14 @@ const EVENT_BYTES: usize = 64 << 10;
 /// block of the index, so that the index can tell which objects a rule may hold in.
 const RULE_LINES: u32 = 512;
 
+/// The most bytes of an event's message that are held; grouping looks at no more of it.
+const MESSAGE_BYTES: usize = 512 << 10;
+
+/// Of an object with more open events than this at a time, the further ones are held up to [`CROWD_BYTES`] each, so that
+/// thousands of streams take little memory.
+const CROWD: usize = 64;
+const CROWD_BYTES: usize = 4 << 10;
+
 /// Follows the events of an object and tells the group of each that is an error: by its level, or because it
 /// carries a stack trace.
 pub struct EventGrouper<'s> {
@@ -23,10 +32,26 @@ pub struct EventGrouper<'s> {
     rules: Cow<'s, [Rule]>,
     /// Reads the lines that have to be read once more.
     parser: Parser,
+    /// By the slot of the event.
+    slots: Vec<Slot>,
+}
+
+/// The events of a slot, one after the other.
+#[derive(Default)]
+struct Slot {
     /// The latest event, if it is no error by itself.
     understated: Understated,
     level: Level,
     open: Option<OpenEvent>,
+}
+
+/// How much of an event is held.
+#[derive(Clone, Copy)]
+struct Bounds {
+    message: usize,
+    trace: usize,
+    raw: usize,
+    has_rules: bool,
 }
 
 /// An event that is no error by itself, in memory that is used again: it is one if a stack trace follows.
@@ -57,62 +82,85 @@ impl<'s> EventGrouper<'s> {
             settings,
             rules: settings.overrides.given(about.app, about.place),
             parser: Parser::new(&settings.parse, about.day),
-            understated: Understated::default(),
-            level: Level::Unknown,
-            open: None,
+            slots: Vec::new(),
         }
     }
 
-    /// Begins an event at its first line; the one before it has to be closed.
-    pub fn begin(&mut self, line: &[u8], is_cut: bool, event: &Event<'_>) {
-        self.level = event.level;
-        self.understated.is_latest = false;
+    /// Begins an event; the one before it in its slot has to be closed.
+    pub fn begin(&mut self, begun: &Begun<'_>) {
+        self.begin_in(begun.slot, begun.raw, begun.is_cut, begun.event);
+    }
+
+    fn begin_in(&mut self, slot: usize, line: &[u8], is_cut: bool, event: &Event<'_>) {
+        let bounds = self.bounds(slot);
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, Slot::default);
+        }
+        let slot = &mut self.slots[slot];
+        slot.level = event.level;
+        slot.understated.is_latest = false;
         if event.level.is_error() || understates(event.level) && may_carry_trace(event) {
-            self.open = Some(OpenEvent::new(line, is_cut, event, self.raw_bytes()));
+            slot.open = Some(OpenEvent::new(line, is_cut, event, bounds));
         } else if understates(event.level) {
-            self.understated.note(line, is_cut, event);
+            slot.understated.note(line, is_cut, event, bounds);
         }
     }
 
-    /// Adds a line to the event.
-    pub fn add(&mut self, line: &[u8]) {
+    /// Adds a line to its event.
+    pub fn add(&mut self, continued: &Continued<'_>) {
+        let bounds = self.bounds(continued.slot);
+        let Some(slot) = self.slots.get_mut(continued.slot) else { return };
         // The line may begin a stack trace.
-        self.open_now();
-        let raw_bytes = self.raw_bytes();
-        if let Some(open) = &mut self.open {
-            open.add(line, raw_bytes);
+        if continued.text.is_some() {
+            slot.open_now(bounds);
+        }
+        match &mut slot.open {
+            Some(open) => open.add(continued.raw, continued.text, bounds),
+            None => slot.understated.add(continued.raw, bounds),
         }
     }
 
-    /// Takes the latest event for one that may be an error.
-    fn open_now(&mut self) {
-        let Understated { is_latest, line, is_cut, message, is_escaped } = &mut self.understated;
-        if std::mem::take(is_latest) {
-            let message = Field { raw: message, escaped: *is_escaped, nested: false };
-            let event = Event { level: self.level, message, ..Event::default() };
-            let raw_bytes = if self.rules.is_empty() { SAMPLE_BYTES } else { EVENT_BYTES };
-            self.open = Some(OpenEvent::new(line, *is_cut, &event, raw_bytes));
+    /// Adds a line to the event of the first slot, whatever it is by itself.
+    fn add_line(&mut self, raw: &[u8], text: &[u8]) {
+        let bounds = self.bounds(0);
+        let Some(slot) = self.slots.first_mut() else { return };
+        slot.open_now(bounds);
+        if let Some(open) = &mut slot.open {
+            open.add(raw, Some(text), bounds);
         }
     }
 
-    /// Ends the event and returns its group with the bytes that a sample keeps; `None` when it is no error, or none
-    /// was begun.
-    pub fn close(&mut self) -> Option<(Grouped, Vec<u8>)> {
-        self.understated.is_latest = false;
-        let mut open = self.open.take()?;
+    /// Whether further lines do not change the group of the event in a slot.
+    pub fn is_full(&self, slot: usize) -> bool {
+        let bounds = self.bounds(slot);
+        let Some(slot) = self.slots.get(slot) else { return true };
+        let Some(open) = &slot.open else { return !slot.understated.is_latest };
+        let has_raw = !bounds.has_rules || open.lines > RULE_LINES || open.raw.len() >= bounds.raw;
+        has_raw && open.trace.len() >= bounds.trace
+    }
+
+    /// Ends an event and returns its group with the bytes that a sample keeps; `None` when it is no error, or none was
+    /// begun.
+    pub fn close(&mut self, slot: usize) -> Option<(Grouped, Vec<u8>)> {
+        let of_slot = self.slots.get_mut(slot)?;
+        of_slot.understated.is_latest = false;
+        let (level, mut open) = (of_slot.level, of_slot.open.take()?);
+        if slot >= CROWD {
+            *of_slot = Slot::default();
+        }
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
         let group = group_with(&open.message, trace, &self.settings.overrides.settings);
-        if !self.level.is_error() && group.kind != GroupKind::Trace {
+        if !level.is_error() && group.kind != GroupKind::Trace {
             return None;
         }
-        let by_rule = self.by_rule(&group, &open);
+        let by_rule = self.by_rule(level, &group, &open);
         open.raw.truncate(SAMPLE_BYTES);
         Some((by_rule.unwrap_or(group), open.raw))
     }
 
-    fn by_rule(&mut self, base: &Grouped, open: &OpenEvent) -> Option<Grouped> {
+    fn by_rule(&mut self, level: Level, base: &Grouped, open: &OpenEvent) -> Option<Grouped> {
         let mut facts = Facts {
-            level: self.level,
+            level,
             group: Some(base.id),
             head: &open.raw[..open.head],
             is_cut: open.is_cut,
@@ -121,31 +169,60 @@ impl<'s> EventGrouper<'s> {
         self.rules.iter().find_map(|rule| rule.apply(base, &open.raw, &mut facts))
     }
 
-    /// How much of an event's lines is kept.
-    fn raw_bytes(&self) -> usize {
-        if self.rules.is_empty() { SAMPLE_BYTES } else { EVENT_BYTES }
+    /// Returns how much is held of the event in a slot.
+    fn bounds(&self, slot: usize) -> Bounds {
+        let has_rules = !self.rules.is_empty();
+        if slot >= CROWD {
+            return Bounds { message: CROWD_BYTES, trace: CROWD_BYTES, raw: CROWD_BYTES, has_rules };
+        }
+        let raw = if has_rules { EVENT_BYTES } else { SAMPLE_BYTES };
+        Bounds { message: MESSAGE_BYTES, trace: EVENT_BYTES, raw, has_rules }
+    }
+}
+
+impl Slot {
+    /// Takes the latest event for one that may be an error.
+    fn open_now(&mut self, bounds: Bounds) {
+        let Understated { is_latest, line, is_cut, message, is_escaped } = &mut self.understated;
+        if std::mem::take(is_latest) {
+            let message = Field { raw: message, escaped: *is_escaped, nested: false };
+            let event = Event { level: self.level, message, ..Event::default() };
+            self.open = Some(OpenEvent::new(line, *is_cut, &event, bounds));
+        }
     }
 }
 
 impl Understated {
-    fn note(&mut self, line: &[u8], is_cut: bool, event: &Event<'_>) {
-        let (line_bytes, message) = (line.len().min(EVENT_BYTES), event.message.raw);
+    fn note(&mut self, line: &[u8], is_cut: bool, event: &Event<'_>, bounds: Bounds) {
+        let most = bounds.trace;
+        let (line_bytes, message) = (line.len().min(most), event.message.raw);
         self.is_latest = true;
         self.is_cut = is_cut || line_bytes < line.len();
         self.is_escaped = event.message.escaped;
         self.line.clear();
         self.line.extend_from_slice(&line[..line_bytes]);
         self.message.clear();
-        self.message.extend_from_slice(&message[..message.len().min(EVENT_BYTES)]);
+        self.message.extend_from_slice(&message[..message.len().min(most)]);
+    }
+
+    /// Adds a further line of the record.
+    fn add(&mut self, line: &[u8], bounds: Bounds) {
+        if self.is_latest {
+            push_line(&mut self.line, line, bounds.trace);
+        }
     }
 }
 
 impl OpenEvent {
-    fn new(line: &[u8], is_cut: bool, event: &Event<'_>, raw_bytes: usize) -> Self {
-        let head = line.len().min(raw_bytes);
+    fn new(line: &[u8], is_cut: bool, event: &Event<'_>, bounds: Bounds) -> Self {
+        let head = line.len().min(bounds.raw);
+        let text = |field: &Field<'_>| {
+            let raw = &field.raw[..field.raw.len().min(bounds.message)];
+            Field { raw, ..*field }.text().into_owned()
+        };
         Self {
-            message: event.message.text().into_owned(),
-            trace: event.trace.map(|trace| trace.text().into_owned()).unwrap_or_default(),
+            message: text(&event.message),
+            trace: event.trace.map(|trace| text(&trace)).unwrap_or_default(),
             raw: line[..head].to_vec(),
             head,
             lines: 1,
@@ -153,19 +230,28 @@ impl OpenEvent {
         }
     }
 
-    fn add(&mut self, line: &[u8], raw_bytes: usize) {
-        if self.trace.len() < EVENT_BYTES {
+    fn add(&mut self, line: &[u8], text: Option<&[u8]>, bounds: Bounds) {
+        if let Some(text) = text
+            && self.trace.len() < bounds.trace
+        {
             if !self.trace.is_empty() {
                 self.trace.push('\n');
             }
-            self.trace.push_str(&String::from_utf8_lossy(line));
+            self.trace.push_str(&String::from_utf8_lossy(text));
         }
         self.lines += 1;
-        let room = raw_bytes.saturating_sub(self.raw.len() + 1);
-        if room > 0 && (raw_bytes == SAMPLE_BYTES || self.lines <= RULE_LINES) {
-            self.raw.push(b'\n');
-            self.raw.extend_from_slice(&line[..line.len().min(room)]);
+        if !bounds.has_rules || self.lines <= RULE_LINES {
+            push_line(&mut self.raw, line, bounds.raw);
         }
+    }
+}
+
+/// Adds a line to others, as far as there is room.
+fn push_line(lines: &mut Vec<u8>, line: &[u8], most: usize) {
+    let room = most.saturating_sub(lines.len() + 1);
+    if room > 0 {
+        lines.push(b'\n');
+        lines.extend_from_slice(&line[..line.len().min(room)]);
     }
 }
 
@@ -196,26 +282,44 @@ pub fn explain_event(
     if is_message {
         let text = text.trim_ascii();
         let message = Field::plain(text);
-        grouper.begin(text, false, &Event { level: Level::Error, message, ..Event::default() });
+        grouper.begin_in(0, text, false, &Event { level: Level::Error, message, ..Event::default() });
     } else {
-        let mut parser = Parser::new(&settings.parse, about.day);
-        let mut lines = text.trim_ascii_end().split(|&byte| byte == b'\n');
-        let first = lines.next()?;
-        let Parsed::Event(event) = parser.parse(first) else { return None };
-        grouper.begin(first, false, &event);
-        lines.for_each(|line| grouper.add(line));
-        grouper.open_now();
+        begin_first(&mut grouper, text.trim_ascii_end(), settings, about);
     }
-    let open = grouper.open.as_ref()?;
+    let bounds = grouper.bounds(0);
+    let slot = grouper.slots.first_mut()?;
+    slot.open_now(bounds);
+    let (level, open) = (slot.level, slot.open.take()?);
     let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
     let explanation = explain(&open.message, trace, &settings.overrides.settings);
-    let level = grouper.level;
     let is_counted = level.is_error() || understates(level) && explanation.group.kind == GroupKind::Trace;
-    let open = grouper.open.take()?;
-    let by_rule = grouper.by_rule(&explanation.group, &open);
+    let by_rule = grouper.by_rule(level, &explanation.group, &open);
     let rule = by_rule.as_ref().and_then(|group| rule_name(&group.template)).map(str::to_owned);
     let group = by_rule.unwrap_or_else(|| explanation.group.clone());
     Some(EventExplanation { level, is_counted, group, rule, explanation })
+}
+
+/// Begins the first event of a text and adds all lines behind it.
+fn begin_first(grouper: &mut EventGrouper<'_>, text: &[u8], settings: &ReadSettings, about: &About<'_>) {
+    let mut reader = Reader::new(&settings.parse, about.day, 0);
+    let lines: Vec<_> = text.split(|&byte| byte == b'\n').collect();
+    let mut has_begun = false;
+    let mut told = |step: Step<'_>| match step {
+        Step::Begins(event) if !std::mem::replace(&mut has_begun, true) => {
+            grouper.begin_in(0, event.raw, event.is_cut, event.event);
+        }
+        Step::Begins(Begun { raw, event, .. }) => grouper.add_line(raw, event.message.text().as_bytes()),
+        Step::Continues(continued) => grouper.add(&Continued { slot: 0, ..continued }),
+        Step::Unparsed { line, .. } if has_begun => {
+            let bytes = lines.get(line as usize - 1).copied().unwrap_or_default();
+            grouper.add_line(bytes, bytes);
+        }
+        Step::Unparsed { .. } | Step::Ends { .. } => {}
+    };
+    for (number, &bytes) in (1..).zip(&lines) {
+        reader.read(&Line { number, bytes, is_cut: false }, &mut told);
+    }
+    reader.end(&mut told);
 }
 
 /// Whether a level is one that prints and collectors give to what has none. Who writes `debug` or `warn` beside a

@@ -12,8 +12,9 @@ mod tests;
 use std::io::{self, Read};
 
 use crate::decode::{Decoder, Limits, Lines, Point};
+use crate::events::{Line, Place, Reader};
 use crate::model::{Checksum, Damage, Day, GroupId, Grouped, Level, LineCounts, Slot, UtcMs, bytes};
-use crate::parse::{ParseSettings, Parsed, Parser};
+use crate::parse::ParseSettings;
 use crate::words::BlockWords;
 use builder::Builder;
 use serde::{Deserialize, Serialize};
@@ -116,10 +117,8 @@ pub struct Block {
     pub length: u64,
     /// The earliest and the latest time of its lines.
     pub span_ms: (UtcMs, UtcMs),
-    /// The time that a line without one inherits at the block's start.
-    pub carry_ms: UtcMs,
-    /// The level of the event that a continuation line at the block's start belongs to.
-    pub carry_level: Level,
+    /// The time that a line without one inherits at the block's start, and the streams whose event goes on in the block.
+    pub place: Place,
     /// A mask of the levels of its lines.
     pub levels: u8,
     /// The CRC-32 of its decoded bytes so far.
@@ -138,20 +137,21 @@ pub fn read_object<R: Read, E: From<io::Error>>(
 ) -> Result<Partial, E> {
     let decoder = Decoder::new(reader, &settings.limits).noting_points();
     let mut lines = Lines::new(Hashing::new(decoder), settings.limits.max_line_bytes);
-    let mut parser = Parser::new(&settings.parse, about.day);
+    let mut reader = Reader::new(&settings.parse, about.day, day_start_ms(about.day, &settings.parse));
     let mut builder = Builder::new(settings, about);
     while let Some(line) = lines.next_line()? {
-        let parsed = if line.truncated { parser.parse_cut(line.bytes) } else { parser.parse(line.bytes) };
-        if builder.block_is_full(matches!(parsed, Parsed::Event(_))) {
-            on_block(&builder.block)?;
-            builder.close_block();
-        }
-        builder.add(&line, &parsed);
+        let mut handed = Ok(());
+        let mut hand_out = |block: &Block| handed = on_block(block);
+        let mut adding = builder.next_line(&line, reader.is_settled(), &mut hand_out);
+        let read = Line { number: line.number, bytes: line.bytes, is_cut: line.truncated };
+        reader.read(&read, &mut |step| adding.take(step));
+        adding.end();
+        handed?;
     }
-    if builder.block.lines > 0 {
-        on_block(&builder.block)?;
-        builder.close_block();
-    }
+    reader.end(&mut |step| builder.take(step));
+    let mut handed = Ok(());
+    builder.close_block(&mut |block| handed = on_block(block));
+    handed?;
     let mut decoder = lines.into_inner();
     let mut partial = builder.finish();
     partial.decoded_bytes = decoder.bytes;

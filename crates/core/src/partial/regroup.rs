@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{About, EventGrouper, Partial, ReadSettings, SAMPLE_BYTES, Sighting};
+use crate::events::{Line, Reader, Step};
 use crate::model::{GroupId, Grouped};
-use crate::parse::{Parsed, Parser};
 
 impl Partial {
     /// Returns the partial with the groups that its samples have by `settings`: all events of a group go where its
@@ -55,18 +55,30 @@ impl Sighting {
 
 /// Returns the group of an event from the lines that a sample kept of it.
 fn group_of_sample(raw: &[u8], settings: &ReadSettings, about: &About<'_>) -> Option<Grouped> {
-    let mut parser = Parser::new(&settings.parse, about.day);
+    let mut reader = Reader::new(&settings.parse, about.day, 0);
     let mut grouper = EventGrouper::new(settings, about);
-    let cut_at = if raw.len() >= SAMPLE_BYTES { memchr::memchr_iter(b'\n', raw).count() } else { usize::MAX };
-    for (number, line) in raw.split(|&byte| byte == b'\n').enumerate() {
-        let is_cut = number == cut_at;
-        match if is_cut { parser.parse_cut(line) } else { parser.parse(line) } {
-            Parsed::Event(event) if number == 0 => grouper.begin(line, is_cut, &event),
-            Parsed::Continuation => grouper.add(line),
-            _ => break,
+    let mut first = None;
+    let mut group = None;
+    let cut_at =
+        if raw.len() >= SAMPLE_BYTES { 1 + memchr::memchr_iter(b'\n', raw).count() as u64 } else { 0 };
+    let mut told = |step: Step<'_>| match step {
+        Step::Begins(begun) if first.is_none() => {
+            first = Some(begun.slot);
+            grouper.begin(&begun);
         }
+        Step::Continues(continued) if first == Some(continued.slot) && group.is_none() => {
+            grouper.add(&continued);
+        }
+        Step::Ends { slot } if first == Some(slot) && group.is_none() => {
+            group = Some(grouper.close(slot).map(|(group, _)| group));
+        }
+        _ => {}
+    };
+    for (number, bytes) in (1..).zip(raw.split(|&byte| byte == b'\n')) {
+        reader.read(&Line { number, bytes, is_cut: number == cut_at }, &mut told);
     }
-    grouper.close().map(|(group, _)| group)
+    reader.end(&mut told);
+    group.flatten()
 }
 
 #[cfg(test)]

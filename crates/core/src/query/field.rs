@@ -3,7 +3,6 @@
 use super::expr::Facts;
 use super::{Expr, Need};
 use crate::model::Field;
-use crate::parse::Parser;
 use crate::words::{is_word, plain_words};
 
 /// The replacement for invalid UTF-8 in a value's text.
@@ -105,13 +104,15 @@ impl FieldName {
 impl FieldTest {
     pub(super) fn holds(&self, facts: &mut Facts<'_>) -> bool {
         let Facts { head, is_cut, parser, .. } = facts;
-        let event_field = |parser: &mut Parser, logger: bool| {
-            let event = parser.parse_alone(head, *is_cut)?;
-            if logger { event.logger } else { event.thread }
-        };
         match &self.name {
-            FieldName::Logger => event_field(parser, true).is_some_and(|value| self.test.holds(&value)),
-            FieldName::Thread => event_field(parser, false).is_some_and(|value| self.test.holds(&value)),
+            FieldName::Logger => parser
+                .parse_alone(head, *is_cut)
+                .and_then(|event| event.logger)
+                .is_some_and(|value| self.test.holds(&value)),
+            FieldName::Thread => parser
+                .parse_alone(head, *is_cut)
+                .and_then(|event| event.thread)
+                .is_some_and(|value| self.test.holds(&value)),
             FieldName::Path(path) => {
                 parser.values(head, path, *is_cut).iter().any(|value| self.test.holds(value))
             }

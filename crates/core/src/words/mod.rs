@@ -137,7 +137,7 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
     while at < line.len() {
         if line[at] == b'\\' {
             let len = escape_len(&line[at..]);
-            has_unicode_escape |= len == 6;
+            has_unicode_escape |= len == 6 || hides_escape(&line[at..]);
             at += len;
             continue;
         }
@@ -333,6 +333,11 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     if a.len() > 16 { a == b } else { a.iter().zip(b).all(|(a, b)| a == b) }
 }
 
+/// Whether a text begins with an escaped backslash and the letter of an escape.
+fn hides_escape(text: &[u8]) -> bool {
+    matches!(text, [b'\\', b'\\', b'b' | b'f' | b'n' | b'r' | b't' | b'u', ..])
+}
+
 /// The distinct words of a run of lines, folded, in the order of their first appearance.
 ///
 /// Lines of a log repeat each other. After a word seen before, the following text is compared with what
@@ -350,7 +355,8 @@ pub struct BlockWords {
     folded: Vec<u8>,
     /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
     pub has_long: bool,
-    /// Whether there was a `\uXXXX` escape.
+    /// Whether there was a `\uXXXX` escape, or an escape of an escape (`\\n` in JSON that is a string of JSON), behind
+    /// which letters of a word may stand.
     pub has_unicode_escape: bool,
     /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
     pub has_cut_line: bool,
@@ -378,7 +384,7 @@ impl BlockWords {
                 }
                 BACKSLASH => {
                     let len = escape_len(&self.text[at..]);
-                    self.has_unicode_escape |= len == 6;
+                    self.has_unicode_escape |= len == 6 || hides_escape(&self.text[at..]);
                     at += len;
                     continue;
                 }

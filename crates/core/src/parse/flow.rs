@@ -1,0 +1,170 @@
+//! Which lines belong to the event before them. What is followed is one stream of lines: a text file, or what one
+//! container wrote to one of its outputs.
+
+use super::text;
+use super::unwrap::{Form, Read};
+use crate::model::Level;
+
+/// The lines in a row without any mark of a stack trace that still belong to an event of a text log: the further lines
+/// of its message, of an exception's, or of a statement.
+const UNMARKED_LINES: u8 = 8;
+
+/// What becomes of a line in its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It begins an event.
+    Begins,
+    /// It belongs to the event before it.
+    Continues,
+    /// It belongs to none.
+    Unparsed,
+}
+
+/// The event of a stream that its next line may belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flow {
+    open: Option<Open>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Open {
+    level: Level,
+    /// The level that a collector gave its first line.
+    outer_level: Level,
+    /// Whether that line stood in a record of a collector.
+    is_wrapped: bool,
+    /// Whether it began with a line of text that has a head.
+    is_text: bool,
+    /// Whether a line of a stack trace followed.
+    is_traced: bool,
+    /// How many more lines without a mark belong to it.
+    unmarked: u8,
+}
+
+/// The bytes of [`Flow::to_bytes`].
+pub(crate) const FLOW_BYTES: usize = 4;
+
+impl Flow {
+    /// Takes the next line of the stream: `read` is what its syntax says, `None` when no format accepts it; `line` is
+    /// the line without what collectors put around it.
+    pub(crate) fn take(&mut self, read: Option<&Read<'_>>, line: &[u8]) -> Turn {
+        let Some(read) = read else { return self.take_unread(line) };
+        let continues = match (&mut self.open, read.form) {
+            (None, _) | (_, Form::Headed) => false,
+            (Some(open), Form::Record) => open.has_as_record(read) || open.has_as_unleveled(read, line),
+            (Some(open), Form::Headless) => open.has_as_line(read.outer_level, read.is_wrapped, line),
+        };
+        if continues {
+            return Turn::Continues;
+        }
+        self.open = Some(Open {
+            level: read.event.level,
+            outer_level: read.outer_level,
+            is_wrapped: read.is_wrapped,
+            is_text: read.is_text(),
+            is_traced: false,
+            unmarked: match read.form {
+                Form::Headed if read.is_text() => UNMARKED_LINES,
+                Form::Headless | Form::Headed => text::unmarked_behind(line) as u8,
+                Form::Record => 0,
+            },
+        });
+        Turn::Begins
+    }
+
+    /// Decides about a line that no format takes for an event. One that begins a crash is an event where none is open.
+    fn take_unread(&mut self, line: &[u8]) -> Turn {
+        if let Some(open) = &mut self.open {
+            if open.has_as_line(Level::Unknown, false, line) {
+                return Turn::Continues;
+            }
+            self.open = None;
+            return Turn::Unparsed;
+        }
+        if !text::starts_crash(line) && !text::is_exception_line(line) {
+            return Turn::Unparsed;
+        }
+        let unmarked = text::unmarked_behind(line) as u8;
+        self.open = Some(Open { is_text: true, is_traced: true, unmarked, ..Open::default() });
+        Turn::Begins
+    }
+
+    /// Returns what [`Flow::from_bytes`] makes the same flow of.
+    pub(crate) fn to_bytes(self) -> [u8; FLOW_BYTES] {
+        let Some(open) = self.open else { return [u8::MAX, 0, 0, 0] };
+        let flags = [open.is_text, open.is_traced, open.is_wrapped];
+        let flags = flags.iter().rev().fold(0, |flags, &flag| flags << 1 | u8::from(flag));
+        [open.level as u8, open.outer_level as u8, flags, open.unmarked]
+    }
+
+    /// Returns the flow of some bytes.
+    pub(crate) fn from_bytes([level, outer_level, flags, unmarked]: [u8; FLOW_BYTES]) -> Self {
+        let open = Open {
+            level: Level::from_number(level),
+            outer_level: Level::from_number(outer_level),
+            is_wrapped: flags & 4 != 0,
+            is_text: flags & 1 != 0,
+            is_traced: flags & 2 != 0,
+            unmarked,
+        };
+        Self { open: (level != u8::MAX).then_some(open) }
+    }
+}
+
+impl Open {
+    /// Returns whether a record of an application is only a line of the event's stack trace: its message is such a line,
+    /// and their levels do not differ.
+    fn has_as_record(&mut self, read: &Read<'_>) -> bool {
+        let event = &read.event;
+        let has = event.trace.is_none()
+            && (event.level == Level::Unknown || event.level == self.level)
+            && text::is_trace_line(&event.message);
+        self.is_traced |= has;
+        has
+    }
+
+    /// Returns whether a record without a level holds a further line of the event, which began with a line of text in
+    /// such a record.
+    fn has_as_unleveled(&mut self, read: &Read<'_>, line: &[u8]) -> bool {
+        let is_line = read.is_wrapped && read.event.level == Level::Unknown && read.event.trace.is_none();
+        is_line && self.is_wrapped && self.is_text && self.has_as_line(Level::Unknown, true, line)
+    }
+
+    /// Returns whether a line without a head belongs to the event. One that a collector gave a level has to have the level
+    /// of the event, or that which the collector gave the event's first line.
+    fn has_as_line(&mut self, level: Level, is_wrapped: bool, line: &[u8]) -> bool {
+        if level != Level::Unknown && level != self.level && level != self.outer_level {
+            return false;
+        }
+        let is_marked = if level == Level::Unknown { text::continues(line) } else { self.has_leveled(line) };
+        if is_marked {
+            self.mark(line);
+            self.is_wrapped = is_wrapped;
+            return true;
+        }
+        let may_be_unmarked = is_wrapped == self.is_wrapped && (level == Level::Unknown || self.is_traced);
+        if self.unmarked > 0 && may_be_unmarked && !line.starts_with(b"{") {
+            self.unmarked -= 1;
+            return true;
+        }
+        false
+    }
+
+    /// Whether a line of the event's level has a mark. The name of an exception is one at the start of a trace alone:
+    /// later it may be another error.
+    fn has_leveled(self, line: &[u8]) -> bool {
+        text::continues(line) && (!self.is_traced || self.unmarked > 0 || !text::is_exception_line(line))
+    }
+
+    /// Notes that a line with a mark of a trace belongs to the event.
+    fn mark(&mut self, line: &[u8]) {
+        self.is_traced = true;
+        self.unmarked = if self.is_text {
+            UNMARKED_LINES
+        } else if text::is_exception_line(line) {
+            0
+        } else {
+            self.unmarked.max(text::unmarked_behind(line) as u8)
+        };
+    }
+}
