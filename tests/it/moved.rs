@@ -72,6 +72,33 @@ fn a_changed_time_zone_reads_everything_again() {
 }
 
 #[test]
+fn changed_names_of_fields_read_everything_again() {
+    let mut project = Project::new();
+    project.put(
+        "api/20260301/a.gz",
+        "{\"when\":\"2026-03-01T09:00:00Z\",\"how_bad\":\"ERROR\",\"words\":\"order 17 failed for siteCode=L236\"}\n",
+    );
+    project.gzette("run").exits(0);
+    let levels = |project: &Project| project.gzette("count --by level").exits(0).text();
+    assert!(levels(&project).contains("unknown"), "{}", levels(&project));
+    let fields = "url = \"logs/\"\nfields = { level = [\"how_bad\"], message = [\"words\"] }";
+    project.reconfigure("url = \"logs/\"", fields);
+    let run = later(&mut project).gzette("run").exits(0);
+    let said = "fields of `prod` changed: 1 object read again";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert!(levels(&project).contains("error"), "{}", levels(&project));
+    for expression in ["siteCode:L236", "how_bad:error", "siteCode:L2*"] {
+        assert_eq!(
+            project.gzette(&format!("search --count {expression}")).exits(0).text().trim(),
+            "1",
+            "{expression}"
+        );
+    }
+    assert!(project.gzette("search order --by siteCode").exits(0).text().contains("L236"));
+    is_as_if_new(&project);
+}
+
+#[test]
 fn a_renamed_source_is_counted_once() {
     let mut project = Project::new();
     project.put_week();

@@ -9,6 +9,7 @@ use crate::edges::ledger::{GenerationRow, Ledger, object_place, reading_fact};
 use gzette_core::human::plural;
 use gzette_core::model::{GenerationId, Window};
 use gzette_core::overrides::{Basis, Touched};
+use gzette_core::parse::FieldNames;
 use gzette_core::partial::{About, Ingested, SourceSettings};
 use gzette_core::query::ObjectFacts;
 
@@ -40,19 +41,32 @@ pub(super) fn take_over(
     Ok(())
 }
 
-/// Has the versions of sources read again whose time zone or format is another one than at the last ingest. Returns what
+/// Returns the key whose change made one reading of a source another.
+fn what_changed(earlier: &str, now: &str) -> &'static str {
+    let mut pairs = earlier.split('\n').zip(now.split('\n'));
+    match pairs.position(|(earlier, now)| earlier != now) {
+        Some(0) => "timezone",
+        Some(1) => "format",
+        _ => "fields",
+    }
+}
+
+/// Has the versions of sources read again whose time zone, format or field names are others than at the last ingest. Returns what
 /// changed.
 pub(super) fn outdate_sources(
     ledger: &mut Ledger,
     settings: &SourceSettings,
 ) -> Result<Vec<String>, IngestError> {
+    let usual = FieldNames::default();
     let mut notes = Vec::new();
     let mut sources: Vec<_> = settings.sources.iter().collect();
     sources.sort_by_key(|(name, _)| name.as_str());
     for (name, read) in sources {
         let zone =
             read.parse.zone.iana_name().map_or_else(|| format!("{:?}", read.parse.zone), str::to_owned);
-        let value = format!("{zone}\n{:?}", read.parse.format);
+        let fields =
+            if read.parse.fields == usual { String::new() } else { format!("\n{:?}", read.parse.fields) };
+        let value = format!("{zone}\n{:?}{fields}", read.parse.format);
         let fact = reading_fact(name);
         let earlier = ledger.fact(&fact)?;
         if earlier.as_ref() == Some(&value) {
@@ -63,8 +77,7 @@ pub(super) fn outdate_sources(
             continue;
         };
         let versions = ledger.outdate_source(name, (&fact, &value))?;
-        let is_zone = earlier.split('\n').next() != Some(&zone);
-        let what = if is_zone { "timezone" } else { "format" };
+        let what = what_changed(&earlier, &value);
         notes.push(format!("{what} of `{name}` changed: {} read again", plural(versions, "object")));
     }
     Ok(notes)

@@ -259,7 +259,7 @@ impl Project {
             let parse = ParseSettings {
                 zone: source.zone.clone(),
                 format: source.format,
-                ..ParseSettings::default()
+                fields: source.fields.clone(),
             };
             (source.name.clone(), ReadSettings { parse, ..other.clone() })
         });

@@ -18,7 +18,7 @@ use crate::edges::store::{Location, S3Limits, S3Options, parse_url};
 use crate::shell::error::Failure;
 use gzette_core::human::nearest;
 use gzette_core::overrides::Overrides;
-use gzette_core::parse::Format;
+use gzette_core::parse::{FieldNames, Format};
 use gzette_core::plan::Layout;
 use gzette_core::retention::Retention;
 
@@ -55,6 +55,7 @@ pub const SECTIONS: [Section; 7] = [
             "look_back_days",
             "backfill_days",
             "format",
+            "fields",
             "keep_deleted",
             "region",
             "endpoint_url",
@@ -128,6 +129,8 @@ pub struct Source {
     pub backfill_days: u32,
     /// The format of its lines; detected if not named.
     pub format: Option<Format>,
+    /// The names of its records' fields.
+    pub fields: FieldNames,
     /// Whether an object that is no longer listed keeps its lines.
     pub keep_deleted: bool,
     /// How to reach S3.
@@ -208,10 +211,38 @@ struct RawSource {
     #[serde(default = "default_backfill_days")]
     backfill_days: u32,
     format: Option<String>,
+    #[serde(default)]
+    fields: RawFields,
     #[serde(default = "default_keep_deleted")]
     keep_deleted: bool,
     #[serde(flatten)]
     s3: RawS3,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct RawFields {
+    time: Vec<String>,
+    level: Vec<String>,
+    logger: Vec<String>,
+    thread: Vec<String>,
+    message: Vec<String>,
+    trace: Vec<String>,
+}
+
+impl RawFields {
+    /// Returns the usual names behind these.
+    fn before_usual(self) -> FieldNames {
+        let usual = FieldNames::default();
+        FieldNames {
+            time: [self.time, usual.time].concat(),
+            level: [self.level, usual.level].concat(),
+            logger: [self.logger, usual.logger].concat(),
+            thread: [self.thread, usual.thread].concat(),
+            message: [self.message, usual.message].concat(),
+            trace: [self.trace, usual.trace].concat(),
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -377,6 +408,7 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
         look_back_days: raw.look_back_days,
         backfill_days: raw.backfill_days,
         format,
+        fields: raw.fields.before_usual(),
         keep_deleted: raw.keep_deleted,
         s3: s3_options(raw.s3).map_err(wrong)?,
         name: raw.name,
@@ -567,6 +599,19 @@ mod tests {
         for key in SECTIONS.iter().flat_map(|section| section.keys) {
             assert!(every.contains(key), "the example lacks `{key}`");
         }
+    }
+
+    #[test]
+    fn names_of_fields_go_before_the_usual_ones() {
+        for fields in ["fields = { level = ['how_bad'] }", "[source.fields]\nlevel = ['how_bad']"] {
+            let config = parse(&format!("[[source]]\nname = 'a'\nurl = 'logs'\n{fields}")).unwrap();
+            let FieldNames { level, time, .. } = &config.sources[0].fields;
+            assert_eq!(level[0], "how_bad");
+            assert_eq!(level[1..], FieldNames::default().level);
+            assert_eq!(*time, FieldNames::default().time);
+        }
+        let failure = parse("[[source]]\nname = 'a'\nurl = 'logs'\nfields = { levels = ['x'] }").unwrap_err();
+        assert!(failure.message.contains("unknown field `levels`"), "{}", failure.message);
     }
 
     #[test]

@@ -84,6 +84,10 @@ fn exception(object: &Map<String, Value>, causes: usize) -> String {
         (kind, "") => kind.to_owned(),
         (kind, message) => format!("{kind}: {message}"),
     };
+    if TRACES.iter().any(|name| get(object, name).is_some_and(Value::is_boolean)) {
+        // loguru says that there is a trace, but not which.
+        return String::new();
+    }
     let frames = value(object, &TRACES).map(|trace| rendered(trace, 0)).unwrap_or_default();
     let mut text = with_frames(head, kind, frames, object);
     let cause = value(object, &CAUSES).filter(|_| causes > 0).map(|cause| rendered(cause, causes - 1));
@@ -104,7 +108,7 @@ fn with_frames(head: String, kind: &str, frames: String, object: &Map<String, Va
     if frames.is_empty() {
         return head;
     }
-    let says_kind = !simple.is_empty() && first.contains(simple) || first.contains(": ");
+    let says_kind = if simple.is_empty() { first.contains(": ") } else { first.contains(simple) };
     if frames.starts_with("Traceback") || says_kind && !is_frame_line(first) {
         return frames;
     }
@@ -159,6 +163,10 @@ fn frame(object: &Map<String, Value>) -> Option<String> {
     let name = method.or(class.filter(|_| file.is_some()))?;
     let place = file.map_or_else(|| line.clone(), |file| format!("{file}:{line}"));
     Some(match (class, file.and_then(|file| file.rsplit('.').next())) {
+        (Some(class), None) if method.is_some() => {
+            let simple = class.rsplit(['.', '$']).next().unwrap_or_default();
+            format!("\tat {class}.{name}({simple}.java:{line})")
+        }
         (Some(class), _) if method.is_some() => {
             format!("\tat {class}.{name}({})", place.trim_end_matches(':'))
         }

@@ -97,6 +97,8 @@ impl Default for FieldNames {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Time,
+    /// The time of Serilog's compact format.
+    CompactTime,
     Nanos,
     Level(Scale),
     Logger,
@@ -154,6 +156,7 @@ pub(super) struct Fields<'a> {
     message: Option<(Rank, Field<'a>)>,
     trace: Option<(Rank, Field<'a>)>,
     is_python: bool,
+    is_compact: bool,
     /// The longest of the other texts.
     longest: Option<Field<'a>>,
 }
@@ -174,6 +177,10 @@ impl<'a> Fields<'a> {
                 }
             }
             Role::Time => self.put_time(rank, value),
+            Role::CompactTime => {
+                self.is_compact = true;
+                self.put_time(rank, value);
+            }
             Role::Logger if is_name(&value) && goes_before(self.logger.map(|kept| kept.0)) => {
                 self.logger = Some((rank, value));
             }
@@ -222,8 +229,9 @@ impl<'a> Fields<'a> {
 
     /// Returns the time: the first of those that can be read.
     pub(super) fn time(&self, clock: &mut Clock) -> Option<UtcMs> {
-        let mut times = self.times.iter().flatten().map(|(_, value)| value);
-        let time_ms = times.find_map(|value| time_of(value, clock))?;
+        let times = || self.times.iter().flatten().map(|(_, value)| value);
+        let dated = times().find_map(|value| time_of(value, clock));
+        let time_ms = dated.or_else(|| times().find_map(|value| time_of_day(value, clock)))?;
         let nanos = self.nanos.filter(|nanos| time_ms % 1000 == 0 && nanos.raw.len() <= 9);
         let ms = nanos.and_then(|nanos| std::str::from_utf8(nanos.raw).ok()?.parse::<i64>().ok());
         Some(time_ms + ms.map_or(0, |nanos| nanos.max(0) / 1_000_000))
@@ -278,6 +286,8 @@ impl<'a> Fields<'a> {
                 level::python(u32::from(tens - b'0') * 10)
             }
             Some((_, level, _)) => level,
+            // Serilog's compact format leaves the level out where it is the usual one.
+            None if self.is_compact => Level::Info,
             None => Level::Unknown,
         }
     }
@@ -289,6 +299,12 @@ fn time_of(field: &Field<'_>, clock: &mut Clock) -> Option<UtcMs> {
     match escaped.as_deref().map_or(field.raw, str::as_bytes) {
         [b'[', time @ .., b']'] | time => time::read(time, clock),
     }
+}
+
+/// Reads a field that is a time without a date.
+fn time_of_day(field: &Field<'_>, clock: &mut Clock) -> Option<UtcMs> {
+    let (time_ms, used) = time::scan_time_of_day(field.raw, clock)?;
+    time_ms.filter(|_| used == field.raw.len())
 }
 
 /// A text of fewer bytes says too little to be taken for the message.

@@ -532,6 +532,7 @@ pub(super) fn continues(line: &[u8]) -> bool {
         || is_exception_line(line)
         || starts_crash(line)
         || is_go_line(line)
+        || heads::is_detail(line)
 }
 
 /// Returns whether a line is the first of what a program prints when it dies of an error that nobody caught.

@@ -16,7 +16,7 @@ use super::time::Clock;
 use crate::model::{Event, Field, Level, UtcMs};
 
 pub(super) use console::behind_time as behind_bracket;
-pub(super) use tail::{complete, nginx};
+pub(super) use tail::{complete, is_detail, nginx};
 
 /// Reads a line by the family that its first bytes tell; `None`: it is of none.
 pub(super) fn special<'a>(line: &'a [u8], names: &Names, clock: &mut Clock) -> Option<Event<'a>> {

@@ -41,6 +41,11 @@ pub(in crate::parse) fn complete<'a>(
     Some(event)
 }
 
+/// Returns whether a line is one of `PostgreSQL` that only adds to the event before it.
+pub(in crate::parse) fn is_detail(line: &[u8]) -> bool {
+    line.first().is_some_and(u8::is_ascii_digit) && matches!(postgres(line), Some(Postgres::Detail))
+}
+
 /// Cuts process and connection off a message of nginx: `31#31: *17 it broke`.
 pub(in crate::parse) fn nginx(message: &[u8]) -> Option<&[u8]> {
     let (_, rest) = span(message, u8::is_ascii_digit);

@@ -266,6 +266,7 @@ fn servers_and_databases() {
         "2026-11-20 06:10:01.143 UTC [77] HINT:  See server log",
     ] {
         assert_eq!(read(line), None, "{line}");
+        assert!(text::continues(line.as_bytes()), "{line}");
     }
 }
 

@@ -86,6 +86,8 @@ fn loggers_of_dotnet() {
             r#"{"@t":"2026-11-20T06:10:01.1430000Z","@mt":"No {Id}","@m":"No 17","@l":"Error","@x":"A.X: y\n   at Z()","SourceContext":"A.B"}"#,
             [MS, "error", "A.B", "No 17", "A.X: y"],
         ),
+        (r#"{"@t":"2026-11-20T06:10:01.143Z","@mt":"it broke"}"#, [MS, "info", "", M, ""]),
+        (r#"{"Time":"06:10:01.143","Message":"it broke"}"#, [MS, "unknown", "", M, ""]),
         (
             r#"{"Timestamp":"2026-11-20T06:10:01.143+00:00","Level":"Fatal","MessageTemplate":"No {Id}","RenderedMessage":"it broke","Exception":"A.X: y","Properties":{"SourceContext":"A.B"}}"#,
             [MS, "fatal", "A.B", M, "A.X: y"],
@@ -161,6 +163,10 @@ fn loggers_of_python() {
         (
             r#"{"text":"2026 | ERROR | x","record":{"level":{"name":"ERROR","no":40},"message":"it broke","name":"a.b","time":{"repr":"2026-11-20 06:10:01.143000+00:00","timestamp":1795155001.143}}}"#,
             [MS, "error", "", M, ""],
+        ),
+        (
+            r#"{"text":"x","record":{"level":{"name":"ERROR"},"message":"it broke","exception":{"type":"Down","value":"17","traceback":true}}}"#,
+            ["", "error", "", M, ""],
         ),
         (
             r#"{"event":"it broke","log_level":"warning","exc_info":true,"timestamp":"2026-11-20T06:10:01.143Z"}"#,

@@ -93,7 +93,11 @@ impl Tree {
         for (list, role) in lists {
             for (rank, name) in (first..first + 999).zip(list) {
                 if in_top || !AT_TOP_ALONE.split(' ').any(|weak| weak == name) {
-                    let role = if let Role::Level(_) = role { Role::Level(scale(name)) } else { role };
+                    let role = match role {
+                        Role::Level(_) => Role::Level(scale(name)),
+                        Role::Time if name == "@t" => Role::CompactTime,
+                        role => role,
+                    };
                     self.add(at, name, Name { role, rank });
                 }
             }
