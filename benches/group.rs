@@ -88,7 +88,7 @@ fn median(mut rounds: Vec<f64>) -> f64 {
 }
 
 /// A piece that is repeated up to a megabyte, behind a beginning.
-const HOSTILE: [(&str, &str, &str); 43] = [
+const HOSTILE: [(&str, &str, &str); 59] = [
     ("letters", "", "x"),
     ("digits", "", "1"),
     ("blanks", "", " "),
@@ -135,6 +135,26 @@ const HOSTILE: [(&str, &str, &str); 43] = [
     (".NET frames", "A.E: c\n", "   at A.B.C(Int32 d) in e.cs:line 1\n"),
     (".NET inner exceptions", "A.E: c\n   at A.B.C(Int32 d)\n", " ---> A.E: c\n"),
     ("Go frames", "panic: a\n\ngoroutine 1 [running]:\n", "main.a(0x1)\n\t/b/c.go:1 +0x1\n"),
+    ("empty values", "", "a=, "),
+    ("quoted inputs", "", "value 'a' "),
+    ("offsets", "", "f+0x1/"),
+    ("Ruby frames", "", "x.rb:1:in `a'\n"),
+    ("Ruby exceptions", "", "x.rb:1:in `a': b (C)\n"),
+    ("PHP frames", "E: c in /a.php:1\n", "#0 /a.php(1): b()\n"),
+    ("Elixir exceptions", "", "    ** (A) b\n        (a 1.0) b.ex:1: c\n"),
+    ("Erlang terms", "", "{a,b,1,[{file,\"c\"},{line,1}]},"),
+    ("Dart frames", "E: c\n", "#0      a (package:b/c.dart:1:2)\n"),
+    ("debugger frames", "", "#0 0x1 in a<b> (c) at d.c:1\n"),
+    ("symbols", "", "a(b+0x1) [0x2]\n"),
+    ("Swift frames", "", "0 a 0x1 b + 1\n"),
+    ("Perl frames", "a at b line 1.\n", "\ta(b) called at c line 1\n"),
+    ("Firefox frames", "", "a@https://b/c-BxK3a9Qz.js:1:2\n"),
+    (
+        "Python groups",
+        "",
+        "  | Traceback (most recent call last):\n  |   File \"a\", line 1, in b\n  | E: c\n  +-+--- 1 ---\n",
+    ),
+    ("Rust causes", "x\n\nCaused by:\n", "    0: a\n"),
     ("Rust frames", "thread 'main' panicked at a.rs:1:2:\nb\nstack backtrace:\n", "   0: app::a\n"),
 ];
 

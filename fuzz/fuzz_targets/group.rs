@@ -6,6 +6,7 @@
 use arbitrary::Arbitrary;
 use gzette_core::group::{group, template};
 use gzette_core::model::{GroupId, GroupKind};
+use gzette_core::trace::{FramePrefixes, TraceFollower, begins_crash, continues_trace, frame_lines};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -25,8 +26,18 @@ fuzz_target!(|case: Case<'_>| {
     assert!(shown.len() <= 3 * (4096 + 1), "no more than every byte masked or replaced");
     assert_eq!(template(&shown), shown, "the template of a template is itself");
     if grouped.kind == GroupKind::Message {
-        let alone = group(first_line(case.message), None);
+        let says_nothing = case.message.trim().is_empty();
+        let said = if says_nothing { case.trace.unwrap_or(case.message) } else { case.message };
+        let alone = group(first_line(said), None);
         assert!(alone.kind != GroupKind::Message || alone.id == grouped.id, "one line decides");
+    }
+
+    frame_lines(case.message, &FramePrefixes::default());
+    let mut follower = TraceFollower::enter(first_line(case.message).as_bytes());
+    for line in case.message.lines().map(str::as_bytes) {
+        let is_taken = follower.as_mut().is_some_and(|follower| follower.takes(line));
+        assert!(is_taken || follower.is_none() || !continues_trace(line), "what continues any trace continues this one");
+        begins_crash(line);
     }
 
     let trace = case.trace.map(renumbered);

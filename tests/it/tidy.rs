@@ -17,6 +17,7 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
             "paste",
             "words",
             "decode",
+            "trace",
             "parse",
             "events",
             "group",

@@ -2,7 +2,7 @@
 //! parameter. Only [`workers`] starts threads.
 //!
 //! The modules in reading order, each built on those before it: [`model`], [`human`], [`visible`], [`paste`], [`words`], [`decode`],
-//! [`parse`], [`events`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
+//! [`trace`], [`parse`], [`events`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
 
 pub mod decode;
 pub mod events;
@@ -18,6 +18,7 @@ pub mod proof;
 pub mod query;
 pub mod retention;
 pub mod stats;
+pub mod trace;
 pub mod visible;
 pub mod words;
 pub mod workers;

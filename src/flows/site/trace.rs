@@ -175,6 +175,19 @@ Caused by: java.io.IOException: closed
     }
 
     #[test]
+    fn frames_are_judged_as_for_groups_in_every_language() {
+        let kinds = |text: &str| {
+            classify(text, &FramePrefixes::default()).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+        };
+        let ruby = "no stock (Acme::NoStock)\n/app/cart.rb:3:in `pay'\n/usr/lib/ruby/3.1.0/net/http.rb:960:in `start'";
+        assert_eq!(kinds(ruby), [Text, Own, Vendor]);
+        let php = "RuntimeException: no stock in /app/src/Cart.php:3\nStack trace:\n#0 /app/vendor/x/Kernel.php(12): Acme\\Cart->pay()\n#1 /app/index.php(4): X\\Kernel->handle()\n#2 {main}";
+        assert_eq!(kinds(php), [Text, Text, Own, Vendor, Own]);
+        let elixir = "** (RuntimeError) no stock\n    (shop 0.1.0) lib/cart.ex:3: Shop.Cart.pay/1\n    (stdlib 4.2) gen_server.erl:1149: :gen_server.try_handle_call/4";
+        assert_eq!(kinds(elixir), [Text, Own, Vendor]);
+    }
+
+    #[test]
     fn a_text_that_only_looks_like_a_trace_stays_bounded() {
         let hostile = " at java.x\n at java.x\n at java.x\nat\n".repeat(500);
         assert!(shown(&hostile).into_string().matches("<details>").count() <= MAX_FOLDS);

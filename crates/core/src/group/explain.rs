@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{GroupSettings, VARIABLE, bounded, first_line, group_with, read, said_by, trace, typed_by};
+use super::{GroupSettings, VARIABLE, bounded, first_line, group_with, read, said_by, typed_by};
 use crate::model::Grouped;
+use crate::trace;
 
 /// What decided the group of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
-mod trace;
+#[cfg(test)]
+mod trace_tests;
 #[cfg(test)]
 mod traces_tests;
 mod values;
@@ -24,9 +25,9 @@ use template::VARIABLE;
 pub use template::template;
 
 use crate::model::{GroupId, GroupKind, Grouped};
+use crate::trace::{self, Trace};
+pub use crate::trace::{FramePrefixes, frame_lines};
 use crate::visible::columns;
-use trace::Trace;
-pub use trace::{FramePrefixes, Language, TraceFollower, begins_crash, continues_trace, frame_lines};
 
 /// The version of the rules; part of every id. 3: traces of Ruby, PHP, Elixir, Erlang, Dart, C++, Swift, Perl, Firefox and
 /// Safari, groups of exceptions in Python, `Wrapped by:`, the causes of anyhow, the place of a failed `unwrap`; names that

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use super::VARIABLE;
-use super::trace::FramePrefixes;
+use crate::trace::FramePrefixes;
 
 /// What the user says about grouping, apart from rules for single groups.
 #[derive(Clone, Debug, Default)]

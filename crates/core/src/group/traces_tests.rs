@@ -1,7 +1,10 @@
 //! The traces of traces.txt: those of one error are one group, and those of two are two.
 
-use super::{Grouped, TraceFollower, begins_crash, continues_trace, group};
+use proptest::prelude::*;
+
+use super::{FramePrefixes, Grouped, frame_lines, group};
 use crate::model::GroupKind;
+use crate::trace::{TraceFollower, begins_crash, continues_trace};
 
 /// A trace, and one to compare it with.
 struct Pair<'t> {
@@ -93,6 +96,33 @@ fn a_trace_that_comes_line_by_line_is_followed_to_its_end() {
     }
     lost.dedup();
     assert!(lost.is_empty(), "{}", lost.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn lines_of_traces_in_any_order_are_survived(
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<bool>()), 0..40),
+        odd in "\\PC{0,12}",
+    ) {
+        let lines: Vec<&str> = include_str!("traces.txt").lines().collect();
+        let cut = |line: &str, at: &prop::sample::Index| line[..line.floor_char_boundary(at.index(line.len() + 1))].to_owned();
+        let pick = |(line, at, is_cut): &(prop::sample::Index, prop::sample::Index, bool)| {
+            let line = *line.get(&lines);
+            if *is_cut { format!("{}{odd}", cut(line, at)) } else { line.to_owned() }
+        };
+        let text = picks.iter().map(pick).collect::<Vec<_>>().join("\n");
+        let grouped = group(&text, None);
+        prop_assert_eq!(&group(&text, None), &grouped);
+        prop_assert_eq!(group("", Some(&text)).id, group("", Some(&text.replace('\n', "\r\n"))).id);
+        prop_assert_eq!(frame_lines(&text, &FramePrefixes::default()).len(), text.lines().count());
+        let mut follower = None;
+        for line in text.lines().map(str::as_bytes) {
+            follower = follower.or_else(|| TraceFollower::enter(line));
+            let is_taken = follower.as_mut().is_some_and(|follower: &mut TraceFollower| follower.takes(line));
+            prop_assert!(is_taken || !continues_trace(line), "what continues any trace continues this one");
+            begins_crash(line);
+        }
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::level::letter_level;
 use super::names::Names;
 use super::time::{self, Clock};
 use crate::model::{Event, Field, Level, UtcMs, colour};
+use crate::trace::{begins_crash, continues_trace};
 
 /// The bytes in which the parts of a head are looked for.
 const HEAD_BYTES: usize = 256;
@@ -533,18 +534,13 @@ pub(super) fn continues(line: &[u8]) -> bool {
         || starts_crash(line)
         || is_go_line(line)
         || heads::is_detail(line)
+        || continues_trace(line)
 }
 
 /// Returns whether a line is the first of what a program prints when it dies of an error that nobody caught.
 pub(super) fn starts_crash(line: &[u8]) -> bool {
     let starts = |marks: &[&[u8]]| marks.iter().any(|mark| line.starts_with(mark));
-    match line.first() {
-        Some(b'T' | b'E') => starts(&[b"Traceback (most recent call last)", b"Exception in thread "]),
-        Some(b'U') => starts(&[b"Unhandled exception. ", b"Unhandled Exception: ", b"Uncaught "]),
-        Some(b'p' | b'f') => starts(&[b"panic: ", b"fatal error: "]),
-        Some(b't') => is_rust_panic(line),
-        _ => false,
-    }
+    starts(&[b"Uncaught ", b"Exception in thread "]) || begins_crash(line).is_some()
 }
 
 fn is_rust_panic(line: &[u8]) -> bool {

@@ -57,7 +57,7 @@ pub(super) fn thrown(text: &str) -> Vec<Exception<'_>> {
 }
 
 /// Reads a line that a name begins which only an exception has: `java.io.IOException: reset`, `ValueError: bad card`.
-pub(in crate::group) fn thrown_in(line: &str) -> Option<Exception<'_>> {
+pub(crate) fn thrown_in(line: &str) -> Option<Exception<'_>> {
     const ENDS: [&str; 5] = ["Exception", "Error", "Throwable", "Failure", "ExceptionInfo"];
     let exception = header(line)?;
     let simple = exception.kind.rsplit(['.', '$']).next().unwrap_or_default();

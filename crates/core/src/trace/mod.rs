@@ -22,8 +22,6 @@ mod php;
 mod python;
 mod ruby;
 mod rust;
-#[cfg(test)]
-mod tests;
 mod vendor;
 
 use std::borrow::Cow;

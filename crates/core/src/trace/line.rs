@@ -24,10 +24,10 @@ pub fn begins_crash(line: &[u8]) -> Option<Language> {
         Some(Language::Python)
     } else if starts(&["panic: ", "fatal error: "])
         || go::is_goroutine(line)
-        || line.contains(": panic serving ")
+        || line.starts_with("http: panic serving ")
     {
         Some(Language::Go)
-    } else if rust::is_panic(line) {
+    } else if line.starts_with("thread '") && rust::is_panic(line) {
         Some(Language::Rust)
     } else if starts(&["Unhandled exception. ", "Unhandled Exception: "]) {
         Some(Language::DotNet)
@@ -39,14 +39,27 @@ pub fn begins_crash(line: &[u8]) -> Option<Language> {
         Some(Language::Erlang)
     } else if line.ends_with("nhandled exception:") {
         Some(Language::Dart)
-    } else if native::terminated(line).is_some() || native::said(line).is_some() {
+    } else if begins_natively(line) {
         Some(Language::Native)
     } else if ruby::call(line).is_some_and(|(_, rest)| rest.starts_with(": ")) {
         Some(Language::Ruby)
-    } else if perl::died(line).is_some_and(|(_, file)| perl::is_script(file)) {
+    } else if line.ends_with('.') && perl::died(line).is_some_and(|(_, file)| perl::is_script(file)) {
         Some(Language::Perl)
     } else {
         begins_in_node(line).or_else(|| header(line))
+    }
+}
+
+/// What C++ says of an uncaught exception, and sanitizers, debuggers and Swift of the reason of a crash.
+fn begins_natively(line: &str) -> bool {
+    match line.as_bytes().first() {
+        Some(b't' | b'l') => native::terminated(line).is_some(),
+        Some(b'=' | b'*' | b'P') => native::said(line).is_some(),
+        _ => {
+            line.starts_with("Fatal error: ")
+                || [".swift:", ": Assertion `", ", suspect faulting"].iter().any(|mark| line.contains(mark))
+                    && native::said(line).is_some()
+        }
     }
 }
 

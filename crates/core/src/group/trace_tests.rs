@@ -1,6 +1,6 @@
 //! One trace of each language, and what of it decides.
 
-use super::super::{FramePrefixes, GroupSettings, group, group_with};
+use super::{FramePrefixes, GroupSettings, group, group_with};
 
 /// The key of a trace, without its hash.
 fn key(text: &str) -> String {

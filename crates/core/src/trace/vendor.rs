@@ -520,7 +520,7 @@ pub struct FramePrefixes {
 
 impl FramePrefixes {
     /// Whether a frame is the application's own.
-    pub(in crate::group) fn is_own(&self, language: Language, frame: &Frame<'_>) -> bool {
+    pub(crate) fn is_own(&self, language: Language, frame: &Frame<'_>) -> bool {
         let starts = |prefix: &String| {
             frame.name.starts_with(prefix) || !frame.file.is_empty() && frame.file.starts_with(prefix)
         };
