@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 
 use gzette_core::decode::Limits;
 use gzette_core::model::{Day, Event, Field, UtcMs};
-use gzette_core::parse::{Format, ParseSettings, Parsed, Parser, read_sample};
+use gzette_core::events::read_sample;
+use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use gzette_core::partial::{About, Partial, ReadSettings, SAMPLE_BYTES, read_object};
 
 /// The first and the last time that a line can have: 0001-01-01 less the largest offset, and the end of 9999.
@@ -55,7 +56,7 @@ pub fn check_lines(text: &[u8], setting: &Setting, mut each: impl FnMut(&[u8], &
         let mut read = |parser: &mut Parser| {
             let parsed = if setting.cut { parser.parse_cut(line) } else { parser.parse(line) };
             if let Parsed::Event(event) = &parsed {
-                check_event(event, line);
+                check_event(event);
             }
             each(line, &parsed);
             format!("{parsed:?}")
@@ -70,10 +71,10 @@ pub fn check_lines(text: &[u8], setting: &Setting, mut each: impl FnMut(&[u8], &
     }
 }
 
-fn check_event(event: &Event<'_>, line: &[u8]) {
+fn check_event(event: &Event<'_>) {
     let fields = [Some(event.message), event.trace, event.logger, event.thread];
     for field in fields.into_iter().flatten() {
-        check_field(&field, line);
+        check_field(&field);
     }
     if let Some(time_ms) = event.time_ms {
         assert!(TIMES_MS.contains(&time_ms), "{time_ms} is out of range");
@@ -81,17 +82,11 @@ fn check_event(event: &Event<'_>, line: &[u8]) {
     }
 }
 
-/// A field lies in its line, and its text is not longer than replaced bytes make it.
-fn check_field(field: &Field<'_>, line: &[u8]) {
-    assert!(
-        field.raw.is_empty() || line.as_ptr_range().start <= field.raw.as_ptr(),
-        "a field begins before its line"
-    );
-    assert!(
-        field.raw.is_empty() || field.raw.as_ptr_range().end <= line.as_ptr_range().end,
-        "a field ends behind its line"
-    );
-    assert!(field.text().len() <= 3 * field.raw.len());
+/// The text of a field is not longer than replaced bytes make it.
+fn check_field(field: &Field<'_>) {
+    if !field.nested {
+        assert!(field.text().len() <= 3 * field.raw.len());
+    }
 }
 
 /// Reads the object as the ingest does and checks the accounting of its lines.
@@ -103,7 +98,8 @@ fn check_partial(text: &[u8], setting: &Setting) {
     assert_eq!(partial, read(&stored, &settings, setting.day), "read twice");
     assert_eq!(partial.decoded_bytes, stored.len() as u64);
     let ended = usize::from(stored.last() != Some(&b'\n'));
-    assert_eq!(partial.lines.total as usize, memchr::memchr_iter(b'\n', &stored).count() + ended);
+    // A line that holds several records counts as that many.
+    assert!(partial.lines.total as usize >= memchr::memchr_iter(b'\n', &stored).count() + ended);
     check_accounting(&partial);
 }
 

@@ -31,7 +31,7 @@ pub use sample::{SampleText, read_sample};
 use streams::Streams;
 
 use crate::model::{Day, Event, Level, UtcMs};
-use crate::parse::{Form, LineParser, ParseSettings, Scratch, strip};
+use crate::parse::{Form, LineParser, Outer, ParseSettings, Scratch, strip};
 
 /// A stream whose last record lies further back than this is forgotten.
 pub const STREAM_RECORDS: u64 = 4096;
@@ -135,8 +135,36 @@ impl Reader {
             self.read_framed(line, bytes, told);
             return self.let_go(told);
         };
+        if read.is_wrapped && read.is_text() && memchr::memchr(b'\n', read.text).is_some() {
+            let heads = self.parser.heads_in(read.text);
+            if heads.len() > 1 && !self.streams.is_waiting() {
+                let (text, key) = (read.text.to_vec(), read.key);
+                return self.read_joined(&text, &heads, key, line, told);
+            }
+        }
         if let Some(waited) = self.streams.take_in(&read, line, bytes, told) {
             self.read_waited(&waited, told);
+        }
+        self.let_go(told);
+    }
+
+    /// Reads the lines that a collector joined to one record, each of which begins an event at its head.
+    fn read_joined(
+        &mut self,
+        text: &[u8],
+        heads: &[usize],
+        key: u64,
+        line: &Line<'_>,
+        told: &mut dyn FnMut(Step<'_>),
+    ) {
+        let ends = heads.iter().skip(1).copied().chain([text.len()]);
+        for (&start, end) in heads.iter().zip(ends) {
+            let record = text[start..end].trim_ascii_end();
+            self.streams.next_record();
+            let mut read = self.parser.read_inner(record, line.is_cut, Outer::default(), &mut self.scratch);
+            read.key = key;
+            let waited = self.streams.take_in(&read, line, record, told);
+            debug_assert!(waited.is_none(), "nothing waits");
         }
         self.let_go(told);
     }

@@ -201,6 +201,8 @@ fn parts_of_a_line_are_one() {
     };
     let firelens = [part(start, false), part(end, true), line("ERROR next")].join("\n");
     assert_eq!(events(&firelens).1, "ece");
+    let firelens = [part(object, false), part("", true)].join("\n");
+    assert_eq!(events(&firelens), (events(object).0, "ec".to_owned()), "an empty last part");
     // What never ends is told all the same.
     assert_eq!(events(&format!("{time} stdout P ERROR a")).1, "e");
 }
@@ -228,6 +230,16 @@ fn records_are_found_on_one_line_and_over_lines() {
     assert_eq!(events(&array).1, format!("u{}u", "ecccc".repeat(2)));
     // What only looks like the first line of an object is read line by line.
     assert_eq!(events("{\nERROR a\nERROR b").1, "uee");
+    let (joined, kinds) = events(&wrapped(
+        "docker",
+        "2026-03-01 06:10:37 ERROR a\r\n\tat b.C.d(C.java:1)\n2026-03-01 06:10:38 WARN b\r\n",
+    ));
+    let texts: Vec<_> = joined.iter().map(|event| (event.1, event.4.as_str())).collect();
+    assert_eq!(kinds, "ee");
+    assert_eq!(texts, [(Level::Error, "a\r\n\tat b.C.d(C.java:1)"), (Level::Warn, "b")]);
+    let csv = "\"2026-03-01T06:10:37Z\",\"ERROR\",\"no \"\"stock\"\", 17\"";
+    let (found, _) = events(csv);
+    assert_eq!((found[0].1, found[0].4.as_str()), (Level::Error, "no \"\"stock\"\", 17"));
     let ruby = r#"{"level"=>"ERROR", "message"=>"no => stock", "user"=>nil}"#;
     assert_eq!(events(ruby).0[0].4, "no => stock");
 }

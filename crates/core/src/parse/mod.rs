@@ -5,6 +5,7 @@
 //! a JSON record), and `flow` decides which lines belong to the event before them. Whole objects are read by
 //! [`events`](crate::events).
 
+mod csv;
 mod envelope;
 mod flow;
 mod heads;

@@ -6,7 +6,7 @@ use super::envelope::{self, Envelope};
 use super::names::{Fields, Names};
 use super::time::Clock;
 use super::wrap::Wrap;
-use super::{Format, ParseSettings, json, ltsv, message_fields, strip, text};
+use super::{Format, ParseSettings, csv, json, ltsv, message_fields, strip, text};
 use crate::model::{Day, Event, Field, Level, UtcMs};
 
 /// JSON in a string, and JSON in a string of that.
@@ -163,6 +163,10 @@ impl LineParser {
             outer_level: event.level,
             ..Read::of(event, line, Form::Record, Format::Json)
         };
+        if wrap.is_part && fields.message().is_none() {
+            // The last part of a line may be empty.
+            return Read { text: b"", form: Form::Headless, is_wrapped: true, ..read };
+        }
         let says_all = event.level != Level::Unknown && time_ms.is_some() && !wrap.is_collector;
         let message =
             fields.message().filter(|message| !message.nested && (!says_all || may_be_line(message)));
@@ -217,6 +221,18 @@ impl LineParser {
         self.plain(line, cut)
     }
 
+    /// Returns where the lines begin that a collector joined to one record, if each begins an event of its own: the first,
+    /// and those with a head that says when.
+    pub(crate) fn heads_in(&mut self, text: &[u8]) -> Vec<usize> {
+        let behind = memchr::memchr_iter(b'\n', text).map(|newline| newline + 1);
+        let starts = behind.filter(|&at| matches!(text.get(at), Some(b'0'..=b'9' | b'[' | b'<')));
+        let is_dated = |at: &usize| {
+            let line = text[*at..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+            text::event(line, &self.names, &mut self.clock).is_some_and(|event| event.time_ms.is_some())
+        };
+        std::iter::once(0).chain(starts.filter(is_dated)).collect()
+    }
+
     /// Reads a line that is not JSON.
     fn plain<'a>(&mut self, line: &'a [u8], cut: bool) -> Option<Read<'a>> {
         let is_ltsv = self.format == Some(Format::Ltsv);
@@ -224,6 +240,9 @@ impl LineParser {
             && let Some(fields) = ltsv::fields(line, &self.names, is_ltsv, cut)
         {
             return Some(self.labeled(line, &fields));
+        }
+        if let Some(event) = csv::event(line, &mut self.clock) {
+            return Some(Read::of(event, line, Form::Headed, Format::Text));
         }
         if let Some(event) = text::event(line, &self.names, &mut self.clock) {
             return Some(Read::of(event, line, Form::Headed, Format::Text));

@@ -17,6 +17,8 @@ pub(super) struct Wrap {
     pub(super) is_collector: bool,
     /// Whether the line goes on with the next one of the stream.
     pub(super) goes_on: bool,
+    /// Whether the record is a part of a line, the last one included.
+    pub(super) is_part: bool,
 }
 
 /// The keys that tell streams apart and parts of lines.
@@ -97,6 +99,7 @@ impl<'a> Keys<'a> {
         Wrap {
             key,
             is_collector: is_std || has_container || self.log.is_some(),
+            is_part: self.is_part,
             goes_on: self.is_part && !self.is_last || self.is_docker_part(),
         }
     }
