@@ -1,12 +1,12 @@
 //! Whether the parts of a state belong together, and whether the mirror is still there. A ledger or mirror of another
 //! state would answer as well as the right one; a disk that is not mounted looks like a mirror without files.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
+use crate::flows::error::StateError;
 use gzette_core::model::{GenerationId, ObjectVersion, StateId};
 
 /// The name of the fact that says which state a ledger belongs to.
@@ -28,17 +28,6 @@ pub enum Part {
     Mirror,
 }
 
-/// What keeps parts from being compared.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// A file that names the state; the message says which.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
 /// Which state each part says it belongs to. `None`: it does not say, or its word is unreadable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -49,7 +38,7 @@ pub struct Identity {
 
 impl Identity {
     /// Asks the parts; without a ledger, the others.
-    pub fn read(state: &State, ledger: Option<&Ledger>) -> Result<Self, IdentityError> {
+    pub fn read(state: &State, ledger: Option<&Ledger>) -> Result<Self, StateError> {
         let fact = ledger.map(|ledger| ledger.fact(STATE_ID)).transpose()?.flatten();
         Ok(Self {
             dir: state.id()?,
@@ -87,7 +76,7 @@ pub fn name_ledger(ledger: &mut Ledger, id: Option<StateId>) -> Result<(), Ledge
 }
 
 /// Has the state directory say what the ledger says, which gets an identity if it has none.
-pub fn settle(state: &State, ledger: &mut Ledger) -> Result<(), IdentityError> {
+pub fn settle(state: &State, ledger: &mut Ledger) -> Result<(), StateError> {
     let mut found = Identity::read(state, Some(ledger))?;
     if found.ledger.is_none() {
         name_ledger(ledger, found.without_ledger())?;
@@ -100,7 +89,7 @@ pub fn settle(state: &State, ledger: &mut Ledger) -> Result<(), IdentityError> {
 }
 
 /// Has the mirror say that it belongs to the ledger.
-pub fn claim_mirror(ledger: &Ledger, mirror: &Mirror) -> Result<(), IdentityError> {
+pub fn claim_mirror(ledger: &Ledger, mirror: &Mirror) -> Result<(), StateError> {
     let id = ledger.fact(STATE_ID)?.and_then(|text| StateId::parse(&text));
     match id {
         Some(id) if mirror.id()? != Some(id) => Ok(mirror.set_id(id)?),
@@ -129,7 +118,7 @@ pub fn lost_folder(ledger: &Ledger, mirror: &Mirror) -> Result<Option<PathBuf>, 
 
 /// Checks whether mirrored files are there: the folders, and some more files in each run. Lost files are fetched
 /// again, unless everything seems lost: then it may be the wrong disk.
-pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, IdentityError> {
+pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, StateError> {
     let mirror = Mirror::new(state.mirror());
     if let Some(folder) = lost_folder(ledger, &mirror)? {
         return Ok(Lost { folder: Some(folder), ..Lost::default() });
@@ -155,7 +144,7 @@ pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, Identi
 }
 
 /// Looks at the next few mirrored files.
-fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(ObjectVersion, String)>, IdentityError> {
+fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(ObjectVersion, String)>, StateError> {
     let from =
         ledger.fact(LOOKED_TO)?.and_then(|text| text.parse().ok()).map_or(GenerationId(0), GenerationId);
     let all = ledger.generation_count()?;

@@ -3,12 +3,12 @@
 //! replaced versions.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 
 use crate::edges::index::{INCOMPLETE, Index, IndexError, Payload, Segments};
-use crate::edges::ledger::{Ledger, LedgerError, RetainedRow};
+use crate::edges::ledger::{Ledger, RetainedRow};
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 use crate::flows::ingest::{own_index, remove_replaced};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
 use gzette_core::retention::{Kept, Plan, Retention, day_of, plan};
@@ -48,20 +48,6 @@ pub struct PruneReport {
     pub needed: u64,
 }
 
-/// What stops a prune.
-#[derive(Debug, thiserror::Error)]
-pub enum PruneError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The index failed.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// The mirror failed.
-    #[error("mirror: {0}")]
-    Mirror(#[source] io::Error),
-}
-
 /// Drops expired data. With `dry_run` it only says what would go.
 pub fn prune(
     ledger: &mut Ledger,
@@ -70,7 +56,7 @@ pub fn prune(
     settings: &PruneSettings,
     now_ms: UtcMs,
     dry_run: bool,
-) -> Result<PruneReport, PruneError> {
+) -> Result<PruneReport, StateError> {
     let index = own_index(ledger, index_dir)?;
     if let (Some(index), false) = (&index, dry_run) {
         index.repair()?;
@@ -100,7 +86,7 @@ pub fn drop_source(
     index_dir: &Path,
     name: &str,
     now_ms: UtcMs,
-) -> Result<Option<PruneReport>, PruneError> {
+) -> Result<Option<PruneReport>, StateError> {
     let Some(source) = ledger.source_rows()?.into_iter().find(|row| row.name == name) else {
         return Ok(None);
     };
@@ -116,7 +102,7 @@ pub fn drop_source(
         carry_out(ledger, mirror, index.as_ref(), &plan, now_ms)?;
     }
     for folder in [Some(source.name), ledger.old_name(source.id)?].into_iter().flatten() {
-        mirror.remove_source(&folder).map_err(PruneError::Mirror)?;
+        mirror.remove_source(&folder).map_err(StateError::Mirror)?;
     }
     ledger.forget_source(source.id)?;
     Ok(Some(report))
@@ -128,7 +114,7 @@ fn carry_out(
     index: Option<&Index>,
     plan: &Plan,
     now_ms: UtcMs,
-) -> Result<(), PruneError> {
+) -> Result<(), StateError> {
     let last_batch = ledger.last_batch()?;
     let payload = index.and_then(Index::payload);
     let batch = ledger.prune(plan, now_ms)?;

@@ -16,12 +16,13 @@ use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
 use crate::edges::store::Requests;
 use crate::flows::digest::{self, Delivery, DigestError, DigestSettings, Tries};
-use crate::flows::ingest::{IngestError, IngestReport, ingest};
-use crate::flows::prune::{PruneError, PruneReport, PruneSettings, prune};
+use crate::flows::error::StateError;
+use crate::flows::ingest::{IngestReport, ingest};
+use crate::flows::prune::{PruneReport, PruneSettings, prune};
 use crate::flows::publish::{PublishError, PublishReport, SiteFile, Target, publish};
-use crate::flows::report::{self, PagesTrouble, ReportError, ReportSettings, SourceShape, Unread, View};
+use crate::flows::report::{self, PagesTrouble, ReportSettings, SourceShape, Unread, View};
 use crate::flows::site::{self, SiteSettings, Written};
-use crate::flows::sync::{Deadline, Progress, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+use crate::flows::sync::{Deadline, Progress, SyncOptions, SyncReport, SyncSource, sync};
 use gzette_core::model::{LineCounts, SourceName, UtcMs};
 use gzette_core::partial::SourceSettings;
 
@@ -140,21 +141,9 @@ pub struct SummaryObjects {
 /// What ends a run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The mirror, or the ledger while syncing.
+    /// A part of the state.
     #[error(transparent)]
-    Sync(#[from] SyncError),
-    /// Ledger or index while ingesting.
-    #[error(transparent)]
-    Ingest(#[from] IngestError),
-    /// Ledger or index while pruning.
-    #[error(transparent)]
-    Prune(#[from] PruneError),
-    /// The view could not be made.
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    State(#[from] StateError),
     /// The site's folder.
     #[error("cannot write the site into `{dir}`: {source}")]
     Site {
@@ -166,6 +155,12 @@ pub enum RunError {
     /// No source could be read: the first one's reason.
     #[error(transparent)]
     NoSource(crate::edges::store::StoreError),
+}
+
+impl From<LedgerError> for RunError {
+    fn from(error: LedgerError) -> Self {
+        Self::State(error.into())
+    }
 }
 
 /// How long a run may take.

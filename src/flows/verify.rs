@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use crate::edges::index::{Index, IndexError};
+use crate::edges::index::Index;
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 use gzette_core::human::{count, plural, time};
 use gzette_core::model::{Damage, KnownBytes, LineCounts, ObjectVersion, UtcMs};
 use gzette_core::partial::{About, Partial, Reading, SourceSettings, read_object};
@@ -75,17 +76,6 @@ pub enum Cure {
     Reindex,
 }
 
-/// What stops a recount.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The index failed.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-}
-
 /// Recounts every ingested object from the mirror. `progress` receives the objects done and their number.
 pub fn verify(
     ledger: &Ledger,
@@ -93,7 +83,7 @@ pub fn verify(
     mirror: &Mirror,
     settings: &SourceSettings,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<VerifyReport, VerifyError> {
+) -> Result<VerifyReport, StateError> {
     ledger.check_pages()?;
     let all = ledger.generations()?;
     let mut report = VerifyReport::default();
@@ -128,7 +118,7 @@ pub fn verify(
     recounted?;
     match report.compare_index(ledger, index, &all) {
         // Files that do not fit together are found only when they are read.
-        Err(VerifyError::Index(error)) => report.index_differs("files", "readable", error),
+        Err(StateError::Index(error)) => report.index_differs("files", "readable", error),
         compared => compared?,
     }
     report.differences.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
@@ -250,7 +240,7 @@ impl VerifyReport {
         ledger: &Ledger,
         index: Option<&Index>,
         rows: &[GenerationRow],
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), StateError> {
         let Some(index) = index else {
             if !rows.is_empty() {
                 self.index_differs("files", "present", "absent or unreadable");
@@ -290,11 +280,7 @@ impl VerifyReport {
 
 /// Prepares what makes the differences good: the next sync fetches lost files again, the next ingest counts
 /// what differed and builds the index. Returns whether anything has to be fetched.
-pub fn repair(
-    ledger: &mut Ledger,
-    differences: &[Difference],
-    index_dir: &Path,
-) -> Result<bool, VerifyError> {
+pub fn repair(ledger: &mut Ledger, differences: &[Difference], index_dir: &Path) -> Result<bool, StateError> {
     let mut must_fetch = false;
     for difference in differences {
         match &difference.cure {

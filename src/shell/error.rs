@@ -1,6 +1,5 @@
 //! What a failed command tells its user: one sentence, a hint where there is one, an exit code.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -11,15 +10,9 @@ use crate::edges::ledger::{FileFault, LedgerError};
 use crate::edges::mail::{MailError, MailErrorKind};
 use crate::edges::state::LockError;
 use crate::edges::store::{StoreError, StoreErrorKind};
-use crate::flows::identity::IdentityError;
-use crate::flows::ingest::IngestError;
-use crate::flows::prune::PruneError;
+use crate::flows::error::StateError;
 use crate::flows::publish::PublishError;
-use crate::flows::report::ReportError;
 use crate::flows::run::RunError;
-use crate::flows::search::SearchError;
-use crate::flows::sync::SyncError;
-use crate::flows::verify::VerifyError;
 use gzette_core::human;
 use gzette_core::model::{MINUTE_MS, UtcMs};
 
@@ -120,18 +113,6 @@ pub fn io_hint(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Returns the underlying error of the file system.
-fn io_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        next = error.source();
-    }
-    None
-}
-
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let hint = io_hint(&error).map(str::to_owned);
@@ -183,48 +164,17 @@ fn os_error_in(text: &str) -> Option<io::Error> {
     Some(io::Error::from_raw_os_error(number))
 }
 
-impl From<IngestError> for Failure {
-    fn from(error: IngestError) -> Self {
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
         match error {
-            IngestError::Ledger(error) => error.into(),
-            IngestError::Index(error) => error.into(),
-        }
-    }
-}
-
-impl From<SearchError> for Failure {
-    fn from(error: SearchError) -> Self {
-        match error {
-            SearchError::Ledger(error) => error.into(),
-            SearchError::Index(error) => error.into(),
-        }
-    }
-}
-
-impl From<IdentityError> for Failure {
-    fn from(error: IdentityError) -> Self {
-        match error {
-            IdentityError::Ledger(error) => error.into(),
-            IdentityError::Io(error) => error.into(),
-        }
-    }
-}
-
-impl From<PruneError> for Failure {
-    fn from(error: PruneError) -> Self {
-        match error {
-            PruneError::Ledger(error) => error.into(),
-            PruneError::Index(error) => error.into(),
-            PruneError::Mirror(_) => Self::failed(error),
-        }
-    }
-}
-
-impl From<VerifyError> for Failure {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Ledger(error) => error.into(),
-            VerifyError::Index(error) => error.into(),
+            StateError::Lock(error) => error.into(),
+            StateError::Ledger(error) => error.into(),
+            StateError::Index(error) => error.into(),
+            StateError::File(error) => error.into(),
+            StateError::Mirror(ref source) => {
+                Self { hint: io_hint(source).map(str::to_owned), ..Self::failed(&error) }
+            }
+            StateError::Panicked => Self::failed(error),
         }
     }
 }
@@ -251,15 +201,10 @@ impl From<LockError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Ledger(error)
-            | RunError::Sync(SyncError::Ledger(error))
-            | RunError::Report(ReportError::Ledger(error)) => error.into(),
-            RunError::Ingest(error) => error.into(),
-            RunError::Prune(error) => error.into(),
+            RunError::State(error) => error.into(),
             RunError::NoSource(error) => error.into(),
-            RunError::Site { .. } | RunError::Sync(_) => {
-                let hint = io_cause(&error).and_then(io_hint).map(str::to_owned);
-                Self { hint, ..Self::failed(&error) }
+            RunError::Site { ref source, .. } => {
+                Self { hint: io_hint(source).map(str::to_owned), ..Self::failed(&error) }
             }
         }
     }
@@ -373,12 +318,11 @@ pub fn mail_hint(error: &MailError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flows::sync::SyncError;
 
     fn hint_of(number: i32) -> String {
         let error = || io::Error::from_raw_os_error(number);
         let index = Failure::from(IndexError::Io { path: "index".into(), source: error() });
-        let mirror = Failure::from(RunError::Sync(SyncError::Mirror(error())));
+        let mirror = Failure::from(StateError::Mirror(error()));
         let site = Failure::from(RunError::Site { dir: "site".into(), source: error() });
         assert_eq!((&index.hint, &mirror.hint), (&site.hint, &site.hint), "{number}");
         site.hint.unwrap()

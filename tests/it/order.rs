@@ -15,7 +15,8 @@ use std::time::Duration;
 use gzette::edges::ledger::Ledger;
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{MemoryStore, ObjectStore as _, PutOptions};
-use gzette::flows::ingest::{IngestError, IngestReport, ingest, own_index};
+use gzette::flows::error::StateError;
+use gzette::flows::ingest::{IngestReport, ingest, own_index};
 use gzette::flows::report::{self, ReportSettings};
 use gzette::flows::search::{Library, Request, search};
 use gzette::flows::site::{self, SiteSettings};
@@ -285,7 +286,7 @@ impl Scene {
 
 /// Ingests, again while the index of the run before is locked: a process that another test starts holds a copy of that
 /// lock until it is on its feet.
-fn until_unlocked(mut ingest: impl FnMut() -> Result<IngestReport, IngestError>) {
+fn until_unlocked(mut ingest: impl FnMut() -> Result<IngestReport, StateError>) {
     for _ in 0..500 {
         match ingest() {
             Err(error) if format!("{error:?}").contains("LockBusy") => {

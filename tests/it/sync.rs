@@ -11,7 +11,8 @@ use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{
     Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture,
 };
-use gzette::flows::sync::{Deadline, SyncError, SyncOptions, SyncReport, SyncSource, sync};
+use gzette::flows::error::StateError;
+use gzette::flows::sync::{Deadline, SyncOptions, SyncReport, SyncSource, sync};
 use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, UtcMs};
 use gzette_core::plan::{Layout, ObjectState, Why};
 use jiff::civil::date;
@@ -209,7 +210,7 @@ impl World {
         self.try_run().await.unwrap()
     }
 
-    async fn try_run(&mut self) -> Result<SyncReport, SyncError> {
+    async fn try_run(&mut self) -> Result<SyncReport, StateError> {
         self.bucket.forget_requests();
         let sources = [self.source.clone()];
         let report = sync(&sources, &mut self.ledger, &self.mirror, &self.options, &()).await;

@@ -36,7 +36,7 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
         "flows",
         Within::Earlier,
         &[
-            "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune",
+            "error", "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune",
             "run",
         ],
     ),

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::edges::index::{BlockAddress, INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
 use crate::edges::ledger::{Ledger, LedgerError, object_place};
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 use gzette_core::model::{Checksum, GenerationId, KnownBytes, LineCounts, ObjectVersion, UtcMs};
 use gzette_core::partial::{About, Block, Ingested, Partial, Reading, SourceSettings, read_object};
 use gzette_core::proof::{Unproved, prove};
@@ -64,17 +65,6 @@ pub struct IngestReport {
     pub stopped: bool,
 }
 
-/// What stops an ingest.
-#[derive(Debug, thiserror::Error)]
-pub enum IngestError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The index failed.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-}
-
 /// Brings ledger and index up to date with the mirror. `stop` is checked between objects; what was
 /// read by then is committed. `progress` receives the objects and stored bytes done.
 pub fn ingest(
@@ -85,7 +75,7 @@ pub fn ingest(
     now_ms: UtcMs,
     stop: &AtomicBool,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<IngestReport, IngestError> {
+) -> Result<IngestReport, StateError> {
     let mut report = IngestReport::default();
     let index = open_index(ledger, index_dir, &mut report)?;
     let uuid = index.uuid().to_owned();
@@ -139,7 +129,7 @@ pub fn own_index(ledger: &Ledger, dir: &Path) -> Result<Option<Index>, LedgerErr
 }
 
 /// Returns the index that belongs to the ledger, without its lost parts; a new, empty one if it is unusable.
-fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Result<Index, IngestError> {
+fn open_index(ledger: &mut Ledger, dir: &Path, report: &mut IngestReport) -> Result<Index, StateError> {
     Index::clean(dir)?;
     match ledger.fact(INDEX_UUID)?.map(|uuid| Index::open(dir, &uuid)) {
         Some(Ok(index)) => {
@@ -170,7 +160,7 @@ fn reconcile(
     reader: &Reader<'_>,
     uuid: &str,
     report: &mut IngestReport,
-) -> Result<Vec<(String, String)>, IngestError> {
+) -> Result<Vec<(String, String)>, StateError> {
     let last_batch = ledger.last_batch()?;
     if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
         return Ok(Vec::new());
@@ -250,7 +240,7 @@ fn commit_batch(
     now_ms: UtcMs,
     is_complete: bool,
     report: &mut IngestReport,
-) -> Result<(), IngestError> {
+) -> Result<(), StateError> {
     let mut bytes = 0;
     jobs.retain(|job| {
         bytes += job.object.size_bytes;
@@ -361,7 +351,7 @@ struct Work {
 impl Reader<'_> {
     /// Reads objects into `segments`, each with its batch, until all are done, enough is held in memory or a stop
     /// is requested.
-    fn read(&self, jobs: Vec<Job>, segments: &Segments, keep: Keep) -> Result<Read, IngestError> {
+    fn read(&self, jobs: Vec<Job>, segments: &Segments, keep: Keep) -> Result<Read, StateError> {
         let workers = workers::count().min(MAX_WORKERS).min(jobs.len());
         let work = Work {
             queue: Mutex::new(jobs.into()),
@@ -374,7 +364,7 @@ impl Reader<'_> {
         Ok(Read { left, ..work.read.into_inner().unwrap_or_else(PoisonError::into_inner) })
     }
 
-    fn work(&self, work: &Work, segments: &Segments) -> Result<(), IngestError> {
+    fn work(&self, work: &Work, segments: &Segments) -> Result<(), StateError> {
         let mut builder = self.index.segment_builder(segments);
         while work.held_bytes.load(Ordering::Relaxed) < HELD_BYTES && !self.stop.load(Ordering::Relaxed) {
             let next = lock(&work.queue).pop_front();

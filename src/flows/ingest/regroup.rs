@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::IngestError;
 use crate::edges::index::{INCOMPLETE, Index, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, object_place, reading_fact};
+use crate::flows::error::StateError;
 use gzette_core::human::plural;
 use gzette_core::model::{GenerationId, Window};
 use gzette_core::overrides::{Basis, Touched};
@@ -21,7 +21,7 @@ pub(super) fn take_over(
     ledger: &mut Ledger,
     index: &Index,
     settings: &SourceSettings,
-) -> Result<(), IngestError> {
+) -> Result<(), StateError> {
     let basis = settings.other.overrides.basis();
     let earlier = ledger.fact(BASIS)?;
     // What an unreadable fact was the basis of is read again.
@@ -56,7 +56,7 @@ fn what_changed(earlier: &str, now: &str) -> &'static str {
 pub(super) fn outdate_sources(
     ledger: &mut Ledger,
     settings: &SourceSettings,
-) -> Result<Vec<String>, IngestError> {
+) -> Result<Vec<String>, StateError> {
     let usual = FieldNames::default();
     let mut notes = Vec::new();
     let mut sources: Vec<_> = settings.sources.iter().collect();
@@ -90,7 +90,7 @@ fn of_rules(
     settings: &SourceSettings,
     old: &[String],
     new: &[String],
-) -> Result<HashSet<GenerationId>, IngestError> {
+) -> Result<HashSet<GenerationId>, StateError> {
     let mut touched = HashSet::new();
     for name in old {
         touched.extend(ledger.generations_with_template(&format!("rule {name}"))?);
@@ -117,7 +117,7 @@ fn of_rules(
 }
 
 /// Regroups versions whose files are gone from their samples; returns how many.
-pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Result<u64, IngestError> {
+pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Result<u64, StateError> {
     let reading = settings.reading();
     let outdated = ledger.outdated_and_pruned(reading.grouping)?;
     let urls = ledger.source_urls()?;

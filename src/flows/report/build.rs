@@ -8,6 +8,7 @@ use super::view::{Unread, Verdict, View};
 use super::{apps, completeness, families, figures, groups, verdict};
 use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::store::Requests;
+use crate::flows::error::StateError;
 use gzette_core::model::{GroupId, SourceName, UtcMs};
 use gzette_core::parse::ParseSettings;
 use gzette_core::stats::GroupState;
@@ -42,16 +43,8 @@ impl Default for ReportSettings {
     }
 }
 
-/// What stops a report.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
 /// Returns the view of the ledger at `now_ms`. The same ledger, time and settings give the same view.
-pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Result<View, ReportError> {
+pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Result<View, StateError> {
     let facts = Facts::read(ledger, now_ms)?;
     let judged = groups::judge_all(&facts, settings);
     let carried = groups::carried(&facts, &judged, settings.max_groups);

@@ -1,10 +1,11 @@
 //! How much of the existing data was read.
 
-use super::build::{ReportError, ReportSettings};
+use super::build::ReportSettings;
 use super::facts::{Facts, day_end};
 use super::view::{Bucket, Completeness, MailView, ObjectProblem, PagesTrouble, SourceView};
 use crate::edges::ledger::{Ledger, Problem, SourceTotals, UnsentMail};
 use crate::edges::store::Requests;
+use crate::flows::error::StateError;
 use gzette_core::model::{DAY_MS, SLOT_MS};
 use gzette_core::stats::DAY_SLOTS;
 
@@ -18,7 +19,7 @@ pub(super) fn read(
     ledger: &Ledger,
     facts: &Facts,
     settings: &ReportSettings,
-) -> Result<Completeness, ReportError> {
+) -> Result<Completeness, StateError> {
     let objects = ledger.object_totals()?;
     let (decoded_bytes, stored_bytes) = ledger.byte_totals()?;
     let (problems, problem_count) = ledger.problems(MAX_PROBLEMS)?;
@@ -51,7 +52,7 @@ pub(super) fn read(
 }
 
 /// Returns when the run began and its requests: those given, else those of the last run that read the sources.
-fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Requests), ReportError> {
+fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Requests), StateError> {
     if let Some((started_ms, requests)) = settings.run {
         return Ok((Some(started_ms), requests));
     }
@@ -98,7 +99,7 @@ fn mail_view(mail: UnsentMail) -> MailView {
 }
 
 /// Returns the fault of the pages when they were last made.
-fn pages_trouble(ledger: &Ledger) -> Result<Option<PagesTrouble>, ReportError> {
+fn pages_trouble(ledger: &Ledger) -> Result<Option<PagesTrouble>, StateError> {
     let pages = ledger.pages()?;
     Ok(pages.failure.map(|failure| PagesTrouble { failure, of_ms: pages.good_ms }))
 }

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::build::{ReportError, ReportSettings};
+use super::build::ReportSettings;
 use super::facts::{Facts, GroupFacts};
 use super::samples;
 use super::view::{Bucket, Change, GroupView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
+use crate::flows::error::StateError;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, SLOT_MS, UtcMs};
 use gzette_core::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
@@ -115,7 +116,7 @@ pub(super) fn views(
     facts: &Facts,
     carried: &[Carried<'_>],
     settings: &ReportSettings,
-) -> Result<Vec<GroupView>, ReportError> {
+) -> Result<Vec<GroupView>, StateError> {
     carried.iter().map(|group| view(ledger, facts, group, settings)).collect()
 }
 
@@ -124,7 +125,7 @@ fn view(
     facts: &Facts,
     carried: &Carried<'_>,
     settings: &ReportSettings,
-) -> Result<GroupView, ReportError> {
+) -> Result<GroupView, StateError> {
     let group = carried.facts;
     let series = facts.series_of(group);
     let spans = ledger.sighting_spans(group.id)?;

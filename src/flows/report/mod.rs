@@ -16,7 +16,7 @@ mod unread;
 mod verdict;
 mod view;
 
-pub use build::{ReportError, ReportSettings, build, states, unread};
+pub use build::{ReportSettings, build, states, unread};
 pub use unread::SourceShape;
 pub use view::{
     AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,

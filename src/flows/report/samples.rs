@@ -1,8 +1,9 @@
 //! Which events of a group people are shown, and their text.
 
-use super::build::{ReportError, ReportSettings};
+use super::build::ReportSettings;
 use super::view::SampleView;
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
+use crate::flows::error::StateError;
 use gzette_core::events::read_sample;
 use gzette_core::model::{GroupId, UtcMs};
 use gzette_core::partial::{SAMPLE_BYTES, Sample};
@@ -27,7 +28,7 @@ pub(super) fn read(
     spans: &[SightingSpan],
     now_ms: UtcMs,
     settings: &ReportSettings,
-) -> Result<Vec<SampleView>, ReportError> {
+) -> Result<Vec<SampleView>, StateError> {
     let mut samples: Vec<SampleView> = Vec::new();
     for (role, span, end) in candidates(spans, now_ms) {
         let Some(sighting) = ledger.sighting(span.generation, group)? else { continue };

@@ -19,9 +19,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::edges::index::{Index, IndexError};
-use crate::edges::ledger::{Ledger, LedgerError};
+use crate::edges::index::Index;
+use crate::edges::ledger::Ledger;
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 pub use context::Around;
 pub use fetch::Fetch;
 use gzette_core::model::{AppName, Day, GroupId, Level, UtcMs, Window};
@@ -140,17 +141,6 @@ pub struct SearchReport {
     pub index_failed: bool,
 }
 
-/// What stops a search.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The index failed.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-}
-
 /// What a search reads from.
 #[derive(Clone, Copy)]
 pub struct Library<'l> {
@@ -170,9 +160,9 @@ pub struct Library<'l> {
 
 impl Library<'_> {
     /// Asks with the index, or without it when that fails: all that it says is in the mirror, too.
-    fn ask<T>(&self, mut asked: impl FnMut(&Self) -> Result<T, SearchError>) -> Result<T, SearchError> {
+    fn ask<T>(&self, mut asked: impl FnMut(&Self) -> Result<T, StateError>) -> Result<T, StateError> {
         match asked(self) {
-            Err(SearchError::Index(_)) if self.index.is_some() => asked(&Self { index: None, ..*self }),
+            Err(StateError::Index(_)) if self.index.is_some() => asked(&Self { index: None, ..*self }),
             answer => answer,
         }
     }
@@ -196,7 +186,7 @@ pub fn search(
     library: &Library<'_>,
     request: &Request,
     found: &mut (dyn FnMut(Hit) -> ControlFlow<()> + Send),
-) -> Result<SearchReport, SearchError> {
+) -> Result<SearchReport, StateError> {
     let Some(limit) = request.limit else {
         let mut searching = Searching::begin(library, request)?;
         searching.run(&mut |_, _, hits| hits.into_iter().try_for_each(&mut *found))?;
@@ -239,13 +229,13 @@ struct Searching<'s> {
 type Take<'t> = &'t mut (dyn FnMut(&[Task], usize, Vec<Hit>) -> ControlFlow<()> + Send);
 
 impl<'s> Searching<'s> {
-    fn begin(library: &'s Library<'s>, request: &'s Request) -> Result<Self, SearchError> {
+    fn begin(library: &'s Library<'s>, request: &'s Request) -> Result<Self, StateError> {
         let (tasks, report) = planned(library, request, Settled::default())?;
         Ok(Self { library, request, tasks: in_order(request, tasks), report })
     }
 
     /// Reads all, and plans the rest once more where an object was replaced meanwhile.
-    fn run(&mut self, take: Take<'_>) -> Result<(), SearchError> {
+    fn run(&mut self, take: Take<'_>) -> Result<(), StateError> {
         let (mut start, mut looks) = (0, LOOKS);
         loop {
             looks -= 1;
@@ -264,7 +254,7 @@ impl<'s> Searching<'s> {
 
     /// Plans what to read from number `start` on, by the current ledger. Objects that are open already are read as
     /// planned, because some of their parts may have been read.
-    fn plan_rest(&mut self, start: usize) -> Result<(), SearchError> {
+    fn plan_rest(&mut self, start: usize) -> Result<(), StateError> {
         let mut rest = self.tasks.split_off(start);
         rest.retain(|task| task.opened.is_some());
         let mut settled = Settled::default();
@@ -292,7 +282,7 @@ fn planned(
     library: &Library<'_>,
     request: &Request,
     mut settled: Settled,
-) -> Result<(Vec<Task>, SearchReport), SearchError> {
+) -> Result<(Vec<Task>, SearchReport), StateError> {
     let (mut tasks, mut report) = (Vec::new(), None);
     for look in 0..LOOKS {
         // The mirror has all that the index has, and waits for no run.
@@ -319,7 +309,7 @@ fn planned_once(
     library: &Library<'_>,
     request: &Request,
     settled: &Settled,
-) -> Result<(Plan, HashSet<i64>), SearchError> {
+) -> Result<(Plan, HashSet<i64>), StateError> {
     let snapshot = library.ledger.snapshot()?;
     let batch = library.ledger.last_batch()?;
     // An index of later batches than the ledger's may lack what the ledger still counts.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::fetch::StoredBytes;
 use super::read::Range;
-use super::{Library, Request, SearchError, SearchReport};
+use super::{Library, Request, SearchReport};
 use crate::edges::index::{BlockAddress, Index, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 use gzette_core::decode::Point;
 use gzette_core::group::families;
 use gzette_core::model::{AppName, GenerationId, GroupId, GroupKind, Grouped, ObjectVersion, UtcMs, Window};
@@ -95,7 +96,7 @@ pub(super) struct Plan {
 }
 
 /// Returns what to read of each object that is not settled.
-pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) -> Result<Plan, SearchError> {
+pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) -> Result<Plan, StateError> {
     let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
     let (mut wanted, duplicates) = wanted_objects(library, request, &expr, settled)?;
@@ -278,7 +279,7 @@ fn add_surroundings(
     index: (&Index, i64),
     request: &Request,
     tasks: &mut [Task],
-) -> Result<(), SearchError> {
+) -> Result<(), StateError> {
     let mut rest = tasks;
     while !rest.is_empty() {
         let mut blocks = 0;
@@ -299,7 +300,7 @@ fn add_surroundings_of(
     index: (&Index, i64),
     request: &Request,
     tasks: &mut [Task],
-) -> Result<(), SearchError> {
+) -> Result<(), StateError> {
     let blocks = blocks_of(index, &tasks.iter().map(|task| task.row.object.generation).collect())?;
     let mut of = HashMap::new();
     for blocks in blocks.chunk_by(|a, b| a.generation == b.generation) {
@@ -317,13 +318,13 @@ fn add_surroundings_of(
 fn blocks_of(
     (index, batch): (&Index, i64),
     generations: &HashSet<GenerationId>,
-) -> Result<Vec<BlockAddress>, SearchError> {
+) -> Result<Vec<BlockAddress>, StateError> {
     let wanted = Wanted { need: &Need::Anything, generations, window: Window::ALL, levels: u8::MAX, batch };
     Ok(index.candidates(&wanted)?.blocks)
 }
 
 /// Returns the known stretches of an object: its blocks, or where the index has not all of them, the whole object.
-pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result<Vec<Range>, SearchError> {
+pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result<Vec<Range>, StateError> {
     let batch = library.indexed_batch();
     if let (Some(index), true) = (library.index, row.indexed && row.batch <= batch) {
         let blocks = blocks_of((index, batch), &HashSet::from([row.object.generation]))?;
@@ -406,7 +407,7 @@ fn wanted_objects(
     request: &Request,
     expr: &Expr,
     settled: &Settled,
-) -> Result<(WantedObjects, HashSet<i64>), SearchError> {
+) -> Result<(WantedObjects, HashSet<i64>), StateError> {
     let mut sighted = HashMap::new();
     for group in expr.groups() {
         sighted.insert(group, library.ledger.generations_with_group(group)?);

@@ -10,8 +10,9 @@ use super::object::Object;
 use super::plan::{points_for, stretches_of};
 use super::present::Present;
 use super::read::Range;
-use super::{Hit, Library, SearchError};
+use super::{Hit, Library};
 use crate::edges::ledger::{GenerationRow, LedgerError};
+use crate::flows::error::StateError;
 use gzette_core::decode::Point;
 
 /// Why a line is not shown.
@@ -19,7 +20,7 @@ use gzette_core::decode::Point;
 pub enum ShowError {
     /// The ledger or the index failed.
     #[error(transparent)]
-    Search(#[from] SearchError),
+    Search(#[from] StateError),
     /// The object's bytes cannot be read.
     #[error(transparent)]
     Io(io::Error),
@@ -153,7 +154,7 @@ impl Opened<'_> {
         self.stretches.partition_point(|stretch| stretch.first_line() <= line).saturating_sub(1)
     }
 
-    fn points(&self, stretch: usize) -> Result<Vec<Point>, SearchError> {
+    fn points(&self, stretch: usize) -> Result<Vec<Point>, StateError> {
         if !self.has_points {
             return Ok(Vec::new());
         }

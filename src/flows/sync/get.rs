@@ -10,13 +10,14 @@ use tokio::task::AbortHandle;
 use crate::edges::ledger::{GetRecord, PendingObject};
 use crate::edges::mirror::Mirror;
 use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::flows::error::StateError;
 use gzette_core::decode::Limits;
 use gzette_core::model::{Checksum, GenerationId, KnownBytes, ListedObject, ObjectKey, SourceName};
 use gzette_core::plan::{ObjectState, is_to_try};
 use gzette_core::proof::prove;
 
 use super::queue::{Group, Level, Waiting};
-use super::{Doubt, Event, Place, ProblemKind, Run, SyncError, ends_source};
+use super::{Doubt, Event, Place, ProblemKind, Run, ends_source};
 
 /// The most outcomes that one transaction holds.
 pub(super) const RECORDS_AT_ONCE: usize = 64;
@@ -97,7 +98,7 @@ impl Place<'_> {
 
 impl Run<'_> {
     /// Starts as many reads as there is room for. One that is too large waits for its turn instead of being overtaken.
-    pub(super) fn start_gets(&mut self) -> Result<(), SyncError> {
+    pub(super) fn start_gets(&mut self) -> Result<(), StateError> {
         while self.gets.running.len() < self.options.parallel_gets.max(1) {
             if self.gets.next.is_none() {
                 if !self.may_take_next() {
@@ -138,7 +139,7 @@ impl Run<'_> {
             || !(0..self.fronts.len()).any(|at| self.fronts[at].is_listing() && !self.has_failed(at))
     }
 
-    fn start_get(&mut self, waiting: Waiting, object: ListedObject) -> Result<(), SyncError> {
+    fn start_get(&mut self, waiting: Waiting, object: ListedObject) -> Result<(), StateError> {
         let source = self.place(waiting.group.at).source;
         let known = self.ledger.known_bytes(waiting.id, &object.etag, object.size_bytes)?;
         let to = Shelf { mirror: self.mirror.clone(), source: source.name.clone(), known };
@@ -206,7 +207,7 @@ impl Run<'_> {
     }
 
     /// Names the objects of a source that were not reached; they remain to be fetched.
-    pub(super) fn leave_objects(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn leave_objects(&mut self, at: usize) -> Result<(), StateError> {
         if !self.has_failed(at) {
             self.queue_pending(at)?;
         }
@@ -232,7 +233,7 @@ impl Run<'_> {
     }
 
     /// Names the reads that were cut when the time was up; those that gave no answer for long have failed.
-    pub(super) fn leave_running(&mut self) -> Result<(), SyncError> {
+    pub(super) fn leave_running(&mut self) -> Result<(), StateError> {
         let slow = self.options.slow;
         let mut records = Vec::new();
         for running in std::mem::take(&mut self.gets.running).into_values() {
@@ -254,7 +255,7 @@ impl Run<'_> {
     }
 
     /// Writes down what came, then stops if the disk refused.
-    pub(super) fn record_batch(&mut self, batch: Vec<Done>) -> Result<(), SyncError> {
+    pub(super) fn record_batch(&mut self, batch: Vec<Done>) -> Result<(), StateError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -280,7 +281,7 @@ impl Run<'_> {
         }
         self.ledger.record_gets(&records, self.options.now_ms)?;
         if let Some(error) = disk_error {
-            return Err(SyncError::Mirror(error));
+            return Err(StateError::Mirror(error));
         }
         doubts.into_iter().try_for_each(|doubt| self.look_again(doubt))
     }
@@ -337,7 +338,7 @@ impl Run<'_> {
     }
 
     /// Has the prefix of an object listed again that was not what had been listed.
-    fn look_again(&mut self, doubt: Doubt) -> Result<(), SyncError> {
+    fn look_again(&mut self, doubt: Doubt) -> Result<(), StateError> {
         let at = doubt.waiting.group.at;
         let prefix = self.place(at).leaf_of(&doubt.object.key).filter(|_| !doubt.waiting.is_loose);
         let Some(prefix) = prefix.filter(|_| !self.has_failed(at)) else { return self.tell_doubt(&doubt) };
@@ -356,7 +357,7 @@ impl Run<'_> {
         at: usize,
         prefix: &str,
         is_listed: bool,
-    ) -> Result<(), SyncError> {
+    ) -> Result<(), StateError> {
         for doubt in self.fronts[at].doubts.remove(prefix).unwrap_or_default() {
             if is_listed {
                 self.settle(doubt)?;
@@ -369,7 +370,7 @@ impl Run<'_> {
 
     /// Listed with one etag a moment ago and read with another, the server has two: the object is read once more
     /// whatever its etag.
-    fn settle(&mut self, doubt: Doubt) -> Result<(), SyncError> {
+    fn settle(&mut self, doubt: Doubt) -> Result<(), StateError> {
         let Doubt { waiting, object, kind, .. } = &doubt;
         let is_other = *kind == StoreErrorKind::Changed && !waiting.is_loose;
         if !is_other || !self.ledger.is_pending(waiting.id, &object.etag, object.size_bytes)? {
@@ -382,7 +383,7 @@ impl Run<'_> {
     }
 
     /// Names an object that is listed as it was and cannot be read so. Another version of it is read by itself.
-    fn tell_doubt(&mut self, doubt: &Doubt) -> Result<(), SyncError> {
+    fn tell_doubt(&mut self, doubt: &Doubt) -> Result<(), StateError> {
         if self.ledger.is_pending(doubt.waiting.id, &doubt.object.etag, doubt.object.size_bytes)? {
             self.tell_refused(doubt);
         }
@@ -390,7 +391,7 @@ impl Run<'_> {
     }
 
     /// Remembers that a server gives other etags for reading than for listing.
-    pub(super) fn note_etags(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn note_etags(&mut self, at: usize) -> Result<(), StateError> {
         let (place, front) = (self.place(at), &self.fronts[at]);
         if place.is_loose || front.unmatched == 0 || front.matched > 0 {
             return Ok(());

@@ -8,11 +8,12 @@ use tokio::time::sleep;
 
 use crate::edges::ledger::{FailedListing, Ledger, ListedRow, ListingRecord};
 use crate::edges::store::{Listing, StoreError, StoreErrorKind};
+use crate::flows::error::StateError;
 use gzette_core::model::{AppName, Day};
 use gzette_core::plan::{Arranged, ListTask, Rank, Survey, Why, arrange, diff, eager_pause_ms, pause_ms};
 
 use super::queue::{Group, Waiting};
-use super::{Doubt, Event, Place, Problem, ProblemKind, Run, SyncError, ends_source};
+use super::{Doubt, Event, Place, Problem, ProblemKind, Run, ends_source};
 
 /// Listings of a source sent at a time. They are small, and S3 answers hundreds a second.
 const PARALLEL_LISTS: usize = 8;
@@ -58,7 +59,7 @@ pub(super) struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    pub(super) fn new(place: &'a Place<'a>, ledger: &mut Ledger) -> Result<Self, SyncError> {
+    pub(super) fn new(place: &'a Place<'a>, ledger: &mut Ledger) -> Result<Self, StateError> {
         let known = ledger.listings(place.id)?;
         let survey = Survey::new(&place.source.layout, &place.prefix, &place.reach, known);
         ledger.abandon(place.id, &place.prefix, &survey.abandoned())?;
@@ -114,7 +115,7 @@ impl<'a> Front<'a> {
 impl Run<'_> {
     /// Starts as many listings of a source as there is room for. What the survey asks for next does not wait for
     /// listings that do not answer.
-    pub(super) fn start_lists(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn start_lists(&mut self, at: usize) -> Result<(), StateError> {
         let slow = self.options.slow;
         loop {
             if self.has_failed(at) || !self.fronts[at].is_listing() || self.is_over() {
@@ -139,7 +140,7 @@ impl Run<'_> {
     }
 
     /// Takes an answer in.
-    pub(super) fn take_answer(&mut self, at: usize, (task, answer): Answer) -> Result<(), SyncError> {
+    pub(super) fn take_answer(&mut self, at: usize, (task, answer): Answer) -> Result<(), StateError> {
         let front = &mut self.fronts[at];
         front.open.remove(&task.prefix);
         let is_listed = answer.is_ok();
@@ -154,7 +155,7 @@ impl Run<'_> {
     }
 
     /// Puts the objects into the queue that earlier runs have left, if their pause is over.
-    pub(super) fn queue_pending(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn queue_pending(&mut self, at: usize) -> Result<(), StateError> {
         if std::mem::replace(&mut self.fronts[at].has_queued_pending, true) {
             return Ok(());
         }
@@ -203,7 +204,7 @@ impl Run<'_> {
     }
 
     /// Writes down the prefixes that were not reached; the next run lists them.
-    pub(super) fn leave_prefixes(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn leave_prefixes(&mut self, at: usize) -> Result<(), StateError> {
         let place = self.place(at);
         let reason = format!("not listed, {}", self.why_left(at));
         let slow = self.options.slow;
@@ -251,7 +252,7 @@ impl Run<'_> {
         }
     }
 
-    fn record_listing(&mut self, at: usize, task: &ListTask, listing: Listing) -> Result<(), SyncError> {
+    fn record_listing(&mut self, at: usize, task: &ListTask, listing: Listing) -> Result<(), StateError> {
         let place = self.place(at);
         let entries = (listing.objects.len() + listing.prefixes.len()) as u64;
         let objects = listing.objects.len() as u64;
@@ -293,7 +294,7 @@ impl Run<'_> {
     }
 
     /// Counts what does not belong; keys and folders that do not fit the layout are reported when they are new.
-    fn count_arranged(&mut self, at: usize, task: &ListTask, arranged: &Arranged) -> Result<(), SyncError> {
+    fn count_arranged(&mut self, at: usize, task: &ListTask, arranged: &Arranged) -> Result<(), StateError> {
         if task.why == Why::Again {
             return Ok(());
         }
@@ -325,7 +326,7 @@ impl Run<'_> {
     }
 
     /// Tells which folders do not fit the layout, those that are new.
-    pub(super) fn tell_strays(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn tell_strays(&mut self, at: usize) -> Result<(), StateError> {
         let (place, now_ms) = (self.place(at), self.options.now_ms);
         let is_whole = !self.has_failed(at) && self.over_since.is_none();
         let front = &mut self.fronts[at];
@@ -348,7 +349,7 @@ impl Run<'_> {
     }
 
     /// Says when a source looks as if its address or its layout were wrong.
-    pub(super) fn doubt_source(&mut self, at: usize) -> Result<(), SyncError> {
+    pub(super) fn doubt_source(&mut self, at: usize) -> Result<(), StateError> {
         let (place, front) = (self.place(at), &self.fronts[at]);
         let is_whole = front.has_listed && !self.has_failed(at) && self.over_since.is_none();
         if !is_whole || front.fitting > 0 || self.ledger.has_fitting(place.id)? {
@@ -371,7 +372,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn record_failure(&mut self, at: usize, task: &ListTask, error: StoreError) -> Result<(), SyncError> {
+    fn record_failure(&mut self, at: usize, task: &ListTask, error: StoreError) -> Result<(), StateError> {
         let name = self.place(at).name();
         if !self.fronts[at].has_listed {
             self.report.note_root_error(name, &error);
@@ -402,7 +403,7 @@ impl Run<'_> {
         task: &ListTask,
         why: &str,
         may_pass: bool,
-    ) -> Result<(), SyncError> {
+    ) -> Result<(), StateError> {
         let earlier = self.fronts[at].survey.known(&task.prefix).map_or(0, |known| known.attempts);
         let attempts = earlier.saturating_add(1);
         let is_eager = may_pass && matches!(task.why, Why::Discover | Why::LookBack | Why::Undated);

@@ -24,7 +24,6 @@ mod report;
 pub use moves::unconfigured;
 pub use report::{Known, Problem, ProblemKind, SourceError, SyncReport};
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,9 +32,10 @@ use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::edges::ledger::{Ledger, LedgerError};
+use crate::edges::ledger::Ledger;
 use crate::edges::mirror::Mirror;
 use crate::edges::store::{ObjectStore, StoreErrorKind};
+use crate::flows::error::StateError;
 use gzette_core::model::{Day, ListedObject, UtcMs};
 use gzette_core::plan::{Layout, Reach};
 
@@ -136,20 +136,6 @@ pub trait Progress: Send + Sync {
 /// Ignores progress.
 impl Progress for () {}
 
-/// What ends a sync as a whole.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The local disk; the message names the path.
-    #[error("mirror: {0}")]
-    Mirror(#[source] io::Error),
-    /// A bug: a task of this process panicked.
-    #[error("a task of the sync panicked")]
-    Panicked,
-}
-
 /// Brings the mirror and the ledger up to what the sources list.
 pub async fn sync(
     sources: &[SyncSource],
@@ -157,8 +143,8 @@ pub async fn sync(
     mirror: &Mirror,
     options: &SyncOptions,
     progress: &dyn Progress,
-) -> Result<SyncReport, SyncError> {
-    mirror.clean().map_err(SyncError::Mirror)?;
+) -> Result<SyncReport, StateError> {
+    mirror.clean().map_err(StateError::Mirror)?;
     let mut report = SyncReport::default();
     moves::settle_sources(sources, ledger, mirror, options, &mut report)?;
     let mut places = Vec::with_capacity(sources.len());
@@ -168,7 +154,7 @@ pub async fn sync(
         places.push(place);
     }
     let fronts: Vec<Front<'_>> =
-        places.iter().map(|place| Front::new(place, ledger)).collect::<Result<_, SyncError>>()?;
+        places.iter().map(|place| Front::new(place, ledger)).collect::<Result<_, StateError>>()?;
     let mut run = Run {
         ledger,
         mirror,
@@ -215,7 +201,7 @@ enum Event {
 
 impl<'a> Run<'a> {
     /// Starts what there is room for and records what comes back, until nothing is left or the time is up.
-    async fn work(&mut self) -> Result<(), SyncError> {
+    async fn work(&mut self) -> Result<(), StateError> {
         loop {
             for at in 0..self.fronts.len() {
                 self.start_lists(at)?;
@@ -235,7 +221,7 @@ impl<'a> Run<'a> {
     }
 
     /// Names what was not reached, and sums up known failures.
-    fn finish(&mut self) -> Result<(), SyncError> {
+    fn finish(&mut self) -> Result<(), StateError> {
         self.leave_running()?;
         for at in 0..self.fronts.len() {
             self.leave_prefixes(at)?;
@@ -249,7 +235,7 @@ impl<'a> Run<'a> {
     }
 
     /// Counts what is not in the mirror, and sums up in one line per application what an earlier run named one by one.
-    fn sum_up(&mut self, at: usize) -> Result<(), SyncError> {
+    fn sum_up(&mut self, at: usize) -> Result<(), StateError> {
         let place = self.fronts[at].place;
         self.report.waiting += self.ledger.pending_objects(place.id)?.len() as u64;
         for trouble in self.ledger.troubles(place.id, self.options.now_ms)? {
@@ -283,7 +269,7 @@ impl<'a> Run<'a> {
 
     /// Waits a little for what comes next, and takes what has come with it; `None` when nothing is at work, or when what
     /// is at work has had its time after the deadline and was cut.
-    async fn next_events(&mut self) -> Result<Option<Vec<Event>>, SyncError> {
+    async fn next_events(&mut self) -> Result<Option<Vec<Event>>, StateError> {
         let Ok(first) = timeout(DEADLINE_LOOK, self.running.join_next()).await else {
             let is_overdue = self.is_over()
                 && self.over_since.is_some_and(|since| since.elapsed() >= self.options.patience);
@@ -300,7 +286,7 @@ impl<'a> Run<'a> {
                 Ok(event) => events.push(event),
                 // It was given up to make room.
                 Err(error) if error.is_cancelled() => {}
-                Err(_) => return Err(SyncError::Panicked),
+                Err(_) => return Err(StateError::Panicked),
             }
             next = if events.len() < get::RECORDS_AT_ONCE { self.running.try_join_next() } else { None };
         }
@@ -319,7 +305,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn new(source: &'a SyncSource, ledger: &mut Ledger, now_ms: UtcMs) -> Result<Self, SyncError> {
+    fn new(source: &'a SyncSource, ledger: &mut Ledger, now_ms: UtcMs) -> Result<Self, StateError> {
         let id = ledger.source_id(&source.name, &source.url)?;
         let first_ms = ledger.first_listed_ms(id, now_ms)?;
         let mut prefix = source.prefix.clone();

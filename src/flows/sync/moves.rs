@@ -3,11 +3,12 @@
 
 use crate::edges::ledger::{Ledger, Moved};
 use crate::edges::mirror::Mirror;
+use crate::flows::error::StateError;
 use gzette_core::human::plural;
 use gzette_core::model::{AppName, Day, GenerationId};
 use gzette_core::plan::UNPLACED_APP;
 
-use super::{SyncError, SyncOptions, SyncReport, SyncSource};
+use super::{SyncOptions, SyncReport, SyncSource};
 
 /// Renames sources that have another name in the configuration and the same address, and names those that have gone
 /// from it.
@@ -17,7 +18,7 @@ pub(super) fn settle_sources(
     mirror: &Mirror,
     options: &SyncOptions,
     report: &mut SyncReport,
-) -> Result<(), SyncError> {
+) -> Result<(), StateError> {
     // This comes first: a source renamed again would lose track of where its files are.
     finish_renames(ledger, mirror)?;
     let rows = ledger.source_rows()?;
@@ -42,7 +43,7 @@ pub(super) fn settle_sources(
 }
 
 /// Has the mirrored files of renamed sources follow, those of an interrupted run included.
-fn finish_renames(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), SyncError> {
+fn finish_renames(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), StateError> {
     for row in ledger.source_rows()? {
         if let Some(old) = ledger.old_name(row.id)? {
             rename_files(ledger, mirror, (&old, &row.name), row.id)?;
@@ -65,10 +66,10 @@ fn rename_files(
     mirror: &Mirror,
     (old, new): (&str, &str),
     source_id: i64,
-) -> Result<(), SyncError> {
+) -> Result<(), StateError> {
     for version in ledger.mirrored_versions(source_id)? {
         let id = |name| GenerationId::of(name, &version.key, &version.etag, version.size_bytes);
-        mirror.rename(&version.key, (old, id(old)), (new, id(new))).map_err(SyncError::Mirror)?;
+        mirror.rename(&version.key, (old, id(old)), (new, id(new))).map_err(StateError::Mirror)?;
     }
     Ok(ledger.forget_old_name(source_id)?)
 }
@@ -80,7 +81,7 @@ pub(super) fn settle_layout(
     prefix: &str,
     ledger: &mut Ledger,
     report: &mut SyncReport,
-) -> Result<(), SyncError> {
+) -> Result<(), StateError> {
     let fact = format!("layout:{source_id}");
     let layout = format!("{}\n{prefix}", source.layout);
     // What has no application in its key has the name of its source.

@@ -17,7 +17,8 @@ use crate::edges::mirror::Mirror;
 use crate::edges::state::{State, StateLock};
 use crate::edges::store::{self, Location};
 use crate::flows::digest::{DigestSettings, When};
-use crate::flows::identity::{Identity, IdentityError, Part, name_ledger, settle};
+use crate::flows::error::StateError;
+use crate::flows::identity::{Identity, Part, name_ledger, settle};
 use crate::flows::ingest::own_index;
 use crate::flows::prune::PruneSettings;
 use crate::flows::publish::Target;
@@ -206,7 +207,7 @@ impl Project {
     /// Returns whether there is no ledger although something belongs to one.
     pub(super) fn has_lost_ledger(&self) -> Result<bool, CommandError> {
         let is_known =
-            || Ok::<_, IdentityError>(Identity::read(&self.state, None)?.without_ledger().is_some());
+            || Ok::<_, StateError>(Identity::read(&self.state, None)?.without_ledger().is_some());
         Ok(self.state.lacks_ledger() && is_known()?)
     }
 

@@ -4,10 +4,11 @@ use super::CommandError;
 use super::context::{Context, Project, with_runtime};
 use super::rebuild::rebuild;
 use crate::edges::ledger::Ledger;
-use crate::flows::identity::{Identity, IdentityError, Part, claim_mirror, settle};
+use crate::flows::error::StateError;
+use crate::flows::identity::{Identity, Part, claim_mirror, settle};
 use crate::flows::ingest::own_index;
 use crate::flows::run::{Pipeline, Summary};
-use crate::flows::verify::{VerifyError, VerifyReport, repair, verify};
+use crate::flows::verify::{VerifyReport, repair, verify};
 use crate::shell::error::{Exit, Failure};
 use gzette_core::human;
 use gzette_core::visible::terminal;
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     }
 }
 
-fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, VerifyError> {
+fn recount(context: &Context, project: &Project, ledger: &Ledger) -> Result<VerifyReport, StateError> {
     let index = own_index(ledger, &project.state.index())?;
     let bar = context.ui.progress("verify");
     let report =
@@ -91,10 +92,10 @@ fn examined(context: &Context, project: &Project) -> Result<Examined, CommandErr
         return Ok(Examined::Unusable(format!("the ledger `{}` is missing or empty", path.display())));
     }
     let recounted = if project.state.ledger().exists() {
-        Ledger::open_read_only(&project.state.ledger()).map_err(VerifyError::from).and_then(|ledger| {
+        Ledger::open_read_only(&project.state.ledger()).map_err(StateError::from).and_then(|ledger| {
             match Identity::read(&project.state, Some(&ledger)) {
                 Ok(identity) if identity.odd() == Some(Part::Ledger) => Ok(None),
-                Err(IdentityError::Ledger(error)) => Err(error.into()),
+                Err(StateError::Ledger(error)) => Err(error.into()),
                 _ => recount(context, project, &ledger).map(Some),
             }
         })
@@ -104,7 +105,7 @@ fn examined(context: &Context, project: &Project) -> Result<Examined, CommandErr
     match recounted {
         Ok(Some(report)) => Ok(Examined::Counted(report)),
         Ok(None) => Ok(Examined::Unusable("the ledger belongs to another state".to_owned())),
-        Err(VerifyError::Ledger(error)) if error.is_about_content() => {
+        Err(StateError::Ledger(error)) if error.is_about_content() => {
             Ok(Examined::Unusable(error.in_file(&project.state.ledger()).to_string()))
         }
         Err(error) => Err(error.into()),
