@@ -1,8 +1,15 @@
-//! Writes files completely or not at all, even across a power cut: under a temporary name, synced, renamed, then the
-//! folder synced. Files get the mode of the umask, so anyone who may read the folder may read them. A call
-//! that a signal interrupts is repeated.
+//! Writes files completely or not at all, even across a power cut: under a temporary name, synced, then renamed. Files get
+//! the mode of the umask, so anyone who may read the folder may read them. A call that a signal interrupts is repeated.
+//! Every file that gzette writes as a whole goes through here; `tests/it/tidy.rs` checks that.
+//!
+//! - [`write`] also syncs the folder: when it returns, the new file survives a power cut. For files that the ledger relies
+//!   on from then on: mirrored objects, the ids of a state, mails that count as sent, files that count as published.
+//! - [`replace`] does not: after a power cut the old file may still be there, or none. For files that the next run makes
+//!   again: pages, and the list of a site's files. Also for the index: each commit syncs its folder once for all files, and
+//!   start-up compares its batch with the ledger's.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -33,6 +40,12 @@ pub fn replace(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(unfinished);
     }
     done
+}
+
+/// Returns a name that begins with `prefix` and that no other writer in a folder has, whatever process it is in.
+pub fn unique_name(prefix: &str) -> String {
+    // The keys of a `RandomState` are random, and other ones each time.
+    format!("{prefix}{:016x}", RandomState::new().build_hasher().finish())
 }
 
 /// Creates a file in the place of one that a crash left; never by way of a link.

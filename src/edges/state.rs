@@ -13,6 +13,7 @@ const LOCK: &str = "lock";
 const TRIES: usize = 4;
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
+use crate::edges::disk;
 use gzette_core::model::StateId;
 
 /// The file that names the state.
@@ -108,11 +109,7 @@ impl State {
     /// Has the directory say which state it is.
     pub fn set_id(&self, id: StateId) -> io::Result<()> {
         let unfinished = self.dir.join(format!("{IDENTITY}.tmp"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(id.line().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(unfinished, self.dir.join(IDENTITY))?;
-        File::open(&self.dir)?.sync_all()
+        disk::write(&self.dir.join(IDENTITY), &unfinished, id.line().as_bytes())
     }
 
     /// Returns whether the ledger is missing or empty.
@@ -142,7 +139,7 @@ impl State {
             numbered.find(is_free).ok_or_else(|| io::Error::other("too many old ledgers are kept"))?;
         let mut kept = false;
         for name in LEDGER_FILES {
-            match fs::rename(beside(&old, name), beside(&aside, name)) {
+            match disk::rename(&beside(&old, name), &beside(&aside, name)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 renamed => {
                     renamed?;
@@ -150,8 +147,8 @@ impl State {
                 }
             }
         }
-        fs::rename(self.dir.join("ledger.sqlite.new"), &old)?;
-        File::open(&self.dir)?.sync_all()?;
+        disk::rename(&self.dir.join("ledger.sqlite.new"), &old)?;
+        disk::sync_folder(&self.dir)?;
         Ok(kept.then_some(aside))
     }
 

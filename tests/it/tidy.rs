@@ -71,6 +71,15 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("tokio", &["store/", "mail/", "digest/", "sync/", "publish.rs", "run.rs", "cli/"]),
 ];
 
+/// How files are written, and the places that may: the durable write, and the files that a demo makes up.
+const WRITES: [(&str, &[&str]); 5] = [
+    ("fs::rename", &["disk.rs"]),
+    ("fs::write", &["demo/", "cli/demo.rs"]),
+    ("File::create", &["disk.rs"]),
+    ("sync_all()", &["disk.rs"]),
+    ("sync_data()", &["disk.rs"]),
+];
+
 /// What the core does without: files, network, clock, environment, async.
 const NOT_IN_CORE: [&str; 6] = ["std::fs", "std::net", "std::env", "std::process", "std::time", "async fn"];
 
@@ -129,6 +138,8 @@ fn the_check_finds_what_it_is_for() {
         (core("plan/x.rs"), "//! X.\nuse std::fs::File;", "`std::fs` in the core"),
         (house("flows/report/x.rs"), "//! X.\nuse rusqlite::Connection;", "`rusqlite` is used"),
         (house("flows/sync/x.rs"), "//! X.\nlet c = aws_config::load();", "`aws_` is used"),
+        (house("flows/sync/x.rs"), "//! X.\nfn f() { file.sync_all() }", "files are written whole by `disk`"),
+        (house("edges/mirror.rs"), "//! X.\nfn f() { fs::rename(a, b) }", "files are written whole by `disk`"),
         (house("flows/sync/x.rs"), "fn f() {}", "does not begin with `//!`"),
         (house("flows/sync/x.rs"), "//! X.\nfn f() { todo!() }", "`todo!`"),
         (house("shell/cli/x.rs"), "//! X.\nfn f() { println!(\"x\") }", "`println!` outside ui.rs"),
@@ -184,6 +195,11 @@ fn check(path: &str, text: &str) -> Vec<String> {
         let used = if is_prefix { starts_word(&code, name) } else { has(&code, &format!("{name}::")) };
         if used && !places.iter().any(|place| inner.starts_with(place)) {
             wrong.push(format!("`{name}` is used; only {} may", places.join(", ")));
+        }
+    }
+    for (call, places) in WRITES {
+        if starts_word(&code, call) && !places.iter().any(|place| inner.starts_with(place)) {
+            wrong.push(format!("`{call}` is used; files are written whole by `disk`"));
         }
     }
     let in_core = NOT_IN_CORE.iter().filter(|word| floor == "core" && has(&code, word));

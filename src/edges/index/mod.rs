@@ -19,7 +19,6 @@ pub use candidates::{Candidate, Candidates, Wanted};
 pub use repair::INCOMPLETE;
 pub use write::{IndexWriter, SegmentBuilder, Segments};
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tantivy::directory::error::{OpenReadError, OpenWriteError};
@@ -27,6 +26,7 @@ use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
 use self::guard::Guard;
+use crate::edges::disk;
 use gzette_core::events::Place;
 use gzette_core::model::{GenerationId, UtcMs};
 
@@ -234,8 +234,7 @@ impl Index {
     }
 
     fn sync_dir(&self) -> Result<()> {
-        let io = |source| self.io(source);
-        File::open(self.dir()).map_err(io)?.sync_all().map_err(io)
+        disk::sync_folder(self.dir()).map_err(|source| self.io(source))
     }
 }
 

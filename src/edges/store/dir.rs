@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, File, Metadata};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -163,19 +163,8 @@ impl Folder {
         if target.is_dir() {
             return Err((StoreErrorKind::Config, "a folder has this name".to_owned()));
         }
-        let (mut file, unfinished) = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            // As any other file: less the umask.
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-            .tempfile_in(&parent)
-            .map_err(local_disk)?
-            .into_parts();
-        file.write_all(body).map_err(local_disk)?;
-        file.sync_all().map_err(local_disk)?;
-        disk::rename(&unfinished, &target).map_err(local_disk)?;
-        // It has that name no more.
-        let _ = unfinished.keep();
-        disk::sync_folder(&parent).map_err(local_disk)?;
+        let unfinished = parent.join(disk::unique_name(TEMPORARY));
+        disk::write(&target, &unfinished, body).map_err(local_disk)?;
         self.counter.sent(body.len());
         self.remove_unfinished(&parent, &target);
         Ok(())
@@ -305,9 +294,11 @@ fn made_parent(root: &Path, below: &Path) -> Result<PathBuf, Refusal> {
     for segment in below.parent().into_iter().flat_map(Path::iter) {
         let next = parent.join(segment);
         match fs::create_dir(&next) {
+            Ok(()) => disk::sync_folder(&parent).map_err(local_disk)?,
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(local(&error)),
-            _ => parent = within(root, &next)?,
+            Err(_) => {}
         }
+        parent = within(root, &next)?;
     }
     Ok(parent)
 }
