@@ -62,7 +62,8 @@ pub fn hidden(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
 
 /// Returns whether a text has hidden characters.
 pub fn has_hidden(text: &str) -> bool {
-    hidden(text).next().is_some()
+    // Most text is ASCII, and titles are looked at once an event.
+    !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && hidden(text).next().is_some()
 }
 
 /// Whether a character that is not seen itself changes how the one before it looks, or the one behind it: in Persian, in
@@ -147,7 +148,7 @@ impl Display for Terminal<'_> {
 /// Returns [`Terminal`] text.
 pub fn terminal<T: AsRef<[u8]> + ?Sized>(text: &T) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(text.as_ref());
-    let is_plain = hidden(&text).all(|(_, character)| character == '\t');
+    let is_plain = !has_hidden(&text) || hidden(&text).all(|(_, character)| character == '\t');
     if is_plain { text } else { Terminal(text.as_bytes()).to_string().into() }
 }
 

@@ -215,6 +215,9 @@ fn id(kind: GroupKind, parts: &[&str]) -> GroupId {
 /// One line for lists, without what is hidden.
 fn shown(title: &str) -> String {
     let title = if title.is_empty() { "(no message)" } else { title };
+    if title.len() <= TITLE_CHARS {
+        return columns(title).into_owned();
+    }
     let cut = title.char_indices().nth(TITLE_CHARS).map_or(title.len(), |(at, _)| at);
     columns(&title[..cut]).into_owned()
 }
