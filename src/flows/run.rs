@@ -17,6 +17,7 @@ use crate::edges::state::State;
 use crate::edges::store::Requests;
 use crate::flows::digest::{self, Delivery, DigestError, DigestSettings, Tries};
 use crate::flows::error::StateError;
+use crate::flows::identity::Lost;
 use crate::flows::ingest::{IngestReport, ingest};
 use crate::flows::prune::{PruneReport, PruneSettings, prune};
 use crate::flows::publish::{PublishError, PublishReport, SiteFile, Target, publish};
@@ -80,6 +81,8 @@ impl Delivered {
 pub trait Observer: Progress + Sync {
     /// Called with the objects and stored bytes ingested so far.
     fn ingested(&self, objects: u64, bytes: u64);
+    /// The state was looked at: whether its ledger is lost, and what of the mirror is.
+    fn missed(&self, is_ledger_lost: bool, lost: &Lost);
     /// The sync is done.
     fn synced(&self, report: &SyncReport);
     /// The ingest is done.

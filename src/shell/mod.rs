@@ -4,4 +4,5 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod error;
+pub mod project;
 pub mod ui;

@@ -29,6 +29,7 @@ mod shapes;
 mod site;
 mod smtp;
 mod sources;
+mod stages;
 mod store;
 mod support;
 mod sync;

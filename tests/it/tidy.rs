@@ -36,11 +36,11 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
         "flows",
         Within::Earlier,
         &[
-            "error", "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify", "prune",
-            "run",
+            "error", "identity", "sync", "ingest", "search", "report", "site", "digest", "publish", "verify",
+            "prune", "run",
         ],
     ),
-    ("shell", Within::Earlier, &["error", "config", "ui", "demo", "cli"]),
+    ("shell", Within::Earlier, &["error", "config", "project", "ui", "demo", "cli"]),
 ];
 
 /// What every edge may use of the others: how a file is written whole.
@@ -68,7 +68,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("indicatif", &["ui.rs", "cli/observer.rs", "cli/scanning.rs"]),
     ("signal_hook", &["cli/"]),
     ("toml", &["config.rs", "config/"]),
-    ("tokio", &["store/", "mail/", "digest/", "sync/", "publish.rs", "run.rs", "cli/"]),
+    ("tokio", &["store/", "mail/", "digest/", "sync/", "publish.rs", "run.rs", "project/", "cli/"]),
 ];
 
 /// How files are written, and the places that may: the durable write, and the files that a demo makes up.
@@ -139,7 +139,11 @@ fn the_check_finds_what_it_is_for() {
         (house("flows/report/x.rs"), "//! X.\nuse rusqlite::Connection;", "`rusqlite` is used"),
         (house("flows/sync/x.rs"), "//! X.\nlet c = aws_config::load();", "`aws_` is used"),
         (house("flows/sync/x.rs"), "//! X.\nfn f() { file.sync_all() }", "files are written whole by `disk`"),
-        (house("edges/mirror.rs"), "//! X.\nfn f() { fs::rename(a, b) }", "files are written whole by `disk`"),
+        (
+            house("edges/mirror.rs"),
+            "//! X.\nfn f() { fs::rename(a, b) }",
+            "files are written whole by `disk`",
+        ),
         (house("flows/sync/x.rs"), "fn f() {}", "does not begin with `//!`"),
         (house("flows/sync/x.rs"), "//! X.\nfn f() { todo!() }", "`todo!`"),
         (house("shell/cli/x.rs"), "//! X.\nfn f() { println!(\"x\") }", "`println!` outside ui.rs"),

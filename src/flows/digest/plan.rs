@@ -3,7 +3,6 @@
 //! So everything is mailed at most once a day, however often it comes and goes, and a missing mail has a meaning.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -35,17 +34,8 @@ impl FromStr for When {
         match word {
             "changes" => Ok(Self::Changes),
             "always" => Ok(Self::Always),
-            _ => Err(format!("`{word}` is unknown; allowed: `changes`, `always`")),
+            _ => Err(format!("`when = \"{word}\"` is not known; one of changes, always")),
         }
-    }
-}
-
-impl fmt::Display for When {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Changes => "changes",
-            Self::Always => "always",
-        })
     }
 }
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
-use super::context::{Context, Project};
-use crate::edges::state::State;
+use super::context::Context;
+use super::run::show;
 use crate::shell::config::{Config, ConfigFile};
 use crate::shell::demo::write_objects;
 use crate::shell::error::{Exit, Failure};
+use crate::shell::project::Project;
 use gzette_core::human;
 use gzette_core::paste;
 
@@ -56,19 +57,18 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         &format!("{objects}, {lines}, {} in {}", human::bytes(summary.bytes), summary.dir.display()),
     );
     let config = Config::parse(CONFIG, &dir)?;
-    context.uses(&ConfigFile::at(&dir.join("gzette.toml")), None);
-    let invocation = context.ui.invocation();
-    let project = Project { state: State::new(config.state_dir.clone()), config, invocation };
-    let done = super::run::run_project(context, &project, None)?;
+    let project = Project::new(config, ConfigFile::at(&dir.join("gzette.toml")), None);
+    context.uses(&project.file, None);
+    let done = context.stages_that_stop(&project, None)?.run()?;
     let left = Left::of(&dir, &project);
     if context.global.json {
-        let mut json = done.json();
+        let mut json = serde_json::json!(done.summary);
         json["dashboard"] = left.dashboard.display().to_string().into();
         json["mail"] = left.mail.map(|mail| mail.display().to_string()).into();
         json["config"] = left.config.display().to_string().into();
         context.ui.result_json(&json)?;
     } else {
-        done.show(context)?;
+        show(&done, context)?;
         left.show(context)?;
     }
     // One object is damaged on purpose: that is what exit code 3 is for, and no failure of the demo.

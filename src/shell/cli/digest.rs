@@ -1,10 +1,10 @@
 //! `gzette digest`: the mail of what changed.
 
 use super::CommandError;
-use super::context::{Context, with_runtime};
-use crate::flows::digest::{self, Delivery, Tries};
+use super::context::Context;
+use crate::flows::digest::Delivery;
 use crate::flows::run::Delivered;
-use crate::shell::error::{Exit, Failure};
+use crate::shell::error::Exit;
 use gzette_core::human;
 
 /// The arguments of `gzette digest`.
@@ -26,9 +26,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let project = context.project()?;
     let stages = context.stages(&project)?;
     if args.print {
-        let view = stages.pipeline().view(&project.ledger_read_only()?, None).map_err(Failure::from)?;
-        let plan = stages.settings.digests.first().map(|plan| plan.settings.clone()).unwrap_or_default();
-        let mail = digest::render(&view, &plan);
+        let mail = stages.preview()?;
         if context.global.json {
             let json = serde_json::json!({ "subject": mail.subject, "text": mail.text });
             context.ui.result_json(&json)?;
@@ -37,23 +35,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
         }
         return Ok(Exit::Fine);
     }
-    if stages.settings.digests.is_empty() {
-        return Err(Failure::usage("there is no `[[digest]]`")
-            .hint("`gzette init` writes an example")
-            .into());
-    }
-    let _lock = context.lock(&project.state, "digest")?;
-    let mut ledger = project.ledger()?;
-    if args.retry {
-        for plan in &stages.settings.digests {
-            ledger.retry_given_up_mails(&plan.settings.name)?;
-        }
-    }
-    let view = stages.pipeline().view(&ledger, None).map_err(Failure::from)?;
-    let delivered = with_runtime(|runtime| {
-        let delivered = stages.pipeline().deliver(runtime, &mut ledger, &view, Tries::All);
-        Ok(delivered.map_err(Failure::from)?)
-    })?;
+    let delivered = stages.digest(args.retry)?;
     if context.global.json {
         let each: Vec<_> = delivered.iter().map(json).collect();
         context.ui.result_json(&each)?;

@@ -2,7 +2,8 @@
 
 use super::CommandError;
 use super::context::Context;
-use crate::shell::error::{Exit, Failure};
+use super::run::show;
+use crate::shell::error::Exit;
 
 /// The arguments of `gzette ingest`.
 #[derive(Debug, clap::Args)]
@@ -14,9 +15,5 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let stages = context.stages_that_stop(&project, None)?;
-    super::run::recorded(context, &project, "ingest", |ledger, summary| {
-        stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?;
-        Ok(())
-    })?
-    .show(context)
+    show(&stages.ingest()?, context)
 }

@@ -7,7 +7,9 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 
+use super::rebuild::ONLY_THERE;
 use crate::flows::digest::{Delivery, DigestError};
+use crate::flows::identity::Lost;
 use crate::flows::ingest::IngestReport;
 use crate::flows::prune::PruneReport;
 use crate::flows::publish::{PublishError, PublishReport};
@@ -100,6 +102,28 @@ impl Progress for Shown<'_> {
 impl Observer for Shown<'_> {
     fn ingested(&self, objects: u64, bytes: u64) {
         self.progress("ingest", format!("{}, {}", human::plural(objects, "object"), human::bytes(bytes)));
+    }
+
+    fn missed(&self, is_ledger_lost: bool, lost: &Lost) {
+        let ui = self.ui;
+        if is_ledger_lost {
+            ui.warn(&format!(
+                "the ledger is lost; a new one is built from the sources and the mirror. {ONLY_THERE}"
+            ));
+        }
+        if let Some(folder) = &lost.folder {
+            ui.warn(&format!(
+                "the mirrored files in `{}` are gone; the counts stay. Mount the disk that holds them, or run \
+                 `gzette verify --repair`, which fetches them again",
+                folder.display()
+            ));
+        }
+        for (object, reason) in &lost.files {
+            ui.warn(&format!("{}: {reason}; it is fetched again", object.key));
+        }
+        for (object, reason) in &lost.for_good {
+            ui.warn(&format!("{}: {reason}, and the source no longer has it; its counts stay", object.key));
+        }
     }
 
     fn synced(&self, report: &SyncReport) {

@@ -2,8 +2,8 @@
 
 use super::CommandError;
 use super::context::Context;
-use crate::flows::prune::{PruneReport, drop_source, prune};
-use crate::shell::error::{Exit, Failure};
+use crate::flows::prune::PruneReport;
+use crate::shell::error::Exit;
 use gzette_core::human;
 
 /// The arguments of `gzette prune`.
@@ -24,20 +24,11 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let _lock = context.lock(&project.state, "prune")?;
-    let mut ledger = project.ledger()?;
-    let settings = project.prune_settings();
-    let (index_dir, now_ms) = (project.state.index(), context.now_ms());
-    if let Some(name) = &args.source {
-        if project.config.sources.iter().any(|source| source.name == *name) {
-            let message = format!("source `{name}` is configured; the next run would read it again");
-            return Err(Failure::usage(message).hint("remove it from gzette.toml first").into());
-        }
-        let report = drop_source(&mut ledger, &project.mirror(), &index_dir, name, now_ms)?;
-        let report = report.ok_or_else(|| Failure::usage(format!("the ledger has no source `{name}`")))?;
-        return show(args, context, &report);
-    }
-    let report = prune(&mut ledger, &project.mirror(), &index_dir, &settings, now_ms, args.dry_run)?;
+    context.names_state(&project);
+    let report = match &args.source {
+        Some(name) => project.drop_source(name, context.now_ms())?,
+        None => project.prune(context.now_ms(), args.dry_run)?,
+    };
     show(args, context, &report)
 }
 

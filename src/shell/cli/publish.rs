@@ -1,8 +1,9 @@
 //! `gzette publish`: the dashboard to where people see it.
 
 use super::CommandError;
-use super::context::{Context, with_runtime};
-use crate::shell::error::{Exit, Failure};
+use super::context::Context;
+use super::run::show;
+use crate::shell::error::Exit;
 
 /// The arguments of `gzette publish`.
 #[derive(Debug, clap::Args)]
@@ -14,17 +15,5 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let stages = context.stages(&project)?;
-    super::run::recorded(context, &project, "publish", |ledger, summary| {
-        with_runtime(|runtime| {
-            let target = runtime.block_on(project.publish_target())?.ok_or_else(|| {
-                Failure::usage("there is no `publish` in `[site]`")
-                    .hint("set it to s3://bucket/prefix/ or to a folder")
-            })?;
-            let rendered = stages.pipeline().report(ledger, None).map_err(Failure::from)?;
-            summary.has_problems |= rendered.failure.is_some();
-            stages.pipeline().publish(runtime, ledger, &target, &rendered, summary).map_err(Failure::from)?;
-            Ok(())
-        })
-    })?
-    .show(context)
+    show(&stages.publish()?, context)
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 
 use super::CommandError;
-use super::context::{Context, Project, with_runtime};
+use super::context::Context;
 use crate::edges::ledger::Ledger;
 use crate::edges::mirror::Mirror;
 use crate::flows::identity::{Identity, name_ledger};
 use crate::flows::run::{Pipeline, Summary};
 use crate::flows::sync::{SyncReport, SyncSource};
 use crate::shell::error::Failure;
+use crate::shell::project::{Project, with_runtime};
 use gzette_core::human::{count, plural};
 
 /// What no other part of a state holds.
@@ -36,12 +37,7 @@ pub(super) fn rebuild(context: &Context, project: &Project, why: &str) -> Result
     Ok(is_complete)
 }
 
-fn fill(
-    context: &Context,
-    project: &Project,
-    pipeline: &Pipeline<'_>,
-    path: &Path,
-) -> Result<bool, CommandError> {
+fn fill(context: &Context, project: &Project, pipeline: &Pipeline<'_>, path: &Path) -> Result<bool, Failure> {
     let mut ledger = Ledger::open(path)?;
     name_ledger(&mut ledger, Identity::read(&project.state, None)?.without_ledger())?;
     with_runtime(|runtime| fill_from_sources(context, project, pipeline, &mut ledger, runtime))
@@ -53,14 +49,14 @@ fn fill_from_sources(
     pipeline: &Pipeline<'_>,
     ledger: &mut Ledger,
     runtime: &Runtime,
-) -> Result<bool, CommandError> {
+) -> Result<bool, Failure> {
     let sources = runtime.block_on(project.sources())?;
     date_sources(context, project, ledger, &sources)?;
     let mut summary = Summary::default();
     let synced = pipeline.sync(runtime, ledger, &sources, &mut summary).map_err(Failure::from);
     let synced = synced.map_err(|failure| unlisted(&failure.message))?;
     if summary.stopped || synced.prefixes_failed > 0 || !synced.source_errors.is_empty() {
-        return Err(unlisted("some of them could not be listed").into());
+        return Err(unlisted("some of them could not be listed"));
     }
     let mut ingested = pipeline.ingest(ledger, &mut summary).map_err(Failure::from)?;
     if !ingested.unreadable.is_empty() {
@@ -84,7 +80,7 @@ fn date_sources(
     project: &Project,
     ledger: &mut Ledger,
     sources: &[SyncSource],
-) -> Result<(), CommandError> {
+) -> Result<(), Failure> {
     let (mirror, now_ms) = (project.mirror(), context.now_ms());
     for source in sources {
         let (_, first_ms) = mirror.census(&source.name)?;
@@ -95,7 +91,7 @@ fn date_sources(
 }
 
 /// Counts the files of the mirror that the ledger does not know, now that all that is listed has been fetched.
-fn count_left(mirror: &Mirror, ledger: &Ledger, sources: &[SyncSource]) -> Result<u64, CommandError> {
+fn count_left(mirror: &Mirror, ledger: &Ledger, sources: &[SyncSource]) -> Result<u64, Failure> {
     let mut files = 0;
     for source in sources {
         files += mirror.census(&source.name)?.0;
@@ -104,7 +100,7 @@ fn count_left(mirror: &Mirror, ledger: &Ledger, sources: &[SyncSource]) -> Resul
 }
 
 /// Returns the folders of the mirror that belong to no source of the configuration.
-fn strangers(mirror: &Mirror, sources: &[SyncSource]) -> Result<Vec<PathBuf>, CommandError> {
+fn strangers(mirror: &Mirror, sources: &[SyncSource]) -> Result<Vec<PathBuf>, Failure> {
     let own: Vec<PathBuf> = sources.iter().map(|source| mirror.folder(&source.name)).collect();
     Ok(mirror.folders()?.into_iter().filter(|folder| !own.contains(folder)).collect())
 }

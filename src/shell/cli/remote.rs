@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Runtime;
 
-use super::CommandError;
-use super::context::{Project, runtime};
 use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::shell::project::{Project, runtime};
 use crate::shell::ui::Ui;
 use gzette_core::human;
 use gzette_core::model::{GenerationId, ListedObject, ObjectVersion, SourceName};
@@ -110,12 +109,8 @@ impl<'p> Remote<'p> {
 }
 
 fn connect(project: &Project) -> Result<Connected, String> {
-    let told = |error| match error {
-        CommandError::Failure(failure) => failure.message,
-        CommandError::BrokenPipe => String::new(),
-    };
-    let runtime = runtime().map_err(told)?;
-    let sources = runtime.block_on(project.sources()).map_err(told)?;
+    let runtime = runtime().map_err(|failure| failure.message)?;
+    let sources = runtime.block_on(project.sources()).map_err(|failure| failure.message)?;
     let stores = sources.into_iter().map(|source| (source.name, source.store)).collect();
     Ok(Connected { runtime, stores })
 }

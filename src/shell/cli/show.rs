@@ -3,13 +3,14 @@
 use std::path;
 
 use super::CommandError;
-use super::context::{Context, Project};
+use super::context::Context;
 use super::remote::Remote;
 use super::search::AroundArgs;
 use super::search::output::Found;
 use crate::edges::ledger::GenerationRow;
 use crate::flows::search::{Library, ShowError, Shown, object_at, show};
 use crate::shell::error::{Exit, Failure};
+use crate::shell::project::Project;
 use crate::shell::ui::{OutputError, Ui, write_json};
 use gzette_core::human;
 use gzette_core::model::ObjectVersion;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use super::context::{Context, Project};
+use super::context::Context;
 use super::{CommandError, mails};
 use crate::edges::index::Index;
 use crate::edges::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, Stamps, UnsentMail};
 use crate::flows::identity::{Identity, lost_folder};
 use crate::flows::report::{self, Unread, UnreadPlace};
 use crate::shell::error::Exit;
+use crate::shell::project::Project;
 use crate::shell::ui::OutputError;
 use gzette_core::human::{self, count};
 use gzette_core::model::{LineCounts, UtcMs};
@@ -46,7 +47,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let status = Status::read(&project, &project.ledger_read_only()?, context.now_ms())?;
     if status.index_batch.is_none() {
-        project.tell_of_index(&context.ui);
+        context.tell_of_index(&project);
     }
     if context.global.json {
         context.ui.result_json(&status.json())?;

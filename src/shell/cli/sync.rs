@@ -1,9 +1,9 @@
 //! `gzette sync`: the mirror only.
 
 use super::CommandError;
-use super::context::{Context, with_runtime};
-use super::run::TimeArgs;
-use crate::shell::error::{Exit, Failure};
+use super::context::Context;
+use super::run::{TimeArgs, show};
+use crate::shell::error::Exit;
 
 /// The arguments of `gzette sync`.
 #[derive(Debug, clap::Args)]
@@ -18,12 +18,5 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let stages = context.stages_that_stop(&project, args.time.limit(false))?;
-    super::run::recorded(context, &project, "sync", |ledger, summary| {
-        with_runtime(|runtime| {
-            let sources = runtime.block_on(project.sources())?;
-            stages.pipeline().sync(runtime, ledger, &sources, summary).map_err(Failure::from)?;
-            Ok(())
-        })
-    })?
-    .show(context)
+    show(&stages.sync()?, context)
 }

@@ -1,15 +1,16 @@
 //! `gzette verify`: recounts everything from the mirror; repairs differences on request.
 
 use super::CommandError;
-use super::context::{Context, Project, with_runtime};
+use super::context::Context;
 use super::rebuild::rebuild;
 use crate::edges::ledger::Ledger;
 use crate::flows::error::StateError;
 use crate::flows::identity::{Identity, Part, claim_mirror, settle};
 use crate::flows::ingest::own_index;
-use crate::flows::run::{Pipeline, Summary};
+use crate::flows::run::Summary;
 use crate::flows::verify::{VerifyReport, repair, verify};
 use crate::shell::error::{Exit, Failure};
+use crate::shell::project::Project;
 use gzette_core::human;
 use gzette_core::visible::terminal;
 
@@ -29,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let _lock = context.lock_for(&project.state, "verify", args.repair)?;
+    let _lock = context.lock_for(&project, "verify", args.repair)?;
     let (report, is_complete) = if args.repair {
         repaired(context, &project)?
     } else {
@@ -119,14 +120,13 @@ fn made_good(
     mut report: VerifyReport,
 ) -> Result<VerifyReport, CommandError> {
     let stages = context.stages_that_stop(project, None)?;
-    let pipeline = stages.pipeline();
     let mut ledger = project.any_ledger()?;
     let (mut summary, mut unreadable) = (Summary::default(), 0);
     for _ in 0..2 {
         if repair(&mut ledger, &report.differences, &project.state.index())? || unreadable > 0 {
-            fetch(project, &pipeline, &mut ledger, &mut summary)?;
+            stages.fetch(&mut ledger, &mut summary)?;
         }
-        let ingested = pipeline.ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
+        let ingested = stages.pipeline().ingest(&mut ledger, &mut summary).map_err(Failure::from)?;
         unreadable = ingested.unreadable.len();
         report = recount(context, project, &ledger)?;
         if report.ok && unreadable == 0 {
@@ -134,19 +134,6 @@ fn made_good(
         }
     }
     Ok(report)
-}
-
-fn fetch(
-    project: &Project,
-    pipeline: &Pipeline<'_>,
-    ledger: &mut Ledger,
-    summary: &mut Summary,
-) -> Result<(), CommandError> {
-    with_runtime(|runtime| {
-        let sources = runtime.block_on(project.sources())?;
-        pipeline.sync(runtime, ledger, &sources, summary).map_err(Failure::from)?;
-        Ok(())
-    })
 }
 
 fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {

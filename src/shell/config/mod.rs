@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::edges::store::{Location, S3Limits, S3Options, parse_url};
+use crate::flows::digest::When;
 use crate::shell::error::Failure;
 use gzette_core::human::nearest;
 use gzette_core::overrides::Overrides;
@@ -167,8 +168,8 @@ pub struct Digest {
     pub ca_file: Option<PathBuf>,
     /// What its subject begins with.
     pub subject_prefix: String,
-    /// `changes` or `always`.
-    pub when: String,
+    /// When it is mailed.
+    pub when: When,
 }
 
 #[derive(Deserialize)]
@@ -433,9 +434,7 @@ fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
     if raw.to.is_empty() {
         return Err(wrong("`to` names no recipient".to_owned()));
     }
-    if !["changes", "always"].contains(&raw.when.as_str()) {
-        return Err(wrong(format!("`when = \"{}\"` is not known; one of changes, always", raw.when)));
-    }
+    let when = raw.when.parse().map_err(wrong)?;
     Ok(Digest {
         name: raw.name,
         to: raw.to,
@@ -443,7 +442,7 @@ fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
         transport: raw.transport,
         ca_file: raw.ca_file.map(|path| dir.join(path)),
         subject_prefix: raw.subject_prefix,
-        when: raw.when,
+        when,
     })
 }
 
@@ -595,7 +594,7 @@ mod tests {
             .collect();
         let config = parse(&every).unwrap();
         assert_eq!(config.sources[0].format, Some(Format::Json));
-        assert_eq!(config.digests[0].when, "changes");
+        assert_eq!(config.digests[0].when, When::Changes);
         for key in SECTIONS.iter().flat_map(|section| section.keys) {
             assert!(every.contains(key), "the example lacks `{key}`");
         }

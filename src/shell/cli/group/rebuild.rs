@@ -2,7 +2,8 @@
 
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
-use crate::shell::error::{Exit, Failure};
+use crate::shell::cli::run::show;
+use crate::shell::error::Exit;
 
 /// The arguments of `gzette group rebuild`.
 #[derive(Debug, clap::Args)]
@@ -20,12 +21,5 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let stages = context.stages_that_stop(&project, None)?;
-    crate::shell::cli::run::recorded(context, &project, "group rebuild", |ledger, summary| {
-        if args.all {
-            ledger.outdate_all().map_err(Failure::from)?;
-        }
-        stages.pipeline().ingest(ledger, summary).map_err(Failure::from)?;
-        Ok(())
-    })?
-    .show(context)
+    show(&stages.regroup(args.all)?, context)
 }

@@ -160,7 +160,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     };
     remote.tell(&context.ui);
     if index.is_none() || report.index_failed {
-        project.tell_of_index(&context.ui);
+        context.tell_of_index(&project);
     }
     finish(args, context, &request, &report)
 }
