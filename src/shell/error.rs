@@ -9,7 +9,7 @@ use crate::edges::index::IndexError;
 use crate::edges::ledger::{FileFault, LedgerError};
 use crate::edges::mail::{MailError, MailErrorKind};
 use crate::edges::state::LockError;
-use crate::edges::store::{StoreError, StoreErrorKind};
+use crate::edges::store::{Action, StoreError, StoreErrorKind};
 use crate::flows::error::StateError;
 use crate::flows::publish::PublishError;
 use crate::flows::run::RunError;
@@ -260,11 +260,11 @@ pub fn store_hint(error: &StoreError) -> Option<String> {
 /// encrypted objects when it is about one.
 fn denied_hint(error: &StoreError) -> Option<String> {
     let (action, on, key_action) = match error.what {
-        "list" => ("s3:ListBucket", "bucket", "kms:Decrypt"),
-        "get" => ("s3:GetObject", "objects", "kms:Decrypt"),
-        "put" => ("s3:PutObject", "objects", "kms:GenerateDataKey"),
-        "delete" => ("s3:DeleteObject", "objects", "kms:Decrypt"),
-        _ => return None,
+        Action::List => ("s3:ListBucket", "bucket", "kms:Decrypt"),
+        Action::Get => ("s3:GetObject", "objects", "kms:Decrypt"),
+        Action::Put => ("s3:PutObject", "objects", "kms:GenerateDataKey"),
+        Action::Delete => ("s3:DeleteObject", "objects", "kms:Decrypt"),
+        Action::Open | Action::Create => return None,
     };
     Some(if is_about_key(&error.reason) {
         format!("the role needs {key_action} on the KMS key, and {action} on the {on}")
@@ -367,12 +367,16 @@ mod tests {
     #[test]
     fn a_denial_names_the_permission() {
         for (what, reason, expected) in [
-            ("list", "AccessDenied", "s3:ListBucket on the bucket"),
-            ("get", "AccessDenied", "s3:GetObject on the objects"),
-            ("get", "AccessDenied: not authorized to perform: kms:Decrypt", "kms:Decrypt on the KMS key"),
-            ("put", "AccessDenied", "s3:PutObject on the objects"),
-            ("put", "AccessDenied: KMS", "kms:GenerateDataKey on the KMS key"),
-            ("delete", "AccessDenied", "s3:DeleteObject on the objects"),
+            (Action::List, "AccessDenied", "s3:ListBucket on the bucket"),
+            (Action::Get, "AccessDenied", "s3:GetObject on the objects"),
+            (
+                Action::Get,
+                "AccessDenied: not authorized to perform: kms:Decrypt",
+                "kms:Decrypt on the KMS key",
+            ),
+            (Action::Put, "AccessDenied", "s3:PutObject on the objects"),
+            (Action::Put, "AccessDenied: KMS", "kms:GenerateDataKey on the KMS key"),
+            (Action::Delete, "AccessDenied", "s3:DeleteObject on the objects"),
         ] {
             let error = StoreError::new(StoreErrorKind::Denied, what, "s3://b/k", reason);
             let hint = store_hint(&error).unwrap();

@@ -14,7 +14,7 @@ use gzette::flows::digest::{
     Delivery, DigestSettings, Tries, When, deliver, eml, plan, render, send_pending,
 };
 use gzette::flows::report::{
-    Change, Completeness, Figures, GroupState, GroupView, Heat, SampleView, Verdict, View,
+    Change, Completeness, Figures, GroupState, GroupView, Heat, SampleRole, SampleView, Verdict, View,
 };
 use gzette_core::model::{GroupId, GroupKind, HOUR_MS, Level, MINUTE_MS, UtcMs};
 use mailin::AuthMechanism;
@@ -55,7 +55,7 @@ fn view(now_ms: UtcMs, titles: &[&str]) -> View {
 
 fn group(bits: u64, title: &str, now_ms: UtcMs) -> GroupView {
     let sample = SampleView {
-        role: "latest",
+        role: SampleRole::Latest,
         time_ms: now_ms,
         app: "shop".to_owned(),
         level: Level::Error,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use gzette::edges::ledger::Ledger;
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{
-    Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture,
+    Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture,
 };
 use gzette::flows::error::StateError;
 use gzette::flows::sync::{Deadline, SyncOptions, SyncReport, SyncSource, sync};
@@ -55,7 +55,7 @@ impl Bucket {
         (state.lists, state.gets) = Default::default();
     }
 
-    fn refusal(&self, kind: StoreErrorKind, what: &'static str, key: &str) -> StoreError {
+    fn refusal(&self, kind: StoreErrorKind, what: Action, key: &str) -> StoreError {
         StoreError::new(kind, what, &self.describe(key), &format!("{kind:?}").to_lowercase())
     }
 }
@@ -74,7 +74,7 @@ impl ObjectStore for Bucket {
             let mut state = self.state();
             state.lists.push(prefix.to_owned());
             if let Some(kind) = state.refused_lists.get(prefix) {
-                return Err(self.refusal(*kind, "list", prefix));
+                return Err(self.refusal(*kind, Action::List, prefix));
             }
             let mut listing = Listing::default();
             let below =
@@ -102,12 +102,12 @@ impl ObjectStore for Bucket {
             let left = state.sizes_in_flight.iter().position(|other| *other == size).unwrap();
             state.sizes_in_flight.swap_remove(left);
             if let Some(kind) = state.refused_gets.get(&object.key) {
-                return Err(self.refusal(*kind, "get", &object.key));
+                return Err(self.refusal(*kind, Action::Get, &object.key));
             }
             match state.objects.get(&object.key) {
-                None => Err(self.refusal(StoreErrorKind::Missing, "get", &object.key)),
+                None => Err(self.refusal(StoreErrorKind::Missing, Action::Get, &object.key)),
                 Some(bytes) if entry(&object.key, bytes).etag != object.etag => {
-                    Err(self.refusal(StoreErrorKind::Changed, "get", &object.key))
+                    Err(self.refusal(StoreErrorKind::Changed, Action::Get, &object.key))
                 }
                 Some(bytes) => Ok(bytes.clone()),
             }

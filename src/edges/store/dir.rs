@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::count::Counter;
 use super::memory::hex;
-use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
 use crate::edges::disk;
 use gzette_core::model::ListedObject;
 
@@ -57,7 +57,7 @@ impl DirStore {
     /// Does blocking work away from the tasks that wait for the network.
     async fn blocking<T: Send + 'static>(
         &self,
-        what: &'static str,
+        what: Action,
         key: &str,
         work: impl FnOnce(&Folder) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -71,22 +71,22 @@ impl DirStore {
 impl ObjectStore for DirStore {
     fn list<'a>(&'a self, prefix: &'a str, delimited: bool) -> StoreFuture<'a, Listing> {
         let wanted = prefix.to_owned();
-        Box::pin(self.blocking("list", prefix, move |folder| folder.list(&wanted, delimited)))
+        Box::pin(self.blocking(Action::List, prefix, move |folder| folder.list(&wanted, delimited)))
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
         let wanted = object.clone();
-        Box::pin(self.blocking("get", &object.key, move |folder| folder.get(&wanted)))
+        Box::pin(self.blocking(Action::Get, &object.key, move |folder| folder.get(&wanted)))
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, _options: &'a PutOptions) -> StoreFuture<'a, ()> {
         let target = key.to_owned();
-        Box::pin(self.blocking("put", key, move |folder| folder.put(&target, &body)))
+        Box::pin(self.blocking(Action::Put, key, move |folder| folder.put(&target, &body)))
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> StoreFuture<'a, ()> {
         let target = key.to_owned();
-        Box::pin(self.blocking("delete", key, move |folder| folder.delete(&target)))
+        Box::pin(self.blocking(Action::Delete, key, move |folder| folder.delete(&target)))
     }
 
     fn keeps_headers(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Errors of a store, in the kinds that a run distinguishes.
 
+use std::fmt;
+
 use gzette_core::model::UtcMs;
 use gzette_core::visible::{cell, header};
 
@@ -33,14 +35,44 @@ pub enum StoreErrorKind {
     Local,
 }
 
+/// What is asked of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Connecting to it.
+    Open,
+    /// Making a bucket.
+    Create,
+    /// Listing a prefix.
+    List,
+    /// Reading an object.
+    Get,
+    /// Writing an object.
+    Put,
+    /// Deleting an object.
+    Delete,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Create => "create",
+            Self::List => "list",
+            Self::Get => "get",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        })
+    }
+}
+
 /// A store's failure, with the key or prefix it is about.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{what} `{place}`: {reason}")]
 pub struct StoreError {
     /// The kind.
     pub kind: StoreErrorKind,
-    /// What was tried: `list`, `get`, `put`, `delete`.
-    pub what: &'static str,
+    /// What was tried.
+    pub what: Action,
     /// The key or prefix, as [`super::ObjectStore::describe`] writes it.
     pub place: String,
     /// What the other side said, in one line, without what is hidden.
@@ -51,7 +83,7 @@ pub struct StoreError {
 
 impl StoreError {
     /// Returns a failure whose place and reason can be shown: the place in one line, the reason too, cut when it is long.
-    pub fn new(kind: StoreErrorKind, what: &'static str, place: &str, reason: &str) -> Self {
+    pub fn new(kind: StoreErrorKind, what: Action, place: &str, reason: &str) -> Self {
         Self {
             kind,
             what,
@@ -69,7 +101,7 @@ mod tests {
     #[test]
     fn a_hostile_answer_becomes_one_short_printable_line() {
         let reason = format!("bad\r\n\u{1b}[31m  {}", "é".repeat(5000));
-        let error = StoreError::new(StoreErrorKind::Odd, "get", "s3://b/a\nb", &reason);
+        let error = StoreError::new(StoreErrorKind::Odd, Action::Get, "s3://b/a\nb", &reason);
         let text = error.to_string();
         assert!(text.starts_with(r"get `s3://b/a\x0ab`: bad ‹ESC›[31m éé") && text.ends_with('…'), "{text}");
         assert_eq!(error.reason.chars().count(), MAX_REASON_CHARS + 1);

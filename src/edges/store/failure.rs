@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{StoreError, StoreErrorKind};
+use super::{Action, StoreError, StoreErrorKind};
 use gzette_core::model::UtcMs;
 
 /// One failed attempt.
@@ -29,7 +29,7 @@ impl Failure {
     }
 
     /// Returns the error to hand on.
-    pub(super) fn at(self, what: &'static str, place: &str) -> StoreError {
+    pub(super) fn at(self, what: Action, place: &str) -> StoreError {
         StoreError { server_ms: self.server_ms, ..StoreError::new(self.kind, what, place, &self.reason) }
     }
 }

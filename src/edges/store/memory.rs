@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use md5::{Digest as _, Md5};
 
 use super::count::Counter;
-use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
 use gzette_core::model::{ListedObject, UtcMs};
 
 /// Objects in memory; etags are MD5, as for simple uploads to S3.
@@ -60,7 +60,7 @@ impl MemoryStore {
 
     fn get_now(&self, object: &ListedObject) -> Result<Vec<u8>, StoreError> {
         self.counter.get();
-        let fail = |kind, reason| StoreError::new(kind, "get", &self.describe(&object.key), reason);
+        let fail = |kind, reason| StoreError::new(kind, Action::Get, &self.describe(&object.key), reason);
         let objects = self.locked();
         let Some(stored) = objects.get(&object.key) else {
             return Err(fail(StoreErrorKind::Missing, "no such key"));

@@ -12,7 +12,7 @@ mod page;
 mod s3;
 
 pub use dir::DirStore;
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{Action, StoreError, StoreErrorKind};
 pub use location::{Location, open, parse_url};
 pub use memory::MemoryStore;
 pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};

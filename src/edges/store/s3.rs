@@ -36,7 +36,7 @@ use super::damage::looked_through;
 use super::failure::{Failure, Refusal, backoff, failure_of};
 use super::memory::hex;
 use super::page::{Entry, Page, Pages, unquoted};
-use super::{Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
 use gzette_core::human::nearest;
 use gzette_core::model::{ListedObject, UtcMs};
 
@@ -166,7 +166,7 @@ impl S3Store {
     /// Creates the bucket; it is not an error if one's own bucket exists already.
     pub async fn create_bucket(&self) -> Result<(), StoreError> {
         let place = self.describe("");
-        self.persist("create", &place, || self.create_bucket_once()).await
+        self.persist(Action::Create, &place, || self.create_bucket_once()).await
     }
 
     async fn create_bucket_once(&self) -> Result<(), Failure> {
@@ -184,12 +184,13 @@ impl S3Store {
 
     async fn list_all(&self, prefix: &str, delimited: bool) -> Result<Listing, StoreError> {
         let place = self.describe(prefix);
-        let odd = |reason: String| StoreError::new(StoreErrorKind::Odd, "list", &place, &reason);
+        let odd = |reason: String| StoreError::new(StoreErrorKind::Odd, Action::List, &place, &reason);
         let mut pages = Pages::new(prefix, delimited);
         let mut token = None;
         loop {
-            let page =
-                self.persist("list", &place, || self.list_once(prefix, delimited, token.as_deref())).await?;
+            let page = self
+                .persist(Action::List, &place, || self.list_once(prefix, delimited, token.as_deref()))
+                .await?;
             token = pages.add(page).map_err(odd)?;
             if token.is_none() {
                 return pages.finish().map_err(odd);
@@ -216,7 +217,7 @@ impl S3Store {
     /// Without `matched`, only gzip's own checksum counts for whole.
     async fn get_checked(&self, object: &ListedObject, matched: bool) -> Result<Vec<u8>, StoreError> {
         let place = self.describe(&object.key);
-        let first = self.persist("get", &place, || self.get_once(object, matched)).await?;
+        let first = self.persist(Action::Get, &place, || self.get_once(object, matched)).await?;
         if first.is_checked {
             return Ok(first.bytes);
         }
@@ -224,7 +225,7 @@ impl S3Store {
         if !first.is_damaged && (matched || first.bytes.starts_with(&GZIP_MAGIC)) {
             return Ok(first.bytes);
         }
-        let second = self.persist("get", &place, || self.get_once(object, matched)).await?;
+        let second = self.persist(Action::Get, &place, || self.get_once(object, matched)).await?;
         if second.bytes == first.bytes {
             return Ok(second.bytes);
         }
@@ -235,7 +236,7 @@ impl S3Store {
             } else {
                 "two reads gave different bytes, and no checksum says which are right"
             };
-            return Err(StoreError::new(StoreErrorKind::Odd, "get", &place, reason));
+            return Err(StoreError::new(StoreErrorKind::Odd, Action::Get, &place, reason));
         }
         Ok(second.bytes)
     }
@@ -316,7 +317,7 @@ impl S3Store {
     }
 
     /// Tries until it works, fails for good, or the attempts or the time are used up.
-    async fn persist<T, F, Fut>(&self, what: &'static str, place: &str, attempt: F) -> Result<T, StoreError>
+    async fn persist<T, F, Fut>(&self, what: Action, place: &str, attempt: F) -> Result<T, StoreError>
     where
         F: FnMut() -> Fut + Send,
         Fut: Future<Output = Result<T, Failure>> + Send,
@@ -376,14 +377,14 @@ impl ObjectStore for S3Store {
         Box::pin(async move {
             let place = self.describe(key);
             let body = SdkBody::from(body);
-            self.persist("put", &place, || self.put_once(key, &body, options)).await
+            self.persist(Action::Put, &place, || self.put_once(key, &body, options)).await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             let place = self.describe(key);
-            self.persist("delete", &place, || self.delete_once(key)).await
+            self.persist(Action::Delete, &place, || self.delete_once(key)).await
         })
     }
 

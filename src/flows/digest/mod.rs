@@ -10,6 +10,7 @@ mod html;
 mod patience;
 mod plan;
 mod text;
+mod thing;
 
 #[cfg(test)]
 mod tests;

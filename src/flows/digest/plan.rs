@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DigestSettings;
-use crate::flows::report::{GroupState, Unread, View};
+use super::thing::{Name, Thing};
+use crate::flows::report::{Unread, View};
 use gzette_core::model::{MINUTE_MS, UtcMs};
 
 /// The most things remembered of a day. Beyond them a mail is due only with the next day.
@@ -63,7 +64,7 @@ pub struct News {
 #[derive(Default, Serialize, Deserialize)]
 struct Memory {
     day: String,
-    known: BTreeSet<String>,
+    known: BTreeSet<Thing>,
     /// The Message-ID of the day's first mail; older versions did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first: Option<String>,
@@ -90,9 +91,8 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     let dark_since_ms = memory.dark_since_ms;
     let mut known = if is_first { BTreeSet::new() } else { renamed(memory.known, view) };
     let now = attention(view);
-    let fresh: Vec<&String> = now.iter().filter(|thing| !known.contains(*thing)).collect();
-    let has_room = known.len() + fresh.len() <= MAX_KNOWN;
-    let has_fresh = !fresh.is_empty() && has_room;
+    let fresh = now.difference(&known).count();
+    let has_fresh = fresh > 0 && known.len() + fresh <= MAX_KNOWN;
     let is_due = is_first || settings.when == When::Always || has_fresh || news != News::default();
     if !is_due {
         return None;
@@ -114,25 +114,22 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
 }
 
 /// Returns the remembered items under the current ids of groups.
-fn renamed(known: BTreeSet<String>, view: &View) -> BTreeSet<String> {
-    let rename = |thing: String| {
-        let (id, state) = thing.split_once(' ')?;
-        let now = view.aliases.get(&id.parse().ok()?)?;
-        Some(format!("{now} {state}"))
+fn renamed(known: BTreeSet<Thing>, view: &View) -> BTreeSet<Thing> {
+    let rename = |thing| match thing {
+        Thing::Group(id, state) => Thing::Group(view.aliases.get(&id).copied().unwrap_or(id), state),
+        other => other,
     };
-    known.into_iter().map(|thing| rename(thing.clone()).unwrap_or(thing)).collect()
+    known.into_iter().map(rename).collect()
 }
 
-/// Returns what needs attention, as short names: a group in a state, an application silent since a time, all of them
-/// silent, a place that could not be read.
-fn attention(view: &View) -> BTreeSet<String> {
-    let short = |name: &str| blake3::hash(name.as_bytes()).to_hex()[..16].to_owned();
+/// Returns what needs attention.
+fn attention(view: &View) -> BTreeSet<Thing> {
     let groups = view.attention.iter().filter_map(|&at| view.groups.get(at));
-    let groups = groups.map(|group| format!("{} {}", group.id, state_name(group.state)));
-    let silent = view.silent.iter().map(|app| format!("{} silent {}", short(&app.name), app.since_ms));
-    let dark = view.dark.iter().map(|dark| format!("all dark {}", dark.since_ms));
+    let groups = groups.map(|group| Thing::Group(group.id, group.state));
+    let silent = view.silent.iter().map(|app| Thing::Silent(Name::of(&app.name), app.since_ms));
+    let dark = view.dark.iter().map(|dark| Thing::Dark(dark.since_ms));
     let unread = view.unread.iter().filter(|unread| has_lasted(unread, view.now_ms));
-    let unread = unread.map(|unread| format!("{} unread", short(&unread.name())));
+    let unread = unread.map(|unread| Thing::Unread(Name::of(&unread.name())));
     groups.chain(silent).chain(dark).chain(unread).collect()
 }
 
@@ -142,16 +139,6 @@ fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
     unread.since_ms.is_none_or(|since_ms| now_ms - since_ms >= LASTING_MS)
 }
 
-fn state_name(state: GroupState) -> &'static str {
-    match state {
-        GroupState::Spiking => "spiking",
-        GroupState::New => "new",
-        GroupState::Regressed => "regressed",
-        GroupState::Ongoing => "ongoing",
-        GroupState::Quiet => "quiet",
-    }
-}
-
 /// Returns the digest's day as `yyyymmdd`.
 fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
     let shifted = now_ms.saturating_sub(settings.day_begins_ms);
@@ -159,10 +146,12 @@ fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
     settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
 }
 
-fn checksum(things: &BTreeSet<String>, salt: Option<UtcMs>) -> String {
+fn checksum(things: &BTreeSet<Thing>, salt: Option<UtcMs>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for thing in things {
-        hasher.update(thing.as_bytes());
+    // In the order of their words, which earlier versions kept: the same things make the same Message-ID.
+    let words: BTreeSet<String> = things.iter().map(ToString::to_string).collect();
+    for word in words {
+        hasher.update(word.as_bytes());
         hasher.update(b"\n");
     }
     if let Some(now_ms) = salt {

@@ -6,7 +6,7 @@ use super::*;
 use crate::edges::store::Requests;
 use crate::flows::report::{
     Change, Completeness, Dark, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
-    SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
+    SampleRole, SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
 use gzette_core::model::{DAY_MS, GroupId, GroupKind, Level, LineCounts, MINUTE_MS, UtcMs};
 
@@ -41,7 +41,7 @@ fn group(bits: u64, state: GroupState, title: &str) -> GroupView {
 
 fn sample(text: &str) -> SampleView {
     SampleView {
-        role: "latest",
+        role: SampleRole::Latest,
         time_ms: NOW - 8 * MINUTE_MS,
         app: "payments-worker".to_owned(),
         level: Level::Error,

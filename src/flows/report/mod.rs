@@ -20,6 +20,6 @@ pub use build::{ReportSettings, build, states, unread};
 pub use unread::SourceShape;
 pub use view::{
     AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, PagesTrouble, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace,
-    Verdict, View,
+    ObjectProblem, PagesTrouble, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread,
+    UnreadPlace, Verdict, View,
 };

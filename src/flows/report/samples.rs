@@ -1,7 +1,7 @@
 //! Which events of a group people are shown, and their text.
 
 use super::build::ReportSettings;
-use super::view::SampleView;
+use super::view::{SampleRole, SampleView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
 use crate::flows::error::StateError;
 use gzette_core::events::read_sample;
@@ -40,38 +40,30 @@ pub(super) fn read(
             break;
         }
     }
-    samples.sort_by_key(|sample| (place(sample.role), -i128::from(sample.time_ms)));
+    samples.sort_by_key(|sample| (sample.role, -i128::from(sample.time_ms)));
     Ok(samples)
-}
-
-fn place(role: &str) -> u8 {
-    match role {
-        "first" => 0,
-        "latest" => 1,
-        _ => 2,
-    }
 }
 
 /// Returns what to look at, in this order: the latest event before the first, so that it is the latest that
 /// stays when both say the same; then events spread over the group's time.
-fn candidates(spans: &[SightingSpan], now_ms: UtcMs) -> Vec<(&'static str, SightingSpan, End)> {
+fn candidates(spans: &[SightingSpan], now_ms: UtcMs) -> Vec<(SampleRole, SightingSpan, End)> {
     let is_past = |span: &SightingSpan| span.last_ms <= span.believed_until_ms.min(now_ms);
     let Some(latest) = spans.iter().rposition(is_past).or(spans.len().checked_sub(1)) else {
         return Vec::new();
     };
     let order = |span: &&SightingSpan| (span.first_ms < BELIEVED_FROM_MS, span.first_ms, span.generation);
     let first = spans.iter().min_by_key(order);
-    let mut candidates = vec![("latest", spans[latest], End::Last)];
-    candidates.extend(first.map(|&first| ("first", first, End::First)));
+    let mut candidates = vec![(SampleRole::Latest, spans[latest], End::Last)];
+    candidates.extend(first.map(|&first| (SampleRole::First, first, End::First)));
     let spread = (0..PLACES).rev().map(|step| step * latest / PLACES);
     for at in std::iter::once(latest).chain(spread) {
-        candidates.push(("earlier", spans[at], End::First));
-        candidates.push(("earlier", spans[at], End::Last));
+        candidates.push((SampleRole::Earlier, spans[at], End::First));
+        candidates.push((SampleRole::Earlier, spans[at], End::Last));
     }
     candidates
 }
 
-fn view(role: &'static str, sighting: &StoredSighting, end: End, settings: &ReportSettings) -> SampleView {
+fn view(role: SampleRole, sighting: &StoredSighting, end: End, settings: &ReportSettings) -> SampleView {
     let Sample { time_ms, line, raw } = match end {
         End::First => &sighting.first,
         End::Last => &sighting.last,

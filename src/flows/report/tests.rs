@@ -164,7 +164,7 @@ fn charts_add_up() {
 fn samples_are_first_latest_and_others_without_repetition() {
     let view = view(&usual());
     let samples = &view.groups[0].samples;
-    let roles: Vec<_> = samples.iter().map(|sample| sample.role).collect();
+    let roles: Vec<_> = samples.iter().map(|sample| sample.role.name()).collect();
     assert_eq!(roles, ["first", "latest", "earlier", "earlier", "earlier"]);
     assert_eq!(samples[0].text, "order 504 has no stock");
     assert_eq!(samples[1].text, "order 1 has no stock");
@@ -187,7 +187,7 @@ fn the_same_words_are_shown_once_and_the_latest() {
     let view = view(&story);
     let group = titled(&view, "disk full");
     assert_eq!(group.samples.len(), 1);
-    assert_eq!((group.samples[0].role, group.samples[0].time_ms), ("latest", NOON - 3 * HOUR_MS));
+    assert_eq!((group.samples[0].role.name(), group.samples[0].time_ms), ("latest", NOON - 3 * HOUR_MS));
     assert_eq!(group.first_ms, NOON - 30 * HOUR_MS);
 }
 

@@ -143,11 +143,33 @@ pub struct Bucket {
     pub events: u64,
 }
 
+/// Which of a group's events a sample is, in the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SampleRole {
+    /// The first.
+    First,
+    /// The latest.
+    Latest,
+    /// One between them.
+    Earlier,
+}
+
+impl SampleRole {
+    /// Returns it as a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Latest => "latest",
+            Self::Earlier => "earlier",
+        }
+    }
+}
+
 /// One event as people are shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleView {
-    /// `first`, `latest` or `earlier`.
-    pub role: &'static str,
+    /// Which it is.
+    pub role: SampleRole,
     /// When.
     pub time_ms: UtcMs,
     /// Which application.

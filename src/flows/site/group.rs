@@ -196,7 +196,7 @@ fn one_sample(site: &Site<'_>, sample: &SampleView, place: usize) -> Markup {
     let shown = text::line(&command, PLACE_CHARS);
     html! {
         article.sample {
-            h3 { (capitalised(sample.role)) " · " (format::time(sample.time_ms, Show::Full)) }
+            h3 { (capitalised(sample.role.name())) " · " (format::time(sample.time_ms, Show::Full)) }
             p.meta {
                 (parts::app_link(site, ROOT, &sample.app)) span.badge { (sample.level.name()) }
                 @for (what, name) in [("logger", &sample.logger), ("thread", &sample.thread)] {

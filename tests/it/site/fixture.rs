@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use gzette::edges::store::Requests;
 use gzette::flows::report::{
     AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
+    ObjectProblem, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace,
+    Verdict, View,
 };
 use gzette_core::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
 
@@ -263,6 +264,7 @@ fn reason(state: GroupState) -> &'static str {
 }
 
 fn sample(place: usize, which: usize) -> SampleView {
+    use SampleRole::{Earlier, First, Latest};
     let text = match (place, which) {
         (20..28, 0) => HOSTILE[place - 20].repeat(3),
         (21, 1) => "\x1b[2J\x1b]0;owned\x07 ".repeat(500),
@@ -272,7 +274,7 @@ fn sample(place: usize, which: usize) -> SampleView {
         _ => TRACE.to_owned(),
     };
     SampleView {
-        role: ["first", "latest", "earlier", "earlier", "earlier"][which],
+        role: [First, Latest, Earlier, Earlier, Earlier][which],
         time_ms: match (place, which) {
             (25, _) => i64::MAX,
             (26, _) => 0,

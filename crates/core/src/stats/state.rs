@@ -32,6 +32,27 @@ pub enum GroupState {
     Quiet,
 }
 
+impl GroupState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Spiking, Self::New, Self::Regressed, Self::Ongoing, Self::Quiet];
+
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spiking => "spiking",
+            Self::New => "new",
+            Self::Regressed => "regressed",
+            Self::Ongoing => "ongoing",
+            Self::Quiet => "quiet",
+        }
+    }
+
+    /// Returns the state of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// What is known about a group's events.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupHistory<'a> {

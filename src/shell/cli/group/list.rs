@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, SightingSpan};
 use crate::flows::report::{GroupState, ReportSettings, states};
 use crate::shell::cli::CommandError;
@@ -34,8 +36,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "events")]
     sort: Sort,
     /// Only groups in these states
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "STATE,...")]
-    is: Vec<State>,
+    #[arg(long, value_parser = state_parser(), value_delimiter = ',', value_name = "STATE,...")]
+    is: Vec<GroupState>,
     #[command(flatten)]
     filter: Filter,
     /// Only the first N groups; 0 for all
@@ -58,40 +60,15 @@ enum Sort {
     Title,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum State {
-    Spiking,
-    New,
-    Regressed,
-    Ongoing,
-    Quiet,
-}
-
-impl State {
-    pub(super) fn of(state: GroupState) -> Self {
-        match state {
-            GroupState::Spiking => Self::Spiking,
-            GroupState::New => Self::New,
-            GroupState::Regressed => Self::Regressed,
-            GroupState::Ongoing => Self::Ongoing,
-            GroupState::Quiet => Self::Quiet,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Spiking => "spiking",
-            Self::New => "new",
-            Self::Regressed => "regressed",
-            Self::Ongoing => "ongoing",
-            Self::Quiet => "quiet",
-        }
-    }
+/// Returns what reads the name of a state.
+fn state_parser() -> impl TypedValueParser<Value = GroupState> {
+    PossibleValuesParser::new(GroupState::ALL.map(GroupState::name))
+        .try_map(|name| GroupState::of_name(&name).ok_or("an unknown state"))
 }
 
 struct Row {
     group: Grouped,
-    state: State,
+    state: GroupState,
     reason: String,
     events: u64,
     /// With their events, most first.
@@ -164,8 +141,8 @@ fn rows(ledger: &Ledger, filter: &CountFilter, now_ms: UtcMs) -> Result<Vec<Row>
         apps.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         let (first_ms, last_ms) = first_and_last(&ledger.sighting_spans(id)?);
         let (state, reason) = states.get(&id).map_or_else(
-            || (State::Quiet, "no events in the last 28 days".to_owned()),
-            |(state, reason)| (State::of(*state), reason.clone()),
+            || (GroupState::Quiet, "no events in the last 28 days".to_owned()),
+            |(state, reason)| (*state, reason.clone()),
         );
         let events = apps.iter().map(|app| app.1).sum();
         rows.push(Row { group, state, reason, events, apps, first_ms, last_ms, variants: 1 });

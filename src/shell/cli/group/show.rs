@@ -1,8 +1,8 @@
 //! `gzette group show`: all about one group.
 
-use super::list::{State, first_and_last, minute};
+use super::list::{first_and_last, minute};
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
-use crate::flows::report::{ReportSettings, states};
+use crate::flows::report::{ReportSettings, SampleRole, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::unknown_group;
@@ -35,7 +35,7 @@ struct Facts {
     apps: Vec<(String, u64)>,
     levels: Vec<(String, u64)>,
     days: Vec<(String, u64)>,
-    samples: Vec<(&'static str, StoredSighting, Sample)>,
+    samples: Vec<(SampleRole, StoredSighting, Sample)>,
     span_ms: (i64, i64),
 }
 
@@ -74,10 +74,10 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, Com
     let mut samples = Vec::new();
     let first = spans.iter().min_by_key(|span| (span.first_ms, span.generation));
     let last = spans.iter().max_by_key(|span| (span.last_ms, span.generation));
-    for (role, span) in [("first", first), ("latest", last)] {
+    for (role, span) in [(SampleRole::First, first), (SampleRole::Latest, last)] {
         let Some(span) = span else { continue };
         let Some(sighting) = ledger.sighting(span.generation, id)? else { continue };
-        let sample = if role == "first" { sighting.first.clone() } else { sighting.last.clone() };
+        let sample = if role == SampleRole::First { sighting.first.clone() } else { sighting.last.clone() };
         samples.push((role, sighting, sample));
     }
     if let [(_, a, first), (_, b, last)] = samples.as_slice()
@@ -86,7 +86,7 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, Com
         samples.remove(0);
     }
     Ok(Some(Facts {
-        state: states.get(&id).map(|(state, reason)| (State::of(*state).name().to_owned(), reason.clone())),
+        state: states.get(&id).map(|(state, reason)| (state.name().to_owned(), reason.clone())),
         apps: most_first(counted(Dimension::App)?),
         levels: most_first(counted(Dimension::Level)?),
         days: counted(Dimension::Day)?,
@@ -157,7 +157,7 @@ fn print(context: &Context, facts: &Facts, settings: &SourceSettings) -> Result<
         ui.result(&format!("  {day}  {bar} {}", human::count(*events)))?;
     }
     for (role, sighting, sample) in &facts.samples {
-        let name = if *role == "first" { "First event" } else { "Latest event" };
+        let name = if *role == SampleRole::First { "First event" } else { "Latest event" };
         head(&format!("{name}, {}", human::time(sample.time_ms)))?;
         line(&format!("  {}:{}", sighting.place, sample.line))?;
         let text = text(&settings.of(&sighting.source).parse, sample);
@@ -178,7 +178,7 @@ fn json(facts: &Facts) -> serde_json::Value {
         .iter()
         .map(|(role, sighting, sample)| {
             serde_json::json!({
-                "role": role,
+                "role": role.name(),
                 "time": human::time(sample.time_ms),
                 "app": sighting.app,
                 "object": sighting.place,
