@@ -24,6 +24,7 @@ use crate::flows::publish::{PublishError, PublishReport, SiteFile, Target, publi
 use crate::flows::report::{self, PagesTrouble, ReportSettings, SourceShape, Unread, View};
 use crate::flows::site::{self, SiteSettings, Written};
 use crate::flows::sync::{Deadline, Progress, SyncOptions, SyncReport, SyncSource, sync};
+use crate::flows::verify::{Rebuilt, VerifyReport};
 use gzette_core::model::{LineCounts, SourceName, UtcMs};
 use gzette_core::partial::SourceSettings;
 
@@ -93,6 +94,16 @@ pub trait Observer: Progress + Sync {
     fn published(&self, target: &str, result: &Result<PublishReport, PublishError>);
     /// Called when expired data has been dropped.
     fn pruned(&self, report: &PruneReport);
+    /// So many of all objects have been recounted.
+    fn recounting(&self, done: u64, objects: u64);
+    /// All objects have been recounted.
+    fn recounted(&self);
+    /// Something differs, and is made good.
+    fn differs(&self, report: &VerifyReport);
+    /// The ledger cannot be used, and is rebuilt: why.
+    fn rebuilding(&self, why: &str);
+    /// It is rebuilt.
+    fn rebuilt(&self, rebuilt: &Rebuilt);
     /// A mail was dealt with.
     fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>, now_ms: UtcMs);
 }

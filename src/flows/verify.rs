@@ -5,7 +5,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -74,6 +74,32 @@ pub enum Cure {
     Recount(ObjectVersion),
     /// The index is built again.
     Reindex,
+}
+
+/// A ledger that was built from the sources and the mirror to replace an unusable one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Objects that the sources list.
+    pub listed: u64,
+    /// Of these, those whose file was in the mirror and right.
+    pub adopted: u64,
+    /// Of these, those that were fetched.
+    pub fetched: u64,
+    /// Files of the mirror that no source lists any more: kept but not counted.
+    pub left: u64,
+    /// Folders of the mirror that belong to no source of the configuration.
+    pub strangers: Vec<PathBuf>,
+    /// Whether nothing else is missing or wrong.
+    pub is_whole: bool,
+    /// Where the old ledger is kept.
+    pub kept_as: Option<PathBuf>,
+}
+
+impl Rebuilt {
+    /// Returns whether all that the sources list is in the new ledger, and all files of the mirror.
+    pub fn is_complete(&self) -> bool {
+        self.is_whole && self.left == 0 && self.strangers.is_empty()
+    }
 }
 
 /// Recounts every ingested object from the mirror. `progress` receives the objects done and their number.

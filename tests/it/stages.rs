@@ -13,6 +13,7 @@ use gzette::flows::report::View;
 use gzette::flows::run::{Observer, RunError};
 use gzette::flows::site::Written;
 use gzette::flows::sync::{Progress, SyncReport};
+use gzette::flows::verify::{Rebuilt, VerifyReport};
 use gzette::shell::error::Exit;
 use gzette::shell::project::{Project as Opened, Stages};
 use gzette_core::model::UtcMs;
@@ -47,6 +48,19 @@ impl Observer for &Noted {
     }
     fn published(&self, _: &str, _: &Result<PublishReport, PublishError>) {}
     fn pruned(&self, _: &PruneReport) {}
+    fn recounting(&self, _: u64, _: u64) {}
+    fn recounted(&self) {
+        self.note("verify");
+    }
+    fn differs(&self, report: &VerifyReport) {
+        assert!(report.ok, "{:?}", report.differences);
+    }
+    fn rebuilding(&self, _: &str) {
+        self.note("rebuilding");
+    }
+    fn rebuilt(&self, rebuilt: &Rebuilt) {
+        assert!(rebuilt.is_complete(), "{rebuilt:?}");
+    }
     fn delivered(&self, _: &str, _: &Result<Delivery, DigestError>, _: UtcMs) {
         self.note("digest");
     }
@@ -86,6 +100,25 @@ fn a_failure_of_a_stage_names_the_file_and_what_to_do() {
     assert!(failure.message.contains(&format!("the ledger `{}` is damaged", path.display())), "{failure:?}");
     assert!(failure.hint.as_deref().unwrap_or_default().contains("verify --repair"), "{failure:?}");
     assert_eq!(failure.exit, Exit::Failed);
+}
+
+#[test]
+fn another_way_in_rebuilds_a_ledger_that_cannot_be_used() {
+    let project = Project::new();
+    project.put_week();
+    project.gzette("run").exits(0);
+    fs::write(
+        project.path("state/ledger.sqlite"),
+        "no database, and longer than a header of one: ".repeat(9),
+    )
+    .unwrap();
+    let (opened, noted) = (open(&project), Noted::default());
+    let stages = Stages::new(&opened, NOON_MS, Box::new(&noted)).unwrap();
+    let (report, is_complete) = stages.repair().unwrap();
+    drop(stages);
+    assert!(report.ok && is_complete, "{:?}", report.differences);
+    assert_eq!(noted.0.into_inner().unwrap(), ["rebuilding", "sync", "ingest", "verify"]);
+    project.gzette("verify").exits(0);
 }
 
 fn open(project: &Project) -> Opened {

@@ -68,16 +68,15 @@ impl Context {
         Ok(project.ingest_settings().of(first.unwrap_or_default()).clone())
     }
 
-    /// Takes the state's lock for a command that may not have to write; then a user who cannot shares it with others.
-    pub(super) fn lock_for(
+    /// Takes the state's lock for a command that only reads; a user who may not write it shares it with others.
+    pub(super) fn lock_to_read(
         &self,
         project: &Project,
         command: &str,
-        writes: bool,
     ) -> Result<Option<StateLock>, CommandError> {
         self.names_state(project);
         match project.lock(command) {
-            Err(_) if !writes && !project.state.is_writable() => Ok(project.state.share_lock()?),
+            Err(_) if !project.state.is_writable() => Ok(project.state.share_lock()?),
             taken => Ok(taken.map(Some)?),
         }
     }

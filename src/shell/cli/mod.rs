@@ -13,7 +13,6 @@ mod mails;
 mod observer;
 mod prune;
 mod publish;
-mod rebuild;
 mod remote;
 mod report;
 mod run;

@@ -7,7 +7,6 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 
-use super::rebuild::ONLY_THERE;
 use crate::flows::digest::{Delivery, DigestError};
 use crate::flows::identity::Lost;
 use crate::flows::ingest::IngestReport;
@@ -17,6 +16,7 @@ use crate::flows::report::View;
 use crate::flows::run::{Observer, RunError};
 use crate::flows::site::Written;
 use crate::flows::sync::{Known, Progress, SyncReport};
+use crate::flows::verify::{Rebuilt, VerifyReport};
 use crate::shell::error::{mail_hint, store_hint};
 use crate::shell::ui::Ui;
 use gzette_core::human;
@@ -25,6 +25,9 @@ use gzette_core::plan::ObjectState;
 
 /// At most this many unread places are noted after each run; the ingest page lists all.
 const TOLD_UNREAD: usize = 20;
+
+/// What no other part of a state holds.
+const ONLY_THERE: &str = "This loses the history of mails and runs, and the counts of objects that are no longer listed or mirrored";
 
 /// Shows the stages to the user.
 pub(super) struct Shown<'u> {
@@ -44,11 +47,16 @@ impl<'u> Shown<'u> {
         }
     }
 
-    /// Ends the bar and says what the stage did, and how long it took.
-    fn stage(&self, name: &str, what: &str) {
+    /// Ends the bar.
+    fn clear(&self) {
         if let Some(bar) = self.bar.lock().ok().and_then(|mut bar| bar.take()) {
             bar.finish_and_clear();
         }
+    }
+
+    /// Ends the bar and says what the stage did, and how long it took.
+    fn stage(&self, name: &str, what: &str) {
+        self.clear();
         let seconds = self
             .begin
             .lock()
@@ -243,6 +251,47 @@ impl Observer for Shown<'_> {
 
     fn pruned(&self, report: &PruneReport) {
         self.stage("prune", &super::prune::told(report));
+    }
+
+    fn recounting(&self, done: u64, objects: u64) {
+        self.progress("verify", format!("{} of {}", human::count(done), human::plural(objects, "object")));
+    }
+
+    fn recounted(&self) {
+        self.clear();
+    }
+
+    fn differs(&self, report: &VerifyReport) {
+        super::verify::texts(report).for_each(|difference| self.ui.warn(&difference));
+    }
+
+    fn rebuilding(&self, why: &str) {
+        self.ui.warn(&format!("{why}; it is rebuilt from the sources and the mirror. {ONLY_THERE}"));
+    }
+
+    fn rebuilt(&self, rebuilt: &Rebuilt) {
+        let what = format!(
+            "{} listed: {} taken over from the mirror, {} fetched",
+            human::plural(rebuilt.listed, "object"),
+            human::count(rebuilt.adopted),
+            human::count(rebuilt.fetched)
+        );
+        self.ui.stage("rebuild", &what);
+        if rebuilt.left > 0 {
+            self.ui.warn(&format!(
+                "the mirror holds {} of objects or versions that the sources no longer list: kept but not counted",
+                human::plural(rebuilt.left, "file")
+            ));
+        }
+        for folder in &rebuilt.strangers {
+            self.ui.warn(&format!(
+                "`{}` belongs to no source of the configuration: its files are kept but not counted",
+                folder.display()
+            ));
+        }
+        if let Some(old) = &rebuilt.kept_as {
+            self.ui.stage("rebuild", &format!("the old ledger is kept as `{}`", old.display()));
+        }
     }
 
     fn delivered(&self, digest: &str, result: &Result<Delivery, DigestError>, now_ms: UtcMs) {

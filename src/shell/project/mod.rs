@@ -1,6 +1,7 @@
 //! A configuration and the state that it names, and what is done with them. Every way into gzette shares this: the command
 //! line, and what a scheduler or a queue calls. They parse what they are asked, call the stages, and show what came of it.
 
+mod repair;
 mod stages;
 
 pub use stages::{Done, Stages, runtime, with_runtime};

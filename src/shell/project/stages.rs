@@ -18,12 +18,12 @@ use gzette_core::model::UtcMs;
 
 /// The stages of the pipeline of a project.
 pub struct Stages<'p> {
-    project: &'p Project,
+    pub(super) project: &'p Project,
     settings: RunSettings,
-    now_ms: UtcMs,
+    pub(super) now_ms: UtcMs,
     stop: Arc<AtomicBool>,
     limit: Option<TimeLimit>,
-    observer: Box<dyn Observer + 'p>,
+    pub(super) observer: Box<dyn Observer + 'p>,
 }
 
 /// What a run did.
