@@ -307,7 +307,7 @@ fn spoken(error: &LettreError) -> String {
         (Some(code), Some(cause)) => format!("{code} {cause}"),
         (Some(code), None) => code.to_string(),
         (None, _) if is_timeout(error) => "no answer in time".to_owned(),
-        (None, Some(_)) if is_broken_off(error) => "the server broke off the connection".to_owned(),
+        (None, Some(_)) if is_broken_off(error) => "the server closed the connection".to_owned(),
         (None, Some(cause)) => cause,
         (None, None) => error.to_string(),
     }
