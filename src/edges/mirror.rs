@@ -1,4 +1,4 @@
-//! The local gz files: safe names, temporary file, fsync, rename; the only mmap. What is in the mirror
+//! The local gz files: safe names, temporary file, fsync, rename. What is in the mirror
 //! and why is the ledger's business; this only keeps bytes.
 //!
 //! ```text
@@ -21,7 +21,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::Mmap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::edges::disk::{self, named};
@@ -174,17 +173,6 @@ impl Mirror {
         let path = self.path(source, key, generation);
         let text = format!("`{}` has {length} bytes instead of {size_bytes}", path.display());
         Err(io::Error::new(io::ErrorKind::NotFound, text))
-    }
-
-    /// Maps one version of an object into memory.
-    #[expect(unsafe_code, reason = "a memory map is unsafe by nature; this is the only one")]
-    pub fn map(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Mmap> {
-        let file = self.open(source, key, generation)?;
-        // SAFETY: gzette writes mirrored files under another name, never changes them after the rename and removes
-        // them by unlinking, which leaves a map whole. The state directory is gzette's own: whoever
-        // truncates files in it can stop the process (SIGBUS), like whoever damages its database.
-        let map = unsafe { Mmap::map(&file) };
-        named(map, "map", &self.path(source, key, generation))
     }
 
     /// Returns the length of one version of an object in bytes; `None` when it is not in the mirror.

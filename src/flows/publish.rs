@@ -3,9 +3,7 @@
 //! and an interrupted publish continues where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use flate2::{Compression, GzBuilder};
@@ -226,100 +224,9 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// A file read from a rendered site's folder.
-#[derive(Clone, Debug)]
-pub struct FolderFile {
-    path: String,
-    content_type: &'static str,
-    bytes: Vec<u8>,
-    immutable: bool,
-}
-
-impl FolderFile {
-    /// Returns the file as [`publish`] takes it.
-    pub fn as_site_file(&self) -> SiteFile<'_> {
-        SiteFile {
-            path: &self.path,
-            content_type: self.content_type,
-            bytes: &self.bytes,
-            immutable: self.immutable,
-        }
-    }
-}
-
-/// Reads a rendered site back from its folder, in the order of the paths. Hidden files and links are
-/// passed over; the content type comes from the suffix, and a name with eight hexadecimal digits or more
-/// before it is taken as one that changes with the bytes.
-pub fn read_folder(dir: &Path) -> io::Result<Vec<FolderFile>> {
-    let mut files = Vec::new();
-    read_below(dir, "", &mut files)?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
-}
-
-fn read_below(dir: &Path, base: &str, files: &mut Vec<FolderFile>) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().into_string();
-        let Some(name) = name.ok().filter(|name| !name.starts_with('.')) else {
-            continue;
-        };
-        let found = entry.file_type()?;
-        let path = format!("{base}{name}");
-        if found.is_dir() {
-            read_below(&entry.path(), &format!("{path}/"), files)?;
-        } else if found.is_file() {
-            files.push(FolderFile {
-                content_type: content_type_of(&name),
-                bytes: fs::read(entry.path())?,
-                immutable: is_hashed(&name),
-                path,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn content_type_of(name: &str) -> &'static str {
-    match name.rsplit_once('.').map_or("", |(_, suffix)| suffix) {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
-        "csv" => "text/csv; charset=utf-8",
-        "txt" => "text/plain; charset=utf-8",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "ico" => "image/x-icon",
-        "woff2" => "font/woff2",
-        _ => "application/octet-stream",
-    }
-}
-
-/// `app.1f3a9c0d.js`, `app-1f3a9c0d.js`; pages keep their names, whatever those look like.
-fn is_hashed(name: &str) -> bool {
-    let Some((stem, suffix)) = name.rsplit_once('.') else {
-        return false;
-    };
-    let last = stem.rsplit(['.', '-']).next().unwrap_or_default();
-    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    suffix != "html" && last.len() < stem.len() && last.len() >= 8 && last.bytes().all(digits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_that_carry_a_hash_may_be_kept() {
-        for name in ["app.1f3a9c0d.js", "site-0123456789abcdef.css"] {
-            assert!(is_hashed(name), "{name}");
-        }
-        for name in ["app.js", "deadbeef.js", "g-deadbeef.html", "app.1f3a9c0.js", "data.2024010a-x.js", "x"]
-        {
-            assert!(!is_hashed(name), "{name}");
-        }
-    }
 
     #[test]
     fn the_same_bytes_compress_to_the_same_bytes() {

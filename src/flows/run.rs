@@ -14,7 +14,6 @@ use crate::edges::ledger::{Ledger, LedgerError, PagesState};
 use crate::edges::mail::{self, MailOptions, TransportSetting};
 use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
-use crate::edges::store::Requests;
 use crate::flows::digest::{self, Delivery, DigestError, DigestSettings, Tries};
 use crate::flows::error::StateError;
 use crate::flows::identity::Lost;
@@ -25,7 +24,7 @@ use crate::flows::report::{self, PagesTrouble, ReportSettings, SourceShape, Unre
 use crate::flows::site::{self, SiteSettings, Written};
 use crate::flows::sync::{Deadline, Progress, SyncOptions, SyncReport, SyncSource, sync};
 use crate::flows::verify::{Rebuilt, VerifyReport};
-use gzette_core::model::{LineCounts, SourceName, UtcMs};
+use gzette_core::model::{LineCounts, Requests, SourceName, UtcMs};
 use gzette_core::partial::SourceSettings;
 
 /// How often a stage that waits for a network looks whether it has to stop,
@@ -495,11 +494,7 @@ impl Summary {
     /// Adds what stores have sent.
     fn add_requests(&mut self, sent: impl IntoIterator<Item = Requests>) {
         for sent in sent {
-            self.requests.list += sent.list;
-            self.requests.get += sent.get;
-            self.requests.put += sent.put;
-            self.requests.received_bytes += sent.received_bytes;
-            self.requests.sent_bytes += sent.sent_bytes;
+            self.requests.add(&sent);
         }
     }
 }

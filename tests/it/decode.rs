@@ -158,6 +158,6 @@ fn small_reads_give_what_gzip_gives() {
         let mut given = Vec::new();
         std::io::copy(&mut decoder, &mut given).unwrap();
         assert!(given == text.repeat(2), "reads of {capacity}");
-        assert_eq!((decoder.damage(), decoder.members()), (None, 2));
+        assert_eq!(decoder.damage(), None);
     }
 }

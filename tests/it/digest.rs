@@ -98,6 +98,7 @@ fn settings() -> DigestSettings {
 /// A ledger, a clock and the way to a server: the mail side of a schedule of runs.
 struct Desk {
     ledger: Ledger,
+    _folder: tempfile::TempDir,
     settings: DigestSettings,
     transport: Box<dyn Transport>,
     now_ms: UtcMs,
@@ -106,8 +107,10 @@ struct Desk {
 impl Desk {
     async fn at(url: &str, options: &MailOptions) -> Self {
         let setting: TransportSetting = url.parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         Self {
-            ledger: Ledger::in_memory().unwrap(),
+            ledger: Ledger::open(&folder.path().join("ledger.sqlite")).unwrap(),
+            _folder: folder,
             settings: settings(),
             transport: mail::open(&setting, options).await.unwrap(),
             now_ms: NOW,
@@ -399,9 +402,9 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
     let TransportSetting::Smtp(setting) = format!("smtp://localhost:{}", server.port).parse().unwrap() else {
         panic!("no smtp");
     };
-    let transport = SmtpTransport::new(&setting, &MailOptions::default()).unwrap();
+    let options = MailOptions { command_limit: Some(Duration::from_millis(50)), ..MailOptions::default() };
     let mut desk = Desk::plain(&server).await;
-    desk.transport = Box::new(transport.with_command_limit(Duration::from_millis(50)));
+    desk.transport = Box::new(SmtpTransport::new(&setting, &options).unwrap());
     let failure = desk.run(&["x"]).await.failures.remove(0);
     assert_eq!((failure.kind, failure.reason.as_str()), (MailErrorKind::Network, "no answer in time"));
 }

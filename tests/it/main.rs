@@ -11,6 +11,7 @@ mod examples;
 mod faults;
 mod groups;
 mod hints;
+mod house;
 mod ledger_file;
 mod moved;
 mod old_states;

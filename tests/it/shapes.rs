@@ -277,7 +277,8 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
         store.put(key, gz(numbered(at).as_bytes()), &PutOptions::default()).await.unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
-    let (mut ledger, mirror) = (Ledger::in_memory().unwrap(), Mirror::new(dir.path().join("mirror")));
+    let (state, mirror) = (tempfile::tempdir().unwrap(), Mirror::new(dir.path().join("mirror")));
+    let mut ledger = Ledger::open(&state.path().join("ledger.sqlite")).unwrap();
     let source = SyncSource {
         name: "prod".to_owned(),
         url: "s3://bucket/logs".to_owned(),

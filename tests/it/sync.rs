@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gzette::edges::ledger::Ledger;
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{
-    Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture,
+    Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture,
 };
 use gzette::flows::error::StateError;
 use gzette::flows::sync::{Deadline, SyncOptions, SyncReport, SyncSource, sync};
-use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, UtcMs};
+use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, Requests, UtcMs};
 use gzette_core::plan::{Layout, ObjectState, Why};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -158,6 +159,8 @@ struct World {
     bucket: Arc<Bucket>,
     source: SyncSource,
     ledger: Ledger,
+    /// Where the ledger lies.
+    state: tempfile::TempDir,
     mirror: Mirror,
     options: SyncOptions,
     dir: TempDir,
@@ -177,15 +180,21 @@ impl World {
             store: bucket.clone(),
             prefix: "logs".to_owned(),
         };
-        let mirror = Mirror::new(dir.path().join("mirror"));
+        let (mirror, state) = (Mirror::new(dir.path().join("mirror")), tempfile::tempdir().unwrap());
         Self {
             bucket,
             source,
-            ledger: Ledger::in_memory().unwrap(),
+            ledger: Ledger::open(&state.path().join("ledger.sqlite")).unwrap(),
+            state,
             mirror,
             options: SyncOptions::new(NOON_MS),
             dir,
         }
+    }
+
+    fn lose_ledger(&mut self) {
+        self.state = tempfile::tempdir().unwrap();
+        self.ledger = Ledger::open(&self.state.path().join("ledger.sqlite")).unwrap();
     }
 
     /// Three applications, seven days, two objects a day.
@@ -225,8 +234,9 @@ impl World {
 
     fn mirrored_version(&self, object: &ListedObject) -> Option<Vec<u8>> {
         let generation = GenerationId::of("prod", &object.key, &object.etag, object.size_bytes);
-        let map = self.mirror.map("prod", &object.key, generation).ok()?;
-        Some(map.to_vec())
+        let mut bytes = Vec::new();
+        self.mirror.open("prod", &object.key, generation).ok()?.read_to_end(&mut bytes).unwrap();
+        Some(bytes)
     }
 
     fn states(&self) -> Vec<(ObjectState, u64)> {
@@ -599,7 +609,7 @@ async fn bytes_in_flight_are_bounded_and_a_large_object_goes_alone() {
 async fn a_lost_ledger_takes_up_the_mirror_without_a_get() {
     let mut world = World::with_week();
     world.run().await;
-    world.ledger = Ledger::in_memory().unwrap();
+    world.lose_ledger();
     let report = world.run().await;
     assert_eq!((report.adopted, report.got, world.gets()), (42, 0, 0));
     assert_eq!(world.states(), [(ObjectState::Mirrored, 42)]);
@@ -610,7 +620,7 @@ async fn a_lost_ledger_takes_up_the_mirror_without_a_get() {
     let mut bytes = std::fs::read(&rotten).unwrap();
     bytes[0] ^= 1;
     std::fs::write(&rotten, &bytes).unwrap();
-    world.ledger = Ledger::in_memory().unwrap();
+    world.lose_ledger();
     let report = world.run().await;
     assert_eq!((report.adopted, report.got, world.gets()), (41, 1, 1));
     assert!(std::fs::read(&rotten).unwrap() != bytes);

@@ -2,7 +2,9 @@
 //! A file is read as text; comments and unit tests are left out. What the core may import, Cargo holds as well.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::house::source::{is_name, rust_files};
 
 /// The floors, lowest first; a module may use those of lower floors. The core is a crate of its own, so Cargo keeps it
 /// from using the others.
@@ -56,13 +58,12 @@ enum Within {
 }
 
 /// Crates (or what their names begin with) and the places that may use them.
-const CRATES: [(&str, &[&str]); 12] = [
-    ("aws_", &["store/s3.rs", "mail/ses.rs"]),
+const CRATES: [(&str, &[&str]); 11] = [
+    ("aws_", &["store/s3/", "mail/ses.rs"]),
     ("rusqlite", &["ledger/"]),
     ("tantivy", &["index/"]),
     ("lettre", &["mail/", "digest/"]),
     ("maud", &["site/", "digest/"]),
-    ("memmap2", &["mirror.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("indicatif", &["ui.rs", "cli/observer.rs", "cli/scanning.rs"]),
@@ -286,22 +287,4 @@ fn has(code: &str, text: &str) -> bool {
 fn starts_word(code: &str, start: &str) -> bool {
     code.match_indices(start)
         .any(|(at, _)| code[..at].chars().next_back().is_none_or(|before| !is_name(before)))
-}
-
-fn is_name(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
-}
-
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }

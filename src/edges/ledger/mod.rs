@@ -116,7 +116,8 @@ impl Ledger {
     }
 
     /// Returns an empty ledger in memory.
-    pub fn in_memory() -> Result<Self> {
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Result<Self> {
         Self::prepare(Connection::open_in_memory()?)
     }
 

@@ -17,6 +17,7 @@ pub use smtp::{SmtpTransport, check_ca_file};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use lettre::message::Mailbox;
 
@@ -184,6 +185,8 @@ pub struct MailOptions {
     pub profile: Option<String>,
     /// Credentials in place of the standard chain's; for embedding, no configuration file holds them.
     pub credentials: Option<SesCredentials>,
+    /// How long to wait for a connection to the SMTP server and for each of its answers; `None` for 30 seconds.
+    pub command_limit: Option<Duration>,
 }
 
 /// Fixed AWS credentials.

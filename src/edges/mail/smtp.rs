@@ -62,16 +62,9 @@ impl SmtpTransport {
             tls: tls_parameters(setting, &trust)?,
             trust,
             setting: setting.clone(),
-            command_limit: COMMAND_LIMIT,
+            command_limit: options.command_limit.unwrap_or(COMMAND_LIMIT),
             mark: mark(setting, options),
         })
-    }
-
-    /// Returns the same transport with another limit for connecting and for each command.
-    #[must_use]
-    pub fn with_command_limit(mut self, limit: Duration) -> Self {
-        self.command_limit = limit;
-        self
     }
 
     fn submit(&self, from: Address, to: Vec<Address>, eml: &[u8]) -> Result<Receipt, MailError> {

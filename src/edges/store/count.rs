@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Requests;
+use gzette_core::model::Requests;
 
 /// Counts what a store sends and receives.
 #[derive(Debug, Default)]

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::count::Counter;
 use super::memory::hex;
-use super::{Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
 use crate::edges::disk;
-use gzette_core::model::ListedObject;
+use gzette_core::model::{ListedObject, Requests};
 
 /// What names of files being written begin with; a crash leaves them, listings pass them over.
 const TEMPORARY: &str = ".gzette-put-";

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use md5::{Digest as _, Md5};
 
 use super::count::Counter;
-use super::{Action, Listing, ObjectStore, PutOptions, Requests, StoreError, StoreErrorKind, StoreFuture};
-use gzette_core::model::{ListedObject, UtcMs};
+use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
+use gzette_core::model::{ListedObject, Requests, UtcMs};
 
 /// Objects in memory; etags are MD5, as for simple uploads to S3.
 #[derive(Debug, Default)]

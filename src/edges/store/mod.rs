@@ -20,7 +20,7 @@ pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};
 use std::future::Future;
 use std::pin::Pin;
 
-use gzette_core::model::ListedObject;
+use gzette_core::model::{ListedObject, Requests};
 
 /// What a store call returns: boxed, so that stores can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -43,21 +43,6 @@ pub struct PutOptions {
     pub content_encoding: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-}
-
-/// The requests that a store has sent, retries included, and the bytes received and sent in bodies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Requests {
-    /// Listing requests.
-    pub list: u64,
-    /// Object reads.
-    pub get: u64,
-    /// Object writes and deletes.
-    pub put: u64,
-    /// Bytes received in bodies.
-    pub received_bytes: u64,
-    /// Bytes sent in bodies.
-    pub sent_bytes: u64,
 }
 
 /// A place of objects. Keys are whole keys of the bucket (for a folder: paths below it, `/` between).

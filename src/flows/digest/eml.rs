@@ -6,12 +6,10 @@ use std::time::{Duration, SystemTime};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Message, MultiPart, SinglePart};
 
+use super::format::{domain, slug};
 use super::{DigestError, DigestSettings, Due, Mail};
 use crate::edges::mail;
 use gzette_core::model::UtcMs;
-
-/// The longest slug of a digest's name.
-const SLUG_CHARS: usize = 40;
 
 /// Writes a mail as bytes: ASCII, lines ending in CRLF, text and HTML as alternatives.
 pub fn eml(mail: &Mail, settings: &DigestSettings, now_ms: UtcMs, due: &Due) -> Result<Vec<u8>, DigestError> {
@@ -64,28 +62,4 @@ fn boundary(mail: &Mail, due: &Due) -> String {
         hasher.update(part.as_bytes());
     }
     format!("gzette-{}", &hasher.finalize().to_hex()[..40])
-}
-
-/// Returns a digest's name as letters, digits and single `-`.
-pub(super) fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for character in name.chars().take(SLUG_CHARS) {
-        if character.is_ascii_alphanumeric() {
-            slug.push(character.to_ascii_lowercase());
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    match slug.trim_end_matches('-') {
-        "" => "digest".to_owned(),
-        slug => slug.to_owned(),
-    }
-}
-
-/// Returns the domain of the sender for Message-ID and List-Id.
-pub(super) fn domain(settings: &DigestSettings) -> String {
-    match mail::mailbox(&settings.from) {
-        Ok(from) if !from.email.domain().starts_with('[') => from.email.domain().to_ascii_lowercase(),
-        _ => "gzette.invalid".to_owned(),
-    }
 }

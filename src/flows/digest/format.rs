@@ -3,9 +3,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::DigestSettings;
+use crate::edges::mail;
 use gzette_core::human::day_and_time;
 pub(super) use gzette_core::human::{bytes, count};
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
+
+/// The longest slug of a digest's name.
+const SLUG_CHARS: usize = 40;
 
 /// A count at which a ratio is said as `×4.1` and no longer in percent.
 const FACTOR_FROM: f64 = 2.0;
@@ -127,4 +132,28 @@ fn pieces(word: &str, room: usize) -> Vec<&str> {
     }
     pieces.push(rest);
     pieces
+}
+
+/// Returns a digest's name as letters, digits and single `-`.
+pub(super) fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for character in name.chars().take(SLUG_CHARS) {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    match slug.trim_end_matches('-') {
+        "" => "digest".to_owned(),
+        slug => slug.to_owned(),
+    }
+}
+
+/// Returns the domain of the sender for Message-ID and List-Id.
+pub(super) fn domain(settings: &DigestSettings) -> String {
+    match mail::mailbox(&settings.from) {
+        Ok(from) if !from.email.domain().starts_with('[') => from.email.domain().to_ascii_lowercase(),
+        _ => "gzette.invalid".to_owned(),
+    }
 }

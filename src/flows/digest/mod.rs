@@ -25,7 +25,6 @@ use jiff::tz::TimeZone;
 use crate::edges::ledger::LedgerError;
 use crate::edges::mail::{self, MailError};
 use crate::flows::report::View;
-use gzette_core::model::HOUR_MS;
 use gzette_core::paste::Invocation;
 use gzette_core::visible::header;
 
@@ -54,8 +53,6 @@ pub struct DigestSettings {
     pub when: When,
     /// The zone of the times in the mail and of the day's begin.
     pub zone: TimeZone,
-    /// When the digest's day begins, in milliseconds after midnight: the first run after it mails in any case.
-    pub day_begins_ms: i64,
     /// How the commands in the mail are written.
     pub invocation: Invocation,
     /// What tells the installation from others, for the Message-ID; [`deliver`] takes it from the ledger.
@@ -63,7 +60,7 @@ pub struct DigestSettings {
 }
 
 impl Default for DigestSettings {
-    /// Returns settings without addresses: times in UTC, the day begins at 08:00.
+    /// Returns settings without addresses: times are in UTC.
     fn default() -> Self {
         Self {
             name: "digest".to_owned(),
@@ -73,7 +70,6 @@ impl Default for DigestSettings {
             site_url: None,
             when: When::Changes,
             zone: TimeZone::UTC,
-            day_begins_ms: 8 * HOUR_MS,
             invocation: Invocation::default(),
             installation: String::new(),
         }

@@ -1,4 +1,4 @@
-//! Whether a mail is due. A digest's day begins at a time of day, 08:00 by default. The first run of that
+//! Whether a mail is due. A digest's day begins at 08:00 in its zone. The first run of that
 //! day always mails, even if all is quiet; later runs mail only what was not in a mail of that day.
 //! So everything is mailed at most once a day, however often it comes and goes, and a missing mail has a meaning.
 
@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::DigestSettings;
 use super::thing::{Name, Thing};
 use crate::flows::report::{Unread, View};
-use gzette_core::model::{MINUTE_MS, UtcMs};
+use gzette_core::model::{HOUR_MS, MINUTE_MS, UtcMs};
 
 /// The most things remembered of a day. Beyond them a mail is due only with the next day.
 const MAX_KNOWN: usize = 10_000;
+/// When a digest's day begins, in milliseconds after midnight: the first run after it mails in any case.
+const DAY_BEGINS_MS: i64 = 8 * HOUR_MS;
 /// What could not be read for a shorter time makes no mail due; every mail says it all the same.
 const LASTING_MS: i64 = 30 * MINUTE_MS;
 
@@ -141,7 +143,7 @@ fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
 
 /// Returns the digest's day as `yyyymmdd`.
 fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
-    let shifted = now_ms.saturating_sub(settings.day_begins_ms);
+    let shifted = now_ms.saturating_sub(DAY_BEGINS_MS);
     let stamp = Timestamp::from_millisecond(shifted).unwrap_or_default();
     settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
 }
@@ -161,8 +163,8 @@ fn checksum(things: &BTreeSet<Thing>, salt: Option<UtcMs>) -> String {
 }
 
 fn message_id(settings: &DigestSettings, day: &str, checksum: Option<&str>) -> String {
-    let name = super::eml::slug(&settings.name);
-    let domain = super::eml::domain(settings);
+    let name = super::format::slug(&settings.name);
+    let domain = super::format::domain(settings);
     let sender = sender(settings);
     match checksum {
         Some(checksum) => format!("<gzette.{name}.{day}.{checksum}.{sender}@{domain}>"),
@@ -182,6 +184,6 @@ fn sender(settings: &DigestSettings) -> String {
 
 /// Returns the Message-ID that older versions gave the first mail of a day.
 fn first_id_before(settings: &DigestSettings, day: &str) -> String {
-    let name = super::eml::slug(&settings.name);
-    format!("<gzette.{name}.{day}@{}>", super::eml::domain(settings))
+    let name = super::format::slug(&settings.name);
+    format!("<gzette.{name}.{day}@{}>", super::format::domain(settings))
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::edges::store::Requests;
 use crate::flows::report::{
     Change, Completeness, Dark, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
     SampleRole, SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
-use gzette_core::model::{DAY_MS, GroupId, GroupKind, Level, LineCounts, MINUTE_MS, UtcMs};
+use gzette_core::model::{
+    DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, Requests, UtcMs,
+};
 
 /// 2026-11-24T09:00:00Z, a Tuesday.
 const NOW: UtcMs = 1_795_510_800_000;

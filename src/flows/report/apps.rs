@@ -7,7 +7,7 @@ use super::groups::{Carried, change, hourly};
 use super::unread::Knowledge;
 use super::view::{AppView, Dark, Series, SilentApp};
 use gzette_core::model::{AppName, DAY_MS, HOUR_MS, UtcMs};
-use gzette_core::stats::{HOUR_SLOTS, Habit, Presence, SWITCHED_OFF_MS, habit};
+use gzette_core::stats::{Habit, Presence, SWITCHED_OFF_MS, habit};
 
 /// The hours of an application's chart.
 const SHOWN_HOURS: usize = 7 * 24;
@@ -42,7 +42,6 @@ fn view(facts: &Facts, app: &AppFacts, groups: Vec<usize>, knowledge: &Knowledge
         name: app.totals.name.clone(),
         errors: change(facts, |slots| app.errors.sum(slots) as f64),
         events: change(facts, |slots| app.events.sum(slots) as f64),
-        hours: app.errors.stretches(facts.hour_end, HOUR_SLOTS, 24),
         trend: hourly(&app.errors, facts.hour_end, SHOWN_HOURS),
         groups,
         newest_event_ms: app.newest_ms(),

@@ -1,53 +1,32 @@
 //! The ledger to the view.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::facts::Facts;
+use super::settings::ReportSettings;
 use super::unread::{Knowledge, SourceShape};
 use super::view::{Unread, Verdict, View};
 use super::{apps, completeness, families, figures, groups, verdict};
 use crate::edges::ledger::{Ledger, LedgerError};
-use crate::edges::store::Requests;
 use crate::flows::error::StateError;
 use gzette_core::model::{GroupId, SourceName, UtcMs};
-use gzette_core::parse::ParseSettings;
 use gzette_core::stats::GroupState;
-
-/// What a report depends on besides the ledger and the time.
-#[derive(Clone, Debug)]
-pub struct ReportSettings {
-    /// A group that comes back after this many days without an event has regressed.
-    pub quiet_days: u32,
-    /// The most groups that are carried in full. What needs attention comes first.
-    pub max_groups: usize,
-    /// How the lines of each source are written, by its name.
-    pub parse: HashMap<SourceName, ParseSettings>,
-    /// For sources that are not named.
-    pub parse_other: ParseSettings,
-    /// How the keys of each source are built, by its name. Sources that are not named are not read any more.
-    pub shapes: BTreeMap<SourceName, SourceShape>,
-    /// When the run that makes the report began, and its requests so far; `None` for those of the ledger's last run.
-    pub run: Option<(UtcMs, Requests)>,
-}
-
-impl Default for ReportSettings {
-    fn default() -> Self {
-        Self {
-            quiet_days: 7,
-            max_groups: 500,
-            parse: HashMap::new(),
-            parse_other: ParseSettings::default(),
-            shapes: BTreeMap::new(),
-            run: None,
-        }
-    }
-}
 
 /// Returns the view of the ledger at `now_ms`. The same ledger, time and settings give the same view.
 pub fn build(ledger: &Ledger, now_ms: UtcMs, settings: &ReportSettings) -> Result<View, StateError> {
+    build_with(ledger, now_ms, settings, groups::MAX_CARRIED)
+}
+
+/// Returns the same with another limit of groups that are carried in full.
+pub(super) fn build_with(
+    ledger: &Ledger,
+    now_ms: UtcMs,
+    settings: &ReportSettings,
+    max_carried: usize,
+) -> Result<View, StateError> {
     let facts = Facts::read(ledger, now_ms)?;
-    let judged = groups::judge_all(&facts, settings);
-    let carried = groups::carried(&facts, &judged, settings.max_groups);
+    let judged = groups::judge_all(&facts);
+    let carried = groups::carried(&facts, &judged, max_carried);
     let order = apps::order(&facts);
     let mut groups = groups::views(ledger, &facts, &carried, settings)?;
     families::mark(&mut groups);
@@ -90,10 +69,9 @@ pub fn unread(
 pub fn states(
     ledger: &Ledger,
     now_ms: UtcMs,
-    settings: &ReportSettings,
 ) -> Result<BTreeMap<GroupId, (GroupState, String)>, LedgerError> {
     let facts = Facts::read(ledger, now_ms)?;
-    let judged = groups::judge_all(&facts, settings).into_iter();
+    let judged = groups::judge_all(&facts).into_iter();
     Ok(judged.map(|judged| (judged.id(&facts), (judged.judgement.state, judged.judgement.reason))).collect())
 }
 

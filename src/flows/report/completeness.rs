@@ -1,12 +1,11 @@
 //! How much of the existing data was read.
 
-use super::build::ReportSettings;
 use super::facts::{Facts, day_end};
+use super::settings::ReportSettings;
 use super::view::{Bucket, Completeness, MailView, ObjectProblem, PagesTrouble, SourceView};
 use crate::edges::ledger::{Ledger, Problem, SourceTotals, UnsentMail};
-use crate::edges::store::Requests;
 use crate::flows::error::StateError;
-use gzette_core::model::{DAY_MS, SLOT_MS};
+use gzette_core::model::{DAY_MS, Requests, SLOT_MS};
 use gzette_core::stats::DAY_SLOTS;
 
 /// The most problems that are named.
@@ -60,14 +59,7 @@ fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Reque
         return Ok((None, Requests::default()));
     };
     let summary: serde_json::Value = serde_json::from_str(&run.summary).unwrap_or_default();
-    let number = |name: &str| summary["requests"][name].as_u64().unwrap_or(0);
-    let requests = Requests {
-        list: number("list"),
-        get: number("get"),
-        put: number("put"),
-        received_bytes: number("received_bytes"),
-        sent_bytes: number("sent_bytes"),
-    };
+    let requests = serde_json::from_value(summary["requests"].clone()).unwrap_or_default();
     Ok((Some(run.started_ms), requests))
 }
 

@@ -23,7 +23,6 @@ pub(super) fn figures(facts: &Facts, judged: &[Judged]) -> Figures {
         open_groups: groups_hit(judged, errors),
         new_groups: in_state(GroupState::New),
         regressed_groups: in_state(GroupState::Regressed),
-        spiking_groups: in_state(GroupState::Spiking),
         apps_hit: change(facts, |slots| {
             facts.apps.iter().filter(|app| app.errors.first_in(slots.clone()).is_some()).count() as f64
         }),

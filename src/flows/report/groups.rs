@@ -3,15 +3,19 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::build::ReportSettings;
 use super::facts::{Facts, GroupFacts};
 use super::samples;
+use super::settings::ReportSettings;
 use super::view::{Bucket, Change, GroupView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
 use crate::flows::error::StateError;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, SLOT_MS, UtcMs};
 use gzette_core::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
+/// The most groups that are carried in full. What needs attention comes first.
+pub(super) const MAX_CARRIED: usize = 500;
+/// A group that comes back after this many days without an event has regressed.
+const QUIET_DAYS: u32 = 7;
 /// The hours that the page of a group shows.
 const SHOWN_HOURS: usize = 14 * 24;
 
@@ -42,7 +46,7 @@ pub(super) struct Carried<'a> {
 }
 
 /// Returns the state of every group.
-pub(super) fn judge_all(facts: &Facts, settings: &ReportSettings) -> Vec<Judged> {
+pub(super) fn judge_all(facts: &Facts) -> Vec<Judged> {
     let one = |(at, group): (usize, &GroupFacts)| {
         let series = facts.series_of(group);
         let app_events: Vec<_> =
@@ -53,7 +57,7 @@ pub(super) fn judge_all(facts: &Facts, settings: &ReportSettings) -> Vec<Judged>
             hour_end: facts.hour_end_of(group),
             reach: facts.reach,
             app_events: &app_events,
-            quiet_days: settings.quiet_days,
+            quiet_days: QUIET_DAYS,
             now_ms: facts.now_ms,
         };
         Judged {

@@ -10,13 +10,15 @@ mod figures;
 mod groups;
 mod pile;
 mod samples;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod unread;
 mod verdict;
 mod view;
 
-pub use build::{ReportSettings, build, states, unread};
+pub use build::{build, states, unread};
+pub use settings::ReportSettings;
 pub use unread::SourceShape;
 pub use view::{
     AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,

@@ -1,6 +1,6 @@
 //! Which events of a group people are shown, and their text.
 
-use super::build::ReportSettings;
+use super::settings::ReportSettings;
 use super::view::{SampleRole, SampleView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
 use crate::flows::error::StateError;

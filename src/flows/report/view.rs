@@ -72,12 +72,10 @@ pub struct Figures {
     pub events: Change,
     /// Groups with an event in the window.
     pub open_groups: Change,
-    /// Of these, new / regressed / spiking.
+    /// Of these, the new ones.
     pub new_groups: usize,
     /// Groups that came back.
     pub regressed_groups: usize,
-    /// Groups over their limit.
-    pub spiking_groups: usize,
     /// Applications with an error in the window.
     pub apps_hit: Change,
     /// Applications known.
@@ -197,8 +195,6 @@ pub struct AppView {
     pub errors: Change,
     /// Events of any level in the last 24 hours.
     pub events: Change,
-    /// Errors in the last 24 hours by hour; 24 entries.
-    pub hours: Vec<u64>,
     /// Errors of the last 7 days by hour; 168 entries.
     pub trend: Vec<Bucket>,
     /// Its groups with events in the shown period; indices into [`View::groups`], most events of this application first.
@@ -391,7 +387,7 @@ pub struct Completeness {
     /// When the run that made this view began, and the requests and bytes it cost so far.
     pub run_started_ms: Option<UtcMs>,
     /// Listing, get and put requests of the last run.
-    pub requests: crate::edges::store::Requests,
+    pub requests: gzette_core::model::Requests,
     /// Whether that run is still at work, so that more requests may follow.
     pub run_goes_on: bool,
     /// Mails that wait or were given up, oldest first.

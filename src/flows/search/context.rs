@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Hit;
 use super::lines::Lines;
-use super::read::Range;
+use super::range::Range;
 use crate::edges::index::BlockAddress;
 use crate::edges::ledger::GenerationRow;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::object::Object;
-use super::read::{HELD_LINE_BYTES, Range};
+use super::range::{HELD_LINE_BYTES, Range};
 use crate::edges::ledger::GenerationRow;
 use gzette_core::events::{Line, Reader, Step};
 use gzette_core::model::{Day, Level, UtcMs};

@@ -10,6 +10,7 @@ mod object;
 mod piece;
 mod plan;
 mod present;
+mod range;
 mod read;
 mod run;
 mod show;

@@ -4,8 +4,7 @@
 use std::io::{self, Read};
 
 use super::fetch::{Rotten, Stored, StoredBytes};
-use super::piece::read_full;
-use super::read::Range;
+use super::range::Range;
 use crate::edges::ledger::GenerationRow;
 use gzette_core::decode::{Decoder, Limits, Point};
 
@@ -141,6 +140,20 @@ fn each_piece(reader: &mut impl Read, mut take: impl FnMut(&[u8])) -> io::Result
             return Ok(());
         }
     }
+}
+
+/// Reads until `out` is full or all is read; returns how much that was.
+pub(super) fn read_full(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < out.len() {
+        match reader.read(&mut out[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
 }
 
 #[cfg(test)]

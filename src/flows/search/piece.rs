@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::object::Object;
-use super::read::{HELD_LINE_BYTES, Range};
+use super::object::{Object, read_full};
+use super::range::{HELD_LINE_BYTES, Range};
 
 /// A stretch is read in pieces of about this many bytes, cut at a line's end.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
@@ -98,18 +98,4 @@ fn fitting(blocks: &[Range]) -> usize {
 fn length_of(block: &Range) -> usize {
     let (start, end) = block.bytes();
     (end - start) as usize
-}
-
-/// Reads until `out` is full or all is read; returns how much that was.
-pub(super) fn read_full(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < out.len() {
-        match reader.read(&mut out[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }

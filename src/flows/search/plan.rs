@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::fetch::StoredBytes;
-use super::read::Range;
+use super::range::Range;
 use super::{Library, Request, SearchReport};
 use crate::edges::index::{BlockAddress, Index, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};

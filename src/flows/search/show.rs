@@ -9,7 +9,7 @@ use super::lines::{Lines, TextLine};
 use super::object::Object;
 use super::plan::{points_for, stretches_of};
 use super::present::Present;
-use super::read::Range;
+use super::range::Range;
 use super::{Hit, Library};
 use crate::edges::ledger::{GenerationRow, LedgerError};
 use crate::flows::error::StateError;

@@ -53,12 +53,8 @@ pub struct File {
 pub struct SiteSettings {
     /// The name at the top of every page.
     pub title: String,
-    /// How often the site is made, in minutes: a page older than twice this says that it is stale.
-    pub refresh_minutes: u32,
     /// The version of gzette that made the pages.
     pub version: String,
-    /// Groups beyond this many have no page of their own and are only counted.
-    pub max_groups: usize,
     /// What the user says about whose frames are whose.
     pub frames: FramePrefixes,
 }
@@ -67,9 +63,7 @@ impl Default for SiteSettings {
     fn default() -> Self {
         Self {
             title: "gzette".to_owned(),
-            refresh_minutes: 10,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            max_groups: 5000,
             frames: FramePrefixes::default(),
         }
     }
@@ -114,13 +108,13 @@ impl<'a> Site<'a> {
             assets: Assets::new(),
             app_pages: names().map(|name| (name, format!("a/{}.html", text::file_stem(name)))).collect(),
             colours: names().enumerate().map(|(place, name)| (name, place.min(chart::COLOURS))).collect(),
-            group_pages: view.groups.iter().take(settings.max_groups).map(|group| group.id).collect(),
+            group_pages: view.groups.iter().map(|group| group.id).collect(),
         }
     }
 
-    /// Returns the groups that have a page, as places in the view's list.
+    /// Returns the groups that have a page, as places in the view's list. The others are only counted.
     fn shown_groups(&self) -> std::ops::Range<usize> {
-        0..self.view.groups.len().min(self.settings.max_groups)
+        0..self.view.groups.len()
     }
 
     /// Returns the ids that groups with a page had before.

@@ -7,6 +7,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::format::{self, Show};
 use super::{File, Site};
 
+/// How often the site is made, in minutes: a page older than twice this says that it is stale.
+const REFRESH_MINUTES: u32 = 10;
+
 /// No other page is likely to have it, which tells pages that were made here.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'";
@@ -127,7 +130,7 @@ fn footer(site: &Site<'_>, root: &str) -> Markup {
 pub(super) fn status(site: &Site<'_>) -> File {
     let status = serde_json::json!({
         "built": site.view.now_ms,
-        "refresh": site.settings.refresh_minutes,
+        "refresh": REFRESH_MINUTES,
         "run": completeness(site),
     });
     File {

@@ -103,8 +103,6 @@ impl SyncOptions {
 pub enum Deadline {
     /// Never.
     Never,
-    /// At a moment.
-    At(Instant),
     /// When the answer is yes: a signal came, the time is used up.
     When(Arc<dyn Fn() -> bool + Send + Sync>),
 }
@@ -114,7 +112,6 @@ impl Deadline {
     pub fn has_come(&self) -> bool {
         match self {
             Self::Never => false,
-            Self::At(moment) => !moment.elapsed().is_zero(),
             Self::When(asked) => asked(),
         }
     }

@@ -250,7 +250,7 @@ impl Observer for Shown<'_> {
     }
 
     fn pruned(&self, report: &PruneReport) {
-        self.stage("prune", &super::prune::told(report));
+        self.stage("prune", &describe_prune(report));
     }
 
     fn recounting(&self, done: u64, objects: u64) {
@@ -312,6 +312,26 @@ impl Observer for Shown<'_> {
             self.ui.hint(super::mails::RETRY);
         }
     }
+}
+
+/// `3 files of the mirror (1.2 MB), 40 blocks of 3 objects in the index, the counts of 2 objects`.
+pub(super) fn describe_prune(report: &PruneReport) -> String {
+    let deleted = match report.deleted {
+        0 => String::new(),
+        number => format!(", {} of them no longer listed", human::count(number)),
+    };
+    let needed = match report.needed {
+        0 => String::new(),
+        number => format!("; {} stay until the index has them", human::plural(number, "file")),
+    };
+    format!(
+        "{} of the mirror ({}), {} of {} in the index, the counts of {}{deleted}{needed}",
+        human::plural(report.unmirrored, "file"),
+        human::bytes(report.mirror_bytes),
+        human::plural(report.blocks, "block"),
+        human::plural(report.unindexed, "object"),
+        human::plural(report.expired, "object"),
+    )
 }
 
 /// `12 objects of checkout-api denied since 2026-03-01 09:40, next try 10:20 (UTC)`.

@@ -2,9 +2,9 @@
 
 use super::CommandError;
 use super::context::Context;
+use super::observer::describe_prune;
 use crate::flows::prune::PruneReport;
 use crate::shell::error::Exit;
-use gzette_core::human;
 
 /// The arguments of `gzette prune`.
 #[derive(Debug, clap::Args)]
@@ -41,28 +41,8 @@ fn show(args: &Args, context: &Context, report: &PruneReport) -> Result<Exit, Co
         context.ui.result(&format!(
             "{}{}",
             if args.dry_run { "would be deleted: " } else { "" },
-            told(report)
+            describe_prune(report)
         ))?;
     }
     Ok(Exit::Fine)
-}
-
-/// `3 files of the mirror (1.2 MB), 40 blocks of 3 objects in the index, the counts of 2 objects`.
-pub(super) fn told(report: &PruneReport) -> String {
-    let deleted = match report.deleted {
-        0 => String::new(),
-        number => format!(", {} of them no longer listed", human::count(number)),
-    };
-    let needed = match report.needed {
-        0 => String::new(),
-        number => format!("; {} stay until the index has them", human::plural(number, "file")),
-    };
-    format!(
-        "{} of the mirror ({}), {} of {} in the index, the counts of {}{deleted}{needed}",
-        human::plural(report.unmirrored, "file"),
-        human::bytes(report.mirror_bytes),
-        human::plural(report.blocks, "block"),
-        human::plural(report.unindexed, "object"),
-        human::plural(report.expired, "object"),
-    )
 }

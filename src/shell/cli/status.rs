@@ -154,13 +154,9 @@ impl Status {
         Ok(())
     }
 
-    fn show(
-        &self,
-        now_ms: UtcMs,
-        print: impl Fn(&str) -> Result<(), OutputError>,
-    ) -> Result<(), OutputError> {
-        let Self { objects, lines, .. } = self;
-        let line = |name: &str, what: &str| print(&format!("{name:<14}{what}"));
+    /// Shows the objects by what became of them.
+    fn show_objects(&self, line: &impl Fn(&str, &str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+        let objects = &self.objects;
         line(
             "objects",
             &counted(
@@ -186,6 +182,27 @@ impl Status {
         if gone.iter().any(|&(number, _)| number > 0) {
             line("gone", &counted(&gone, ", "))?;
         }
+        Ok(())
+    }
+
+    /// Shows why the pages are not those of the last run, if something failed.
+    fn show_pages(&self, line: &impl Fn(&str, &str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+        let Some(failure) = &self.pages.failure else { return Ok(()) };
+        let since = self.pages.failed_ms.map(human::time).unwrap_or_default();
+        let made = self.pages.good_ms.map_or("there are none".to_owned(), |at| {
+            format!("the existing ones are from {}", human::time(at))
+        });
+        line("pages", &format!("{failure}; since {since}, {made}"))
+    }
+
+    fn show(
+        &self,
+        now_ms: UtcMs,
+        print: impl Fn(&str) -> Result<(), OutputError>,
+    ) -> Result<(), OutputError> {
+        let Self { objects, lines, .. } = self;
+        let line = |name: &str, what: &str| print(&format!("{name:<14}{what}"));
+        self.show_objects(&line)?;
         self.lost_line().map_or(Ok(()), |what| line("mirror", &what))?;
         let (known, failed) = self.prefixes;
         line("prefixes", &counted(&[(known, "known"), (failed, "not listed at the last try")], ", "))?;
@@ -208,13 +225,7 @@ impl Status {
         let index = self.index_batch.map_or("none".to_owned(), |batch| batch.to_string());
         line("batch", &format!("{} in the ledger, {index} in the index", self.batch))?;
         line("requests", &counted(&self.requests, ", "))?;
-        if let Some(failure) = &self.pages.failure {
-            let since = self.pages.failed_ms.map(human::time).unwrap_or_default();
-            let made = self.pages.good_ms.map_or("there are none".to_owned(), |at| {
-                format!("the existing ones are from {}", human::time(at))
-            });
-            line("pages", &format!("{failure}; since {since}, {made}"))?;
-        }
+        self.show_pages(&line)?;
         self.mails.iter().try_for_each(|mail| line("mail", &mails::told(mail, now_ms)))
     }
 }

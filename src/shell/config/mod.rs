@@ -83,7 +83,7 @@ pub const SECTIONS: [Section; 7] = [
     Section {
         header: "[[digest]]",
         name: "digest",
-        keys: &["name", "to", "from", "transport", "ca_file", "subject_prefix", "when"],
+        keys: &["name", "to", "from", "transport", "ca_file", "subject_prefix", "when", "timezone"],
     },
     Section { header: "[grouping]", name: "grouping", keys: &["own", "foreign", "mask"] },
     Section { header: "[[group]]", name: "group", keys: &["name", "title", "match", "split"] },
@@ -170,6 +170,8 @@ pub struct Digest {
     pub subject_prefix: String,
     /// When it is mailed.
     pub when: When,
+    /// The zone of its times and of its day.
+    pub zone: TimeZone,
 }
 
 #[derive(Deserialize)]
@@ -277,6 +279,8 @@ struct RawDigest {
     subject_prefix: String,
     #[serde(default = "default_when")]
     when: String,
+    #[serde(default = "default_timezone")]
+    timezone: String,
 }
 
 fn default_state_dir() -> PathBuf {
@@ -378,19 +382,15 @@ fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<(
 }
 
 /// Returns the zone of a name. For UTC, nearly everybody's, the system's zones are not read.
-fn zone(name: &str) -> Result<TimeZone, jiff::Error> {
-    if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name) }
+fn zone(name: &str) -> Result<TimeZone, String> {
+    let wrong = |_| format!("`timezone = \"{name}\"` is not an IANA zone such as `UTC` or `Europe/Berlin`");
+    if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name).map_err(wrong) }
 }
 
 fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
     let wrong = |what: String| Failure::usage(format!("source `{}`: {what}", raw.name));
     let layout = Layout::parse(&raw.layout).map_err(|error| wrong(format!("`layout`: {error}")))?;
-    let zone = zone(&raw.timezone).map_err(|_| {
-        wrong(format!(
-            "`timezone = \"{}\"` is not an IANA zone such as `UTC` or `Europe/Berlin`",
-            raw.timezone
-        ))
-    })?;
+    let zone = zone(&raw.timezone).map_err(wrong)?;
     let format = match &raw.format {
         None => None,
         Some(name) => {
@@ -435,6 +435,7 @@ fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
         return Err(wrong("`to` names no recipient".to_owned()));
     }
     let when = raw.when.parse().map_err(wrong)?;
+    let zone = zone(&raw.timezone).map_err(wrong)?;
     Ok(Digest {
         name: raw.name,
         to: raw.to,
@@ -442,6 +443,7 @@ fn checked_digest(raw: RawDigest, dir: &Path) -> Result<Digest, Failure> {
         transport: raw.transport,
         ca_file: raw.ca_file.map(|path| dir.join(path)),
         subject_prefix: raw.subject_prefix,
+        zone,
         when,
     })
 }
@@ -660,6 +662,17 @@ mod tests {
         let failure = parse(group).unwrap_err();
         assert!(failure.message.starts_with("group `g`: `match`: "), "{}", failure.message);
         assert!(failure.message.ends_with("  a AND\n       ^"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_digest_may_have_a_zone() {
+        let digest = "[[source]]\nname='a'\nurl='x'\n[[digest]]\nname='d'\nto=['a@b']\nfrom='c@d'\n";
+        let zone = |config: Config| config.digests[0].zone.clone();
+        assert_eq!(zone(parse(digest).unwrap()), TimeZone::UTC);
+        let berlin = parse(&format!("{digest}timezone = 'Europe/Berlin'")).unwrap();
+        assert_eq!(zone(berlin).iana_name(), Some("Europe/Berlin"));
+        let failure = parse(&format!("{digest}timezone = 'Mars'")).unwrap_err();
+        assert!(failure.message.starts_with("digest `d`: `timezone = \"Mars\"`"), "{}", failure.message);
     }
 
     #[test]

@@ -219,6 +219,7 @@ impl Project {
                 from: digest.from.clone(),
                 to: digest.to.clone(),
                 subject_prefix: digest.subject_prefix.clone(),
+                zone: digest.zone.clone(),
                 site_url: self.config.site.base_url.clone(),
                 when: digest.when,
                 invocation: self.invocation.clone(),

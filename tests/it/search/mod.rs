@@ -80,7 +80,7 @@ impl Shelf {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             store,
             source,
-            ledger: Ledger::in_memory().unwrap(),
+            ledger: Ledger::open(&dir.path().join("ledger.sqlite")).unwrap(),
             mirror: Mirror::new(dir.path().join("mirror")),
             settings: SourceSettings::default(),
             dir,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use gzette::edges::store::Requests;
 use gzette::flows::report::{
     AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
     ObjectProblem, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace,
     Verdict, View,
 };
-use gzette_core::model::{AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, UtcMs};
+use gzette_core::model::{
+    AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, Requests, UtcMs,
+};
 
 /// Monday 23 November 2026, 16:20 UTC.
 pub(crate) const NOW: UtcMs = 1_795_450_800_000;
@@ -156,7 +157,6 @@ fn figures() -> Figures {
         open_groups: change(37.0, 35.0, 36.0),
         new_groups: 2,
         regressed_groups: 1,
-        spiking_groups: 1,
         apps_hit: change(6.0, 6.0, 7.0),
         apps: 8,
         newest_event_ms: Some(NOW - 2 * MINUTE_MS),
@@ -302,8 +302,7 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
             Bucket { start_ms, events: (dice.roll(6) + 3) * load / (place as u64 + 2) + spike }
         })
         .collect();
-    let hours: Vec<u64> = trend[144..].iter().map(|bucket| bucket.events).collect();
-    let errors = hours.iter().sum::<u64>() as f64;
+    let errors = trend[144..].iter().map(|bucket| bucket.events).sum::<u64>() as f64;
     let lines = 1_226_541 / (place as u64 + 1);
     AppView {
         is_silent: name == "email-dispatch",
@@ -314,7 +313,6 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
             last_week: Some((errors * 1.1).round()),
         },
         events: Change { now: errors * 119.0, yesterday: Some(errors * 118.0), last_week: None },
-        hours,
         trend,
         groups: (0..groups.len()).filter(|&at| groups[at].apps.iter().any(|(app, ..)| app == name)).collect(),
         newest_event_ms: Some(NOW - 2 * MINUTE_MS - place as i64 * HOUR_MS),

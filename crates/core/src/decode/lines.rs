@@ -69,11 +69,6 @@ impl<R: Read> Lines<R> {
         }))
     }
 
-    /// Returns the reader; its own state may be ahead of the lines handed out.
-    pub fn get_ref(&self) -> &R {
-        &self.reader
-    }
-
     /// Returns the reader.
     pub fn into_inner(self) -> R {
         self.reader

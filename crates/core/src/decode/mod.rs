@@ -141,15 +141,6 @@ impl<R: Read> Decoder<R> {
         self.decoded_bytes
     }
 
-    /// Returns the members or frames begun so far, those of the outer compression when there are two.
-    pub fn members(&self) -> u64 {
-        match &self.chain {
-            Chain::Once(peeked) => peeked.get_ref().1.members(),
-            Chain::Twice(peeked) => peeked.get_ref().1.source().get_ref().1.members(),
-            Chain::Unopened(_) | Chain::Ended => 0,
-        }
-    }
-
     fn open(&mut self, reader: R) -> io::Result<()> {
         let mut outer = Stage::open(reader, &self.limits)?;
         if matches!(outer, Stage::Plain(_)) {

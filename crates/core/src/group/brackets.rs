@@ -1,7 +1,6 @@
 //! Brackets and quotes of a message, and what they hold.
 
-use super::template::{Tokens, is_listed};
-use super::token::Token;
+use super::token::{Token, TokenList, is_listed};
 
 /// A bracket's match is looked for so many tokens ahead.
 const REACH: usize = 40;
@@ -40,10 +39,10 @@ pub(super) fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
 
 /// Drops brackets that hold nothing but variables and separators: `(…)` wholly, others for one variable.
 /// Returns whether there was one.
-pub(super) fn collapse_brackets(tokens: &mut Tokens<'_>) -> bool {
+pub(super) fn collapse_brackets(tokens: &mut TokenList<'_>) -> bool {
     let before = tokens.len();
     loop {
-        let mut out: Tokens<'_> = Vec::with_capacity(tokens.len());
+        let mut out: TokenList<'_> = Vec::with_capacity(tokens.len());
         let mut changed = false;
         let mut at = 0;
         while at < tokens.len() {

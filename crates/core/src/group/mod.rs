@@ -21,8 +21,8 @@ mod words;
 pub use explain::{ExplainedException, ExplainedFrame, Explanation, explain};
 pub use family::families;
 pub use settings::GroupSettings;
-use template::VARIABLE;
 pub use template::template;
+use token::VARIABLE;
 
 use crate::model::{GroupId, GroupKind, Grouped};
 use crate::trace::{self, Trace};

@@ -3,22 +3,15 @@
 
 use std::borrow::Cow;
 
-use super::brackets::collapse_brackets;
-use super::brackets::matching;
-use super::token::{Token, is_alphanumeric, is_space, tokens};
+use super::brackets::{collapse_brackets, matching};
+use super::token::{Token, TokenList, VARIABLE, is_alphanumeric, is_listed, is_space, tokens};
 use super::values::mask_values;
-use super::words::{DAY, FOR, MONTH, NAMING_NOUN, QUOTING, UNIT, is_no_name, is_separator, roles};
+use super::words::{DAY, FOR, MONTH, NAMING_NOUN, QUOTING, UNIT, is_no_name, roles};
 
 /// No more of a message is looked at: what an error is about stands at its start.
 const MAX_BYTES: usize = 4096;
 /// The same before colours and blanks around it are taken away.
 const MAX_RAW_BYTES: usize = 4 * MAX_BYTES;
-
-/// How a variable is shown.
-pub(super) const VARIABLE: &str = "<*>";
-
-/// The tokens of a message.
-pub(super) type Tokens<'m> = Vec<Token<'m>>;
 
 /// Returns the template of a message: variables as `<*>`, white space as single blanks. The template of a template
 /// is itself.
@@ -116,7 +109,7 @@ fn trim(text: &[u8]) -> &[u8] {
 
 /// Month and day names beside a variable are part of a date, and so are those beside these. Returns whether there
 /// was one.
-fn mask_dates(tokens: &mut Tokens<'_>) -> bool {
+fn mask_dates(tokens: &mut TokenList<'_>) -> bool {
     let before = tokens.clone();
     let is_month = |token: Token<'_>| token.text().is_some_and(|text| roles(text) & MONTH != 0);
     let is_gap = |token: Token<'_>| {
@@ -150,7 +143,7 @@ fn mask_behind<'t, 'm: 't>(
 }
 
 /// Drops `<` and `>` before a variable, and units behind one. Returns whether there was one.
-fn drop_comparators_and_units(tokens: &mut Tokens<'_>) -> bool {
+fn drop_comparators_and_units(tokens: &mut TokenList<'_>) -> bool {
     let before = tokens.len();
     let mut kept = 0;
     for at in 0..before {
@@ -198,7 +191,7 @@ fn dots_behind_unit(token: Token<'_>, next: Option<&Token<'_>>) -> Option<bool> 
 }
 
 /// Masks the name behind `user`, `login`, `domain` …, and in `for NAME from <*>`. Returns whether there was one.
-fn mask_names(tokens: &mut Tokens<'_>) -> bool {
+fn mask_names(tokens: &mut TokenList<'_>) -> bool {
     let mut changed = false;
     for at in 0..tokens.len() {
         let roles = tokens[at].text().map_or(0, roles);
@@ -221,7 +214,7 @@ fn is_quoted_word(tokens: &[Token<'_>]) -> bool {
 }
 
 /// Masks what is quoted behind `entry`, `value`, `string` and the like, where an input is told. Returns whether there was any.
-fn mask_quoted(tokens: &mut Tokens<'_>) -> bool {
+fn mask_quoted(tokens: &mut TokenList<'_>) -> bool {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while let Some(&token) = tokens.get(at) {
@@ -277,7 +270,7 @@ fn is_for_from(tokens: &[Token<'_>], at: usize) -> bool {
 }
 
 /// `<*> files` and `<*> file` are one. Returns whether there was one.
-fn trim_plurals(tokens: &mut Tokens<'_>) -> bool {
+fn trim_plurals(tokens: &mut TokenList<'_>) -> bool {
     let mut changed = false;
     for at in 2..tokens.len() {
         if tokens[at - 1] == Token::Space
@@ -295,16 +288,8 @@ fn trim_plurals(tokens: &mut Tokens<'_>) -> bool {
     changed
 }
 
-/// Whether a token can stand in a list of variables.
-pub(super) fn is_listed(token: Token<'_>) -> bool {
-    match token {
-        Token::Variable | Token::Space => true,
-        Token::Text(text) => is_separator(text),
-    }
-}
-
 /// A list of variables is one variable. Returns whether there was one.
-fn collapse_lists(tokens: &mut Tokens<'_>) -> bool {
+fn collapse_lists(tokens: &mut TokenList<'_>) -> bool {
     let before = tokens.len();
     let (mut at, mut kept) = (0, 0);
     while at < before {

@@ -1,7 +1,8 @@
 //! A message cut into tokens: what varies from event to event is already told from what does not.
 
-use super::template::VARIABLE;
-use super::words::{is_code_key, is_name_with_digits, is_status_key, is_top_level_domain, roles};
+use super::words::{
+    is_code_key, is_name_with_digits, is_separator, is_status_key, is_top_level_domain, roles,
+};
 
 /// A piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,20 @@ fn class_of(text: &[u8]) -> u16 {
 
 fn is_structure(byte: u8) -> bool {
     class::OF[usize::from(byte)] == class::STRUCTURE
+}
+
+/// How a variable is shown.
+pub(super) const VARIABLE: &str = "<*>";
+
+/// Some tokens of a message, in order.
+pub(super) type TokenList<'m> = Vec<Token<'m>>;
+
+/// Whether a token can stand in a list of variables.
+pub(super) fn is_listed(token: Token<'_>) -> bool {
+    match token {
+        Token::Variable | Token::Space => true,
+        Token::Text(text) => is_separator(text),
+    }
 }
 
 /// A message cut into tokens, and what was seen in it.

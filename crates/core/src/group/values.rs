@@ -1,14 +1,13 @@
 //! The values of `key=value` and `"key":value`.
 
 use super::brackets::{closing, matching};
-use super::template::Tokens;
-use super::token::Token;
+use super::token::{Token, TokenList};
 use super::words::is_telling_key;
 
 /// Masks the values of `key=value` and `"key":value`, unless the key says that the value tells errors apart. A value that
 /// is missing is one, too.
 /// `is_final` stays if there was none to mask.
-pub(super) fn mask_values<'m>(tokens: &[Token<'m>], is_final: &mut bool) -> Tokens<'m> {
+pub(super) fn mask_values<'m>(tokens: &[Token<'m>], is_final: &mut bool) -> TokenList<'m> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -44,7 +43,7 @@ fn is_json_key(before: &[Token<'_>]) -> bool {
 }
 
 /// Masks a JSON value at `at`; returns where to go on.
-fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
+fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut TokenList<'m>) -> usize {
     if tells(out[out.len() - 3]) {
         return at;
     }
@@ -67,7 +66,7 @@ fn mask_json_value<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) ->
 }
 
 /// Masks the value behind the `=` that `out` ends with; returns where to go on.
-fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut Tokens<'m>) -> usize {
+fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut TokenList<'m>) -> usize {
     let before = &out[..out.len() - 1];
     let Some(key_at) = before.iter().rposition(|&token| token != Token::Space) else {
         return at;
@@ -121,7 +120,7 @@ fn is_behind_pair(before: &[Token<'_>]) -> bool {
 }
 
 /// Masks a value that goes on up to the next space or structure, with the bracket that follows it directly.
-fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut Tokens<'m>) -> usize {
+fn mask_plain_value<'m>(tokens: &[Token<'m>], at: usize, value: usize, out: &mut TokenList<'m>) -> usize {
     let ends = |token: Token<'_>| {
         token == Token::Space
             || token.text().is_some_and(|text| text.len() == 1 && b",;)]}\"'=({[<>|".contains(&text[0]))

@@ -6,6 +6,7 @@ mod group;
 mod line;
 mod nested;
 mod object;
+mod requests;
 mod state;
 mod window;
 
@@ -16,5 +17,6 @@ pub use line::{Damage, LineCounts, RawLine};
 pub use object::{
     AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, ObjectVersion, SourceName,
 };
+pub use requests::Requests;
 pub use state::StateId;
 pub use window::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};

@@ -1,7 +1,5 @@
 //! Times: milliseconds since 1970 in UTC, ten-minute slots, half-open windows.
 
-use std::ops::Range;
-
 /// A time in milliseconds since 1970-01-01T00:00:00Z.
 pub type UtcMs = i64;
 
@@ -51,10 +49,5 @@ impl Window {
     /// Returns whether any time of `first_ms..=last_ms` is inside.
     pub fn meets(&self, first_ms: UtcMs, last_ms: UtcMs) -> bool {
         first_ms < self.end_ms && last_ms >= self.start_ms
-    }
-
-    /// Returns the slots that overlap the window.
-    pub fn slots(&self) -> Range<i64> {
-        self.start_ms.div_euclid(SLOT_MS)..self.end_ms.saturating_add(SLOT_MS - 1).div_euclid(SLOT_MS)
     }
 }

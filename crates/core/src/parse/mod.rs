@@ -8,6 +8,7 @@
 mod csv;
 mod envelope;
 mod flow;
+mod head;
 mod heads;
 mod json;
 mod level;

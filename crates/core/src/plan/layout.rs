@@ -156,11 +156,6 @@ impl Layout {
         key.trim_start_matches('/').to_owned()
     }
 
-    /// Returns whether folders tell days apart; without, every run lists the whole source.
-    pub fn has_day_folders(&self) -> bool {
-        self.folders.iter().any(Segment::has_date)
-    }
-
     /// Returns where a key (relative to the source's prefix) belongs.
     pub fn place<'k>(&self, key: &'k str) -> Placement<'k> {
         let mut found = Found::default();
@@ -269,10 +264,6 @@ impl Piece {
 impl Segment {
     fn is_literal(&self) -> bool {
         self.0.iter().all(|piece| matches!(piece, Piece::Literal(_)))
-    }
-
-    fn has_date(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Number(_)))
     }
 
     fn example(&self) -> String {

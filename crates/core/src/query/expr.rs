@@ -295,15 +295,6 @@ impl Expr {
         self.has_leaf(|leaf| matches!(leaf, Self::Family(_) | Self::Rule(_)))
     }
 
-    /// Calls `found` with each leaf that asks about groups.
-    pub fn each_about_groups<'e>(&'e self, found: &mut dyn FnMut(&'e Self)) {
-        self.each_leaf(&mut |leaf| {
-            if leaf.is_about_groups() {
-                found(leaf);
-            }
-        });
-    }
-
     /// Returns whether an object decides on a part of the expression.
     pub fn asks_about_objects(&self) -> bool {
         self.has_leaf(|leaf| matches!(leaf, Self::App(_) | Self::Object(_)) || leaf.is_about_groups())

@@ -21,12 +21,6 @@ impl Series {
         series
     }
 
-    /// Returns the series of points in any order.
-    pub fn from_unsorted(mut points: Vec<(i64, u64)>) -> Self {
-        points.sort_unstable();
-        Self::from_sorted(points)
-    }
-
     /// Returns the points inside `slots`.
     pub fn within(&self, slots: Range<i64>) -> &[(i64, u64)] {
         let from = self.points.partition_point(|&(slot, _)| slot < slots.start);

@@ -48,8 +48,8 @@ impl Past {
     }
 
     fn judge(&self) -> Judgement {
-        let events = Series::from_unsorted(self.points.clone());
-        let app_events = Series::from_unsorted([self.points.clone(), self.app_points.clone()].concat());
+        let events = series(&self.points);
+        let app_events = series(&[self.points.clone(), self.app_points.clone()].concat());
         let history = GroupHistory {
             events: &events,
             earlier: self.earlier,
@@ -276,4 +276,11 @@ fn an_application_with_little_history_is_not_called_silent() {
     let short = presence(3, 0..0);
     assert_eq!(silence_after(&short, 60, &[]), None);
     assert!(silence_after(&short, 61, &[]).is_some(), "twice the limit within the first week");
+}
+
+/// Returns the series of points in any order.
+fn series(points: &[(i64, u64)]) -> Series {
+    let mut points = points.to_vec();
+    points.sort_unstable();
+    Series::from_sorted(points)
 }

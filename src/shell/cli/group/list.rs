@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, SightingSpan};
-use crate::flows::report::{GroupState, ReportSettings, states};
+use crate::flows::report::{GroupState, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::Filter;
@@ -128,7 +128,7 @@ impl Args {
 }
 
 fn rows(ledger: &Ledger, filter: &CountFilter, now_ms: UtcMs) -> Result<Vec<Row>, CommandError> {
-    let states = states(ledger, now_ms, &ReportSettings::default())?;
+    let states = states(ledger, now_ms)?;
     let mut apps: BTreeMap<GroupId, Vec<(AppName, u64)>> = BTreeMap::new();
     for row in ledger.count(&[Dimension::Group, Dimension::App], filter)? {
         if let [Cell::Group(id), Cell::Name(app)] = row.cells.as_slice() {

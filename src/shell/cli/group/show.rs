@@ -2,7 +2,7 @@
 
 use super::list::{first_and_last, minute};
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
-use crate::flows::report::{ReportSettings, SampleRole, states};
+use crate::flows::report::{SampleRole, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::unknown_group;
@@ -70,7 +70,7 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, Com
         rows.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         rows
     };
-    let states = states(ledger, now_ms, &ReportSettings::default())?;
+    let states = states(ledger, now_ms)?;
     let mut samples = Vec::new();
     let first = spans.iter().min_by_key(|span| (span.first_ms, span.generation));
     let last = spans.iter().max_by_key(|span| (span.last_ms, span.generation));

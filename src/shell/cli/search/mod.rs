@@ -287,7 +287,6 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
     let on_screen = context.ui.is_terminal() && !args.counts();
     let limit = args.limit.or(on_screen.then_some(SCREEN_LINES)).filter(|&limit| limit > 0);
     Ok(Request {
-        expr,
         apps: chosen.apps,
         levels: chosen.levels,
         window: chosen.window,
@@ -297,7 +296,7 @@ fn request(args: &Args, context: &Context) -> Result<Request, CommandError> {
         with_bytes: !args.counts() || args.by.iter().any(Key::reads_lines),
         with_groups: args.by.contains(&Key::Group),
         around: if args.counts() { Around::default() } else { args.around.lines(0) },
-        only: None,
+        ..Request::new(expr)
     })
 }
 

@@ -3,8 +3,8 @@
 
 use super::{event, runtimes, span, split};
 use crate::model::{Event, Field, Level};
+use crate::parse::head::words_event;
 use crate::parse::level::letter_level;
-use crate::parse::text;
 use crate::parse::time::{self, Clock};
 
 /// Reads a line that a bracket begins and that words do not tell.
@@ -19,7 +19,7 @@ pub(super) fn bracketed<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'
         }
         [b'N', b'e', b's', b't', b']', rest @ ..] => {
             let (_, rest) = split(rest, b" - ")?;
-            text::words_event(rest.trim_ascii_start(), clock)
+            words_event(rest.trim_ascii_start(), clock)
         }
         // Chromium and Flutter: `[ERROR:file.cc(12)] it broke`.
         [b'A'..=b'Z', ..] => {

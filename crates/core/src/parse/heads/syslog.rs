@@ -3,9 +3,9 @@
 
 use super::{event, glog, logfmt, runtimes, span, split};
 use crate::model::{Event, Field, Level};
+use crate::parse::head::words_event;
 use crate::parse::level::syslog_level;
 use crate::parse::names::Names;
-use crate::parse::text;
 use crate::parse::time::{self, Clock};
 
 /// Reads a line that begins with `<34>`.
@@ -107,7 +107,7 @@ fn completed<'a>(mut read: Event<'a>, names: &Names, clock: &mut Clock) -> Event
     let inner = logfmt::event(message, names, clock)
         .or_else(|| glog::event(message, clock))
         .or_else(|| runtimes::python(message))
-        .or_else(|| text::words_event(message, clock));
+        .or_else(|| words_event(message, clock));
     if let Some(inner) = inner
         && inner.level != Level::Unknown
     {
