@@ -194,7 +194,7 @@ impl Reader {
     /// object; `None` for others, and for lines of which that is not sure.
     pub fn read_alone(&mut self, line: &[u8]) -> Option<(UtcMs, Level)> {
         let line = strip(line);
-        let read = self.parser.read(line, false, &mut self.scratch)?;
+        let read = self.parser.read_alone(line, &mut self.scratch)?;
         let is_bare = read.key == 0 && !read.goes_on && read.text.as_ptr() == line.as_ptr();
         let may_continue = match read.form {
             Form::Headed => false,
@@ -206,6 +206,7 @@ impl Reader {
 
     /// Goes on elsewhere in the object, at a place where a block begins.
     pub fn resume(&mut self, place: &Place) {
+        self.parser.after(place.time_ms);
         self.streams.resume(place);
     }
 

@@ -522,6 +522,24 @@ fn gaps_shift_forward_and_folds_take_the_earlier() {
 }
 
 #[test]
+fn the_repeated_hour_goes_by_the_order_of_lines() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let mut clock = Clock::new(&zone);
+    let mut read = |text: &str| time::read(text.as_bytes(), &mut clock).map(show).unwrap();
+    for (stamp, expected) in [
+        ("2023-10-29 01:59:59", "2023-10-28T23:59:59Z"),
+        ("2023-10-29 02:10:00", "2023-10-29T00:10:00Z"),
+        ("2023-10-29 02:50:00", "2023-10-29T00:50:00Z"),
+        ("2023-10-29 02:49:30", "2023-10-29T00:49:30Z"),
+        ("2023-10-29 02:05:00", "2023-10-29T01:05:00Z"),
+        ("2023-10-29 02:50:00", "2023-10-29T01:50:00Z"),
+        ("2023-10-29 03:00:00", "2023-10-29T02:00:00Z"),
+    ] {
+        assert_eq!(read(stamp), expected, "{stamp}");
+    }
+}
+
+#[test]
 fn a_syslog_stamp_after_its_day_is_of_the_year_before() {
     let january = Some(jiff::civil::date(2024, 1, 2));
     let mut clock = Clock::new(&TimeZone::UTC).on(january);

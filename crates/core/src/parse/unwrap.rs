@@ -73,6 +73,20 @@ impl LineParser {
         }
     }
 
+    /// Goes on behind a line of this time.
+    pub(crate) fn after(&mut self, time_ms: UtcMs) {
+        self.clock.after(time_ms);
+    }
+
+    /// Reads a line out of its order; `None` also where its time depends on the lines before it.
+    pub(crate) fn read_alone<'a>(&mut self, line: &'a [u8], scratch: &'a mut Scratch) -> Option<Read<'a>> {
+        let before = self.clock.before_ms();
+        self.clock.go_back_to(None);
+        let read = self.read(line, false, scratch);
+        let is_sure = self.clock.go_back_to(before);
+        read.filter(|_| is_sure)
+    }
+
     /// Reads a line; `None` when no format accepts it. One that is `cut` may break off anywhere.
     pub(crate) fn read<'a>(
         &mut self,

@@ -186,13 +186,20 @@ fn is_sign(byte: u8) -> bool {
 
 /// Returns the bucket of a key; `None` when it has no letters.
 fn bucket(key: &[u8]) -> Option<usize> {
-    let first = folded(key).next()?;
-    let last = folded(key).next_back()?;
+    let (first, last) = match key {
+        [first, .., last] if !is_sign(*first) && !is_sign(*last) => {
+            (first.to_ascii_lowercase(), last.to_ascii_lowercase())
+        }
+        _ => (folded(key).next()?, folded(key).next_back()?),
+    };
     Some((usize::from(first) * 5 + usize::from(last)) % BUCKETS)
 }
 
 /// Compares a name in the tree with a key.
 fn is_same(name: &[u8], key: &[u8]) -> bool {
+    if name == key {
+        return true;
+    }
     let mut rest = name;
     for &byte in key {
         match rest {

@@ -34,6 +34,8 @@ pub(super) struct Clock {
     day: Option<Day>,
     /// The latest time given to a stamp without a zone.
     before_ms: Option<UtcMs>,
+    /// Whether a stamp was one that clocks show twice.
+    was_ambiguous: bool,
     /// The zone that a stamp named last, as a place.
     place: Option<(String, Option<TimeZone>)>,
     /// A local hour (hours since 1970 on the local calendar) and its offset, valid all through it.
@@ -47,6 +49,7 @@ impl Clock {
             is_utc: *zone == TimeZone::UTC,
             day: None,
             before_ms: None,
+            was_ambiguous: false,
             place: None,
             last: None,
         }
@@ -58,9 +61,20 @@ impl Clock {
     }
 
     /// Notes the time of the line before the next one.
-    #[expect(dead_code, reason = "for the reader of a block's lines")]
     pub(super) fn after(&mut self, time_ms: UtcMs) {
         self.before_ms = Some(time_ms);
+    }
+
+    /// Goes back to what was known before lines out of their order were read. Returns whether their times are the same
+    /// whatever stands before them.
+    pub(super) fn go_back_to(&mut self, earlier: Option<UtcMs>) -> bool {
+        self.before_ms = earlier;
+        !std::mem::take(&mut self.was_ambiguous)
+    }
+
+    /// Returns what [`Clock::go_back_to`] goes back to.
+    pub(super) fn before_ms(&self) -> Option<UtcMs> {
+        self.before_ms
     }
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
@@ -84,6 +98,7 @@ impl Clock {
             self.before_ms = Some(local_ms - offset_ms);
             return self.before_ms;
         }
+        self.was_ambiguous = true;
         self.before_ms = Some(self.ambiguous(local_ms)?);
         self.before_ms
     }
