@@ -88,7 +88,7 @@ fn median(mut rounds: Vec<f64>) -> f64 {
 }
 
 /// A piece that is repeated up to a megabyte, behind a beginning.
-const HOSTILE: [(&str, &str, &str); 59] = [
+const HOSTILE: [(&str, &str, &str); 60] = [
     ("letters", "", "x"),
     ("digits", "", "1"),
     ("blanks", "", " "),
@@ -135,6 +135,7 @@ const HOSTILE: [(&str, &str, &str); 59] = [
     (".NET frames", "A.E: c\n", "   at A.B.C(Int32 d) in e.cs:line 1\n"),
     (".NET inner exceptions", "A.E: c\n   at A.B.C(Int32 d)\n", " ---> A.E: c\n"),
     ("Go frames", "panic: a\n\ngoroutine 1 [running]:\n", "main.a(0x1)\n\t/b/c.go:1 +0x1\n"),
+    ("opening brackets and a number", "[[[[[[[[1]]]]]]]] ", "[["),
     ("empty values", "", "a=, "),
     ("quoted inputs", "", "value 'a' "),
     ("offsets", "", "f+0x1/"),

@@ -46,10 +46,7 @@ pub(super) fn collapse_brackets(tokens: &mut TokenList<'_>) -> bool {
         let mut changed = false;
         let mut at = 0;
         while at < tokens.len() {
-            let opens = |last: Token<'_>| {
-                !tokens[at].is(b"(") && [b"(", b"[", b"{"].iter().any(|&mark| last.is(mark))
-            };
-            let is_first = out.last().is_none_or(|&last| last == Token::Space || opens(last));
+            let is_first = begins(&out) || !tokens[at].is(b"(") && is_behind_bracket(&out);
             match hollow_bracket(tokens, at).filter(|_| is_first) {
                 Some(close) if tokens[at].is(b"(") => {
                     let had_space = out.pop().is_some();
@@ -73,6 +70,18 @@ pub(super) fn collapse_brackets(tokens: &mut TokenList<'_>) -> bool {
             return tokens.len() < before;
         }
     }
+}
+
+/// Whether the next token is the first of a message, or behind a space.
+fn begins(before: &[Token<'_>]) -> bool {
+    before.last().is_none_or(|&last| last == Token::Space)
+}
+
+/// Whether the next token is the first in a bracket, as in `[<c0128b5f>]`. Deeper ones are not looked for: each level takes
+/// another pass.
+fn is_behind_bracket(before: &[Token<'_>]) -> bool {
+    let [around @ .., open] = before else { return false };
+    [b"(", b"[", b"{"].iter().any(|&mark| open.is(mark)) && begins(around)
 }
 
 /// The place of the closing bracket, if only variables and separators stand between.

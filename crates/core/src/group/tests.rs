@@ -74,6 +74,13 @@ fn masking_again_changes_nothing_where_it_once_did() {
 }
 
 #[test]
+fn brackets_within_brackets_are_passed_over_but_for_one_level() {
+    assert_eq!(template("[<1>] read failed"), "<*> read failed");
+    let deep = format!("{}1{} read failed", "[".repeat(1000), "]".repeat(1000));
+    assert_eq!(template(&deep), deep.replace('1', "<*>"));
+}
+
+#[test]
 fn one_error_is_one_group_and_two_are_two() {
     for (a, b) in ONE {
         assert_eq!(group(a, None).id, group(b, None).id, "{a} | {b}: {} | {}", template(a), template(b));
