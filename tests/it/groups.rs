@@ -133,7 +133,7 @@ fn groups_of_pruned_objects_follow_their_samples() {
     }
     let run = project.gzette("run").exits(0);
     assert_eq!(read_again(&run.stderr), 12, "{}", run.stderr);
-    assert!(run.stderr.contains("12 that were pruned"), "{}", run.stderr);
+    assert!(run.stderr.contains("12 more, already pruned"), "{}", run.stderr);
     let after = groups(&project);
     assert!(before.keys().all(|id| !after.contains_key(id)), "{after:?}");
     assert_eq!(after.values().sum::<u64>(), 216 + 12);
