@@ -78,7 +78,7 @@ fn wrong_layouts_say_what_is_wrong() {
     layout `{date:%Y%y}/`: `%y` is not supported in a date; use %Y, %m, %d, %j, %H, %F or %%
     layout `{date:%Y%}`: `%` is not supported in a date; use %Y, %m, %d, %j, %H, %F or %%
     layout `{date:%Y%m}/`: the date needs %Y, %m and %d (or %Y and %j)
-    layout `{app}/{app}/`: `{app}` stands twice
+    layout `{app}/{app}/`: `{app}` occurs twice
     layout `{app}{*}/`: segment 1 is ambiguous; separate its placeholders
     layout `{*}-{*}/`: segment 1 is ambiguous; separate its placeholders
     layout `/{app}/`: segment 1 is empty; a layout is relative to the source's prefix and starts without `/`
