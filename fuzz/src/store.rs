@@ -4,7 +4,7 @@ use arbitrary::Arbitrary;
 
 use gzette_core::model::ListedObject;
 
-#[path = "../../src/store/page.rs"]
+#[path = "../../src/edges/store/page.rs"]
 mod page;
 
 /// As `gzette::store::Listing`.

@@ -16,7 +16,7 @@ pub(super) struct Fact {
 }
 
 impl Fact {
-    /// Returns what a line belongs to of which nothing was told.
+    /// Returns the event of a line about which nothing was reported.
     pub(super) fn unknown(time_ms: UtcMs) -> Self {
         Self { event: None, time_ms, level: Level::Unknown }
     }
@@ -108,7 +108,7 @@ impl<'s> Follower<'s> {
         }
     }
 
-    /// Ends the object, or a stretch of it behind which nothing is known.
+    /// Ends the object, or a stretch of it after which nothing is known.
     pub(super) fn end(&mut self) {
         let told = &mut self.told;
         self.reader.end(&mut |step| told.take(step));
@@ -141,7 +141,7 @@ impl<'s> Follower<'s> {
         latest.map_or(Fact::unknown(self.reader.time_ms()), |(_, fact)| fact)
     }
 
-    /// Returns time and level of a line that says them itself, whatever stands before it.
+    /// Returns time and level of a line that states them itself, whatever comes before it.
     pub(super) fn alone(&mut self, raw: &[u8]) -> Option<(UtcMs, Level)> {
         if raw.len() > self.settings.limits.max_line_bytes {
             return None;

@@ -111,7 +111,7 @@ impl<'s> Scan<'s> {
         self.follower.begin(&range.place, range.first_line);
     }
 
-    /// Keeps what is left behind the last line of a stretch.
+    /// Keeps the rest after the last line of a stretch.
     fn finish(&mut self) {
         self.follower.end();
         self.take_known(true);
@@ -246,7 +246,7 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Keeps a line if it fulfils what is wanted.
+    /// Keeps a line if it matches.
     fn judge(&mut self, line: u64, raw: &[u8], time_ms: UtcMs, level: Level) {
         let request = self.request;
         if !request.window.holds(time_ms) || request.levels & level.bit() == 0 {
@@ -259,8 +259,8 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Searches the line that `piece` begins with and `stretch` goes on with, too long to be held. What is left in
-    /// `piece` stands behind it. Returns how much of the line was read from the stretch.
+    /// Searches a line that is too long to be held: `piece` has its beginning, `stretch` the rest. What remains in
+    /// `piece` follows the line. Returns how much of the line was read from the stretch.
     fn scan_long(&mut self, piece: &mut Piece, stretch: &mut impl Read, number: u64) -> io::Result<u64> {
         let mut pieces = Pieces::new(self.expr);
         pieces.add(piece.bytes());
@@ -316,7 +316,7 @@ impl<'s> Scan<'s> {
     }
 }
 
-/// What is known of a line besides its bytes.
+/// What is known about a line besides its bytes.
 fn facts_of<'f>(
     parser: &'f mut Parser,
     settings: &ReadSettings,
