@@ -50,7 +50,9 @@ fn read(stored: &[u8], settings: &ReadSettings) -> Partial {
         .unwrap();
     let LineCounts { total, events, continuation, unparsed, .. } = partial.lines;
     assert_eq!(total, events + continuation + unparsed);
-    assert_eq!((lines, bytes), (total, partial.decoded_bytes));
+    // A line that holds several records counts as that many.
+    assert!(lines <= total, "{lines} lines in blocks, {total} in all");
+    assert_eq!(bytes, partial.decoded_bytes);
     let counted: u64 = partial.counts.iter().map(|count| count.events).sum();
     assert_eq!(counted, events);
     if let Some(damage) = &partial.damage {
