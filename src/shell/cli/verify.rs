@@ -54,7 +54,7 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
     let outdated = match report.outdated {
         0 => String::new(),
         number => format!(
-            "; {} grouped by earlier rules: only bytes and lines were compared; the next run reads them again",
+            "; {} grouped by earlier rules: only bytes were compared; the next run reads them again",
             human::plural(number, "object")
         ),
     };
