@@ -1,6 +1,6 @@
 //! What stands in front of a line that a collector or a container runtime wrote to a file, apart from JSON:
 //!
-//! - FluentD's `out_file`: time, tag and a JSON object, with a tab, a space, a comma or nothing between them, and each of
+//! - FluentD's `out_file`: time, tag and a JSON object, with a tab, a space, a comma, SOH or nothing between them, and each of
 //!   time and tag only if it was asked for; its `stdout` formatter: `2026-03-01 06:10:37.143 +0000 tag: {...}`
 //!   (docs.fluentd.org, `formatter/out_file` and `formatter/stdout`);
 //! - the log files of containerd and CRI-O: time, `stdout` or `stderr`, `F` or `P` for a line or a part of one
@@ -82,7 +82,7 @@ fn head(head: &[u8], clock: &mut Clock) -> Option<(Option<UtcMs>, u64)> {
         return is_tag(tag).then(|| (None, key_of(&[tag])));
     }
     let (time_ms, used) = stamp(head, clock)?;
-    let is_separator = |byte: &u8| matches!(byte, b'\t' | b' ' | b',' | b':');
+    let is_separator = |byte: &u8| matches!(byte, b'\t' | b' ' | b',' | b':' | b';' | b'|' | 1..=8);
     let rest = &head[used..];
     let start = rest.iter().take_while(|byte| is_separator(byte)).count();
     let end = rest.iter().rposition(|byte| !is_separator(byte)).map_or(start, |last| last + 1);
