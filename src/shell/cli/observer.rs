@@ -262,7 +262,7 @@ impl Observer for Shown<'_> {
     }
 
     fn differs(&self, report: &VerifyReport) {
-        super::verify::texts(report).for_each(|difference| self.ui.warn(&difference));
+        differences(report).for_each(|difference| self.ui.warn(&difference));
     }
 
     fn rebuilding(&self, why: &str) {
@@ -312,6 +312,16 @@ impl Observer for Shown<'_> {
             self.ui.hint(super::mails::RETRY);
         }
     }
+}
+
+/// Returns each difference in a line.
+pub(super) fn differences(report: &VerifyReport) -> impl Iterator<Item = String> {
+    report.differences.iter().map(|difference| {
+        format!(
+            "{}: {}: the ledger says {}, found {}",
+            difference.place, difference.what, difference.ledger, difference.found
+        )
+    })
 }
 
 /// `3 files of the mirror (1.2 MB), 40 blocks of 3 objects in the index, the counts of 2 objects`.

@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::context::Context;
-use super::observer::Shown;
+use super::observer::{Shown, differences};
 use crate::flows::verify::VerifyReport;
 use crate::shell::error::Exit;
 use gzette_core::human;
@@ -65,18 +65,8 @@ fn show(context: &Context, report: &VerifyReport) -> Result<(), CommandError> {
         human::bytes(report.decoded_bytes),
         human::plural(report.documents, "block"),
     ))?;
-    for difference in texts(report) {
+    for difference in differences(report) {
         context.ui.result(&terminal(&difference))?;
     }
     Ok(())
-}
-
-/// Returns each difference in a line.
-pub(super) fn texts(report: &VerifyReport) -> impl Iterator<Item = String> {
-    report.differences.iter().map(|difference| {
-        format!(
-            "{}: {}: the ledger says {}, found {}",
-            difference.place, difference.what, difference.ledger, difference.found
-        )
-    })
 }

@@ -10,13 +10,10 @@ use super::source::{Source, house, names, sources};
 const KINDS: [&str; 7] = ["fn", "struct", "enum", "trait", "type", "const", "static"];
 
 /// What stands there all the same, and why.
-const KEPT: [(&str, &str); 6] = [
+const KEPT: [(&str, &str); 3] = [
     ("MemoryStore", "the store without an outside: another store is compared with it"),
     ("page_line", "the gate of pages"),
     ("page_block", "the gate of pages"),
-    ("TraceFollower", "for the event reader"),
-    ("enter", "for the event reader"),
-    ("takes", "for the event reader"),
 ];
 
 #[test]
