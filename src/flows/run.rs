@@ -1,7 +1,7 @@
 //! The whole pipeline: sync, ingest, report, publish, digest, prune, with a summary. What one source or the
 //! publishing cannot do does not keep the rest from going on; what the ledger or the disk cannot do ends it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::flows::report::{self, PagesTrouble, ReportSettings, SourceShape, Unre
 use crate::flows::site::{self, SiteSettings, Written};
 use crate::flows::sync::{Deadline, Progress, SyncOptions, SyncReport, SyncSource, sync};
 use crate::flows::verify::{Rebuilt, VerifyReport};
-use gzette_core::model::{LineCounts, Requests, SourceName, UtcMs};
+use gzette_core::model::{AppName, LineCounts, Requests, SourceName, UtcMs};
 use gzette_core::partial::SourceSettings;
 
 /// How often a stage that waits for a network looks whether it has to stop,
@@ -45,6 +45,8 @@ pub struct RunSettings {
     pub title: String,
     /// How the keys of each source are built, by its name.
     pub shapes: BTreeMap<SourceName, SourceShape>,
+    /// Applications that log no levels.
+    pub unlevelled: BTreeSet<AppName>,
     /// The mails.
     pub digests: Vec<DigestPlan>,
     /// What to keep.
@@ -407,8 +409,8 @@ impl Pipeline<'_> {
     /// Works out what the pages and mails say; `run` is the run that does it, if it read the sources.
     pub fn view(&self, ledger: &Ledger, run: Option<&Summary>) -> Result<View, RunError> {
         let run = run.map(|summary| (self.now_ms, summary.requests));
-        let shapes = self.settings.shapes.clone();
-        let mut settings = ReportSettings { shapes, run, ..ReportSettings::default() };
+        let (shapes, unlevelled) = (self.settings.shapes.clone(), self.settings.unlevelled.clone());
+        let mut settings = ReportSettings { shapes, unlevelled, run, ..ReportSettings::default() };
         settings.parse = self
             .settings
             .ingest
@@ -416,7 +418,10 @@ impl Pipeline<'_> {
             .iter()
             .map(|(name, read)| (name.clone(), read.parse.clone()))
             .collect();
-        Ok(report::build(ledger, self.now_ms, &settings)?)
+        let mut view = report::build(ledger, self.now_ms, &settings)?;
+        let parse = |source: &str| settings.parse.get(source).unwrap_or(&settings.parse_other).clone();
+        report::add_examples(&mut view.unclear, ledger, &Mirror::new(self.state.mirror()), parse)?;
+        Ok(view)
     }
 
     fn site_settings(&self) -> SiteSettings {

@@ -44,6 +44,7 @@ fn view(now_ms: UtcMs, titles: &[&str]) -> View {
         silent: Vec::new(),
         dark: None,
         unread: Vec::new(),
+        unclear: Vec::new(),
         group_count: groups.len() as u64,
         groups,
         apps: Vec::new(),

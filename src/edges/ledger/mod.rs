@@ -4,6 +4,7 @@
 mod batch;
 mod beside;
 mod checked_vfs;
+mod clarity;
 mod column;
 mod counts;
 mod duplicates;

@@ -5,7 +5,7 @@ use super::format::{bytes, change, count, date_and_time, number, percent, plural
 use super::{DigestSettings, News, format};
 use crate::flows::report::{
     Change, Completeness, GroupState, GroupView, MailView, ObjectProblem, PagesTrouble, SampleView,
-    SilentApp, SourceView, Unread, View,
+    SilentApp, SourceView, Unclear, Unread, View,
 };
 use gzette_core::human::day_and_time;
 use gzette_core::model::{HOUR_MS, MINUTE_MS, UtcMs};
@@ -112,6 +112,7 @@ pub(super) enum Badge {
     New,
     Regressed,
     Unread,
+    Unclear,
     Silent,
     Other,
 }
@@ -124,6 +125,7 @@ impl Badge {
             Self::New => "NEW",
             Self::Regressed => "REGRESSED",
             Self::Unread => "NOT READ",
+            Self::Unclear => "NOT UNDERSTOOD",
             Self::Silent => "SILENT",
             Self::Other => "SEEN",
         }
@@ -155,9 +157,9 @@ impl Brief {
         let made = date_and_time(view.now_ms, &settings.zone);
         let zone = settings.zone.iana_name().unwrap_or("UTC");
         let groups: Vec<&GroupView> = view.attention.iter().filter_map(|&at| view.groups.get(at)).collect();
-        let wanted = groups.len() + view.unread.len() + view.silent.len();
+        let wanted = groups.len() + view.unread.len() + view.unclear.len() + view.silent.len();
         let teller = Teller { now_ms: view.now_ms, settings, detail };
-        let items = teller.items(&groups, &view.unread, &view.silent);
+        let items = teller.items(&groups, view);
         let (top, more_top) = teller.top(&view.groups);
         Self {
             headline: header(&headline(view, news), 120),
@@ -188,17 +190,33 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Returns groups in the view's order, then unread applications and sources, then silent applications; if room is short, each
-    /// kind gets some.
-    fn items(&self, groups: &[&GroupView], unread: &[Unread], silent: &[SilentApp]) -> Vec<Item> {
+    /// Returns groups in the view's order, then what was not read or not understood, then silent applications; where
+    /// room is short, each gets some.
+    fn items(&self, groups: &[&GroupView], view: &View) -> Vec<Item> {
         let room = self.detail.items;
+        let unread = view.unread.iter().map(|unread| self.unread(unread));
+        let gaps: Vec<Item> =
+            unread.chain(view.unclear.iter().map(|unclear| self.unclear(unclear))).collect();
         let share =
             |wanted: usize, others: usize| wanted.min((room / 3).max(1).max(room.saturating_sub(others)));
-        let for_unread = share(unread.len(), groups.len() + silent.len());
-        let for_silent = share(silent.len(), groups.len() + for_unread).min(room - for_unread);
-        let groups = groups.iter().take(room - for_unread - for_silent).map(|group| self.group(group));
-        let unread = unread.iter().take(for_unread).map(|unread| self.unread(unread));
-        groups.chain(unread).chain(silent.iter().take(for_silent).map(|app| self.silent(app))).collect()
+        let for_gaps = share(gaps.len(), groups.len() + view.silent.len());
+        let for_silent = share(view.silent.len(), groups.len() + for_gaps).min(room - for_gaps);
+        let groups = groups.iter().take(room - for_gaps - for_silent).map(|group| self.group(group));
+        let silent = view.silent.iter().take(for_silent).map(|app| self.silent(app));
+        groups.chain(gaps.into_iter().take(for_gaps)).chain(silent).collect()
+    }
+
+    fn unclear(&self, unclear: &Unclear) -> Item {
+        Item {
+            badge: Badge::Unclear,
+            title: header(&unclear.app, NAME_CHARS),
+            reason: header(&unclear.why(), self.detail.title_chars),
+            counts: None,
+            seen: unclear.remedy().to_owned(),
+            line: unclear.examples.first().map(|line| header(line, self.detail.line_chars)),
+            link: self.link("ingest.html"),
+            command: None,
+        }
     }
 
     fn unread(&self, unread: &Unread) -> Item {

@@ -202,7 +202,7 @@ fn badge(badge: Badge) -> Markup {
     let color = match badge {
         Badge::Spiking => "#b42318",
         Badge::New => "#0a569f",
-        Badge::Regressed | Badge::Unread => "#855000",
+        Badge::Regressed | Badge::Unread | Badge::Unclear => "#855000",
         Badge::Silent | Badge::Other => "#475061",
     };
     html! {

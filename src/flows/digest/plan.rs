@@ -132,7 +132,8 @@ fn attention(view: &View) -> BTreeSet<Thing> {
     let dark = view.dark.iter().map(|dark| Thing::Dark(dark.since_ms));
     let unread = view.unread.iter().filter(|unread| has_lasted(unread, view.now_ms));
     let unread = unread.map(|unread| Thing::Unread(Name::of(&unread.name())));
-    groups.chain(silent).chain(dark).chain(unread).collect()
+    let unclear = view.unclear.iter().map(|unclear| Thing::Unclear(Name::of(&unclear.app)));
+    groups.chain(silent).chain(dark).chain(unread).chain(unclear).collect()
 }
 
 /// Whether something has been unread for long enough to be worth a mail of its own: the next run reads most of what

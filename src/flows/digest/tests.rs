@@ -76,6 +76,7 @@ fn quiet() -> View {
         silent: Vec::new(),
         dark: None,
         unread: Vec::new(),
+        unclear: Vec::new(),
         group_count: 1,
         groups: vec![GroupView {
             day: change(180.0, 176.0, 190.0),

@@ -20,6 +20,8 @@ pub(super) enum Thing {
     Dark(UtcMs),
     /// A place that cannot be read.
     Unread(Name),
+    /// An application that is not understood.
+    Unclear(Name),
 }
 
 /// A name of any length and spelling, as 16 hexadecimal digits of its BLAKE3.
@@ -45,6 +47,7 @@ impl fmt::Display for Thing {
             Self::Silent(Name(name), since_ms) => write!(f, "{name} silent {since_ms}"),
             Self::Dark(since_ms) => write!(f, "all dark {since_ms}"),
             Self::Unread(Name(name)) => write!(f, "{name} unread"),
+            Self::Unclear(Name(name)) => write!(f, "{name} unclear"),
         }
     }
 }
@@ -67,6 +70,7 @@ fn parse(text: &str) -> Option<Thing> {
         ("all", "dark", Some(since_ms)) => Thing::Dark(since_ms.parse().ok()?),
         (name, "silent", Some(since_ms)) => Thing::Silent(Name::parse(name)?, since_ms.parse().ok()?),
         (name, "unread", None) => Thing::Unread(Name::parse(name)?),
+        (name, "unclear", None) => Thing::Unclear(Name::parse(name)?),
         (id, state, None) => Thing::Group(id.parse().ok()?, GroupState::of_name(state)?),
         _ => return None,
     })
@@ -95,7 +99,12 @@ mod tests {
         let id: GroupId = "s4ryz45tkl2q".parse().unwrap();
         let states = GroupState::ALL.map(|state| Thing::Group(id, state));
         let name = Name::of("checkout api");
-        let others = [Thing::Silent(name.clone(), 5), Thing::Dark(-1), Thing::Unread(name)];
+        let others = [
+            Thing::Silent(name.clone(), 5),
+            Thing::Dark(-1),
+            Thing::Unread(name.clone()),
+            Thing::Unclear(name),
+        ];
         for thing in states.into_iter().chain(others) {
             assert_eq!(thing.to_string().parse(), Ok(thing.clone()));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::clarity::unclear;
 use super::facts::Facts;
 use super::settings::ReportSettings;
 use super::unread::{Knowledge, SourceShape};
@@ -43,6 +44,7 @@ pub(super) fn build_with(
         dark,
         apps: apps::views(&facts, &order, &carried, &knowledge),
         unread: knowledge.unread,
+        unclear: unclear(ledger, now_ms, &settings.unlevelled)?,
         errors: apps::errors(&facts, &order),
         heat: figures::heat(&facts),
         groups,

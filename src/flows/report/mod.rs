@@ -3,6 +3,7 @@
 
 mod apps;
 mod build;
+mod clarity;
 mod completeness;
 mod facts;
 mod families;
@@ -18,10 +19,11 @@ mod verdict;
 mod view;
 
 pub use build::{build, states, unread};
+pub use clarity::{add_examples, unclear};
 pub use settings::ReportSettings;
 pub use unread::SourceShape;
 pub use view::{
     AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, PagesTrouble, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread,
-    UnreadPlace, Verdict, View,
+    ObjectProblem, PagesTrouble, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unclear,
+    Unread, UnreadPlace, Verdict, View,
 };

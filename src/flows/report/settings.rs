@@ -1,9 +1,9 @@
 //! What a report depends on besides the ledger and the time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::unread::SourceShape;
-use gzette_core::model::{Requests, SourceName, UtcMs};
+use gzette_core::model::{AppName, Requests, SourceName, UtcMs};
 use gzette_core::parse::ParseSettings;
 
 /// What a report depends on besides the ledger and the time.
@@ -15,6 +15,8 @@ pub struct ReportSettings {
     pub parse_other: ParseSettings,
     /// How the keys of each source are built, by its name. Sources that are not named are not read any more.
     pub shapes: BTreeMap<SourceName, SourceShape>,
+    /// Applications that log no levels.
+    pub unlevelled: BTreeSet<AppName>,
     /// When the run that makes the report began, and its requests so far; `None` for those of the ledger's last run.
     pub run: Option<(UtcMs, Requests)>,
 }

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::view::{GroupState, GroupView, Unread, UnreadPlace, Verdict, View};
+use super::view::{GroupState, GroupView, Unclear, Unread, UnreadPlace, Verdict, View};
 use gzette_core::human::{count, day_and_time, duration, plural};
 use gzette_core::model::{AppName, SourceName, UtcMs};
 use gzette_core::visible::one_line;
@@ -19,8 +19,7 @@ const NOTHING_LISTED: &str = "No objects found so far: check `url` and `layout` 
 
 /// Returns the verdict on a view whose own verdict is not set yet. Without history, nothing can be new.
 pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
-    let all =
-        [dark(view), blind(view), spiking(view), new(view), regressed(view), unread(view), silent(view)];
+    let all = [dark, blind, spiking, new, regressed, unread, silent, unclear].map(|finding| finding(view));
     let findings: Vec<String> = all.into_iter().flatten().collect();
     if findings.is_empty() {
         return Verdict {
@@ -31,7 +30,8 @@ pub(super) fn verdict(view: &View, has_history: bool) -> Verdict {
     }
     let (headline, left) = headline(view, &findings);
     let also = if left.is_empty() { String::new() } else { format!("Also: {}. ", left.join(", ")) };
-    let detail = format!("{also}{}{}", unread_sentences(view), errors_sentence(view));
+    let (unread, unclear) = (unread_sentences(view), unclear_sentences(view));
+    let detail = format!("{also}{unread}{unclear}{}", errors_sentence(view));
     Verdict { headline, detail, needs_attention: true }
 }
 
@@ -169,6 +169,24 @@ fn silent(view: &View) -> Option<String> {
     })
 }
 
+/// Names what is not understood: errors may hide in it.
+fn unclear(view: &View) -> Option<String> {
+    let name = |at: usize| one_line(&view.unclear[at].app, NAME_CHARS);
+    Some(match view.unclear.len() {
+        0 => return None,
+        1 => format!("{} is not understood", name(0)),
+        2 => format!("{} and {} are not understood", name(0), name(1)),
+        number => format!("{number} applications are not understood"),
+    })
+}
+
+/// `web: 97 % of its events have no level. `
+fn unclear_sentences(view: &View) -> String {
+    let sentence =
+        |unclear: &Unclear| one_line(&format!("{}: {}", unclear.app, unclear.why()), UNREAD_CHARS) + ". ";
+    view.unclear.iter().take(UNREAD_NAMED).map(sentence).collect()
+}
+
 /// Whether no event is known and no object ever was: more likely a wrong address than a quiet day.
 fn is_untouched(view: &View) -> bool {
     view.figures.newest_event_ms.is_none() && view.completeness.objects_listed == 0
@@ -201,6 +219,9 @@ fn errors_sentence(view: &View) -> String {
     let unread = view.completeness.objects_unread + view.completeness.objects_damaged;
     if unread > 0 {
         text = format!("{text}; {} could not be fully read", plural(unread, "object"));
+    }
+    if !view.unclear.is_empty() {
+        text.push_str(", of what is understood");
     }
     if change.now <= 0.0 {
         text.replace_range(..1, "N");

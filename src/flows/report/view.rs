@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gzette_core::human::{count, plural};
 use gzette_core::model::{AppName, GroupId, GroupKind, Level, LineCounts, SourceName, UtcMs};
-pub use gzette_core::stats::GroupState;
+pub use gzette_core::stats::{GroupState, Unclear};
 
 /// Everything that a report shows.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct View {
     pub dark: Option<Dark>,
     /// What may hold newer lines and could not be read, sources first.
     pub unread: Vec<Unread>,
+    /// Applications of which too much is not understood.
+    pub unclear: Vec<Unclear>,
     /// The groups with events in the shown period (14 days), at most as many as the settings say, by events in the last 24 hours, then in all, then id.
     pub groups: Vec<GroupView>,
     /// All groups with events in the shown period, carried in `groups` or not.
@@ -46,7 +48,7 @@ pub struct Verdict {
     pub headline: String,
     /// One or two sentences.
     pub detail: String,
-    /// Whether anything is new, regressed, spiking, silent or unread.
+    /// Whether anything is new, regressed, spiking, silent, unread or not understood.
     pub needs_attention: bool,
 }
 

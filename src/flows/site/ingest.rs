@@ -25,6 +25,7 @@ pub(super) fn page(site: &Site<'_>) -> Page {
             p.lead { (page::completeness(site)) }
             (figures(site))
             @if !site.view.unread.is_empty() { (card("unread", "Not read", &parts::unread_list(site))) }
+            @if !site.view.unclear.is_empty() { (card("unclear", "Not understood", &parts::unclear_list(site))) }
             (card("problems", "Problems", &problems(site)))
             (card("sources", "Sources", &sources(site)))
             (card("days", "Events by day", &days(site)))

@@ -59,13 +59,13 @@ fn verdict(site: &Site<'_>, headline: &str) -> Markup {
 
 fn figures(site: &Site<'_>) -> Markup {
     let figures = &site.view.figures;
-    // A decrease is not good news while something is unread.
-    let is_whole = site.view.unread.is_empty();
+    // Fewer of what could be read is no good news.
+    let is_whole = site.view.unread.is_empty() && site.view.unclear.is_empty();
     let compared = |of, unit| {
         if is_whole {
             parts::comparisons(of, unit, site.view.now_ms)
         } else {
-            vec![html! { "of what could be read" }]
+            vec![html! { "of what was read and understood" }]
         }
     };
     parts::figures(&[
@@ -133,7 +133,7 @@ fn attention(site: &Site<'_>) -> Markup {
     html! {
         @if !view.verdict.needs_attention {
             p.empty { "Nothing is new, back, spiking or silent." }
-        } @else if shown.is_empty() && view.silent.is_empty() && view.unread.is_empty() {
+        } @else if shown.is_empty() && view.silent.is_empty() && view.unread.is_empty() && view.unclear.is_empty() {
             p.empty { bdi { (text::line(&view.verdict.headline, 120)) } }
         }
         @if !shown.is_empty() {
@@ -146,6 +146,7 @@ fn attention(site: &Site<'_>) -> Markup {
             }
         }
         @if !view.unread.is_empty() { (parts::unread_list(site)) }
+        @if !view.unclear.is_empty() { (parts::unclear_list(site)) }
         @if !view.silent.is_empty() { (silent(site)) }
     }
 }

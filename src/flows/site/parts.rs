@@ -150,6 +150,23 @@ pub(super) fn unread_why(unread: &Unread) -> Markup {
     }
 }
 
+/// Returns the applications that are not understood: what is missing, what to do, and lines as examples.
+pub(super) fn unclear_list(site: &Site<'_>) -> Markup {
+    html! {
+        ul.silences {
+            @for unclear in site.view.unclear.iter().take(UNREAD_ROWS) {
+                li { span.badge.silent { (icon("M8 1.5 15 14H1zM8 6v4m0 2v.2")) "Not understood" } " "
+                    strong { (app_link(site, "", &unclear.app)) } " "
+                    span.muted { (unclear.why()) "; " (text::line(unclear.remedy(), 200)) }
+                    @for line in &unclear.examples { div.sub { code { bdi { (text::line(line, 200)) } } } } }
+            }
+        }
+        @if let Some(left) = site.view.unclear.len().checked_sub(UNREAD_ROWS).filter(|left| *left > 0) {
+            p.muted.more { "and " (format::counted(left as u64, "more application")) }
+        }
+    }
+}
+
 /// Returns a small picture of one stroke in a box of 16.
 pub(super) fn icon(path: &str) -> Markup {
     html! { svg.icon aria-hidden="true" viewBox="0 0 16 16" width="12" height="12" { path d=(path) {} } }

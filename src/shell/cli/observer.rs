@@ -22,9 +22,12 @@ use crate::shell::ui::Ui;
 use gzette_core::human;
 use gzette_core::model::UtcMs;
 use gzette_core::plan::ObjectState;
+use gzette_core::visible;
 
 /// At most this many unread places are noted after each run; the ingest page lists all.
 const TOLD_UNREAD: usize = 20;
+/// The most characters of a line that is shown as an example.
+const EXAMPLE_CHARS: usize = 160;
 
 /// What no other part of a state holds.
 const ONLY_THERE: &str = "This loses the history of mails and runs, and the counts of objects that are no longer listed or mirrored";
@@ -226,6 +229,12 @@ impl Observer for Shown<'_> {
         // New entries already caused a warning when they occurred.
         for unread in view.unread.iter().take(TOLD_UNREAD) {
             self.ui.note(&unread.sentence(time));
+        }
+        for unclear in view.unclear.iter().take(TOLD_UNREAD) {
+            self.ui.note(&format!("{}: {}; {}", unclear.app, unclear.why(), unclear.remedy()));
+            for line in &unclear.examples {
+                self.ui.note(&format!("  {}", visible::one_line(line, EXAMPLE_CHARS)));
+            }
         }
     }
 

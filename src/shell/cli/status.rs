@@ -9,7 +9,7 @@ use super::{CommandError, mails};
 use crate::edges::index::Index;
 use crate::edges::ledger::{Ledger, LedgerError, ObjectTotals, PagesState, RunRow, Stamps, UnsentMail};
 use crate::flows::identity::{Identity, lost_folder};
-use crate::flows::report::{self, Unread, UnreadPlace};
+use crate::flows::report::{self, Unclear, Unread, UnreadPlace};
 use crate::shell::error::Exit;
 use crate::shell::project::Project;
 use crate::shell::ui::OutputError;
@@ -32,6 +32,7 @@ struct Status {
     lines: LineCounts,
     stamps: Stamps,
     unread: Vec<Unread>,
+    unclear: Vec<Unclear>,
     now_ms: UtcMs,
     last_run: Option<RunRow>,
     batch: i64,
@@ -74,6 +75,7 @@ impl Status {
             lines: ledger.line_totals()?,
             stamps: ledger.stamps(now_ms)?,
             unread: report::unread(ledger, now_ms, &project.source_shapes())?,
+            unclear: report::unclear(ledger, now_ms, &project.unlevelled_apps())?,
             now_ms,
             last_run: ledger.last_run()?,
             batch: ledger.last_batch()?,
@@ -116,6 +118,7 @@ impl Status {
             "newest_event": self.stamps.newest_ms.map(human::time),
             "stamps": { "future": self.stamps.future, "before_2000": self.stamps.past },
             "unread": self.unread.iter().map(unread_json).collect::<Vec<_>>(),
+            "not_understood": self.unclear.iter().map(unclear_json).collect::<Vec<_>>(),
             "last_run": last_run,
             "batch": self.batch,
             "index_batch": self.index_batch,
@@ -200,7 +203,6 @@ impl Status {
         now_ms: UtcMs,
         print: impl Fn(&str) -> Result<(), OutputError>,
     ) -> Result<(), OutputError> {
-        let Self { objects, lines, .. } = self;
         let line = |name: &str, what: &str| print(&format!("{name:<14}{what}"));
         self.show_objects(&line)?;
         self.lost_line().map_or(Ok(()), |what| line("mirror", &what))?;
@@ -212,10 +214,7 @@ impl Status {
         for (name, objects) in &self.unconfigured {
             line("note", &crate::flows::sync::unconfigured(name, *objects))?;
         }
-        let parts =
-            [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
-        let without = if objects.duplicate > 0 { ", without duplicates" } else { "" };
-        line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
+        self.show_lines(&line)?;
         self.show_newest(&line)?;
         let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
             let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
@@ -227,6 +226,19 @@ impl Status {
         line("requests", &counted(&self.requests, ", "))?;
         self.show_pages(&line)?;
         self.mails.iter().try_for_each(|mail| line("mail", &mails::told(mail, now_ms)))
+    }
+
+    /// Shows the lines, and the applications whose lines are not understood.
+    fn show_lines(&self, line: &impl Fn(&str, &str) -> Result<(), OutputError>) -> Result<(), OutputError> {
+        let lines = &self.lines;
+        let parts =
+            [(lines.events, "events"), (lines.continuation, "continuation"), (lines.unparsed, "unparsed")];
+        let without = if self.objects.duplicate > 0 { ", without duplicates" } else { "" };
+        line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
+        self.unclear.iter().try_for_each(|unclear| {
+            let (app, why, remedy) = (terminal(&unclear.app), unclear.why(), unclear.remedy());
+            line("not clear", &format!("{app}: {why}; {remedy}"))
+        })
     }
 }
 
@@ -254,6 +266,10 @@ fn unread_json(unread: &Unread) -> serde_json::Value {
         "since": unread.since_ms.map(human::time),
         "why": unread.why(),
     })
+}
+
+fn unclear_json(unclear: &Unclear) -> serde_json::Value {
+    serde_json::json!({ "app": unclear.app, "why": unclear.why(), "remedy": unclear.remedy() })
 }
 
 /// Returns the folder of mirrored files that is gone, if one is.

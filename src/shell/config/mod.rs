@@ -18,6 +18,7 @@ use crate::edges::store::{Location, S3Limits, S3Options, parse_url};
 use crate::flows::digest::When;
 use crate::shell::error::Failure;
 use gzette_core::human::nearest;
+use gzette_core::model::AppName;
 use gzette_core::overrides::Overrides;
 use gzette_core::parse::{FieldNames, Format};
 use gzette_core::plan::Layout;
@@ -57,6 +58,7 @@ pub const SECTIONS: [Section; 7] = [
             "backfill_days",
             "format",
             "fields",
+            "unlevelled",
             "keep_deleted",
             "region",
             "endpoint_url",
@@ -132,6 +134,8 @@ pub struct Source {
     pub format: Option<Format>,
     /// The names of its records' fields.
     pub fields: FieldNames,
+    /// Its applications that log no levels.
+    pub unlevelled: Vec<AppName>,
     /// Whether an object that is no longer listed keeps its lines.
     pub keep_deleted: bool,
     /// How to reach S3.
@@ -216,6 +220,8 @@ struct RawSource {
     format: Option<String>,
     #[serde(default)]
     fields: RawFields,
+    #[serde(default)]
+    unlevelled: Vec<String>,
     #[serde(default = "default_keep_deleted")]
     keep_deleted: bool,
     #[serde(flatten)]
@@ -410,6 +416,7 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
         backfill_days: raw.backfill_days,
         format,
         fields: raw.fields.before_usual(),
+        unlevelled: raw.unlevelled,
         keep_deleted: raw.keep_deleted,
         s3: s3_options(raw.s3).map_err(wrong)?,
         name: raw.name,

@@ -6,7 +6,7 @@ mod stages;
 
 pub use stages::{Done, Stages, runtime, with_runtime};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::flows::sync::SyncSource;
 use crate::shell::config::{self, Config, ConfigFile};
 use crate::shell::error::{Failure, REBUILD};
 use gzette_core::human;
-use gzette_core::model::SourceName;
+use gzette_core::model::{AppName, SourceName};
 use gzette_core::parse::ParseSettings;
 use gzette_core::partial::{ReadSettings, SourceSettings};
 use gzette_core::paste::Invocation;
@@ -152,6 +152,11 @@ impl Project {
         SourceSettings { sources: sources.collect(), other: other.clone() }
     }
 
+    /// Returns the applications that log no levels.
+    pub fn unlevelled_apps(&self) -> BTreeSet<AppName> {
+        self.config.sources.iter().flat_map(|source| source.unlevelled.iter().cloned()).collect()
+    }
+
     /// Returns how the keys of the sources are built.
     pub fn source_shapes(&self) -> BTreeMap<SourceName, SourceShape> {
         let shape = |source: &config::Source| {
@@ -206,6 +211,7 @@ impl Project {
             site_dir: self.config.site.dir.clone(),
             title: self.config.site.title.clone(),
             shapes: self.source_shapes(),
+            unlevelled: self.unlevelled_apps(),
             digests: self.digests()?,
             prune: self.prune_settings(),
         })

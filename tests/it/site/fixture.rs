@@ -98,6 +98,7 @@ pub(crate) fn view() -> View {
             habit_ms: 14 * MINUTE_MS,
         }],
         dark: None,
+        unclear: Vec::new(),
         unread: vec![
             Unread {
                 place: UnreadPlace::App(APPS[6].to_owned()),
@@ -138,6 +139,7 @@ pub(crate) fn empty_view() -> View {
         silent: Vec::new(),
         dark: None,
         unread: Vec::new(),
+        unclear: Vec::new(),
         groups: Vec::new(),
         group_count: 0,
         apps: Vec::new(),

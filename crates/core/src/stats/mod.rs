@@ -2,6 +2,7 @@
 //! parameter, nothing is read here. `docs/numbers.md` says the same in words for users.
 
 mod baseline;
+mod clarity;
 mod series;
 mod silence;
 mod state;
@@ -10,6 +11,7 @@ mod tests;
 mod windows;
 
 pub use baseline::{HISTORY_HOURS, hourly_limit, weekday_of_slot, young_limit};
+pub use clarity::{Clarity, Fault, JUDGED_MS, Unclear};
 pub use series::Series;
 pub use silence::{Habit, Presence, SWITCHED_OFF_MS, habit};
 pub use state::{GroupHistory, GroupState, Judgement, MIN_SPIKE_EVENTS, judge};
