@@ -203,13 +203,17 @@ fn row() -> impl Strategy<Value = Row> {
         )
         .into_bytes(),
         level,
-        fields: vec![
+        // An event whose logger is empty has none.
+        fields: [
             ("logger", logger),
             ("note", "x".to_owned()),
             ("note", note),
             ("user.name", user),
             ("status", status.to_string()),
-        ],
+        ]
+        .into_iter()
+        .filter(|(name, value)| *name != "logger" || !value.is_empty())
+        .collect(),
         failure: None,
     });
     let failed_row = (0..FAILURES.len(), 40..46_i64).prop_map(|(failure, status)| Row {

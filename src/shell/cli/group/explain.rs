@@ -23,7 +23,7 @@ const MAX_BYTES: u64 = 1 << 20;
     after_help = "Reads one event: its first line as in the log (JSON, LTSV, text), and the lines that belong to it.\n\
     Examples:\n  \
     echo 'order 4711 not found' | gzette group explain --message\n  \
-    gzette search --group s4ryz45tkl2q -n 1 | gzette group explain\n\
+    gzette search --group hyc3xeyydbrx -n 1 | gzette group explain\n\
     With a configuration, `[grouping]` and `[[group]]` apply, and lines are read as lines of its first source."
 )]
 pub(super) struct Args {

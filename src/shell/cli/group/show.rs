@@ -21,7 +21,7 @@ const BAR_CHARS: u64 = 40;
 /// The arguments of `gzette group show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "An id from earlier rules works too.\n\
-    Example:  gzette group show s4ryz45tkl2q")]
+    Example:  gzette group show hyc3xeyydbrx")]
 pub(super) struct Args {
     /// The group's id, as shown in lists, pages and mails
     #[arg(value_name = "ID")]

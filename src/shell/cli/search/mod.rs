@@ -44,7 +44,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
     gzette search --fixed 'user=\"a b\"' --count                    like grep -F\n  \
     gzette search level:error --by app,hour --since 1d             counts; also --histogram\n  \
     gzette search timeout --since 4h --save hits.csv.gz           save everything to a file\n  \
-    gzette search --group s4ryz45tkl2q --output json              one error group\n\
+    gzette search --group hyc3xeyydbrx --output json              one error group\n\
     On a terminal, only the newest 200 lines are shown; a file or a pipe gets all of them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
