@@ -41,6 +41,7 @@ fn what_is_not_understood_is_said_wherever_errors_are_counted() {
         run.stderr
     );
     assert!(run.stderr.contains("order 0 <b>taken</b>"), "{}", run.stderr);
+    assert!(project.gzette("status").exits(0).text().contains("unclear       odd: 100 %"));
     assert_eq!(unclear(&project)[0]["app"], "odd");
     assert_eq!(unclear(&project).as_array().unwrap().len(), 1);
     for page in ["index.html", "ingest.html"] {

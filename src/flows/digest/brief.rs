@@ -125,7 +125,7 @@ impl Badge {
             Self::New => "NEW",
             Self::Regressed => "REGRESSED",
             Self::Unread => "NOT READ",
-            Self::Unclear => "NOT UNDERSTOOD",
+            Self::Unclear => "UNCLEAR",
             Self::Silent => "SILENT",
             Self::Other => "SEEN",
         }

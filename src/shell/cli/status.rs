@@ -237,7 +237,7 @@ impl Status {
         line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
         self.unclear.iter().try_for_each(|unclear| {
             let (app, why, remedy) = (terminal(&unclear.app), unclear.why(), unclear.remedy());
-            line("not clear", &format!("{app}: {why}; {remedy}"))
+            line("unclear", &format!("{app}: {why}; {remedy}"))
         })
     }
 }
