@@ -340,7 +340,7 @@ fn place_at(lines: &[String], end: usize) -> Option<Place> {
 }
 
 #[test]
-fn every_line_is_told_once_and_a_million_streams_take_little() {
+fn every_line_is_told_once_and_many_streams_take_little() {
     let mut reader = Reader::new(&settings(), None, 0);
     let (mut told, mut open, mut most) = (0_u64, 0_usize, 0);
     let lines = 20_000;
