@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
 fn check_head(rest: &[u8]) {
     let line = [b"2023-10-30 06:10:37.143 ERROR ", rest].concat();
     let settings = ParseSettings { format: Some(Format::Text), ..ParseSettings::default() };
-    let Parsed::Event(event) = Parser::new(&settings, None).parse(&line) else {
+    let mut parser = Parser::new(&settings, None);
+    let Parsed::Event(event) = parser.parse(&line) else {
         panic!("a head is an event")
     };
     assert_eq!((event.level, event.time_ms), (Level::Error, Some(1_698_646_237_143)));
