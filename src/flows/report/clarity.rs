@@ -13,6 +13,8 @@ use gzette_core::stats::{Fault, JUDGED_MS, Unclear};
 
 /// The lines that are shown as examples.
 const EXAMPLES: usize = 3;
+/// The applications that get examples: no page or mail names more of them.
+const EXAMPLE_APPS: usize = 20;
 /// The decoded bytes in which they are looked for.
 const SEARCHED_BYTES: u64 = 1 << 20;
 
@@ -39,7 +41,7 @@ pub fn add_examples(
     mirror: &Mirror,
     parse: impl Fn(&str) -> ParseSettings,
 ) -> Result<(), LedgerError> {
-    for unclear in unclear {
+    for unclear in unclear.iter_mut().take(EXAMPLE_APPS) {
         let (Some(version), Some(&(fault, _))) =
             (ledger.newest_version(&unclear.app)?, unclear.faults.first())
         else {
