@@ -141,6 +141,35 @@ fn an_offline_search_names_what_it_lacks() {
     assert_eq!(changed.stderr.matches("has changed").count(), 1, "{}", changed.stderr);
 }
 
+/// A source that was moved or encrypted again has other etags for the same bytes. The ledger knows the bytes.
+#[test]
+fn a_search_knows_pruned_objects_by_their_bytes() {
+    let project = a_week("mirror_days = 2");
+    project.gzette("prune").exits(0);
+    let kept = of_days(&project, 2);
+    for (key, stored) in files_below(&project.path("logs")) {
+        project.put_stored(&key, &stored);
+    }
+    project.finds_what_is_there(NEEDLES);
+    let shown =
+        project.gzette(&format!("show logs/api/{}/api_0.gz:3", day_of(NOON_MS - 6 * DAY_MS))).exits(0);
+    assert!(shown.text().contains("thing 2"), "{}", shown.text());
+
+    // As many other bytes are not the object, although they decode.
+    let old = day_of(NOON_MS - 5 * DAY_MS);
+    let key = files_below(&project.path("logs"))
+        .into_keys()
+        .find(|key| key.contains(&old) && !kept.contains_key(key))
+        .unwrap();
+    let mut stored = fs::read(project.path("logs").join(&key)).unwrap();
+    // The time in the head of gzip (RFC 1952): nothing that its own checksum is about.
+    stored[4] ^= 1;
+    project.put_stored(&key, &stored);
+    let changed = project.gzette("search --fixed memory").exits(3);
+    let named = |line: &&str| line.contains(&key) && line.contains("has changed");
+    assert_eq!(changed.stderr.lines().filter(named).count(), 1, "{}", changed.stderr);
+}
+
 #[test]
 fn the_oldest_files_make_room() {
     let project = a_week("mirror_bytes = 20000");

@@ -42,6 +42,18 @@ fn reads_all(cloud: &mut Cloud, client: &mut Project) {
     assert!(!run.stderr.contains(OTHER_ETAGS), "{}", run.stderr);
     assert_eq!(run.json()["requests"]["get"], 1);
     assert_eq!(count(client), 43);
+    finds_what_is_pruned(client);
+}
+
+/// Requires that a search fetches what the mirror lacks, whatever its etags.
+fn finds_what_is_pruned(client: &Project) {
+    let found = |client: &Project| client.gzette("search order --count").exits(0);
+    let before = found(client).text();
+    client.reconfigure("[site]", "[retention]\nmirror_days = 2\n\n[site]");
+    client.gzette("prune").exits(0);
+    let after = found(client);
+    assert_eq!(after.text(), before);
+    assert!(after.stderr.contains("objects that the mirror lacks"), "{}", after.stderr);
 }
 
 #[test]

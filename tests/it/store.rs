@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use gzette::edges::store::{
     DirStore, Listing, Location, MemoryStore, ObjectStore, PutOptions, S3Credentials, S3Limits, S3Options,
-    S3Store, StoreError, StoreErrorKind, open,
+    S3Store, StoreError, StoreErrorKind, get_version, open,
 };
-use gzette_core::model::ListedObject;
+use gzette_core::model::{KnownBytes, ListedObject};
 use tokio::task::JoinSet;
 
 use crate::servers::{ACCESS_KEY, SECRET_KEY, Server, free_ports, moto, seaweedfs};
@@ -75,6 +75,7 @@ async fn passes(subject: &Subject) {
     odd_keys_survive(subject).await;
     encoded_bytes_come_back_as_they_are(store).await;
     what_changed_is_not_read(store).await;
+    what_is_proved_is_read_under_another_etag(store).await;
     all_pages_are_listed(subject).await;
     requests_are_counted(store).await;
 }
@@ -185,6 +186,21 @@ async fn what_changed_is_not_read(store: &Arc<dyn ObjectStore>) {
     let error = store.get(&again).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Missing, "{error}");
     assert!(error.place.ends_with("change/one"), "{error}");
+}
+
+async fn what_is_proved_is_read_under_another_etag(store: &Arc<dyn ObjectStore>) {
+    put(store, "moved/one", b"before").await;
+    let listed = only(&store.list("moved/", false).await.unwrap());
+    let moved = ListedObject { etag: "0123456789abcdef0123456789abcdef".to_owned(), ..listed.clone() };
+    let none = KnownBytes { size_bytes: 6, ..KnownBytes::default() };
+    let known = |bytes: &[u8]| KnownBytes { stored: Some(*blake3::hash(bytes).as_bytes()), ..none };
+    let read = async |known| get_version(&**store, &moved, &known).await;
+    assert_eq!(read(known(b"before")).await.unwrap(), b"before");
+    assert_eq!(kind_of(read(known(b"after!")).await), StoreErrorKind::Changed);
+    assert_eq!(kind_of(read(none).await), StoreErrorKind::Changed);
+    assert_eq!(get_version(&**store, &listed, &none).await.unwrap(), b"before");
+    put(store, "moved/one", b"much longer").await;
+    assert_eq!(kind_of(read(known(b"before")).await), StoreErrorKind::Changed);
 }
 
 async fn all_pages_are_listed(subject: &Subject) {

@@ -54,6 +54,11 @@ impl DirStore {
         Self { folder: Arc::new(Folder { root, counter, cleaned: Mutex::default() }) }
     }
 
+    fn read<'a>(&'a self, object: &'a ListedObject, matched: bool) -> StoreFuture<'a, Vec<u8>> {
+        let wanted = object.clone();
+        Box::pin(self.blocking(Action::Get, &object.key, move |folder| folder.get(&wanted, matched)))
+    }
+
     /// Does blocking work away from the tasks that wait for the network.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -75,8 +80,11 @@ impl ObjectStore for DirStore {
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
-        let wanted = object.clone();
-        Box::pin(self.blocking(Action::Get, &object.key, move |folder| folder.get(&wanted)))
+        self.read(object, true)
+    }
+
+    fn get_unmatched<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
+        self.read(object, false)
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, _options: &'a PutOptions) -> StoreFuture<'a, ()> {
@@ -126,7 +134,8 @@ impl Folder {
         Ok(listing)
     }
 
-    fn get(&self, object: &ListedObject) -> Result<Vec<u8>, Refusal> {
+    /// Reads a file; with `matched`, only if its etag is the listed one.
+    fn get(&self, object: &ListedObject, matched: bool) -> Result<Vec<u8>, Refusal> {
         self.counter.get();
         let path = self.existing(&object.key)?;
         let changed = || (StoreErrorKind::Changed, "the file has changed since it was listed".to_owned());
@@ -135,7 +144,8 @@ impl Folder {
         if !before.is_file() {
             return Err((StoreErrorKind::Missing, "no file".to_owned()));
         }
-        if etag_of(&before) != object.etag {
+        let etag = etag_of(&before);
+        if matched && etag != object.etag {
             return Err(changed());
         }
         if before.len() != object.size_bytes {
@@ -146,7 +156,7 @@ impl Folder {
         (&mut file).take(before.len() + 1).read_to_end(&mut body).map_err(local_disk)?;
         self.counter.received(body.len());
         let after = file.metadata().map_err(local_disk)?;
-        if etag_of(&after) != object.etag || body.len() as u64 != object.size_bytes {
+        if etag_of(&after) != etag || body.len() as u64 != object.size_bytes {
             return Err(changed());
         }
         Ok(body)

@@ -58,14 +58,14 @@ impl MemoryStore {
         Listing { objects, prefixes: prefixes.into_iter().collect() }
     }
 
-    fn get_now(&self, object: &ListedObject) -> Result<Vec<u8>, StoreError> {
+    fn get_now(&self, object: &ListedObject, matched: bool) -> Result<Vec<u8>, StoreError> {
         self.counter.get();
         let fail = |kind, reason| StoreError::new(kind, Action::Get, &self.describe(&object.key), reason);
         let objects = self.locked();
         let Some(stored) = objects.get(&object.key) else {
             return Err(fail(StoreErrorKind::Missing, "no such key"));
         };
-        if stored.etag != object.etag {
+        if matched && stored.etag != object.etag {
             return Err(fail(StoreErrorKind::Changed, "the etag differs"));
         }
         self.counter.received(stored.body.len());
@@ -105,7 +105,11 @@ impl ObjectStore for MemoryStore {
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
-        Box::pin(async move { self.get_now(object) })
+        Box::pin(async move { self.get_now(object, true) })
+    }
+
+    fn get_unmatched<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
+        Box::pin(async move { self.get_now(object, false) })
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Vec<u8>, options: &'a PutOptions) -> StoreFuture<'a, ()> {

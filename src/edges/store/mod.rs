@@ -1,5 +1,5 @@
 //! Where objects are stored: one trait, implemented by S3, a folder and memory. All three pass the same suite
-//! (`tests/it/store.rs`). Retries, time limits and checks of answers are in `s3.rs`, where faults occur.
+//! (`tests/it/store.rs`). Retries, time limits and checks of answers are in `s3`, where faults occur.
 
 mod count;
 mod damage;
@@ -10,12 +10,14 @@ mod location;
 mod memory;
 mod page;
 mod s3;
+mod version;
 
 pub use dir::DirStore;
 pub use error::{Action, StoreError, StoreErrorKind};
 pub use location::{Location, open, parse_url};
 pub use memory::MemoryStore;
 pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};
+pub use version::get_version;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -56,7 +58,7 @@ pub trait ObjectStore: Send + Sync {
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>>;
 
     /// Reads the whole object whatever its etag is when it is read, for a server that gives other etags for reading than
-    /// for listing. What vouches for the bytes is their size, and their own checksums or a second read.
+    /// for listing, and for [`get_version`]. What vouches for the bytes is their size, and their own checksums or a second read.
     fn get_unmatched<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
         self.get(object)
     }

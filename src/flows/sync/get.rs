@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::edges::ledger::{GetRecord, PendingObject};
 use crate::edges::mirror::Mirror;
-use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind, get_version};
 use crate::flows::error::StateError;
 use gzette_core::decode::Limits;
 use gzette_core::model::{Checksum, GenerationId, KnownBytes, ListedObject, ObjectKey, SourceName};
@@ -470,8 +470,12 @@ async fn got(
     if let Some(checksum) = on_disk(move || shelf.adopt(&wanted)).await? {
         return Ok(Outcome::Adopted(checksum));
     }
-    let read = if is_loose { store.get_unmatched(object) } else { store.get(object) };
-    let bytes = match read.await {
+    let read = if is_loose {
+        store.get_unmatched(object).await
+    } else {
+        get_version(&*store, object, &to.known).await
+    };
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) => return Ok(Outcome::Refused(error)),
     };

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::runtime::Runtime;
 
-use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind};
+use crate::edges::ledger::Ledger;
+use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind, get_version};
 use crate::shell::project::{Project, runtime};
 use crate::shell::ui::Ui;
 use gzette_core::human;
@@ -31,6 +32,8 @@ pub(super) struct Remote<'p> {
 struct Connected {
     runtime: Runtime,
     stores: BTreeMap<SourceName, Arc<dyn ObjectStore>>,
+    /// What is known of the bytes of each version. The search's own ledger belongs to its thread.
+    ledger: Mutex<Ledger>,
 }
 
 impl<'p> Remote<'p> {
@@ -59,7 +62,7 @@ impl<'p> Remote<'p> {
         }
     }
 
-    /// Fetches one version of an object; its etag and size are checked as in a sync.
+    /// Fetches one version of an object; its etag and size are checked as in a sync, its bytes where the etag differs.
     pub(super) fn fetch(&self, object: &ObjectVersion) -> io::Result<Vec<u8>> {
         if self.offline {
             return Err(io::Error::other("`--offline` forbids it"));
@@ -75,13 +78,7 @@ impl<'p> Remote<'p> {
         if let Some(reason) = self.broken().get(&object.source) {
             return Err(io::Error::other(reason.clone()));
         }
-        let wanted = ListedObject {
-            key: object.key.clone(),
-            etag: object.etag.clone(),
-            size_bytes: object.size_bytes,
-            modified_ms: 0,
-        };
-        match connected.runtime.block_on(store.get(&wanted)) {
+        match connected.read(store.as_ref(), object) {
             Ok(bytes) => {
                 self.objects.fetch_add(1, Ordering::Relaxed);
                 let length = bytes.len() as u64;
@@ -99,12 +96,30 @@ impl<'p> Remote<'p> {
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<GenerationId, Vec<u8>>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<GenerationId, Vec<u8>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn broken(&self) -> std::sync::MutexGuard<'_, BTreeMap<SourceName, String>> {
+    fn broken(&self) -> MutexGuard<'_, BTreeMap<SourceName, String>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connected {
+    fn read(&self, store: &dyn ObjectStore, object: &ObjectVersion) -> Result<Vec<u8>, StoreError> {
+        let wanted = ListedObject {
+            key: object.key.clone(),
+            etag: object.etag.clone(),
+            size_bytes: object.size_bytes,
+            modified_ms: 0,
+        };
+        // A ledger that does not answer proves nothing: then only the etag does.
+        let known = self.ledger().known_bytes_of(object).unwrap_or_default();
+        self.runtime.block_on(get_version(store, &wanted, &known))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,7 +127,8 @@ fn connect(project: &Project) -> Result<Connected, String> {
     let runtime = runtime().map_err(|failure| failure.message)?;
     let sources = runtime.block_on(project.sources()).map_err(|failure| failure.message)?;
     let stores = sources.into_iter().map(|source| (source.name, source.store)).collect();
-    Ok(Connected { runtime, stores })
+    let ledger = Mutex::new(project.ledger_read_only().map_err(|failure| failure.message)?);
+    Ok(Connected { runtime, stores, ledger })
 }
 
 /// Whether the next object of the source would fare no better.

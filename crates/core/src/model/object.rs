@@ -86,3 +86,10 @@ pub struct KnownBytes {
     /// The checksum of what they decoded to when they were counted.
     pub counted: Option<Checksum>,
 }
+
+impl KnownBytes {
+    /// Returns whether a checksum is known that tells these bytes from any others.
+    pub fn has_checksum(&self) -> bool {
+        self.stored.is_some() || self.counted.is_some()
+    }
+}
