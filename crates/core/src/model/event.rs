@@ -238,12 +238,16 @@ fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at..];
-        let (text, used) = unescape_one(rest);
-        match text {
-            Some(character) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-            None => out.extend_from_slice(&rest[..used]),
+        // The lines of a trace are parted by two escapes, `\n\t`.
+        while rest.first() == Some(&b'\\') {
+            let (text, used) = unescape_one(rest);
+            match text {
+                Some(character) if character.is_ascii() => out.push(character as u8),
+                Some(character) => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => out.extend_from_slice(&rest[..used]),
+            }
+            rest = &rest[used..];
         }
-        rest = &rest[used..];
     }
     out.extend_from_slice(rest);
 }

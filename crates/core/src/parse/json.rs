@@ -5,6 +5,7 @@
 //! not: commas and colons below, and the bytes of numbers. The last of duplicate keys wins.
 
 use super::names::{Entry, Fields, Name, Names, Node, Role};
+use super::wrap;
 use crate::model::Field;
 
 /// How deep values may be nested, as in `serde_json`.
@@ -89,6 +90,7 @@ impl<'a> Walk<'a> {
         }
         let entry =
             if key.escaped { place.node.find(key.text().as_bytes()) } else { place.node.find(key.raw) };
+        fields.is_collected |= place.node.is_top() && wrap::is_mark(key.raw);
         self.expect(b':')?;
         if let Some(entry) = entry
             && matches!(self.peek(), Some(b'{' | b'['))
@@ -220,7 +222,7 @@ impl<'a> Walk<'a> {
         let start = self.at;
         let mut from = start;
         loop {
-            let Some(found) = memchr::memchr(b'"', self.line.get(from..)?) else {
+            let Some(found) = next_quote(self.line.get(from..)?) else {
                 return self.cut_string(start);
             };
             let quote = from + found;
@@ -334,6 +336,24 @@ impl<'a> Walk<'a> {
             self.at += 1;
         }
     }
+}
+
+/// Returns where the first quote is. Keys and most values are so short that a call costs more than the search.
+#[inline]
+fn next_quote(text: &[u8]) -> Option<usize> {
+    const STEPS: usize = 3;
+    const ONES: u64 = u64::MAX / 0xff;
+    let (words, _) = text.as_chunks::<8>();
+    for (step, word) in words.iter().take(STEPS).enumerate() {
+        // A byte that is a quote becomes zero; the lowest zero byte has its high bit set in `zeros` (Mycroft, 1987).
+        let other = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
+        let zeros = other.wrapping_sub(ONES) & !other & (ONES << 7);
+        if zeros != 0 {
+            return Some(step * 8 + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    let looked_at = words.len().min(STEPS) * 8;
+    memchr::memchr(b'"', &text[looked_at..]).map(|at| looked_at + at)
 }
 
 /// Returns the first text of an array.

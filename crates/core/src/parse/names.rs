@@ -157,6 +157,8 @@ pub(super) struct Fields<'a> {
     trace: Option<(Rank, Field<'a>)>,
     is_python: bool,
     is_compact: bool,
+    /// Whether a key is one that collectors write.
+    pub(super) is_collected: bool,
     /// The longest of the other texts.
     longest: Option<Field<'a>>,
 }

@@ -167,7 +167,7 @@ impl LineParser {
         outer: Outer,
         scratch: &'a mut [Vec<u8>],
     ) -> Read<'a> {
-        let wrap = if outer.depth == 0 { Wrap::of(line) } else { Wrap::default() };
+        let wrap = if outer.depth == 0 && fields.is_collected { Wrap::of(line) } else { Wrap::default() };
         let time_ms = fields.time(&mut self.clock).or(outer.time_ms);
         let event = Event { time_ms, ..fields.event(line) };
         let read = Read {

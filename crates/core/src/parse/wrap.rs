@@ -1,10 +1,6 @@
 //! What a collector writes around an application's line in a JSON record: the container or the tag it came from, and
 //! whether the line was cut into parts. Read by a walk of its own, over records that look like a collector's.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 /// A line that docker cut holds 16 KiB (moby, `daemon/logger/copier.go`); escapes make it longer, never shorter.
 const DOCKER_PART_BYTES: usize = 16_000;
 
@@ -37,22 +33,17 @@ struct Keys<'a> {
 }
 
 impl Wrap {
-    /// Returns what a collector says in a JSON object.
+    /// Returns what a collector says in a JSON object that has one of its keys ([`is_mark`]).
     pub(super) fn of(line: &[u8]) -> Self {
-        if !looks_collected(line) {
-            return Self::default();
-        }
         let mut keys = Keys::default();
         each_pair(line, |key, value| keys.note(key, value));
         keys.into_wrap()
     }
 }
 
-/// Most records of applications have none of these.
-fn looks_collected(line: &[u8]) -> bool {
-    static MARKS: LazyLock<[Finder<'static>; 3]> =
-        LazyLock::new(|| ["\"stream\"", "container_", "\"log\""].map(Finder::new));
-    MARKS.iter().any(|mark| mark.find(line).is_some())
+/// Whether a key of a record is one that collectors give it. Most records of applications have none.
+pub(super) fn is_mark(key: &[u8]) -> bool {
+    matches!(key, b"stream" | b"log" | b"container_id" | b"container_name" | b"kubernetes" | b"docker")
 }
 
 impl<'a> Keys<'a> {

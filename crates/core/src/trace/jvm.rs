@@ -133,7 +133,9 @@ pub(super) fn frame(line: &str) -> Option<Frame<'_>> {
             if is_module(&last) { Some(last) } else { memchr::memrchr(b'/', &name.as_bytes()[..last]) };
         slash.filter(is_module).map_or(name, |slash| &name[slash + 1..])
     });
-    let is_plain = name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_whitespace());
+    // Looks at all bytes, since the compiler then looks at many at once.
+    let has_blank = name.bytes().fold(false, |has, byte| has | byte.is_ascii_whitespace());
+    let is_plain = name.is_ascii() && !has_blank;
     let is_name = is_plain || !name.contains(char::is_whitespace);
     (memchr::memchr(b'.', name.as_bytes()).is_some() && is_name).then_some(Frame { name, file: "" })
 }

@@ -1,20 +1,46 @@
 //! Whose frames are not the application's own: frameworks, libraries and runtimes, by language. Changing a list
 //! changes group ids: raise [`crate::group::VERSION`].
 
+use std::sync::OnceLock;
+
 use super::{Frame, Language, beam, jvm};
 
 /// What frames of a language that are not the application's own look like.
 struct Vendor {
     /// What their names begin with.
-    names: &'static [&'static str],
+    names: Prefixes,
     /// What their files' paths hold.
     paths: &'static [&'static str],
     /// The applications that they are of, where frames name one.
     applications: &'static [&'static str],
 }
 
+/// Prefixes, found by their first byte: each frame of each trace asks.
+struct Prefixes {
+    all: &'static [&'static str],
+    by_first: OnceLock<Vec<Vec<&'static str>>>,
+}
+
+impl Prefixes {
+    const fn new(all: &'static [&'static str]) -> Self {
+        Self { all, by_first: OnceLock::new() }
+    }
+
+    /// Whether a name begins with one of them.
+    fn begin(&self, name: &str) -> bool {
+        let Some(&first) = name.as_bytes().first() else { return false };
+        let by_first = self.by_first.get_or_init(|| self.sorted());
+        by_first[usize::from(first)].iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    fn sorted(&self) -> Vec<Vec<&'static str>> {
+        let begins = |first: u8| move |prefix: &&&str| prefix.as_bytes().first() == Some(&first);
+        (0..=u8::MAX).map(|first| self.all.iter().filter(begins(first)).copied().collect()).collect()
+    }
+}
+
 static JVM: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "java.",
         "javax.",
         "jakarta.",
@@ -97,13 +123,13 @@ static JVM: Vendor = Vendor {
         "oracle.",
         "net.bytebuddy.",
         "$Proxy",
-    ],
+    ]),
     paths: &[],
     applications: &[],
 };
 
 static DOT_NET: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "System.",
         "Microsoft.",
         "Newtonsoft.",
@@ -131,25 +157,25 @@ static DOT_NET: Vendor = Vendor {
         "RabbitMQ.",
         "Xunit.",
         "NUnit.",
-    ],
+    ]),
     paths: &[],
     applications: &[],
 };
 
 static JAVASCRIPT: Vendor = Vendor {
-    names: &[],
+    names: Prefixes::new(&[]),
     paths: &["node_modules/", "node_modules\\", "node:", "internal/", "webpack/", "<anonymous>"],
     applications: &[],
 };
 
 static PYTHON: Vendor = Vendor {
-    names: &[],
+    names: Prefixes::new(&[]),
     paths: &["site-packages/", "dist-packages/", "/lib/python", "site-packages\\", "\\Lib\\", "<frozen "],
     applications: &[],
 };
 
 static GO: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "panic",
         "runtime.",
         "runtime/",
@@ -172,13 +198,13 @@ static GO: Vendor = Vendor {
         "gorm.io/",
         "github.com/pkg/errors",
         "github.com/spf13/",
-    ],
+    ]),
     paths: &["/usr/local/go/src/", "/usr/lib/go", "/pkg/mod/", "/vendor/"],
     applications: &[],
 };
 
 static RUST: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "std::",
         "core::",
         "alloc::",
@@ -205,19 +231,19 @@ static RUST: Vendor = Vendor {
         "test::",
         "tonic::",
         "warp::",
-    ],
+    ]),
     paths: &[],
     applications: &[],
 };
 
 static RUBY: Vendor = Vendor {
-    names: &[],
+    names: Prefixes::new(&[]),
     paths: &["/gems/", "/lib/ruby/", "<internal:", "/rubygems", "/vendor/bundle/", "/vendor_ruby/"],
     applications: &[],
 };
 
 static PHP: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "Illuminate\\",
         "Laravel\\",
         "Symfony\\",
@@ -245,13 +271,13 @@ static PHP: Vendor = Vendor {
         "Closure->",
         "ReflectionMethod->",
         "SoapClient->",
-    ],
+    ]),
     paths: &["/vendor/", "[internal function]"],
     applications: &[],
 };
 
 static ELIXIR: Vendor = Vendor {
-    names: &[],
+    names: Prefixes::new(&[]),
     paths: &["/deps/", "deps/"],
     applications: &[
         "elixir",
@@ -309,7 +335,7 @@ static ELIXIR: Vendor = Vendor {
 };
 
 static ERLANG: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "gen_server",
         "gen_statem",
         "gen_event",
@@ -346,13 +372,13 @@ static ERLANG: Vendor = Vendor {
         "mnesia",
         "error_handler",
         "code_server",
-    ],
+    ]),
     paths: &[],
     applications: &[],
 };
 
 static DART: Vendor = Vendor {
-    names: &[],
+    names: Prefixes::new(&[]),
     paths: &[
         "dart:",
         "package:flutter",
@@ -379,7 +405,7 @@ static DART: Vendor = Vendor {
 };
 
 static NATIVE: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "std::",
         "__",
         "_Unwind",
@@ -422,7 +448,7 @@ static NATIVE: Vendor = Vendor {
         "_CF",
         "CFRunLoop",
         "GSEvent",
-    ],
+    ]),
     paths: &[
         "/usr/include/",
         "/usr/lib",
@@ -458,7 +484,7 @@ static NATIVE: Vendor = Vendor {
 };
 
 static PERL: Vendor = Vendor {
-    names: &[
+    names: Prefixes::new(&[
         "Carp::",
         "Try::Tiny",
         "Moose::",
@@ -476,7 +502,7 @@ static PERL: Vendor = Vendor {
         "Test::",
         "eval",
         "require",
-    ],
+    ]),
     paths: &[
         "/usr/share/perl",
         "/usr/lib/x86_64-linux-gnu/perl",
@@ -538,10 +564,8 @@ fn is_generated(language: Language, frame: &Frame<'_>) -> bool {
 impl Vendor {
     fn holds(&self, frame: &Frame<'_>) -> bool {
         // Rust: `<tokio::task::Unconstrained<F> as Future>::poll`.
-        let name = frame.name.trim_start_matches('<');
-        let first = name.as_bytes().first();
-        let mut near = self.names.iter().filter(|vendor| vendor.as_bytes().first() == first);
-        near.any(|vendor| name.starts_with(vendor))
+        let name = if frame.name.starts_with('<') { frame.name.trim_start_matches('<') } else { frame.name };
+        self.names.begin(name)
             || self.paths.iter().any(|part| frame.file.contains(part))
             || !self.applications.is_empty()
                 && beam::application(frame.file)

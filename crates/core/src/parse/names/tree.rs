@@ -56,6 +56,11 @@ impl<'t> Node<'t> {
         entry.child.map(|at| Self { at, ..self })
     }
 
+    /// Returns whether this is the record itself.
+    pub(crate) fn is_top(self) -> bool {
+        self.at == 0
+    }
+
     /// Returns whether texts under unknown keys may be the message.
     pub(crate) fn is_record(self) -> bool {
         self.at <= 2
@@ -197,8 +202,8 @@ fn bucket(key: &[u8]) -> Option<usize> {
 
 /// Compares a name in the tree with a key.
 fn is_same(name: &[u8], key: &[u8]) -> bool {
-    if name == key {
-        return true;
+    if name.len() >= key.len() {
+        return name.len() == key.len() && name.eq_ignore_ascii_case(key);
     }
     let mut rest = name;
     for &byte in key {
