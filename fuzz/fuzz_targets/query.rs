@@ -70,8 +70,8 @@ fn check(expr: &Expr, case: &Case<'_>) {
         alone.add_line(line);
         let level = with_facts(line, |facts| facts.level.bit());
         assert!(holds(&need, &alone, level) && holds(&need, &block, levels), "{expr} needs {need:?}");
-        if let Some(finder) = expr.required_bytes() {
-            assert!(finder.find(line).is_some(), "{expr} requires {:?}", finder.needle());
+        if let Some(mut places) = expr.places(line) {
+            assert!(places.next_from(0).is_some(), "{expr} has its places");
         }
     }
 }

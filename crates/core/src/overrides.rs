@@ -13,6 +13,9 @@ use crate::query::{Expr, Facts, FieldName, ObjectFacts};
 /// The longest value of a field that tells groups apart, in characters.
 const VALUE_CHARS: usize = 200;
 
+/// How the words and phrases of conditions are compared. Raised when a condition holds for other events than before.
+const READING: u8 = 1;
+
 /// All that the user says about groups.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "Basis", try_from = "Basis")]
@@ -132,16 +135,20 @@ struct RuleBasis {
     title: Option<String>,
     text: String,
     split: Option<String>,
+    /// See [`READING`].
+    #[serde(default)]
+    reading: u8,
 }
 
 impl RuleBasis {
     fn of(rule: &Rule) -> Self {
         let split = rule.split.as_ref().map(|field| field.text().to_owned());
-        Self { name: rule.name.clone(), title: rule.title.clone(), text: rule.text.clone(), split }
+        let Rule { name, title, text, .. } = rule.clone();
+        Self { name, title, text, split, reading: READING }
     }
 
     fn rule(self) -> Result<Rule, String> {
-        let Self { name, title, text, split } = self;
+        let Self { name, title, text, split, .. } = self;
         let condition = Expr::parse(&text).map_err(|error| error.to_string())?;
         Ok(Rule { name, title, condition, text, split: split.as_deref().map(FieldName::named) })
     }
@@ -284,6 +291,9 @@ mod tests {
         let newer = Basis { version: before.version + 1, ..before.clone() };
         assert_eq!(newer.touched_since(&before), Touched::Everything);
         assert_ne!(newer.fingerprint(), before.fingerprint());
+        let mut earlier = before.clone();
+        earlier.rules.iter_mut().for_each(|rule| rule.reading = 0);
+        assert_eq!(before.touched_since(&earlier), touched(&["a", "b"], &["a", "b"]));
         let read: Basis = serde_json::from_str(&serde_json::json!(newer).to_string()).unwrap();
         assert_eq!(read, newer);
     }

@@ -361,12 +361,12 @@ fn lines(piece: &[u8], first: u64) -> impl Iterator<Item = Line> {
 /// only lines that contain them are tested. Returns the number of the line after the last one.
 fn each_match(expr: &Expr, piece: &[u8], first: u64, mut found: impl FnMut(Line)) -> u64 {
     let may_match = |line: &[u8]| expr.judge(line) != Some(false);
-    let Some(finder) = expr.required_bytes() else {
+    let Some(mut places) = expr.places(piece) else {
         lines(piece, first).filter(|line| may_match(&piece[line.start..line.end])).for_each(found);
         return first + newlines(piece);
     };
     let (mut from, mut number) = (0, first);
-    while let Some(at) = finder.find(&piece[from..]).map(|at| from + at) {
+    while let Some(at) = places.next_from(from) {
         let start = memchr::memrchr(b'\n', &piece[from..at]).map_or(from, |newline| from + newline + 1);
         number += newlines(&piece[from..start]);
         let end = memchr::memchr(b'\n', &piece[at..]).map_or(piece.len(), |newline| at + newline);

@@ -17,6 +17,7 @@ use proptest::sample::select;
 use regex::bytes::Regex;
 
 use super::Shelf;
+use super::readings::{named, undone};
 use crate::support::Project;
 
 /// A line and what is known of it.
@@ -119,14 +120,24 @@ impl Ask {
                     _ => number >= *limit,
                 })
             }),
-            Self::Field(field, test) => {
-                values.any(|(name, value)| name == field && test.is_in(value.as_bytes(), value.as_bytes()))
-            }
+            Self::Field(field, test) => values.any(|(name, value)| {
+                name == field
+                    && (test.is_in(value.as_bytes(), value.as_bytes())
+                        || test.is_undone(named(value).as_bytes()))
+            }),
             Self::Not(term) => !term.holds(app, row),
             Self::And(terms) => terms.iter().all(|term| term.holds(app, row)),
             Self::Or(terms) => terms.iter().any(|term| term.holds(app, row)),
-            text => text.is_in(&row.line, &ESCAPES.replace_all(&row.line, &b" "[..])),
+            text => {
+                text.is_in(&row.line, &ESCAPES.replace_all(&row.line, &b" "[..]))
+                    || undone(&row.line).iter().any(|reading| text.is_undone(reading))
+            }
         }
+    }
+
+    /// Whether a text holds in a reading with its escapes undone. Regular expressions are for what stands there.
+    fn is_undone(&self, reading: &[u8]) -> bool {
+        !matches!(self, Self::Regex(_)) && self.is_in(reading, reading)
     }
 
     /// Whether a text holds; its words stand in `words`.

@@ -10,6 +10,7 @@ use proptest::sample::{Index as Pick, select};
 use regex::bytes::Regex;
 
 use super::Shelf;
+use super::readings::{plain_words, undone};
 use crate::support::{Project, lines_of};
 
 /// What lines are made of: words with neighbours that are no letters, letters in several cases, marks, scripts without
@@ -86,9 +87,11 @@ struct Asked {
     holds: Holds,
 }
 
+/// Returns the words of a line as it stands, and with its escapes undone.
 fn words(line: &[u8]) -> Vec<String> {
     let found = WORDS.find_iter(line).filter(|found| !found.as_bytes().starts_with(b"\\"));
-    found.map(|found| String::from_utf8(found.as_bytes().to_vec()).unwrap()).collect()
+    let standing = found.map(|found| String::from_utf8(found.as_bytes().to_vec()).unwrap());
+    standing.chain(undone(line).iter().flat_map(|reading| plain_words(reading))).collect()
 }
 
 /// A word, or its beginning, in another case than it stands there.

@@ -7,6 +7,7 @@ mod expressions;
 mod follow;
 mod letters;
 mod output;
+mod readings;
 mod replaced;
 mod rot;
 mod show;

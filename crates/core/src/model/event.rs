@@ -254,7 +254,7 @@ fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
 
 /// Reads the escape at the start of `rest`, which begins with a backslash: the character (`None`: no
 /// escape, keep the bytes) and the number of bytes it takes.
-fn unescape_one(rest: &[u8]) -> (Option<char>, usize) {
+pub(crate) fn unescape_one(rest: &[u8]) -> (Option<char>, usize) {
     let simple = match rest.get(1) {
         Some(b'n') => '\n',
         Some(b't') => '\t',

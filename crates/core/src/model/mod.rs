@@ -11,6 +11,7 @@ mod state;
 mod window;
 
 pub(crate) use event::colour;
+pub(crate) use event::unescape_one;
 pub use event::{Event, Field, Level};
 pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};

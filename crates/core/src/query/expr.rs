@@ -4,11 +4,13 @@
 use memchr::memmem;
 
 use super::field::FieldTest;
+use super::phrase::{Phrase, Text};
 use super::regex::Pattern;
 use super::{Need, QueryError};
 use crate::model::{GroupId, Level};
 use crate::parse::Parser;
-use crate::words::{has_word_that, is_same_word, plain_words, start_len};
+use crate::words::escapes::undone;
+use crate::words::{each_word, has_word_that, is_same_word, plain_words, start_len};
 
 /// A condition on a line.
 #[derive(Clone, Debug)]
@@ -19,7 +21,9 @@ pub enum Expr {
     Word(Vec<u8>),
     /// The line has a word that begins so, in any case.
     Prefix(Vec<u8>),
-    /// The line has these bytes.
+    /// The line has these bytes, as it stands or with its escapes undone.
+    Phrase(Box<Phrase>),
+    /// The line has these bytes as it stands.
     Substring(Box<memmem::Finder<'static>>),
     /// The pattern matches somewhere in the line.
     Regex(Box<Pattern>),
@@ -77,13 +81,6 @@ pub struct ObjectFacts<'f> {
     pub has_group: &'f dyn Fn(GroupId) -> bool,
 }
 
-/// The kind of a text: a raw line, or a value with its escapes resolved.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Text {
-    Line,
-    Value,
-}
-
 impl Expr {
     /// Returns the expression that matches lines with the bytes of every needle, as
     /// `grep -F` finds each.
@@ -123,6 +120,10 @@ impl Expr {
 
     pub(super) fn nothing() -> Self {
         Self::Or(Vec::new())
+    }
+
+    pub(super) fn phrase(text: &[u8]) -> Self {
+        if text.is_empty() { Self::Everything } else { Self::Phrase(Box::new(Phrase::new(text))) }
     }
 
     pub(super) fn substring(needle: &[u8]) -> Self {
@@ -175,37 +176,40 @@ impl Expr {
             Self::And(terms) => terms.iter().all(|term| term.holds_for_value(value)),
             Self::Or(terms) => terms.iter().any(|term| term.holds_for_value(value)),
             Self::Not(term) => !term.holds_for_value(value),
-            leaf => leaf.is_in(value, Text::Value).unwrap_or_default(),
+            leaf => leaf.is_in_value(value),
         }
     }
 
+    /// Whether a leaf holds for a value. JSON in one is read once more, with its escapes undone.
+    fn is_in_value(&self, value: &[u8]) -> bool {
+        let is_in = |text: &[u8], kind| self.is_in(text, kind).unwrap_or_default();
+        let is_json = matches!(value.first(), Some(b'{' | b'['));
+        is_in(value, Text::Value) || is_json && undone(value).any(|reading| is_in(&reading, Text::Undone))
+    }
+
     /// Whether a leaf holds for a text; `None` when the text does not decide.
-    fn is_in(&self, text: &[u8], kind: Text) -> Option<bool> {
+    pub(super) fn is_in(&self, text: &[u8], kind: Text) -> Option<bool> {
         let any_word = |test: &dyn Fn(&[u8]) -> bool| match kind {
             Text::Line => has_word_that(text, test),
-            Text::Value => plain_words(text).any(test),
+            Text::Standing => has_standing_word(text, test),
+            Text::Undone | Text::Value => plain_words(text).any(test),
         };
         Some(match self {
             Self::Everything => true,
             Self::Word(word) => any_word(&|held| is_same_word(held, word)),
             Self::Prefix(start) => any_word(&|held| start_len(held, start).is_some()),
-            Self::Substring(finder) => finder.find(text).is_some(),
-            Self::Regex(pattern) => pattern.is_in(text),
+            Self::Phrase(phrase) => match kind {
+                Text::Line => phrase.is_in_line(text),
+                Text::Standing => phrase.is_in(text),
+                Text::Undone => phrase.is_in_undone(text),
+                Text::Value => phrase.is_in_value(text),
+            },
+            Self::Substring(finder) => kind != Text::Undone && finder.find(text).is_some(),
+            Self::Regex(pattern) => kind != Text::Undone && pattern.is_in(text),
             Self::Name { text: name, is_prefix: true } => text.starts_with(name),
             Self::Name { text: name, .. } => text == name,
             _ => return None,
         })
-    }
-
-    /// Returns the longest bytes that a line must hold, if there are such.
-    pub fn required_bytes(&self) -> Option<&memmem::Finder<'static>> {
-        match self {
-            Self::Substring(finder) => Some(finder),
-            Self::And(terms) => {
-                terms.iter().filter_map(Self::required_bytes).max_by_key(|finder| finder.needle().len())
-            }
-            _ => None,
-        }
     }
 
     /// Returns the rest of the expression that the lines of one object must decide.
@@ -255,6 +259,7 @@ impl Expr {
             (Self::Levels(levels), false) => Need::Levels(!levels),
             (Self::Word(word), true) => Need::word(word),
             (Self::Prefix(start), true) => Need::prefix(start),
+            (Self::Phrase(phrase), true) => phrase.need(),
             (Self::Substring(finder), true) => Need::substring(finder.needle()),
             (Self::Regex(pattern), true) => pattern.need(&Need::substring),
             (Self::Field(test), true) => test.need(),
@@ -330,6 +335,13 @@ impl From<Pattern> for Expr {
     fn from(pattern: Pattern) -> Self {
         Self::Regex(Box::new(pattern))
     }
+}
+
+/// Whether a line has a word as it stands that passes the test.
+fn has_standing_word(line: &[u8], test: &dyn Fn(&[u8]) -> bool) -> bool {
+    let mut held = false;
+    each_word(line, |start, end| held = held || test(&line[start..end]));
+    held
 }
 
 /// Refuses what no line can hold.

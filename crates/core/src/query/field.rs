@@ -164,6 +164,7 @@ fn value_need(expr: &Expr, is_delimited: bool) -> Need {
         Expr::Word(word) if is_delimited => delimited(word, Need::word),
         Expr::Prefix(start) if is_delimited => delimited(start, Need::prefix),
         Expr::Word(text) | Expr::Prefix(text) => verbatim(text),
+        Expr::Phrase(phrase) => verbatim(phrase.text()),
         Expr::Substring(finder) => verbatim(finder.needle()),
         Expr::Regex(pattern) => pattern.need(&verbatim),
         _ => Need::Anything,

@@ -1,6 +1,7 @@
 //! What a block's words must hold for an expression to be true of one of its lines: the index's question.
 
-use crate::words::{MAX_WORD_BYTES, Standing, escape_len, folded, is_cut, standing_at, tail_len};
+use crate::words::escapes::escape_len;
+use crate::words::{MAX_WORD_BYTES, Standing, folded, is_cut, standing_at, tail_len};
 
 /// A condition on the words of a block. Necessary, never sufficient: a block that fails it holds no match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,9 +85,15 @@ impl Need {
     /// into different words than it seems: each way to read its start is one alternative.
     pub fn substring(needle: &[u8]) -> Self {
         Self::any(readings(needle).into_iter().map(|(skipped, escape)| {
-            let pieces = pieces(needle, skipped);
+            let pieces = pieces(needle, skipped, true);
             Self::all(pieces.into_iter().chain(escape.then_some(Self::UnicodeEscape)))
         }))
+    }
+
+    /// Returns what the bytes `needle` require, wherever they are in a line whose escapes have been undone: there, a backslash is
+    /// an ordinary separator.
+    pub(super) fn undone(needle: &[u8]) -> Self {
+        Self::all(pieces(needle, 0, false))
     }
 }
 
@@ -111,12 +118,12 @@ fn readings(needle: &[u8]) -> Vec<(usize, bool)> {
 
 /// The pieces of `needle[skipped..]`. Only at `skipped == 0` can its first word have begun before it; then the rest of a
 /// character and marks at its start may belong to that word, or be between words: nothing is certain about them.
-fn pieces(needle: &[u8], skipped: usize) -> Vec<Need> {
+fn pieces(needle: &[u8], skipped: usize, has_escapes: bool) -> Vec<Need> {
     let mut pieces = Vec::new();
     let open_at = (skipped == 0).then(|| tail_len(needle));
     let mut at = open_at.unwrap_or(skipped);
     while at < needle.len() {
-        if needle[at] == b'\\' {
+        if needle[at] == b'\\' && has_escapes {
             let rest = &needle[at..];
             if rest.len() < 6 && rest.get(1) == Some(&b'u') && rest[2..].iter().all(u8::is_ascii_hexdigit) {
                 break; // an escape that goes on after the needle, or a word: nothing is certain

@@ -213,7 +213,7 @@ impl Parser<'_> {
                 let start = name.strip_suffix('*');
                 Ok(Expr::Name { text: start.unwrap_or(&name).into(), is_prefix: start.is_some() })
             }
-            (_, Kind::Quoted(text)) => Ok(Expr::substring(text.as_bytes())),
+            (_, Kind::Quoted(text)) => Ok(Expr::phrase(text.as_bytes())),
             (_, Kind::Bare(text)) => Ok(bare(&text, subject)),
             (_, _) => Err(self.error("a text is missing here", None, token.span)),
         }
@@ -275,10 +275,10 @@ fn bare(text: &str, subject: &Subject) -> Expr {
     }
     match text.strip_suffix('*') {
         Some(start) if is_word(start.as_bytes()) => return Expr::Prefix(start.into()),
-        Some(start) if *subject == Subject::Value => return Expr::substring(start.as_bytes()),
+        Some(start) if *subject == Subject::Value => return Expr::phrase(start.as_bytes()),
         _ => {}
     }
-    let bytes = Expr::substring(text.as_bytes());
+    let bytes = Expr::phrase(text.as_bytes());
     match text.split_once(':') {
         Some((name, value)) if *subject == Subject::Line && is_path(name) && is_value(value) => {
             let value = ValueTest::Text(bare(value, &Subject::Value));

@@ -1,26 +1,25 @@
 //! Whether an expression holds for a line that is too long to be held: it is shown in pieces.
 
+use super::phrase::Text;
 use super::{Expr, Facts};
+use crate::words::escapes::{DEPTH, Undoing};
 use crate::words::is_separator;
 
 /// How far from its end a piece is looked through for a place that is neither in a word nor in an escape.
 const CUT_BYTES: usize = 64 << 10;
-/// The longest escape, `\uXXXX`.
+/// The longest escape of one character as a line is read, `\uXXXX`.
 const ESCAPE_BYTES: usize = 6;
 
 /// A line that is added piece by piece.
 ///
 /// The answer is that of [`Expr::holds`], except that a run of over 64 KiB without an ASCII separator is
-/// cut somewhere, and that everything except words and substrings is matched against the line's beginning only.
+/// cut somewhere, and that everything except words, phrases and substrings is matched against the line's beginning only.
 pub struct Pieces<'e> {
     expr: &'e Expr,
-    /// Whether each of the expression's words and substrings, in order, was seen.
+    /// Whether each of the expression's words, phrases and substrings, in order, was seen.
     seen: Vec<bool>,
-    /// The bytes at the end that the next piece is looked at with.
-    held: Vec<u8>,
-    /// Where in `held` the bytes begin whose words were not looked at.
-    words_from: usize,
-    longest: usize,
+    /// The line as it stands, and with its escapes undone once and twice, from where that makes a difference.
+    readings: Vec<Reading>,
 }
 
 impl<'e> Pieces<'e> {
@@ -28,39 +27,86 @@ impl<'e> Pieces<'e> {
     pub fn new(expr: &'e Expr) -> Self {
         let leaves = leaves(expr);
         let length = |leaf: &&Expr| match leaf {
+            Expr::Phrase(phrase) => phrase.text().len(),
             Expr::Substring(finder) => finder.needle().len(),
             _ => 0,
         };
         let longest = leaves.iter().map(length).max().unwrap_or(0);
-        Self { expr, seen: vec![false; leaves.len()], held: Vec::new(), words_from: 0, longest }
+        let reading = Reading { longest, ..Reading::default() };
+        Self { expr, seen: vec![false; leaves.len()], readings: vec![reading] }
     }
 
     /// Looks at the line's next bytes.
     pub fn add(&mut self, piece: &[u8]) {
-        self.held.extend_from_slice(piece);
-        let cut = safe_cut(&self.held, self.words_from);
-        self.look(cut);
-        let from = cut.min((self.held.len() + 1).saturating_sub(self.longest));
-        self.words_from = cut - from;
-        self.held.drain(..from);
+        self.add_to(0, piece);
+    }
+
+    /// Adds what comes next in a reading, and in those that are made of it.
+    fn add_to(&mut self, depth: usize, text: &[u8]) {
+        let is_last = self.readings.len() == depth + 1;
+        if is_last && depth < DEPTH && memchr::memchr(b'\\', text).is_some() {
+            // Up to here, it is the same with its escapes undone.
+            let same = Reading { undoing: Undoing::default(), ..self.readings[depth].clone() };
+            self.readings.push(same);
+        }
+        if let Some(next) = self.readings.get_mut(depth + 1) {
+            let mut undone = Vec::with_capacity(text.len());
+            next.undoing.add(text, &mut undone);
+            self.add_to(depth + 1, &undone);
+        }
+        let reading = &mut self.readings[depth];
+        reading.held.extend_from_slice(text);
+        let cut = safe_cut(&reading.held, reading.words_from);
+        self.look(depth, cut);
+        self.readings[depth].drop_before(cut);
     }
 
     /// Ends the line and returns whether the expression holds for it; `beginning` is the part in memory.
     pub fn end(mut self, beginning: &[u8], facts: &mut Facts<'_>) -> bool {
-        self.look(self.held.len());
+        for depth in 0..=DEPTH {
+            let Some(reading) = self.readings.get_mut(depth) else { break };
+            let mut rest = Vec::new();
+            reading.undoing.end(&mut rest);
+            self.add_to(depth, &rest);
+            self.look(depth, self.readings[depth].held.len());
+        }
         holds(self.expr, &mut self.seen.iter().copied(), beginning, facts)
     }
 
-    fn look(&mut self, words_to: usize) {
-        let words = &self.held[self.words_from..words_to];
+    fn look(&mut self, depth: usize, words_to: usize) {
+        let Reading { held, words_from, .. } = &self.readings[depth];
+        let words = &held[*words_from..words_to];
+        let kind = if depth == 0 { Text::Standing } else { Text::Undone };
         for (leaf, seen) in leaves(self.expr).into_iter().zip(&mut self.seen) {
-            let text = if matches!(leaf, Expr::Substring(_)) { &self.held } else { words };
-            *seen = *seen || leaf.judge(text) == Some(true);
+            let text = if matches!(leaf, Expr::Word(_) | Expr::Prefix(_)) { words } else { held };
+            *seen = *seen || leaf.is_in(text, kind) == Some(true);
         }
     }
 }
 
-/// Returns the words and substrings of an expression, in order.
+/// One reading of the line, as far as the next piece is looked at with it.
+#[derive(Clone, Default)]
+struct Reading {
+    /// Makes it of the reading before it.
+    undoing: Undoing,
+    /// The bytes at the end.
+    held: Vec<u8>,
+    /// Where in `held` the bytes begin whose words were not looked at.
+    words_from: usize,
+    /// The bytes of the longest phrase.
+    longest: usize,
+}
+
+impl Reading {
+    /// Drops what no word after `cut` and no phrase that goes on after the end begins in.
+    fn drop_before(&mut self, cut: usize) {
+        let from = cut.min((self.held.len() + 1).saturating_sub(self.longest));
+        self.words_from = cut - from;
+        self.held.drain(..from);
+    }
+}
+
+/// Returns the words, phrases and substrings of an expression, in order.
 fn leaves(expr: &Expr) -> Vec<&Expr> {
     let mut leaves = Vec::new();
     expr.each_leaf(&mut |leaf| leaves.extend(is_followed(leaf).then_some(leaf)));
@@ -68,7 +114,7 @@ fn leaves(expr: &Expr) -> Vec<&Expr> {
 }
 
 fn is_followed(leaf: &Expr) -> bool {
-    matches!(leaf, Expr::Word(_) | Expr::Prefix(_) | Expr::Substring(_))
+    matches!(leaf, Expr::Word(_) | Expr::Prefix(_) | Expr::Phrase(_) | Expr::Substring(_))
 }
 
 /// Returns whether an expression holds, given which of its leaves matched. It consumes all of them, in order.

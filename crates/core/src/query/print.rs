@@ -12,6 +12,7 @@ impl fmt::Display for Expr {
             Self::Everything => f.write_str("\"\""),
             Self::Word(word) => f.write_str(&String::from_utf8_lossy(word)),
             Self::Prefix(start) => write!(f, "{}*", String::from_utf8_lossy(start)),
+            Self::Phrase(phrase) => quoted(f, phrase.text()),
             Self::Substring(finder) => quoted(f, finder.needle()),
             Self::Regex(pattern) => regex(f, pattern.text(), pattern.ignores_case()),
             Self::Name { text, is_prefix: true } => write!(f, "{}*", String::from_utf8_lossy(text)),

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::Expr;
-use crate::words::{each_word, is_same_word, start_len};
+use super::phrase::Text;
+use crate::words::escapes::Traced;
+use crate::words::{each_word, is_same_word, plain_word_places, start_len};
 
 /// Texts are searched in this many bytes of a line: more of it is not read on a terminal.
 const MARKED_BYTES: usize = 64 << 10;
@@ -14,7 +16,12 @@ impl Expr {
     pub fn spans(&self, line: &[u8]) -> Vec<Range<usize>> {
         let line = &line[..line.len().min(MARKED_BYTES)];
         let mut spans = Vec::new();
-        self.add_spans(line, &mut spans);
+        self.add_spans(line, Text::Standing, &mut spans);
+        for reading in Traced::readings(line) {
+            let mut of_reading = Vec::new();
+            self.add_spans(&reading.text, Text::Undone, &mut of_reading);
+            spans.extend(of_reading.iter().map(|span| reading.origin(span)));
+        }
         let is_within = |at: usize| line.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
         for span in &mut spans {
             while span.start > 0 && is_within(span.start) {
@@ -33,27 +40,42 @@ impl Expr {
         spans
     }
 
-    fn add_spans(&self, line: &[u8], spans: &mut Vec<Range<usize>>) {
+    fn add_spans(&self, text: &[u8], kind: Text, spans: &mut Vec<Range<usize>>) {
         match self {
-            Self::And(terms) | Self::Or(terms) => terms.iter().for_each(|term| term.add_spans(line, spans)),
+            Self::And(terms) | Self::Or(terms) => {
+                for term in terms {
+                    term.add_spans(text, kind, spans);
+                }
+            }
             Self::Word(word) => {
-                add_words(line, spans, |held| is_same_word(held, word).then_some(held.len()));
+                add_words(text, kind, spans, |held| is_same_word(held, word).then_some(held.len()));
             }
-            Self::Prefix(start) => add_words(line, spans, |held| start_len(held, start)),
-            Self::Substring(finder) => {
-                spans.extend(finder.find_iter(line).map(|at| at..at + finder.needle().len()));
+            Self::Prefix(start) => add_words(text, kind, spans, |held| start_len(held, start)),
+            Self::Phrase(phrase) => spans.extend(phrase.places(text, kind)),
+            Self::Substring(finder) if kind == Text::Standing => {
+                spans.extend(finder.find_iter(text).map(|at| at..at + finder.needle().len()));
             }
-            Self::Regex(pattern) => spans.extend(pattern.matches(line)),
+            Self::Regex(pattern) if kind == Text::Standing => spans.extend(pattern.matches(text)),
             _ => {}
         }
     }
 }
 
 /// Adds the beginnings of words, as long as `length` says, if it does.
-fn add_words(line: &[u8], spans: &mut Vec<Range<usize>>, length: impl Fn(&[u8]) -> Option<usize>) {
-    each_word(line, |start, end| {
-        spans.extend(length(&line[start..end]).map(|length| start..start + length));
-    });
+fn add_words(
+    text: &[u8],
+    kind: Text,
+    spans: &mut Vec<Range<usize>>,
+    length: impl Fn(&[u8]) -> Option<usize>,
+) {
+    let mut add = |start: usize, end: usize| {
+        spans.extend(length(&text[start..end]).map(|length| start..start + length));
+    };
+    if kind == Text::Standing {
+        each_word(text, add);
+    } else {
+        plain_word_places(text).for_each(|place| add(place.start, place.end));
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +117,15 @@ mod tests {
             ("ОШИ*", "«Ошибка» ошибка", "«[Оши]бка» [оши]бка"),
             ("ki*", "\u{212a}ilo kilo", "[\u{212a}i]lo [ki]lo"),
             ("level:error", "error", "error"),
+            ("müller", r"von M\u00fcller, Müller", r"von [M\u00fcller], [Müller]"),
+            ("MÜL*", r"\u004d\u00FCller", r"[\u004d\u00FCl]ler"),
+            (r#""say \"hi\"""#, r#"{"m":"say \"hi\"!"}"#, r#"{"m":"[say \"hi\"]!"}"#),
+            ("<b>", r"x \u003cb\u003e y", r"x [\u003cb\u003e] y"),
+            ("a/b", r"a\/b a/b", r"[a\/b] [a/b]"),
+            (r#""failed at x""#, r"it failed\n\tat x", r"it [failed\n\tat x]"),
+            ("müller", r#"{\"m\":\"M\\u00fcller\"}"#, r#"{\"m\":\"[M\\u00fcller]\"}"#),
+            (r"/M\\u00fc/", r"M\u00fcller", r"[M\u00fc]ller"),
+            ("ü", r"\u00fcx \ud83d\ude00\u00fc", r"\u00fcx \ud83d\ude00[\u00fc]"),
         ] {
             assert_eq!(marked(expr, line), expected, "{expr}");
         }

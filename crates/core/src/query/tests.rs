@@ -1,5 +1,6 @@
 //! The two readings of an expression against each other.
 
+mod escapes;
 mod language;
 
 use proptest::prelude::*;
@@ -161,7 +162,7 @@ proptest! {
     /// A line in pieces is the same line, wherever it is cut.
     #[test]
     fn pieces_say_what_the_whole_line_says(
-        line in r"(ab|a|b|\\n|\\u00e9|\\|u|n| |:|é){0,60}",
+        line in r"(ab|a|b|\\n|\\u00e9|\\u005c|\\u0061|\\|u|n| |:|é){0,60}",
         sizes in prop::collection::vec(1_usize..9, 1..6),
         needles in prop::collection::vec(r"(a|b|ab|n| |\\){1,6}", 1..3),
         word in "[abnu0-9]{1,4}",
@@ -169,6 +170,7 @@ proptest! {
     ) {
         let mut terms = vec![Expr::Word(word.into_bytes())];
         terms.extend(needles.iter().map(|needle| Expr::fixed([needle.as_bytes()]).unwrap()));
+        terms.extend(needles.iter().map(|needle| Expr::phrase(needle.as_bytes())));
         let last = terms.pop().unwrap();
         terms.push(if negated { Expr::Not(Box::new(last)) } else { last });
         for expr in [Expr::And(terms.clone()), Expr::Or(terms)] {

@@ -2,7 +2,11 @@
 //! the marks after them ([`letter`]), compared without regard to case. All other characters separate words, and so
 //! does each invalid UTF-8 byte. JSON's escapes (RFC 8259, section 7: `\n`, `\"`, `\u00e9`, …) separate words, so
 //! that `\nCaused` holds `caused` and not `ncaused`; any other backslash is an ordinary separator.
+//!
+//! A line holds a word as well if it does so once its escapes are undone, or undone twice ([`escapes`]): `M\u00fcller` holds
+//! `müller`. In these readings a backslash is an ordinary separator.
 
+pub mod escapes;
 mod letter;
 
 use std::hash::{BuildHasher, Hasher};
@@ -12,6 +16,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use self::escapes::{changed_segments, changes_words, escape_len, segment, undo, undone};
 use self::letter::Kind;
 
 /// The longest word that is indexed as itself, folded. A longer one sets [`BlockWords::has_long`].
@@ -43,16 +48,6 @@ const CLASS: [u8; 256] = {
 /// Returns whether `byte` always separates words, and cannot be part of the start of an escape.
 pub fn is_separator(byte: u8) -> bool {
     CLASS[byte as usize] == SEPARATOR
-}
-
-/// Returns the length of the JSON escape at the start of `rest`, which begins with a backslash;
-/// 1 if it is not an escape.
-pub fn escape_len(rest: &[u8]) -> usize {
-    match rest.get(1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-        Some(b'u') if rest.len() >= 6 && rest[2..6].iter().all(u8::is_ascii_hexdigit) => 6,
-        _ => 1,
-    }
 }
 
 /// What begins at a position of a text that is not inside a word.
@@ -129,15 +124,15 @@ pub fn is_word(text: &[u8]) -> bool {
     !text.is_empty() && standing_at(text, 0) == Standing::Word(text.len())
 }
 
-/// Calls `found` with the place of each word of `line`, as `start..end`, and returns whether there was a
-/// `\uXXXX` escape.
+/// Calls `found` with the place of each word of `line` as it stands, as `start..end`, and returns whether there may be other
+/// words once escapes are undone.
 pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
-    let mut has_unicode_escape = false;
+    let mut has_others = false;
     let mut at = 0;
     while at < line.len() {
         if line[at] == b'\\' {
             let len = escape_len(&line[at..]);
-            has_unicode_escape |= len == 6 || hides_escape(&line[at..]);
+            has_others |= changes_words(&line[at..], len);
             at += len;
             continue;
         }
@@ -149,21 +144,26 @@ pub fn each_word(line: &[u8], mut found: impl FnMut(usize, usize)) -> bool {
             Standing::Between(len) => at += len,
         }
     }
-    has_unicode_escape
+    has_others
 }
 
-/// Returns the words of a text without escapes.
-pub fn plain_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Returns the places of the words of a text in which a backslash is an ordinary separator.
+pub fn plain_word_places(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < text.len() {
             match standing_at(text, at) {
-                Standing::Word(end) => return Some(&text[std::mem::replace(&mut at, end)..end]),
+                Standing::Word(end) => return Some(std::mem::replace(&mut at, end)..end),
                 Standing::Between(len) => at += len,
             }
         }
         None
     })
+}
+
+/// Returns the words of a text in which a backslash is an ordinary separator.
+pub fn plain_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    plain_word_places(text).map(|place| &text[place])
 }
 
 /// Returns the last position of `text`, at least `from`, up to which its words depend on nothing that follows: one
@@ -237,11 +237,12 @@ pub fn is_same_word(word: &[u8], other: &[u8]) -> bool {
     start_len(word, other) == Some(word.len())
 }
 
-/// Returns whether `line` holds a word that passes the test.
+/// Returns whether `line` holds a word that passes the test, as it stands or with its escapes undone.
 pub fn has_word_that(line: &[u8], test: &dyn Fn(&[u8]) -> bool) -> bool {
     let mut held = false;
-    each_word(line, |start, end| held = held || test(&line[start..end]));
-    held
+    let has_others = each_word(line, |start, end| held = held || test(&line[start..end]));
+    let has_other = |segment| undone(segment).any(|reading| plain_words(&reading).any(test));
+    held || has_others && changed_segments(line).any(has_other)
 }
 
 /// A set of words, numbered in the order of their first appearance. The table's seed is the process's own, so
@@ -333,12 +334,11 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     if a.len() > 16 { a == b } else { a.iter().zip(b).all(|(a, b)| a == b) }
 }
 
-/// Whether a text begins with an escaped backslash and the letter of an escape.
-fn hides_escape(text: &[u8]) -> bool {
-    matches!(text, [b'\\', b'\\', b'b' | b'f' | b'n' | b'r' | b't' | b'u', ..])
-}
+/// Where a word ended that no line holds as it stands.
+const NOWHERE: usize = usize::MAX;
 
-/// The distinct words of a run of lines, folded, in the order of their first appearance.
+/// The distinct words of a run of lines, folded, in the order of their first appearance: those of the lines as they stand, and
+/// those that they have with their escapes undone.
 ///
 /// Lines of a log repeat each other. After a word seen before, the following text is compared with what
 /// followed it last time; words in the matching stretch are not looked up again.
@@ -347,15 +347,17 @@ pub struct BlockWords {
     words: WordSet,
     /// All lines so far, with a newline after each.
     text: Vec<u8>,
-    /// Where each word ended in `text` when it was last looked up.
+    /// Where each word ended in `text` when it was last looked up, or [`NOWHERE`].
     ends: Vec<usize>,
     /// The line at hand, its ASCII lower-cased.
     lower: Vec<u8>,
     /// The word at hand, if the line has more than ASCII.
     folded: Vec<u8>,
+    /// The segment at hand with its escapes undone once and twice.
+    undone: [Vec<u8>; escapes::DEPTH],
     /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
     pub has_long: bool,
-    /// Whether there was a `\uXXXX` escape, or an escape of an escape (`\\n` in JSON that is a string of JSON), behind
+    /// Whether there was a `\uXXXX` escape, or an escape of an escape (`\\n` in JSON that is a string of JSON), after
     /// which letters of a word may stand.
     pub has_unicode_escape: bool,
     /// Whether a line was cut at the line limit: then only the line itself knows the words of its rest.
@@ -375,6 +377,8 @@ impl BlockWords {
         let mut at = begin;
         // Up to here, the text is known to repeat what followed an earlier word.
         let mut same_until = 0;
+        // Up to here, escapes have been undone where that changes words.
+        let mut undone_until = 0;
         while let Some(&byte) = self.text.get(at) {
             // One table access per position: this loop and the lookup after it take a quarter of an ingest.
             let end = match CLASS[byte as usize] {
@@ -384,7 +388,9 @@ impl BlockWords {
                 }
                 BACKSLASH => {
                     let len = escape_len(&self.text[at..]);
-                    self.has_unicode_escape |= len == 6 || hides_escape(&self.text[at..]);
+                    if changes_words(&self.text[at..], len) && at >= undone_until {
+                        undone_until = self.add_undone(begin, at);
+                    }
                     at += len;
                     continue;
                 }
@@ -399,7 +405,7 @@ impl BlockWords {
             let before = self.add_word(at - begin..end - begin, is_ascii, end);
             at = end;
             // Text is never compared twice; otherwise a hostile line could take quadratic time.
-            if let (Some(before), true) = (before, at >= same_until) {
+            if let (Some(before), true) = (before, at >= same_until && !self.goes_on_undone(at)) {
                 same_until = at + same_bytes(&self.text[before..], &self.text[at..]);
                 at = last_boundary(&self.text[..same_until], at);
             }
@@ -423,7 +429,47 @@ impl BlockWords {
             self.ends.push(end);
             return None;
         }
-        Some(std::mem::replace(&mut self.ends[number], end))
+        let before = std::mem::replace(&mut self.ends[number], end);
+        (before != NOWHERE).then_some(before)
+    }
+
+    /// Whether the word that ends there may be a longer one once escapes are undone. Then what follows it is not passed over,
+    /// however often it was there: it followed other words.
+    fn goes_on_undone(&self, end: usize) -> bool {
+        matches!(self.text[end..], [b'\\', b'u' | b'\\', ..])
+    }
+
+    /// Adds the words that the segment around `at` has with its escapes undone; returns where it ends. The line begins at
+    /// `begin`.
+    #[inline(never)]
+    fn add_undone(&mut self, begin: usize, at: usize) -> usize {
+        self.has_unicode_escape = true;
+        let segment = segment(&self.text[begin..], at - begin);
+        let end = begin + segment.end;
+        let [mut once, mut twice] = std::mem::take(&mut self.undone);
+        once.clear();
+        undo(&self.text[begin + segment.start..end], &mut once);
+        self.add_plain(&once);
+        if memchr::memchr(b'\\', &once).is_some() {
+            twice.clear();
+            undo(&once, &mut twice);
+            self.add_plain(&twice);
+        }
+        self.undone = [once, twice];
+        end
+    }
+
+    /// Adds the words of a text that no line holds as it stands.
+    fn add_plain(&mut self, text: &[u8]) {
+        for word in plain_words(text) {
+            self.folded.clear();
+            add_folded(word, &mut self.folded);
+            if self.folded.len() > MAX_WORD_BYTES {
+                self.has_long = true;
+            } else if self.words.add(&self.folded) as usize == self.ends.len() {
+                self.ends.push(NOWHERE);
+            }
+        }
     }
 
     /// Returns the words.
@@ -444,6 +490,8 @@ impl BlockWords {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -458,9 +506,13 @@ mod tests {
     fn escapes_stand_between_words() {
         assert_eq!(
             words(br#"{"a":"x\nCaused by\tat\\node C:\data"}"#),
-            ["a", "x", "caused", "by", "at", "node", "c", "data"]
+            ["a", "x", "caused", "by", "at", "node", "ode", "c", "data"]
         );
-        assert_eq!(words(br"caf\u00e9 \u12 \"), ["caf", "u12"]);
+        assert_eq!(words(br"caf\u00e9 \u12 \"), ["caf", "café", "u12"]);
+        assert_eq!(
+            words(br#""{\"msg\":\"M\\u00fcller\\nat\"}""#),
+            ["msg", "m", "u00fcller", "nat", "müller", "at"]
+        );
         assert_eq!(words("Zürich é".as_bytes()), ["zürich", "é"]);
     }
 
@@ -546,7 +598,11 @@ mod tests {
             "N",
             "n",
             "\\u",
+            "\\\\",
             "00e9",
+            "005c",
+            "\\n",
+            "/",
             "at com",
             "é",
             "É",
@@ -570,24 +626,39 @@ mod tests {
     }
 
     proptest! {
-        /// Text that is skipped because it repeats earlier text contains nothing new.
+        /// Text that is skipped because it repeats earlier text contains nothing new, and no word of a line with its escapes
+        /// undone is missing.
         #[test]
         fn repetitions_hide_no_word(lines in prop::collection::vec(pieces(), 0..12)) {
             let mut block = BlockWords::default();
-            let (mut expected, mut long, mut escape) = (Vec::<Vec<u8>>::new(), false, false);
+            let (mut expected, mut long, mut escape) = (BTreeSet::new(), false, false);
             for line in &lines {
                 block.add_line(line);
-                escape |= each_word(line, |start, end| {
-                    let word = folded(&line[start..end]);
-                    if word.len() > MAX_WORD_BYTES {
-                        long = true;
-                    } else if !expected.contains(&word) {
-                        expected.push(word);
-                    }
-                });
+                let mut add = |word: &[u8]| {
+                    let word = folded(word);
+                    if word.len() > MAX_WORD_BYTES { long = true } else { expected.insert(word); }
+                };
+                escape |= each_word(line, |start, end| add(&line[start..end]));
+                undone(line).for_each(|reading| plain_words(&reading).for_each(&mut add));
             }
-            prop_assert_eq!(block.iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), expected);
+            let held: Vec<_> = block.iter().map(<[u8]>::to_vec).collect();
+            prop_assert_eq!(held.len(), expected.len());
+            prop_assert_eq!(held.into_iter().collect::<BTreeSet<_>>(), expected);
             prop_assert_eq!((block.has_long, block.has_unicode_escape), (long, escape));
+        }
+
+        /// A word is found in a line by its segments as in the whole line.
+        #[test]
+        fn a_line_has_the_words_of_all_its_readings(line in pieces()) {
+            let mut block = BlockWords::default();
+            block.add_line(&line);
+            let mut readings = Vec::new();
+            each_word(&line, |start, end| readings.push(line[start..end].to_vec()));
+            undone(&line).for_each(|reading| readings.extend(plain_words(&reading).map(<[u8]>::to_vec)));
+            for word in &readings {
+                prop_assert!(has_word_that(&line, &|held| held == word));
+            }
+            prop_assert!(!has_word_that(&line, &|held| !readings.iter().any(|word| word == held)));
         }
     }
 }

@@ -38,7 +38,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gzette search timeout order --app checkout-api --since 4h     both words\n  \
-    gzette search '\"Read timed out\"' --level error -C 3           exactly these bytes, with context\n  \
+    gzette search '\"Read timed out\"' --level error -C 3           exactly this text, with context\n  \
     gzette search 'level>=warn AND NOT (retry OR /timed? out/i)'   an expression\n  \
     gzette search 'status>=500 logger:Basket' -o table            fields of the line\n  \
     gzette search --fixed 'user=\"a b\"' --count                    like grep -F\n  \
@@ -48,7 +48,7 @@ const SHELL_HINT: &str = "the shell takes one pair of quotes: write '\"two words
     On a terminal, only the newest 200 lines are shown; a file or a pipe gets all of them.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
-    /// Words, "exact substrings", /regexes/, prefix*, field:value, joined by AND, OR, NOT and parentheses
+    /// Words, "exact texts", /regexes/, prefix*, field:value, joined by AND, OR, NOT and parentheses
     #[arg(value_name = "TEXT")]
     text: Vec<OsString>,
     /// Take each argument as bytes, like grep -F
