@@ -12,15 +12,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gzette::shell::demo::lines::{ERRORS, write_error, write_info};
 use gzette::shell::demo::random::Random;
-use gzette_core::model::{DAY_MS, HOUR_MS};
-use jiff::Timestamp;
+use gzette_core::model::{DAY_MS, HOUR_MS, UtcMs};
 
 const APPS: [&str; 3] = ["checkout-api", "inventory-sync", "payments-worker"];
 const OBJECTS_A_DAY: u64 = 4;
 /// The lines of a day, from the fifth day on.
 const LINES_A_DAY: u64 = 500_000;
 /// 2026-01-05T00:00:00Z, a Monday.
-const START_MS: i64 = 1_767_571_200_000;
+const START: UtcMs = UtcMs::new(1_767_571_200_000);
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -53,9 +52,8 @@ fn main() {
 fn write_object(dir: &std::path::Path, number: u64, days: u64, lines: u64) -> u64 {
     let app = APPS[(number % 3) as usize];
     let (day, part) = (number / 3 % days, number / 3 / days);
-    let start_ms = START_MS + day as i64 * DAY_MS + part as i64 * 6 * HOUR_MS;
-    let date =
-        Timestamp::from_millisecond(start_ms).expect("a time of our days").strftime("%Y%m%d").to_string();
+    let start_ms = START + day as i64 * DAY_MS + part as i64 * 6 * HOUR_MS;
+    let date = start_ms.stamp().expect("a time of our days").strftime("%Y%m%d").to_string();
     let folder = dir.join("logs").join(app).join(date);
     fs::create_dir_all(&folder).expect("the folder can be made");
     let file = fs::File::create(folder.join(format!("{app}_{part}.gz"))).expect("the object can be made");

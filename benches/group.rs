@@ -10,6 +10,7 @@ use std::time::Instant;
 use gzette::shell::demo::lines::{ERRORS, write_error};
 use gzette::shell::demo::random::Random;
 use gzette_core::group::{families, group};
+use gzette_core::model::UtcMs;
 use gzette_core::parse::{ParseSettings, Parsed, Parser};
 use regex::Regex;
 
@@ -41,7 +42,7 @@ fn messages() -> (Vec<String>, Vec<String>) {
         let mut line = String::new();
         let kind = &ERRORS[random.below(ERRORS.len() as u64) as usize];
         let trace_bytes = 1_000 + random.below(7_000) as usize;
-        write_error(&mut line, &mut random, 1_767_571_200_000, kind, trace_bytes);
+        write_error(&mut line, &mut random, UtcMs::new(1_767_571_200_000), kind, trace_bytes);
         let Parsed::Event(event) = parser.parse(line.trim_end().as_bytes()) else {
             panic!("no event: {line}");
         };

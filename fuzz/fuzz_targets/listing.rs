@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use arbitrary::Arbitrary;
-use gzette_core::model::{Day, ListedObject};
+use gzette_core::model::{Day, ListedObject, UtcMs};
 use gzette_core::plan::{
     Arranged, KnownObject, Layout, ObjectState, PlacedObject, Reach, Survey, arrange, diff,
 };
@@ -68,7 +68,7 @@ fn check_survey(layout: &Layout, root: &str, children: &[String]) {
         look_back_days: 4,
         backfill_days: 30,
         first_day: jiff::civil::date(2024, 2, 1),
-        now_ms: 1_709_200_000_000,
+        now_ms: UtcMs::new(1_709_200_000_000),
         last_run_ms: None,
     };
     let mut survey = Survey::new(layout, root, &reach, Vec::new());

@@ -3,6 +3,7 @@
 #![no_main]
 
 use gzette_fuzz::object::{Setting, check_lines};
+use gzette_core::model::UtcMs;
 use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +22,7 @@ fn check_same_object(json: &[u8]) {
     // An event borrows its parser, so the format is asked of another.
     let mut alone = parser(Format::Json);
     let Parsed::Event(mut event) = alone.parse(json) else { return };
-    event.time_ms = event.time_ms.or(Some(1_698_646_237_000));
+    event.time_ms = event.time_ms.or(Some(UtcMs::new(1_698_646_237_000)));
     let line = [b"2023-10-30T06:10:37+00:00\tapp.orders\t", json].concat();
     assert_eq!(format!("{:?}", parser(Format::OutFile).parse(&line)), format!("{:?}", Parsed::Event(event)),);
 }

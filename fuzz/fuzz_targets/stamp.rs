@@ -59,7 +59,7 @@ fuzz_target!(|stamps: Stamps<'_>| {
         assert_eq!(read(&mut self::parser(&zone, stamps.dated), &line), time_ms, "after others and alone");
         read(&mut parser, &line);
         if let Some(time_ms) = time_ms {
-            jiff::Timestamp::from_millisecond(time_ms).expect("every time can be shown");
+            time_ms.stamp().expect("every time can be shown");
         }
         if let Stamp::Calendar(calendar) = stamp {
             assert_eq!(time_ms, calendar.expected(&zone), "{} in {name}", String::from_utf8_lossy(&line));
@@ -140,6 +140,6 @@ impl Calendar {
             Some(minutes) => Offset::from_seconds(i32::from(minutes) * 60).ok()?.to_timestamp(local).ok()?,
             None => zone.to_timestamp(local).ok()?,
         };
-        Some(stamp.as_millisecond())
+        Some(stamp.into())
     }
 }

@@ -1,7 +1,7 @@
 //! Text lines: a message is the end of its line, and what follows a time and a level does not change them.
 #![no_main]
 
-use gzette_core::model::Level;
+use gzette_core::model::{Level, UtcMs};
 use gzette_fuzz::object::{Setting, check_lines};
 use gzette_core::parse::{Format, ParseSettings, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fn check_head(rest: &[u8]) {
     let Parsed::Event(event) = parser.parse(&line) else {
         panic!("a head is an event")
     };
-    assert_eq!((event.level, event.time_ms), (Level::Error, Some(1_698_646_237_143)));
+    assert_eq!((event.level, event.time_ms), (Level::Error, Some(UtcMs::new(1_698_646_237_143))));
     let end = line.iter().rposition(|byte| !b"\0\r".contains(byte)).map_or(0, |last| last + 1);
     assert!(line[..end].ends_with(event.message.raw), "the message is the line's end");
 }

@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 
-use gzette_core::model::ListedObject;
+use gzette_core::model::{ListedObject, UtcMs};
 
 #[path = "../../src/edges/store/page.rs"]
 mod page;
@@ -94,7 +94,7 @@ impl WireEntry {
             key: self.key.clone(),
             etag: self.etag.clone(),
             size_bytes: self.size_bytes,
-            modified_ms: self.modified_ms,
+            modified_ms: self.modified_ms.map(UtcMs::new),
         }
     }
 }

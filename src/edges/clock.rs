@@ -11,5 +11,7 @@ pub fn now_ms(fixed: Option<UtcMs>) -> UtcMs {
 
 #[expect(clippy::disallowed_methods, reason = "the one caller of the machine's clock")]
 fn system_now_ms() -> UtcMs {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UtcMs)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(UtcMs::EPOCH, |since| UtcMs::new(since.as_millis() as i64))
 }

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::edges::disk::{self, named};
-use gzette_core::model::{GenerationId, StateId};
+use gzette_core::model::{GenerationId, StateId, UtcMs};
 
 /// What stays as it is in a file name.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
@@ -93,10 +93,9 @@ impl Mirror {
         Ok(folders)
     }
 
-    /// Returns how many objects the folder of a source holds, and when the first of them was written, in milliseconds
-    /// since 1970.
-    pub fn census(&self, source: &str) -> io::Result<(u64, Option<i64>)> {
-        let (mut files, mut first_ms) = (0, None::<i64>);
+    /// Returns how many objects the folder of a source holds, and when the first of them was written.
+    pub fn census(&self, source: &str) -> io::Result<(u64, Option<UtcMs>)> {
+        let (mut files, mut first_ms) = (0, None::<UtcMs>);
         let mut folders = vec![self.folder(source)];
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
@@ -112,7 +111,7 @@ impl Mirror {
                 }
                 files += 1;
                 let written = found.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-                let written_ms = written.as_millis() as i64;
+                let written_ms = UtcMs::new(written.as_millis() as i64);
                 first_ms = Some(first_ms.map_or(written_ms, |first_ms| first_ms.min(written_ms)));
             }
         }

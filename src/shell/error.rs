@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_is_told_with_by_how_much() {
-        let now_ms = 1_772_366_400_000;
+        let now_ms = UtcMs::new(1_772_366_400_000);
         assert!(clock_hint(Some(now_ms - 3 * 3_600_000), now_ms).contains("3 hours ahead of the server's"));
         assert!(clock_hint(Some(now_ms + 3 * 3_600_000), now_ms).contains("3 hours behind the server's"));
         assert!(clock_hint(None, now_ms).contains("timedatectl"));

@@ -65,5 +65,5 @@ fn a_named_field_or_an_application_without_levels_is_understood() {
     let counted = project.gzette("count --app odd --by level --json").exits(0).text();
     assert!(counted.contains("\"error\"") && !counted.contains("\"unknown\""), "{counted}");
     let ledger = Ledger::open_read_only(&project.path("state/ledger.sqlite")).unwrap();
-    assert_eq!(ledger.clarity(0).unwrap()[0].1.unlevelled, 0);
+    assert_eq!(ledger.clarity(UtcMs::EPOCH).unwrap()[0].1.unlevelled, 0);
 }

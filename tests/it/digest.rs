@@ -23,7 +23,7 @@ use crate::servers;
 use crate::smtp::{PASSWORD, Script, Security, SmtpServer, USER, closed_port};
 
 /// 2026-11-24T09:00:00Z.
-const NOW: UtcMs = 1_795_510_800_000;
+const NOW: UtcMs = UtcMs::new(1_795_510_800_000);
 
 const HOSTILE: &str =
     "x\r\nBcc: evil@example.org\r\n\r\n.\r\nQUIT\r\n<img src=//evil.example>\u{202e}\u{1b}[2J é 😀";

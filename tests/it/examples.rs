@@ -154,7 +154,7 @@ struct Example {
 impl Stage {
     fn new() -> Self {
         let mut project = Project::new();
-        project.now_ms = NOW.parse::<Timestamp>().unwrap().as_millisecond();
+        project.now_ms = NOW.parse::<Timestamp>().unwrap().into();
         project.set_env("AWS_ENDPOINT_URL", &moto().endpoint);
         for (name, value) in [("ACCESS_KEY_ID", "any"), ("SECRET_ACCESS_KEY", "any"), ("REGION", "us-east-1")]
         {

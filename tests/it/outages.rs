@@ -20,7 +20,7 @@ use crate::support::{NOON_MS, Outcome, Project, copy_folder, day_of, event, file
 /// Cells at a time: most of them wait for answers.
 const WORKERS: usize = 10;
 /// The last calm run: 20:00, so that the outage lasts over midnight.
-const BEGIN_MS: UtcMs = NOON_MS + 8 * HOUR_MS;
+const BEGIN_MS: UtcMs = UtcMs::new(NOON_MS.get() + 8 * HOUR_MS);
 /// When the faulty runs come after it, and the calm one after them.
 const STEPS_MS: [i64; 3] = [30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS];
 const CALM_MS: i64 = 8 * HOUR_MS;
@@ -177,9 +177,9 @@ fn put(project: &Project, app: &str, from_ms: UtcMs, to_ms: UtcMs) {
     let days: BTreeSet<String> = times.iter().map(|at| day_of(*at)).collect();
     for day in days {
         let of_day = times.iter().filter(|at| day_of(**at) == day);
-        let text: String = of_day.map(|at| event(*at, "INFO", &format!("{app} at {at}"))).collect();
+        let text: String = of_day.map(|at| event(*at, "INFO", &format!("{app} at {}", at.get()))).collect();
         let source = if BATCH.contains(&app) { "batch" } else { "prod" };
-        project.put(&format!("{source}/{app}/{day}/{to_ms}.gz"), text);
+        project.put(&format!("{source}/{app}/{day}/{}.gz", to_ms.get()), text);
     }
 }
 

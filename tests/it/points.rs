@@ -2,11 +2,12 @@
 
 use gzette::edges::ledger::Ledger;
 use gzette::shell::demo::random::Random;
+use gzette_core::model::UtcMs;
 
 use crate::support::{Project, event};
 
 /// 2026-03-01T06:00:00Z.
-const MORNING_MS: i64 = 1_772_344_800_000;
+const MORNING_MS: UtcMs = UtcMs::new(1_772_344_800_000);
 
 /// 7 MB of lines that compress badly, each with an id of its own.
 fn text() -> (String, Vec<String>) {

@@ -423,7 +423,7 @@ fn stamps_of_collectors_and_programs_are_read_in_the_sources_zone() {
         let Parsed::Event(event) = parser.parse(line.as_bytes()) else {
             panic!("{line}");
         };
-        let expected = expected.map(|stamp| stamp.parse::<Timestamp>().unwrap().as_millisecond());
+        let expected = expected.map(|stamp| stamp.parse::<Timestamp>().unwrap().into());
         assert_eq!(event.time_ms, expected, "{line}");
     }
 }

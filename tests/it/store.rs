@@ -16,7 +16,7 @@ use gzette::edges::store::{
     DirStore, Listing, Location, MemoryStore, ObjectStore, PutOptions, S3Credentials, S3Limits, S3Options,
     S3Store, StoreError, StoreErrorKind, get_version, open,
 };
-use gzette_core::model::{KnownBytes, ListedObject};
+use gzette_core::model::{KnownBytes, ListedObject, UtcMs};
 use tokio::task::JoinSet;
 
 use crate::servers::{ACCESS_KEY, SECRET_KEY, Server, free_ports, moto, seaweedfs};
@@ -702,7 +702,7 @@ fn kind_of<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> StoreErrorKind
 }
 
 fn object(key: &str, etag: &str, size_bytes: u64) -> ListedObject {
-    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes, modified_ms: 0 }
+    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes, modified_ms: UtcMs::EPOCH }
 }
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {

@@ -13,12 +13,11 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use gzette_core::model::{HOUR_MS, UtcMs};
-use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// 2026-03-01T12:00:00Z.
-pub(crate) const NOON_MS: UtcMs = 1_772_366_400_000;
+pub(crate) const NOON_MS: UtcMs = UtcMs::new(1_772_366_400_000);
 
 const CONFIG: &str = r#"state_dir = "state"
 
@@ -125,7 +124,7 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gzette"));
         self.prepare(&mut command);
         // First, for behind `--` it would be a text.
-        command.args(["--now".to_owned(), Timestamp::from_millisecond(self.now_ms).unwrap().to_string()]);
+        command.args(["--now".to_owned(), self.now_ms.stamp().unwrap().to_string()]);
         command.args(args);
         command
     }
@@ -357,7 +356,7 @@ pub(crate) fn text_of(app: &str, start_ms: UtcMs, events: i64) -> String {
                 r"order {number} failed\njava.lang.IllegalStateException: basket\n\tat com.acme.Basket.add(Basket.java:{number})"
             ),
             "FATAL" => "out of memory".to_owned(),
-            _ => format!(r#"{app} did \"thing {number}\" of {start_ms}"#),
+            _ => format!(r#"{app} did \"thing {number}\" of {}"#, start_ms.get()),
         };
         text.push_str(&event(start_ms + number * 60_000, level, &message));
         if level == "FATAL" {
@@ -372,13 +371,13 @@ pub(crate) fn text_of(app: &str, start_ms: UtcMs, events: i64) -> String {
 
 /// Returns an event's line; `message` is JSON text.
 pub(crate) fn event(time_ms: UtcMs, level: &str, message: &str) -> String {
-    let time = Timestamp::from_millisecond(time_ms).unwrap();
+    let time = time_ms.stamp().unwrap();
     format!("{{\"@timestamp\":\"{time:.3}\",\"logLevel\":\"{level}\",\"origLogEntry\":\"{message}\"}}\n")
 }
 
 /// Returns a time's day as keys name it.
 pub(crate) fn day_of(time_ms: UtcMs) -> String {
-    Timestamp::from_millisecond(time_ms).unwrap().strftime("%Y%m%d").to_string()
+    time_ms.stamp().unwrap().strftime("%Y%m%d").to_string()
 }
 
 /// Compresses in one member.

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::support::files_below;
 
 /// 2026-03-01T12:00:00Z.
-const NOON_MS: UtcMs = 1_772_366_400_000;
+const NOON_MS: UtcMs = UtcMs::new(1_772_366_400_000);
 const RUN_MS: i64 = 10 * MINUTE_MS;
 
 /// A bucket in memory.
@@ -66,7 +66,7 @@ fn entry(key: &str, bytes: &[u8]) -> ListedObject {
     for byte in Md5::digest(bytes) {
         write!(etag, "{byte:02x}").unwrap();
     }
-    ListedObject { key: key.to_owned(), etag, size_bytes: bytes.len() as u64, modified_ms: 0 }
+    ListedObject { key: key.to_owned(), etag, size_bytes: bytes.len() as u64, modified_ms: UtcMs::EPOCH }
 }
 
 impl ObjectStore for Bucket {

@@ -50,26 +50,25 @@ pub fn duration(length_ms: i64) -> String {
 
 /// Returns a time as RFC 3339 in UTC, with milliseconds: `2026-01-31T12:00:00.000Z`.
 pub fn time(time_ms: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(time_ms)
-        .map_or_else(|_| time_ms.to_string(), |time| format!("{time:.3}"))
+    time_ms.stamp().map_or_else(|| time_ms.get().to_string(), |stamp| format!("{stamp:.3}"))
 }
 
 /// Returns a time in UTC to the minute: `2026-01-31 12:00 UTC`.
 pub fn minute(time_ms: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(time_ms)
-        .map_or_else(|_| time_ms.to_string(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    let minute = |stamp: Timestamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    time_ms.stamp().map_or_else(|| time_ms.get().to_string(), minute)
 }
 
 /// Returns a time as people say it at `now_ms`: `09:40` of today, else with its date, `Sat 21 Nov 09:40`, and with its
 /// year when that is some months off.
 pub fn day_and_time(time_ms: UtcMs, now_ms: UtcMs, zone: &TimeZone) -> String {
-    let local = |ms| Timestamp::from_millisecond(ms).map(|stamp| zone.to_datetime(stamp));
-    let (Ok(time), Ok(now)) = (local(time_ms), local(now_ms)) else {
+    let local = |time_ms: UtcMs| time_ms.stamp().map(|stamp| zone.to_datetime(stamp));
+    let (Some(time), Some(now)) = (local(time_ms), local(now_ms)) else {
         return "an unknown time".to_owned();
     };
     let form = if time.date() == now.date() {
         "%H:%M"
-    } else if now_ms.abs_diff(time_ms) < 100 * DAY_MS as u64 {
+    } else if (now_ms - time_ms).abs() < 100 * DAY_MS {
         "%a %-d %b %H:%M"
     } else {
         "%-d %b %Y %H:%M"
@@ -111,15 +110,15 @@ mod tests {
             [0, 999, 1060, 3_400_000, 99_960_000, 150_000_000, 999_600, u64::MAX].map(bytes),
             ["0 B", "999 B", "1.1 kB", "3.4 MB", "100 MB", "150 MB", "1.0 MB", "18.4 EB"]
         );
-        assert_eq!(time(1_769_860_800_000), "2026-01-31T12:00:00.000Z");
+        assert_eq!(time(UtcMs::new(1_769_860_800_000)), "2026-01-31T12:00:00.000Z");
     }
 
     #[test]
     fn a_time_of_another_day_has_its_date() {
-        const NOON: UtcMs = 1_769_860_800_000;
+        const NOON: UtcMs = UtcMs::new(1_769_860_800_000);
         let shown = [0, 11 * HOUR_MS, 13 * HOUR_MS, 8 * DAY_MS, 400 * DAY_MS]
             .map(|ago_ms| day_and_time(NOON - ago_ms, NOON, &TimeZone::UTC));
         assert_eq!(shown, ["12:00", "01:00", "Fri 30 Jan 23:00", "Fri 23 Jan 12:00", "27 Dec 2024 12:00"]);
-        assert_eq!(day_and_time(i64::MAX, NOON, &TimeZone::UTC), "an unknown time");
+        assert_eq!(day_and_time(UtcMs::MAX, NOON, &TimeZone::UTC), "an unknown time");
     }
 }

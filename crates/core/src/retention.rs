@@ -1,8 +1,8 @@
 //! What retention drops. Pure: the kept objects and today's date are parameters, the answer is a plan;
 //! [`crate::prune`] carries it out.
 
+use jiff::Span;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
 
 use crate::model::{Day, GenerationId, UtcMs};
 
@@ -109,7 +109,7 @@ fn is_past(day: Day, days: u32, today: Day) -> bool {
 
 /// Returns the day of a time, in UTC.
 pub fn day_of(time_ms: UtcMs) -> Day {
-    TimeZone::UTC.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default()).date()
+    TimeZone::UTC.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }
 
 #[cfg(test)]

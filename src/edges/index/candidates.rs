@@ -21,7 +21,7 @@ use super::summary::{How, Summary};
 use super::terms::{self, Part};
 use super::{BlockAddress, Index, IndexError, Result, rare};
 use gzette_core::events::Place;
-use gzette_core::model::{GenerationId, Window};
+use gzette_core::model::{GenerationId, UtcMs, Window};
 use gzette_core::query::Need;
 use gzette_core::workers;
 
@@ -328,14 +328,14 @@ impl Columns {
     /// Whether the times of some document may be in a window.
     fn may_meet(&self, window: Window) -> bool {
         let [_, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
-        window.meets(first_ms.min_value(), last_ms.max_value())
+        window.meets(UtcMs::new(first_ms.min_value()), UtcMs::new(last_ms.max_value()))
     }
 
     /// Whether the document's generation, times and levels are those wanted.
     fn is_wanted(&self, doc: DocId, wanted: &Wanted<'_>) -> bool {
         let [generation, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
         self.has_level(doc, wanted.levels)
-            && wanted.window.meets(first_ms.get_val(doc), last_ms.get_val(doc))
+            && wanted.window.meets(UtcMs::new(first_ms.get_val(doc)), UtcMs::new(last_ms.get_val(doc)))
             && wanted.generations.contains(&GenerationId(generation.get_val(doc)))
     }
 
@@ -363,9 +363,9 @@ impl Columns {
             lines: lines as u64,
             offset: offset as u64,
             length: length as u64,
-            first_ms,
-            last_ms,
-            place: Place::from_bytes(carry_ms, &self.streams(doc)?),
+            first_ms: UtcMs::new(first_ms),
+            last_ms: UtcMs::new(last_ms),
+            place: Place::from_bytes(UtcMs::new(carry_ms), &self.streams(doc)?),
             levels: levels as u8,
             crc: crc as u32,
         })

@@ -86,9 +86,9 @@ pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
         address.lines as i64,
         address.offset as i64,
         address.length as i64,
-        address.first_ms,
-        address.last_ms,
-        address.place.time_ms,
+        address.first_ms.get(),
+        address.last_ms.get(),
+        address.place.time_ms.get(),
         i64::from(address.levels),
         i64::from(address.crc),
     ]

@@ -76,7 +76,12 @@ pub(super) struct SummaryBuilder {
 
 impl Default for SummaryBuilder {
     fn default() -> Self {
-        Self { hashes: Vec::new(), lengths: [0; 32], span_ms: (i64::MAX, i64::MIN), text: Some(Vec::new()) }
+        Self {
+            hashes: Vec::new(),
+            lengths: [0; 32],
+            span_ms: (UtcMs::MAX, UtcMs::MIN),
+            text: Some(Vec::new()),
+        }
     }
 }
 
@@ -167,8 +172,8 @@ impl Header {
         header.extend((self.lines as u32).to_le_bytes());
         header.extend(text_bytes.to_le_bytes());
         header.extend([0; 4]);
-        header.extend(self.span_ms.0.to_le_bytes());
-        header.extend(self.span_ms.1.to_le_bytes());
+        header.extend(self.span_ms.0.get().to_le_bytes());
+        header.extend(self.span_ms.1.get().to_le_bytes());
         header.extend(self.lengths);
         header
     }
@@ -180,10 +185,11 @@ impl Header {
         let (first_ms, rest) = rest.get(4..)?.split_first_chunk()?;
         let (last_ms, lengths) = rest.split_first_chunk()?;
         let text_bytes = u32::from_le_bytes(*text_bytes);
+        let time = |bytes: &[u8; 8]| UtcMs::new(i64::from_le_bytes(*bytes));
         let header = Self {
             lines: u32::from_le_bytes(*lines) as usize,
             text_bytes: (text_bytes != NO_TEXT).then_some(text_bytes as usize),
-            span_ms: (i64::from_le_bytes(*first_ms), i64::from_le_bytes(*last_ms)),
+            span_ms: (time(first_ms), time(last_ms)),
             lengths: lengths.try_into().ok()?,
         };
         (*magic == MAGIC && header.lines > 0).then_some(header)
@@ -375,7 +381,7 @@ mod tests {
     /// The summary of a segment with one block of these words.
     fn builder(words: &[Vec<u8>], how: How) -> SummaryBuilder {
         let mut builder = SummaryBuilder::default();
-        builder.add_span(10, 20);
+        builder.add_span(UtcMs::new(10), UtcMs::new(20));
         for word in words {
             if is_packable(word) {
                 builder.add_packed(word);
@@ -416,8 +422,12 @@ mod tests {
         builder.write(dir.path(), "a").unwrap();
         let summary = Summary::open(&guard(&dir), "a").unwrap();
         let may_meet = |need: &Need| summary.may_meet(Window::ALL, need);
-        assert!(summary.may_meet(Window { start_ms: 20, end_ms: 30 }, &Need::Anything));
-        assert!(!summary.may_meet(Window { start_ms: 21, end_ms: 30 }, &Need::Anything));
+        assert!(
+            summary.may_meet(Window { start_ms: UtcMs::new(20), end_ms: UtcMs::new(30) }, &Need::Anything)
+        );
+        assert!(
+            !summary.may_meet(Window { start_ms: UtcMs::new(21), end_ms: UtcMs::new(30) }, &Need::Anything)
+        );
         for there in ["timeout", "imeou", "s_7", "4711", "71", "0123456789ab", "456789ab", "12"] {
             assert!(may_meet(&Need::Inner(there.into())), "{there}");
         }

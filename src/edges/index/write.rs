@@ -10,6 +10,7 @@ use super::schema::{self, BlockDocument, Fields, Numbers};
 use super::summary::{self, How, SummaryBuilder};
 use super::terms;
 use super::{BlockAddress, Index, Payload, Result, rare};
+use gzette_core::model::UtcMs;
 use gzette_core::words::{BlockWords, WordSet};
 
 /// The memory that the words of a worker's segment may take before it is written out. Fewer and larger
@@ -74,7 +75,8 @@ impl Index {
         let io = |source| self.io(source);
         let mut builder = SummaryBuilder::default();
         let times = |name| Ok::<_, TantivyError>(segment.fast_fields().i64(name)?.first_or_default_col(0));
-        builder.add_span(times("first_ms")?.min_value(), times("last_ms")?.max_value());
+        let (first_ms, last_ms) = (times("first_ms")?.min_value(), times("last_ms")?.max_value());
+        builder.add_span(UtcMs::new(first_ms), UtcMs::new(last_ms));
         let store = segment.get_store_reader(MERGED_BLOCKS).map_err(io)?;
         let mut rare_text = WordSet::default();
         terms::each(&*segment.inverted_index(self.fields.words)?, |term| {

@@ -83,7 +83,7 @@ impl Ledger {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "INSERT INTO batch (committed_ms, objects) VALUES (?1, ?2)",
-            params![now_ms, items.len() as i64],
+            params![now_ms.get(), items.len() as i64],
         )?;
         let mut committed = Committed { batch: transaction.last_insert_rowid(), ..Committed::default() };
         let mut checksums = BTreeSet::new();

@@ -23,7 +23,7 @@ impl Ledger {
              WHERE {OBJECT_MS} >= ?1 AND generation.duplicate_of IS NULL
              GROUP BY app.id ORDER BY app.name"
         ))?;
-        let rows = statement.query_map((since_ms, Level::Unknown as u8), |row| {
+        let rows = statement.query_map((since_ms.get(), Level::Unknown as u8), |row| {
             let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
             let clarity = Clarity {
                 lines: number(1)?,

@@ -3,8 +3,45 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
-use gzette_core::model::GroupKind;
+use gzette_core::model::{GroupKind, Slot, UtcMs};
 use gzette_core::plan::ObjectState;
+
+/// A value that a column holds in a plainer form.
+pub(super) trait Column: Sized {
+    /// Reads it.
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self>;
+}
+
+/// Returns the value in a column of a row.
+pub(super) fn value<T: Column>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    row.get::<_, Read<T>>(column).map(|read| read.0)
+}
+
+struct Read<T>(T);
+
+impl<T: Column> FromSql for Read<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        T::read(value).map(Self)
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }
+    }
+}
+
+impl Column for UtcMs {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::new)
+    }
+}
+
+impl Column for Slot {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::new)
+    }
+}
 
 /// A value of a closed set, written as its name.
 pub(super) trait Named: Sized {
@@ -14,13 +51,8 @@ pub(super) trait Named: Sized {
     fn of_name(name: &str) -> Option<Self>;
 }
 
-/// Such a value on its way into a column or out of one. A name that is not one of the set is an error.
+/// Such a value on its way into a column.
 pub(super) struct Name<T>(pub(super) T);
-
-/// Returns the value in a column of a row.
-pub(super) fn named<T: Named>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    row.get::<_, Name<T>>(column).map(|name| name.0)
-}
 
 impl<T: Named> ToSql for Name<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -28,9 +60,10 @@ impl<T: Named> ToSql for Name<T> {
     }
 }
 
-impl<T: Named> FromSql for Name<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        T::of_name(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
+impl<T: Named> Column for T {
+    /// A name that is not one of the set is an error.
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        T::of_name(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }
 

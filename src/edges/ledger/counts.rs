@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use super::rows::unsigned;
 use super::{Ledger, Result};
-use gzette_core::model::{AppName, GroupId, Level, SLOT_MS, UtcMs, Window};
+use gzette_core::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, UtcMs, Window};
 use gzette_core::stats::slots_starting_in;
 
 /// What events can be counted by.
@@ -52,8 +52,8 @@ impl Dimension {
         match (self, value) {
             (Self::App, Value::Text(name)) => Cell::Name(name),
             (Self::Level, Value::Integer(level)) => Cell::Level(Level::from_number(level as u8)),
-            (Self::Hour, Value::Integer(hour)) => Cell::Time(hour * gzette_core::model::HOUR_MS),
-            (Self::Day, Value::Integer(day)) => Cell::Time(day * gzette_core::model::DAY_MS),
+            (Self::Hour, Value::Integer(hour)) => Cell::Time(UtcMs::EPOCH + hour * HOUR_MS),
+            (Self::Day, Value::Integer(day)) => Cell::Time(UtcMs::EPOCH + day * DAY_MS),
             (Self::Group, Value::Integer(group)) if group != 0 => {
                 Cell::Group(GroupId::from_bits(group as u64))
             }
@@ -123,8 +123,8 @@ impl Ledger {
         );
         let slots = slots_starting_in(filter.window);
         let mut values = vec![
-            Value::Integer(slots.start),
-            Value::Integer(slots.end),
+            Value::Integer(slots.start.number()),
+            Value::Integer(slots.end.number()),
             Value::Integer(i64::from(filter.levels)),
             filter.group.map_or(Value::Null, |group| Value::Integer(group.bits() as i64)),
         ];

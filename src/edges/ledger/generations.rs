@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use rusqlite::{OptionalExtension, Params, Row};
 
+use super::column::value;
 use super::rows::{GenerationRow, key_at, object_version, unsigned};
 use super::schema::Added;
 use super::{Ledger, LedgerError, Result};
-use gzette_core::model::{GenerationId, GroupId};
+use gzette_core::model::{GenerationId, GroupId, UtcMs};
 use gzette_core::partial::Reading;
 
 impl Ledger {
@@ -87,7 +88,7 @@ fn generation_row(row: &Row<'_>) -> Result<GenerationRow> {
         object_id: row.get(6)?,
         batch: row.get(7)?,
         blocks: unsigned(row, 8)?,
-        span_ms: row.get::<_, Option<i64>>(9)?.zip(row.get(10)?),
+        span_ms: value::<Option<UtcMs>>(row, 9)?.zip(value(row, 10)?),
         duplicate: row.get(11)?,
         source_url: row.get(12)?,
         mirrored: row.get(13)?,

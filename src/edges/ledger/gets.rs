@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::column::{Name, named};
+use super::column::{Name, value};
 use super::rows::{listed_day, unsigned};
 use super::{Ledger, Result};
 use gzette_core::model::{AppName, Checksum, Day, ListedObject, ObjectKey, UtcMs};
@@ -104,16 +104,16 @@ fn listed_object(row: &Row<'_>) -> rusqlite::Result<ListedObject> {
         key: row.get(0)?,
         etag: row.get(1)?,
         size_bytes: unsigned(row, 2)?,
-        modified_ms: row.get(3)?,
+        modified_ms: value(row, 3)?,
     })
 }
 
 fn pending_object(row: &Row<'_>) -> rusqlite::Result<PendingObject> {
     Ok(PendingObject {
         id: row.get(0)?,
-        state: named(row, 1)?,
+        state: value(row, 1)?,
         attempts: row.get(2)?,
-        next_try_ms: row.get(3)?,
+        next_try_ms: value(row, 3)?,
         app: row.get(4)?,
         day: listed_day(row, 5)?,
         key: row.get(6)?,
@@ -148,8 +148,8 @@ fn note_failed(transaction: &Transaction<'_>, get: &GetRecord, now_ms: UtcMs) ->
         Name(get.state),
         get.reason,
         tries,
-        now_ms + pause_ms(tries),
-        now_ms
+        (now_ms + pause_ms(tries)).get(),
+        now_ms.get()
     ])?;
     Ok(())
 }

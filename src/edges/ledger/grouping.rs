@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rusqlite::{Connection, Row, params};
 
-use super::column::named;
+use super::column::value;
 use super::facts::set_fact;
 use super::partials::insert_groups;
 use super::rows::{group_id, object_version, unsigned};
@@ -131,7 +131,7 @@ const COUNTED: &str = "
     JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id";
 
 fn described_group(row: &Row<'_>) -> rusqlite::Result<Grouped> {
-    Ok(Grouped { id: group_id(row, 0)?, kind: named(row, 1)?, title: String::new(), template: row.get(2)? })
+    Ok(Grouped { id: group_id(row, 0)?, kind: value(row, 1)?, title: String::new(), template: row.get(2)? })
 }
 
 fn grouped_by(connection: &Connection, grouping: i64) -> Result<Vec<GenerationId>> {

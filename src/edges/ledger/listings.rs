@@ -2,6 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
+use super::column::value;
 use super::duplicates::mark_duplicates;
 use super::moved::move_object;
 use super::objects::upsert_object;
@@ -59,12 +60,12 @@ impl Ledger {
         let listings = statement.query_map([source_id], |row| {
             Ok(KnownListing {
                 prefix: row.get(0)?,
-                tried_ms: row.get(1)?,
-                listed_ms: row.get(2)?,
+                tried_ms: value(row, 1)?,
+                listed_ms: value(row, 2)?,
                 entries: row.get::<_, Option<i64>>(3)?.map(|entries| entries as u64),
                 failed: row.get(4)?,
                 attempts: row.get(5)?,
-                next_try_ms: row.get(6)?,
+                next_try_ms: value(row, 6)?,
             })
         })?;
         Ok(listings.collect::<rusqlite::Result<_>>()?)
@@ -89,7 +90,7 @@ impl Ledger {
 
     /// Writes down that a prefix could not be listed. Its objects, and when it was listed last, stay as they are.
     pub fn record_failed_listing(&mut self, source_id: i64, failed: &FailedListing<'_>) -> Result<()> {
-        let since_ms = failed.attempts.map(|_| failed.now_ms);
+        let since_ms = failed.attempts.map(|_| failed.now_ms.get());
         self.connection.execute(
             "INSERT INTO listing (source_id, prefix, tried_ms, failure, attempts, next_try_ms, failing_since_ms)
              VALUES (?1, ?2, ?3, ?4, coalesce(?5, 0), ?3 + ?6, ?7)
@@ -100,7 +101,7 @@ impl Ledger {
             params![
                 source_id,
                 failed.prefix,
-                failed.now_ms,
+                failed.now_ms.get(),
                 failed.why,
                 failed.attempts,
                 failed.pause_ms,
@@ -145,7 +146,7 @@ fn keep_listed(transaction: &Transaction<'_>, objects: &[i64], now_ms: UtcMs) ->
     let keep = "UPDATE object SET last_listed_ms = ?2 WHERE id = ?1 AND last_listed_ms <= ?2 - ?3";
     let mut keep = transaction.prepare_cached(keep)?;
     for id in objects {
-        keep.execute(params![id, now_ms, DAY_MS])?;
+        keep.execute(params![id, now_ms.get(), DAY_MS])?;
     }
     Ok(())
 }
@@ -175,7 +176,7 @@ fn note_listing(transaction: &Transaction<'_>, source_id: i64, listing: &Listing
          ON CONFLICT (source_id, prefix) DO UPDATE SET tried_ms = excluded.tried_ms,
            listed_ms = excluded.listed_ms, objects = excluded.objects, failure = NULL, attempts = 0,
            next_try_ms = 0, failing_since_ms = NULL",
-        params![source_id, listing.prefix, listing.now_ms, listing.entries as i64],
+        params![source_id, listing.prefix, listing.now_ms.get(), listing.entries as i64],
     )?;
     Ok(())
 }

@@ -105,7 +105,7 @@ impl Ledger {
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
-        transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms])?;
+        transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms.get()])?;
         Ok(transaction.commit()?)
     }
 

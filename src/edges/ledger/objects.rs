@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, named_params, params};
 use gzette_core::model::{AppName, UtcMs};
 use gzette_core::plan::{KnownObject, ObjectState, PlacedObject};
 
-use super::column::named;
+use super::column::value;
 use super::rows::{listed_day, unsigned};
 use super::{Ledger, Result};
 
@@ -59,7 +59,7 @@ fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
         key: row.get(1)?,
         etag: row.get(2)?,
         size_bytes: unsigned(row, 3)?,
-        state: named(row, 4)?,
+        state: value(row, 4)?,
         app: row.get(5)?,
         day: listed_day(row, 6)?,
     })
@@ -97,10 +97,10 @@ pub(super) fn upsert_object(
         placed.day.map(|day| day.to_string()),
         object.etag,
         object.size_bytes as i64,
-        object.modified_ms,
-        now_ms,
+        object.modified_ms.get(),
+        now_ms.get(),
     ];
-    Ok(transaction.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, named(row, 1)?)))?)
+    Ok(transaction.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, value(row, 1)?)))?)
 }
 
 pub(super) fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
@@ -142,8 +142,12 @@ mod tests {
     use gzette_core::plan::{Diff, KnownListing};
 
     fn placed(key: &str, etag: &str) -> PlacedObject {
-        let object =
-            ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 1, modified_ms: 0 };
+        let object = ListedObject {
+            key: key.to_owned(),
+            etag: etag.to_owned(),
+            size_bytes: 1,
+            modified_ms: UtcMs::EPOCH,
+        };
         PlacedObject { object, app: "web".to_owned(), day: None }
     }
 
@@ -156,7 +160,8 @@ mod tests {
     }
 
     fn record(ledger: &mut Ledger, source_id: i64, prefix: &str, diff: &Diff) {
-        let listing = ListingRecord { prefix, now_ms: 9, entries: 1, diff, found: &["x/".to_owned()] };
+        let listing =
+            ListingRecord { prefix, now_ms: UtcMs::new(9), entries: 1, diff, found: &["x/".to_owned()] };
         ledger.record_listing(source_id, &listing).unwrap();
     }
 
@@ -187,22 +192,22 @@ mod tests {
             reason,
             stored_checksum: None,
         };
-        ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))], 20).unwrap();
+        ledger.record_gets(&[got("e1", ObjectState::Denied, Some("no".to_owned()))], UtcMs::new(20)).unwrap();
         assert_eq!(ledger.pending_objects(source_id).unwrap()[0].attempts, 1);
         let diff = Diff { changed: vec![placed("k", "e2")], ..Diff::default() };
         record(&mut ledger, source_id, "", &diff);
-        ledger.record_gets(&[got("e1", ObjectState::Mirrored, None)], 30).unwrap();
+        ledger.record_gets(&[got("e1", ObjectState::Mirrored, None)], UtcMs::new(30)).unwrap();
         let pending = PendingObject {
             id,
             state: ObjectState::Listed,
             attempts: 0,
-            next_try_ms: 0,
+            next_try_ms: UtcMs::EPOCH,
             app: "web".to_owned(),
             day: None,
             key: "k".to_owned(),
         };
         assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
-        ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)], 40).unwrap();
+        ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)], UtcMs::new(40)).unwrap();
         assert_eq!(ledger.object_totals().unwrap().mirrored, 1);
         assert_eq!(ledger.pending_objects(source_id).unwrap(), []);
     }
@@ -210,20 +215,26 @@ mod tests {
     #[test]
     fn a_failed_listing_keeps_the_last_good_one() {
         let (mut ledger, source_id) = ledger_with(&["k"]);
-        let failed = FailedListing { prefix: "", now_ms: 20, why: "denied", attempts: Some(1), pause_ms: 7 };
+        let failed = FailedListing {
+            prefix: "",
+            now_ms: UtcMs::new(20),
+            why: "denied",
+            attempts: Some(1),
+            pause_ms: 7,
+        };
         ledger.record_failed_listing(source_id, &failed).unwrap();
         // That a run does not reach it is no other failure.
-        let left = FailedListing { now_ms: 30, attempts: None, pause_ms: 0, ..failed };
+        let left = FailedListing { now_ms: UtcMs::new(30), attempts: None, pause_ms: 0, ..failed };
         ledger.record_failed_listing(source_id, &left).unwrap();
         let listings = ledger.listings(source_id).unwrap();
         let root = KnownListing {
             prefix: String::new(),
-            tried_ms: 20,
-            listed_ms: Some(9),
+            tried_ms: UtcMs::new(20),
+            listed_ms: Some(UtcMs::new(9)),
             entries: Some(1),
             failed: true,
             attempts: 1,
-            next_try_ms: 27,
+            next_try_ms: UtcMs::new(27),
         };
         let found = KnownListing { prefix: "x/".to_owned(), ..KnownListing::default() };
         assert_eq!(listings, [root, found]);

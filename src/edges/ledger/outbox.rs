@@ -3,6 +3,7 @@
 
 use rusqlite::{Row, Transaction, params};
 
+use super::column::value;
 use super::facts::set_fact;
 use super::schema::Added;
 use super::{Ledger, Result};
@@ -94,7 +95,7 @@ impl Ledger {
         let added = transaction.execute(
             "INSERT INTO outbox (digest, message_id, subject, created_ms, eml) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (message_id) DO NOTHING",
-            params![mail.digest, mail.message_id, mail.subject, mail.created_ms, mail.eml],
+            params![mail.digest, mail.message_id, mail.subject, mail.created_ms.get(), mail.eml],
         )?;
         if added > 0 {
             let id = transaction.last_insert_rowid();
@@ -145,7 +146,15 @@ impl Ledger {
         self.connection.execute(
             "UPDATE outbox SET first_failed_ms = ?2, next_try_ms = ?3, cause = ?4, setting = ?5, failure = ?6,
                given_up_ms = ?7 WHERE id = ?1",
-            params![id, first_failed_ms, next_try_ms, cause, setting, failure, given_up_ms],
+            params![
+                id,
+                first_failed_ms.map(UtcMs::get),
+                next_try_ms.get(),
+                cause,
+                setting,
+                failure,
+                given_up_ms.map(UtcMs::get)
+            ],
         )?;
         Ok(())
     }
@@ -163,9 +172,9 @@ impl Ledger {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "UPDATE outbox SET sent_ms = ?2, failure = ?3, given_up_ms = NULL, eml = x'' WHERE id = ?1",
-            params![id, sent_ms, failure],
+            params![id, sent_ms.get(), failure],
         )?;
-        transaction.execute("UPDATE outbox SET told_ms = ?2 WHERE told_by = ?1", [id, sent_ms])?;
+        transaction.execute("UPDATE outbox SET told_ms = ?2 WHERE told_by = ?1", [id, sent_ms.get()])?;
         Ok(transaction.commit()?)
     }
 
@@ -184,7 +193,7 @@ impl Ledger {
 fn drop_old_rows(transaction: &Transaction<'_>, now_ms: UtcMs) -> Result<()> {
     transaction.execute(
         "DELETE FROM outbox WHERE sent_ms < ?1 OR (given_up_ms < ?1 AND told_ms < ?1)",
-        [now_ms.saturating_sub(KEPT_MS)],
+        [(now_ms - KEPT_MS).get()],
     )?;
     Ok(())
 }
@@ -216,16 +225,16 @@ fn unsent_mail(row: &Row<'_>) -> rusqlite::Result<UnsentMail> {
         digest: row.get(1)?,
         message_id: row.get(2)?,
         subject: row.get(3)?,
-        created_ms: row.get(4)?,
+        created_ms: value(row, 4)?,
         attempts: row.get(5)?,
         is_told: row.get(6)?,
         wait: MailWait {
-            first_failed_ms: row.get(7)?,
-            next_try_ms: row.get(8)?,
+            first_failed_ms: value(row, 7)?,
+            next_try_ms: value(row, 8)?,
             cause: row.get(9)?,
             setting: row.get(10)?,
             failure: row.get(11)?,
-            given_up_ms: row.get(12)?,
+            given_up_ms: value(row, 12)?,
         },
     })
 }
@@ -234,26 +243,27 @@ fn unsent_mail(row: &Row<'_>) -> rusqlite::Result<UnsentMail> {
 mod tests {
     use super::*;
 
-    fn mail(message_id: &str, created_ms: UtcMs) -> NewMail<'_> {
+    fn mail(message_id: &str, created_ms: i64) -> NewMail<'_> {
         let subject = "[gzette] All quiet";
         NewMail {
             digest: "ops",
             message_id,
             subject,
             eml: b"From: a@b",
-            created_ms,
+            created_ms: UtcMs::new(created_ms),
             memory: message_id,
             tells: &[],
         }
     }
 
-    fn failed(at_ms: UtcMs) -> MailWait {
+    fn failed(at_ms: i64) -> MailWait {
+        let at_ms = UtcMs::new(at_ms);
         let failure = Some("no route".to_owned());
         MailWait { first_failed_ms: Some(at_ms), next_try_ms: at_ms + 10, failure, ..MailWait::default() }
     }
 
-    fn given_up(at_ms: UtcMs) -> MailWait {
-        MailWait { given_up_ms: Some(at_ms), ..failed(at_ms) }
+    fn given_up(at_ms: i64) -> MailWait {
+        MailWait { given_up_ms: Some(UtcMs::new(at_ms)), ..failed(at_ms) }
     }
 
     #[test]
@@ -299,8 +309,8 @@ mod tests {
         assert_eq!(ledger.retry_given_up_mails("ops").unwrap(), 1);
         assert_eq!(ledger.pending_mails("ops").unwrap().len(), 2);
 
-        ledger.mark_mail_sent(id, 99, None).unwrap();
-        ledger.mark_mail_sent(pending[0].mail.id, 99, Some("c@x: no such user")).unwrap();
+        ledger.mark_mail_sent(id, UtcMs::new(99), None).unwrap();
+        ledger.mark_mail_sent(pending[0].mail.id, UtcMs::new(99), Some("c@x: no such user")).unwrap();
         assert!(ledger.unsent_mails().unwrap().is_empty());
     }
 
@@ -314,7 +324,7 @@ mod tests {
         let is_told = |ledger: &Ledger| ledger.unsent_mails().unwrap()[0].is_told;
         assert!(!is_told(&ledger));
         let teller = ledger.pending_mails("ops").unwrap()[0].mail.id;
-        ledger.mark_mail_sent(teller, 40, None).unwrap();
+        ledger.mark_mail_sent(teller, UtcMs::new(40), None).unwrap();
         assert!(is_told(&ledger));
         ledger.enqueue_mail(&mail("<3@x>", KEPT_MS + 39)).unwrap();
         assert_eq!(ledger.unsent_mails().unwrap().len(), 2);
@@ -328,7 +338,7 @@ mod tests {
         ledger.enqueue_mail(&mail("<sent@x>", 0)).unwrap();
         ledger.enqueue_mail(&mail("<unsent@x>", 0)).unwrap();
         let id = ledger.pending_mails("ops").unwrap()[0].mail.id;
-        ledger.mark_mail_sent(id, 5, None).unwrap();
+        ledger.mark_mail_sent(id, UtcMs::new(5), None).unwrap();
         ledger.enqueue_mail(&mail("<late@x>", KEPT_MS + 6)).unwrap();
         let rows: Vec<String> = ledger
             .connection

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::column::{Name, named};
+use super::column::{Name, value};
 use super::points::insert_points;
 use super::rows::{LINES, counted_group, group_id, line_counts, object_row, sample, unsigned};
 use super::schema::Added;
 use super::{Ledger, LedgerError, Result};
 use gzette_core::group;
-use gzette_core::model::{Damage, GenerationId, GroupKind, Grouped, Level, Slot};
+use gzette_core::model::{Damage, GenerationId, GroupKind, Grouped, Level, UtcMs};
 use gzette_core::partial::{Count, Ingested, Partial, Sample, Sighting};
 
 /// How hard samples are compressed: what zstd calls its default.
@@ -62,7 +62,7 @@ fn stored_totals(row: &Row<'_>) -> Result<Partial> {
         decoded_bytes: unsigned(row, 7)?,
         checksum: checksum.try_into().map_err(unreadable)?,
         damage: stored_damage(row)?,
-        span_ms: row.get::<_, Option<i64>>(12)?.zip(row.get(13)?),
+        span_ms: value::<Option<UtcMs>>(row, 12)?.zip(value(row, 13)?),
         blocks: unsigned(row, 14)?,
         ..Partial::default()
     })
@@ -77,14 +77,14 @@ fn stored_count(row: &Row<'_>) -> rusqlite::Result<Count> {
     Ok(Count {
         group: counted_group(row, 0)?,
         level: Level::from_number(row.get(1)?),
-        slot: Slot(row.get(2)?),
+        slot: value(row, 2)?,
         events: unsigned(row, 3)?,
     })
 }
 
 fn stored_sighting(row: &Row<'_>) -> Result<Sighting> {
     let group =
-        Grouped { id: group_id(row, 0)?, kind: named(row, 1)?, title: row.get(2)?, template: row.get(3)? };
+        Grouped { id: group_id(row, 0)?, kind: value(row, 1)?, title: row.get(2)?, template: row.get(3)? };
     Ok(Sighting { group, events: unsigned(row, 4)?, first: sample(row, 5)?, last: sample(row, 8)? })
 }
 
@@ -129,8 +129,8 @@ fn insert_generation(connection: &Connection, item: &Ingested, batch: i64) -> Re
             lines.undated as i64,
             partial.decoded_bytes as i64,
             partial.checksum,
-            partial.span_ms.map(|span| span.0),
-            partial.span_ms.map(|span| span.1),
+            partial.span_ms.map(|span| span.0.get()),
+            partial.span_ms.map(|span| span.1.get()),
             partial.blocks as i64,
             damage.map(|damage| damage.offset as i64),
             damage.map(|damage| damage.member as i64),
@@ -151,7 +151,7 @@ fn insert_counts(connection: &Connection, item: &Ingested) -> Result<()> {
             item.object.generation.0,
             group,
             count.level as u8,
-            count.slot.0,
+            count.slot.number(),
             count.events as i64
         ])?;
     }
@@ -188,10 +188,10 @@ fn insert_sighting(connection: &Connection, generation: GenerationId, sighting: 
         generation.0,
         group.id.bits() as i64,
         *events as i64,
-        first.time_ms,
+        first.time_ms.get(),
         first.line as i64,
         compress(first)?,
-        last.time_ms,
+        last.time_ms.get(),
         last.line as i64,
         compress(last)?,
         // The title of a message is its template, the same in every object.

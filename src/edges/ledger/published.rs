@@ -102,7 +102,7 @@ impl Ledger {
                  ON CONFLICT (target, path) DO UPDATE SET checksum = ?3, published_ms = ?4",
             )?;
             for (path, checksum) in files {
-                statement.execute(params![target, path, checksum, now_ms])?;
+                statement.execute(params![target, path, checksum, now_ms.get()])?;
             }
         }
         transaction.commit()?;
@@ -126,28 +126,28 @@ mod tests {
     fn pages_that_fail_say_since_when_and_of_when_the_last_good_ones_are() {
         let mut ledger = Ledger::in_memory().unwrap();
         assert_eq!(ledger.pages().unwrap(), PagesState::default());
-        ledger.note_pages("s3://a/", true, None, 10).unwrap();
-        ledger.note_pages("s3://a/", false, Some("no answer"), 20).unwrap();
-        let pages = ledger.note_pages("s3://a/", false, Some("denied"), 30).unwrap();
-        assert_eq!((pages.good_ms, pages.failed_ms), (Some(10), Some(20)));
+        ledger.note_pages("s3://a/", true, None, UtcMs::new(10)).unwrap();
+        ledger.note_pages("s3://a/", false, Some("no answer"), UtcMs::new(20)).unwrap();
+        let pages = ledger.note_pages("s3://a/", false, Some("denied"), UtcMs::new(30)).unwrap();
+        assert_eq!((pages.good_ms, pages.failed_ms), (Some(UtcMs::new(10)), Some(UtcMs::new(20))));
         assert_eq!(ledger.pages().unwrap(), pages);
-        let elsewhere = ledger.note_pages("s3://b/", false, Some("denied"), 40).unwrap();
-        assert_eq!((elsewhere.good_ms, elsewhere.failed_ms), (None, Some(40)));
-        let good = ledger.note_pages("s3://b/", true, None, 50).unwrap();
-        assert_eq!((good.good_ms, good.failed_ms, good.failure), (Some(50), None, None));
+        let elsewhere = ledger.note_pages("s3://b/", false, Some("denied"), UtcMs::new(40)).unwrap();
+        assert_eq!((elsewhere.good_ms, elsewhere.failed_ms), (None, Some(UtcMs::new(40))));
+        let good = ledger.note_pages("s3://b/", true, None, UtcMs::new(50)).unwrap();
+        assert_eq!((good.good_ms, good.failed_ms, good.failure), (Some(UtcMs::new(50)), None, None));
     }
 
     #[test]
     fn a_begun_write_is_unknown_until_it_is_confirmed() {
         let mut ledger = Ledger::in_memory().unwrap();
-        ledger.begin_publish("t", &["a", "b"], 1).unwrap();
-        ledger.confirm_published("t", &[("a", [7; 32])], 2).unwrap();
+        ledger.begin_publish("t", &["a", "b"], UtcMs::new(1)).unwrap();
+        ledger.confirm_published("t", &[("a", [7; 32])], UtcMs::new(2)).unwrap();
         let files = ledger.published("t").unwrap();
         assert_eq!(
             files.into_iter().collect::<Vec<_>>(),
             [("a".to_owned(), Some([7; 32])), ("b".to_owned(), None)]
         );
-        ledger.begin_publish("t", &["a"], 3).unwrap();
+        ledger.begin_publish("t", &["a"], UtcMs::new(3)).unwrap();
         assert_eq!(ledger.published("t").unwrap()["a"], None);
         ledger.forget_published("t", "a").unwrap();
         assert_eq!(ledger.published("t").unwrap().len(), 1);

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::column::named;
+use super::column::value;
 use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, sample, unsigned};
 use super::schema::Added;
 use super::{Ledger, Result};
-use gzette_core::model::{AppName, GenerationId, GroupId, Grouped, Level, LineCounts, SourceName, UtcMs};
+use gzette_core::model::{
+    AppName, GenerationId, GroupId, Grouped, Level, LineCounts, Slot, SourceName, UtcMs,
+};
 use gzette_core::partial::Sample;
 
 /// The title in the object with the latest event; in the order of the index `sighting_group`.
@@ -16,7 +18,7 @@ const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id 
     ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1)";
 
 /// 2000-01-01. Earlier stamps come from clocks that were not set.
-pub const BELIEVED_FROM_MS: UtcMs = 946_684_800_000;
+pub const BELIEVED_FROM_MS: UtcMs = UtcMs::new(946_684_800_000);
 /// The latest stamp of a row of `object` that is believed: a day, for zones, after it was stored. A folder may give its files times long past, hence the time
 /// of the first listing beside that of the store.
 pub(super) const BELIEVED_UNTIL: &str = "(max(object.modified_ms, object.first_listed_ms) + 86400000)";
@@ -30,8 +32,8 @@ pub struct CountedSlot {
     pub group: Option<GroupId>,
     /// Their level.
     pub level: Level,
-    /// The number of their slot.
-    pub slot: i64,
+    /// Their slot.
+    pub slot: Slot,
     /// How many.
     pub events: u64,
     /// The latest time that a stamp of the object can have: later ones come from a clock gone wrong.
@@ -126,9 +128,9 @@ impl Ledger {
                 app: row.get(0)?,
                 group: counted_group(row, 1)?,
                 level: Level::from_number(row.get(2)?),
-                slot: row.get(3)?,
+                slot: value(row, 3)?,
                 events: unsigned(row, 4)?,
-                believed_until_ms: row.get(5)?,
+                believed_until_ms: value(row, 5)?,
             });
         }
         Ok(())
@@ -144,21 +146,22 @@ impl Ledger {
     /// Returns all applications by name. Newest events are those up to `until_ms`; deliveries are told of
     /// objects with events since `delivered_since_ms`.
     pub fn app_totals(&self, until_ms: UtcMs, delivered_since_ms: UtcMs) -> Result<Vec<AppTotals>> {
+        let from = BELIEVED_FROM_MS.get();
         let mut statement = self.connection.prepare(&format!(
             "SELECT {LINE_SUMS}, app.id, app.name, count(generation.id),
-                max(CASE WHEN generation.last_ms BETWEEN {BELIEVED_FROM_MS} AND min(?1, {BELIEVED_UNTIL})
+                max(CASE WHEN generation.last_ms BETWEEN {from} AND min(?1, {BELIEVED_UNTIL})
                     THEN generation.last_ms END)
              FROM app LEFT JOIN generation ON generation.app_id = app.id AND generation.duplicate_of IS NULL
              LEFT JOIN object ON object.id = generation.object_id
              GROUP BY app.id ORDER BY app.name"
         ))?;
-        let rows = statement.query_map([until_ms], |row| {
+        let rows = statement.query_map([until_ms.get()], |row| {
             Ok(AppTotals {
                 lines: line_counts(row)?,
                 id: row.get(7)?,
                 name: row.get(8)?,
                 objects: unsigned(row, 9)?,
-                newest_ms: row.get(10)?,
+                newest_ms: value(row, 10)?,
                 delivery_ms: Vec::new(),
             })
         })?;
@@ -175,7 +178,7 @@ impl Ledger {
              FROM generation JOIN object ON object.id = generation.object_id
              WHERE generation.app_id = ?1 AND generation.last_ms >= ?2 AND generation.duplicate_of IS NULL",
         )?;
-        let rows = statement.query_map([app, since_ms], |row| row.get(0))?;
+        let rows = statement.query_map([app, since_ms.get()], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -187,7 +190,7 @@ impl Ledger {
             "SELECT kind, coalesce({own_title}, title), template FROM error_group WHERE id = ?1"
         ))?;
         let group = statement.query_row([id.bits() as i64], |row| {
-            Ok(Grouped { id, kind: named(row, 0)?, title: row.get(1)?, template: row.get(2)? })
+            Ok(Grouped { id, kind: value(row, 0)?, title: row.get(1)?, template: row.get(2)? })
         });
         Ok(group.optional()?)
     }
@@ -203,9 +206,9 @@ impl Ledger {
         let rows = statement.query_map([group.bits() as i64], |row| {
             Ok(SightingSpan {
                 generation: GenerationId(row.get(0)?),
-                first_ms: row.get(1)?,
-                last_ms: row.get(2)?,
-                believed_until_ms: row.get(3)?,
+                first_ms: value(row, 1)?,
+                last_ms: value(row, 2)?,
+                believed_until_ms: value(row, 3)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -243,7 +246,7 @@ impl Ledger {
                 name: row.get(0)?,
                 url: row.get(1)?,
                 objects: unsigned(row, 2)?,
-                listed_ms: row.get(3)?,
+                listed_ms: value(row, 3)?,
                 failed_prefixes: unsigned(row, 4)?,
             })
         })?;
@@ -271,7 +274,7 @@ impl Ledger {
                 place: object_place(&url, &key),
                 kind: row.get(2)?,
                 reason: row.get(3)?,
-                tried_ms: row.get(4)?,
+                tried_ms: value(row, 4)?,
             };
             Ok((problem, unsigned(row, 5)?))
         })?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::column::value;
 use super::duplicates::mark_duplicates;
 use super::rows::{known_day, unsigned};
 use super::{Ledger, Result};
@@ -57,7 +58,8 @@ impl Ledger {
         let batch = if plan.expired.is_empty() && plan.unindexed.is_empty() {
             None
         } else {
-            transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms])?;
+            transaction
+                .execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms.get()])?;
             Some(transaction.last_insert_rowid())
         };
         transaction.commit()?;
@@ -85,7 +87,7 @@ fn retained(row: &Row<'_>) -> Result<RetainedRow> {
     Ok(RetainedRow {
         kept: Kept {
             generation: GenerationId(row.get(0)?),
-            day: known_day(row, 1)?.unwrap_or(day_of(row.get(2)?)),
+            day: known_day(row, 1)?.unwrap_or(day_of(value(row, 2)?)),
             size_bytes: unsigned(row, 3)?,
             blocks: unsigned(row, 4)?,
             is_mirrored: row.get(5)?,

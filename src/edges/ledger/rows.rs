@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, RowIndex};
 
+use super::column::value;
 use super::{LedgerError, Result};
 use gzette_core::model::{Day, GenerationId, GroupId, LineCounts, ObjectVersion, UtcMs};
 use gzette_core::partial::{Reading, SAMPLE_BYTES, Sample};
@@ -110,7 +111,7 @@ pub(super) fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {
 /// Reads a sample from three columns: time, line, raw lines.
 pub(super) fn sample(row: &Row<'_>, column: usize) -> Result<Sample> {
     let raw: Vec<u8> = row.get(column + 2)?;
-    Ok(Sample { time_ms: row.get(column)?, line: unsigned(row, column + 1)?, raw: decompress(&raw)? })
+    Ok(Sample { time_ms: value(row, column)?, line: unsigned(row, column + 1)?, raw: decompress(&raw)? })
 }
 
 /// Returns the raw lines of a sample's column.

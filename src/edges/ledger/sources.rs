@@ -30,8 +30,8 @@ impl Ledger {
         let name = format!("first_listed_ms:{source_id}");
         let sql = "INSERT INTO fact (name, value) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET value = value RETURNING value";
-        let value: String = self.insert_returning(sql, [&name, &now_ms.to_string()])?;
-        value.parse().map_err(|_| LedgerError::Unreadable { what: "fact.first_listed_ms" })
+        let value: String = self.insert_returning(sql, [&name, &now_ms.get().to_string()])?;
+        value.parse().map(UtcMs::new).map_err(|_| LedgerError::Unreadable { what: "fact.first_listed_ms" })
     }
 
     /// Writes a row and returns a value of it. Outside a transaction the commit would follow the value, and its failure
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_first_listing_is_remembered() {
         let mut ledger = Ledger::in_memory().unwrap();
-        assert_eq!(ledger.first_listed_ms(1, 5).unwrap(), 5);
-        assert_eq!(ledger.first_listed_ms(1, 6).unwrap(), 5);
+        assert_eq!(ledger.first_listed_ms(1, UtcMs::new(5)).unwrap(), UtcMs::new(5));
+        assert_eq!(ledger.first_listed_ms(1, UtcMs::new(6)).unwrap(), UtcMs::new(5));
     }
 }

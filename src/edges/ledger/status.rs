@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::column::Name;
+use super::column::{Name, value};
 use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
 use super::rows::{LINE_SUMS, line_counts, unsigned};
 use super::schema::Added;
@@ -119,19 +119,20 @@ impl Ledger {
         let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
         let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
         let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
+        let (now_ms, from) = (now_ms.get(), BELIEVED_FROM_MS.get());
         let time =
-            |sql: String| self.connection.query_row(&sql, [now_ms], |row| row.get::<_, Option<UtcMs>>(0));
+            |sql: String| self.connection.query_row(&sql, [now_ms], |row| value::<Option<UtcMs>>(row, 0));
         let newest_whole = time(format!(
             "SELECT max(last_ms) {objects}
-             WHERE duplicate_of IS NULL AND last_ms BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+             WHERE duplicate_of IS NULL AND last_ms BETWEEN {from} AND {limit}"
         ))?;
         // If an object has a wrong timestamp, its other events are known only by their slots.
         let newest_slot = time(format!(
             "SELECT max(slot) * {SLOT_MS} {counts}
              WHERE duplicate_of IS NULL AND last_ms > {limit}
-               AND slot * {SLOT_MS} BETWEEN {BELIEVED_FROM_MS} AND {limit}"
+               AND slot * {SLOT_MS} BETWEEN {from} AND {limit}"
         ))?;
-        let number = |sql: String, values: &[UtcMs]| {
+        let number = |sql: String, values: &[i64]| {
             let values = rusqlite::params_from_iter(values);
             self.connection.query_row(&sql, values, |row| unsigned(row, 0))
         };
@@ -147,8 +148,8 @@ impl Ledger {
             past: number(
                 format!(
                     "SELECT coalesce(sum(count.events), 0) {counts}
-                     WHERE duplicate_of IS NULL AND first_ms < {BELIEVED_FROM_MS}
-                       AND slot * {SLOT_MS} < {BELIEVED_FROM_MS}"
+                     WHERE duplicate_of IS NULL AND first_ms < {from}
+                       AND slot * {SLOT_MS} < {from}"
                 ),
                 &[],
             )?,
@@ -173,8 +174,8 @@ impl Ledger {
         let row = self.connection.query_row(&sql, [], |row| {
             Ok(RunRow {
                 command: row.get(0)?,
-                started_ms: row.get(1)?,
-                finished_ms: row.get(2)?,
+                started_ms: value(row, 1)?,
+                finished_ms: value(row, 2)?,
                 exit_code: row.get(3)?,
                 summary: row.get(4)?,
             })
@@ -184,8 +185,10 @@ impl Ledger {
 
     /// Notes that a command begins; returns its row.
     pub fn start_run(&mut self, command: &str, now_ms: UtcMs) -> Result<i64> {
-        self.connection
-            .execute("INSERT INTO run (command, started_ms) VALUES (?1, ?2)", params![command, now_ms])?;
+        self.connection.execute(
+            "INSERT INTO run (command, started_ms) VALUES (?1, ?2)",
+            params![command, now_ms.get()],
+        )?;
         Ok(self.connection.last_insert_rowid())
     }
 
@@ -193,7 +196,7 @@ impl Ledger {
     pub fn finish_run(&mut self, run: i64, now_ms: UtcMs, exit_code: i32, summary: &str) -> Result<()> {
         self.connection.execute(
             "UPDATE run SET finished_ms = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1",
-            params![run, now_ms, exit_code, summary],
+            params![run, now_ms.get(), exit_code, summary],
         )?;
         Ok(())
     }

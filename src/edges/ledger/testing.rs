@@ -33,14 +33,14 @@ struct Told {
 impl Story {
     /// Adds an event.
     pub(crate) fn event(mut self, app: &str, time_ms: UtcMs, level: Level, message: &str) -> Self {
-        let hour = time_ms.div_euclid(HOUR_MS);
+        let hour = time_ms.stretch(HOUR_MS);
         let key = format!("{PREFIX}{app}/{hour}.gz");
         let object = self.objects.entry(key).or_insert_with(|| Told {
             app: app.to_owned(),
-            modified_ms: (hour + 1) * HOUR_MS + 2 * MINUTE_MS,
+            modified_ms: UtcMs::EPOCH + (hour + 1) * HOUR_MS + 2 * MINUTE_MS,
             text: Vec::new(),
         });
-        let time = jiff::Timestamp::from_millisecond(time_ms).unwrap();
+        let time = time_ms.stamp().unwrap();
         let message = serde_json::Value::from(message);
         let line = format!(
             "{{\"@timestamp\":\"{time}\",\"level\":\"{level}\",\"logger\":\"c.Main\",\"message\":{message}}}\n"
@@ -51,8 +51,8 @@ impl Story {
 
     /// Adds an INFO event to the object of an hour that is stamped with a time of its own.
     pub(crate) fn ahead(mut self, app: &str, time_ms: UtcMs, stamp_ms: UtcMs) -> Self {
-        let key = format!("{PREFIX}{app}/{}.gz", time_ms.div_euclid(HOUR_MS));
-        let time = jiff::Timestamp::from_millisecond(stamp_ms).unwrap();
+        let key = format!("{PREFIX}{app}/{}.gz", time_ms.stretch(HOUR_MS));
+        let time = stamp_ms.stamp().unwrap();
         let line = format!("{{\"@timestamp\":\"{time}\",\"level\":\"INFO\",\"message\":\"ahead\"}}\n");
         self.objects.get_mut(&key).unwrap().text.extend(line.into_bytes());
         self
@@ -73,7 +73,7 @@ impl Story {
 
     /// Adds an object with the bytes of another one.
     pub(crate) fn twice(mut self, app: &str, time_ms: UtcMs) -> Self {
-        let hour = time_ms.div_euclid(HOUR_MS);
+        let hour = time_ms.stretch(HOUR_MS);
         let copy = self.objects[&format!("{PREFIX}{app}/{hour}.gz")].clone();
         self.objects.insert(format!("{PREFIX}{app}/{hour}_1.gz"), copy);
         self
@@ -81,8 +81,8 @@ impl Story {
 
     /// Adds an object of an hour that holds only damage.
     pub(crate) fn damaged(mut self, app: &str, time_ms: UtcMs) -> Self {
-        let hour = time_ms.div_euclid(HOUR_MS);
-        let modified_ms = (hour + 1) * HOUR_MS + 2 * MINUTE_MS;
+        let hour = time_ms.stretch(HOUR_MS);
+        let modified_ms = UtcMs::EPOCH + (hour + 1) * HOUR_MS + 2 * MINUTE_MS;
         let told = Told { app: app.to_owned(), modified_ms, text: b"\x1f\x8b\x08 no more of it".to_vec() };
         self.objects.insert(format!("{PREFIX}{app}/{hour}.gz"), told);
         self
@@ -90,7 +90,7 @@ impl Story {
 
     /// Adds an event to the object of an hour that is fetched and not counted.
     pub(crate) fn uncounted(self, app: &str, time_ms: UtcMs) -> Self {
-        let key = format!("{PREFIX}{app}/{}.gz", time_ms.div_euclid(HOUR_MS));
+        let key = format!("{PREFIX}{app}/{}.gz", time_ms.stretch(HOUR_MS));
         let mut story = self.event(app, time_ms, Level::Info, "not counted");
         story.uncounted.push(key);
         story
@@ -144,7 +144,7 @@ impl Story {
             }
         };
         let gets: Vec<_> = pending.iter().map(|object| get(object.id)).collect();
-        ledger.record_gets(&gets, 0).unwrap();
+        ledger.record_gets(&gets, UtcMs::EPOCH).unwrap();
     }
 
     fn ingest_all(&self, ledger: &mut Ledger, now_ms: UtcMs) {

@@ -6,7 +6,7 @@ use gzette_core::model::{DAY_MS, GenerationId, HOUR_MS, Level, MINUTE_MS, UtcMs,
 use gzette_core::plan::ObjectState;
 
 /// 2023-10-30 00:00 UTC.
-const MIDNIGHT: UtcMs = 1_698_624_000_000;
+const MIDNIGHT: UtcMs = UtcMs::new(1_698_624_000_000);
 
 fn all() -> CountFilter {
     CountFilter { apps: Vec::new(), levels: u8::MAX, window: Window::ALL, group: None }
@@ -18,7 +18,7 @@ fn story() -> Story {
         .events(2, "orders", MIDNIGHT + HOUR_MS, Level::Info, "sold")
         .events(4, "orders", MIDNIGHT - HOUR_MS, Level::Error, "no stock")
         .events(5, "billing", MIDNIGHT - HOUR_MS, Level::Warn, "slow")
-        .events(1, "billing", -30 * MINUTE_MS, Level::Fatal, "gone")
+        .events(1, "billing", UtcMs::EPOCH - 30 * MINUTE_MS, Level::Fatal, "gone")
 }
 
 /// Counts as text, a row a line.
@@ -27,7 +27,7 @@ fn rows(ledger: &Ledger, by: &[Dimension], filter: &CountFilter) -> Vec<(String,
         Cell::None => "-".to_owned(),
         Cell::Name(name) => name.clone(),
         Cell::Level(level) => level.to_string(),
-        Cell::Time(time_ms) => jiff::Timestamp::from_millisecond(*time_ms).unwrap().to_string(),
+        Cell::Time(time_ms) => time_ms.stamp().unwrap().to_string(),
         Cell::Group(_) => "group".to_owned(),
     };
     let rows = ledger.count(by, filter).unwrap().into_iter();
@@ -62,8 +62,8 @@ fn counts_take_the_slots_that_begin_in_the_window() {
         let window = Window { start_ms, end_ms };
         ledger.count(&[], &CountFilter { window, ..all() }).unwrap()[0].events
     };
-    assert_eq!((count(i64::MIN, cut), count(cut, i64::MAX)), (15, 0));
-    assert_eq!((count(i64::MIN, cut - 1), count(cut - 1, i64::MAX)), (10, 5));
+    assert_eq!((count(UtcMs::MIN, cut), count(cut, UtcMs::MAX)), (15, 0));
+    assert_eq!((count(UtcMs::MIN, cut - 1), count(cut - 1, UtcMs::MAX)), (10, 5));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn records_delivered_twice_count_once() {
     assert_eq!(number, 1);
     assert_eq!(problems[0].kind, "duplicate");
     assert!(problems[0].reason.starts_with("the same bytes as `logs/orders/"));
-    assert_eq!(ledger.app_totals(MIDNIGHT, 0).unwrap()[1].lines.total, 9);
+    assert_eq!(ledger.app_totals(MIDNIGHT, UtcMs::EPOCH).unwrap()[1].lines.total, 9);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::column::named;
+use super::column::value;
 use super::rows::unsigned;
 use super::schema::Added;
 use super::{Ledger, Result};
@@ -48,7 +48,7 @@ impl Ledger {
         let mut troubles = Vec::new();
         for sql in [objects.as_str(), prefixes] {
             let mut statement = self.connection.prepare(sql)?;
-            let rows = statement.query_map(params![source_id, now_ms], trouble)?;
+            let rows = statement.query_map(params![source_id, now_ms.get()], trouble)?;
             troubles.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
         }
         Ok(troubles)
@@ -63,8 +63,9 @@ impl Ledger {
              ORDER BY place LIMIT ?3"
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement
-            .query_map(params![source_id, now_ms, limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map(params![source_id, now_ms.get(), limit as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -117,7 +118,7 @@ impl Ledger {
             ON CONFLICT (source_id, prefix) DO UPDATE SET place = excluded.place, number = excluded.number,
               told_ms = iif(excluded.number > number, excluded.told_ms, told_ms)
               WHERE (excluded.number, excluded.place) <> (number, place)";
-        transaction.execute(sql, params![source_id, prefix, place, number, now_ms])?;
+        transaction.execute(sql, params![source_id, prefix, place, number, now_ms.get()])?;
         transaction.commit()?;
         Ok(known.is_none_or(|known| number > known))
     }
@@ -142,10 +143,10 @@ impl Ledger {
 fn trouble(row: &Row<'_>) -> rusqlite::Result<Trouble> {
     Ok(Trouble {
         app: row.get(0)?,
-        state: named(row, 1)?,
+        state: value(row, 1)?,
         number: unsigned(row, 2)?,
-        since_ms: row.get(3)?,
-        next_try_ms: row.get(4)?,
+        since_ms: value(row, 3)?,
+        next_try_ms: value(row, 4)?,
         is_new: row.get(5)?,
     })
 }

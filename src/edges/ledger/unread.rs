@@ -1,7 +1,7 @@
 //! What is known to exist but has not been read: prefixes whose last listing failed, objects that are not in the
 //! mirror or not counted. Whether an application is silent depends on it.
 
-use super::column::named;
+use super::column::value;
 use super::rows::listed_day;
 use super::schema::Added;
 use super::{Ledger, Result};
@@ -68,8 +68,8 @@ impl Ledger {
             Ok(PrefixState {
                 source: row.get(0)?,
                 prefix: row.get(1)?,
-                tried_ms: row.get(2)?,
-                listed_ms: row.get(3)?,
+                tried_ms: value(row, 2)?,
+                listed_ms: value(row, 3)?,
                 failure: row.get(4)?,
             })
         })?;
@@ -87,11 +87,11 @@ impl Ledger {
             visit(UnreadObject {
                 source: row.get(0)?,
                 app: row.get(1)?,
-                state: named(row, 2)?,
+                state: value(row, 2)?,
                 reason: row.get(3)?,
                 day: listed_day(row, 4)?,
-                modified_ms: row.get(5)?,
-                first_listed_ms: row.get(6)?,
+                modified_ms: value(row, 5)?,
+                first_listed_ms: value(row, 6)?,
             });
         }
         Ok(())

@@ -52,10 +52,7 @@ impl Transport for FileTransport {
 
 /// Returns `20261124T070000Z-slug.eml`.
 fn file_name(letter: &Letter<'_>) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(letter.created_ms)
-        .unwrap_or_default()
-        .strftime("%Y%m%dT%H%M%SZ")
-        .to_string();
+    let stamp = letter.created_ms.stamp().unwrap_or_default().strftime("%Y%m%dT%H%M%SZ").to_string();
     let slug: String = letter
         .message_id
         .trim_matches(['<', '>'])

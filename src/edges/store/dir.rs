@@ -22,7 +22,7 @@ use super::count::Counter;
 use super::memory::hex;
 use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
 use crate::edges::disk;
-use gzette_core::model::{ListedObject, Requests};
+use gzette_core::model::{ListedObject, Requests, UtcMs};
 
 /// What names of files being written begin with; a crash leaves them, listings pass them over.
 const TEMPORARY: &str = ".gzette-put-";
@@ -292,7 +292,7 @@ impl Walk<'_> {
                 key,
                 etag: etag_of(found),
                 size_bytes: found.len(),
-                modified_ms: found.mtime() * 1000 + found.mtime_nsec() / 1_000_000,
+                modified_ms: UtcMs::new(found.mtime() * 1000 + found.mtime_nsec() / 1_000_000),
             });
         }
     }

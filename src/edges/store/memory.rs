@@ -80,7 +80,7 @@ impl MemoryStore {
         self.counter.sent(body.len());
         let stored = Stored {
             etag: hex(&Md5::digest(&body)),
-            modified_ms: self.counter.requests().put as UtcMs,
+            modified_ms: UtcMs::new(self.counter.requests().put as i64),
             body,
             options: options.clone(),
         };

@@ -175,7 +175,7 @@ mod tests {
             key: Some(key.to_owned()),
             etag: Some("\"e\"".to_owned()),
             size_bytes: Some(1),
-            modified_ms: Some(0),
+            modified_ms: Some(UtcMs::EPOCH),
         }
     }
 

@@ -258,7 +258,7 @@ impl Teller<'_> {
     /// Returns that lines come again, and how long none did.
     fn recovered(&self, news: &News) -> Option<String> {
         let since_ms = news.dark_since_ms?;
-        let length = span(self.now_ms.saturating_sub(since_ms));
+        let length = span(self.now_ms - since_ms);
         Some(format!(
             "Lines are arriving again. For {length}, since {}, there were none from any application.",
             day_and_time(since_ms, self.now_ms, &self.settings.zone)
@@ -271,7 +271,7 @@ impl Teller<'_> {
             title: header(&app.name, NAME_CHARS),
             reason: format!(
                 "no lines for {}; before that, never more than {} apart",
-                span(self.now_ms.saturating_sub(app.since_ms)),
+                span(self.now_ms - app.since_ms),
                 span(app.habit_ms.max(MINUTE_MS))
             ),
             counts: None,
@@ -429,7 +429,7 @@ impl Teller<'_> {
 
     fn stale(&self, source: &SourceView) -> Option<String> {
         let name = header(&source.name, NAME_CHARS);
-        match source.listed_ms.map(|time_ms| self.now_ms.saturating_sub(time_ms)) {
+        match source.listed_ms.map(|time_ms| self.now_ms - time_ms) {
             None => Some(format!("source {name} never listed")),
             Some(age_ms) if age_ms > STALE_LISTING_MS => {
                 Some(format!("source {name} last listed {} ago", span(age_ms)))
@@ -452,7 +452,7 @@ impl Teller<'_> {
 pub(super) fn headline(view: &View, news: &News) -> String {
     match news.dark_since_ms {
         Some(since_ms) if !view.verdict.needs_attention => {
-            format!("Lines are arriving again after {}", span(view.now_ms.saturating_sub(since_ms)))
+            format!("Lines are arriving again after {}", span(view.now_ms - since_ms))
         }
         _ => view.verdict.headline.clone(),
     }

@@ -13,7 +13,7 @@ use gzette_core::model::UtcMs;
 
 /// Writes a mail as bytes: ASCII, lines ending in CRLF, text and HTML as alternatives.
 pub fn eml(mail: &Mail, settings: &DigestSettings, now_ms: UtcMs, due: &Due) -> Result<Vec<u8>, DigestError> {
-    let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms.max(0) as u64);
+    let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms.get().max(0) as u64);
     let mut builder = Message::builder()
         .from(mail::mailbox(&settings.from)?)
         .subject(&*mail.subject)

@@ -1,6 +1,5 @@
 //! Numbers, times and lines as people read them.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::DigestSettings;
@@ -48,13 +47,13 @@ pub(super) fn change(now: f64, before: f64) -> String {
 
 /// Returns `Tue 24 Nov 2026 09:00`.
 pub(super) fn date_and_time(time_ms: UtcMs, zone: &TimeZone) -> String {
-    let stamp = Timestamp::from_millisecond(time_ms).unwrap_or_default();
+    let stamp = time_ms.stamp().unwrap_or_default();
     zone.to_datetime(stamp).strftime("%a %-d %b %Y %H:%M").to_string()
 }
 
 /// Returns a time with its age: `06:52 (8 min ago)`.
 pub(super) fn time_and_age(time_ms: UtcMs, now_ms: UtcMs, zone: &TimeZone) -> String {
-    let age_ms = now_ms.saturating_sub(time_ms);
+    let age_ms = now_ms - time_ms;
     let age = match age_ms {
         0..MINUTE_MS => "just now".to_owned(),
         MINUTE_MS.. => format!("{} ago", span(age_ms)),

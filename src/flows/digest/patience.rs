@@ -71,9 +71,9 @@ pub(super) fn turns(pending: &[&UnsentMail], setting: &str, now_ms: UtcMs, tries
 }
 
 fn is_due(wait: &MailWait, setting: &str, now_ms: UtcMs) -> bool {
-    let is_over = wait.next_try_ms <= now_ms.saturating_add(SLACK_MS);
+    let is_over = wait.next_try_ms <= now_ms + SLACK_MS;
     // No pause is that long: the clock went back.
-    let is_odd = wait.next_try_ms > now_ms.saturating_add(LONGEST_PAUSE_MS);
+    let is_odd = wait.next_try_ms > now_ms + LONGEST_PAUSE_MS;
     is_over || is_odd || wait.setting != setting
 }
 
@@ -85,7 +85,7 @@ fn is_any(mail: &UnsentMail, kinds: &[MailErrorKind]) -> bool {
 mod tests {
     use super::*;
 
-    const NOW: UtcMs = 1_795_510_800_000;
+    const NOW: UtcMs = UtcMs::new(1_795_510_800_000);
 
     fn mail(cause: &str, next_try_ms: UtcMs) -> UnsentMail {
         let wait = MailWait {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn new() -> UnsentMail {
-        UnsentMail { wait: MailWait::default(), attempts: 0, ..mail("", 0) }
+        UnsentMail { wait: MailWait::default(), attempts: 0, ..mail("", UtcMs::EPOCH) }
     }
 
     fn turns_of(pending: &[UnsentMail]) -> Vec<bool> {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn pauses_double_from_ten_minutes_to_four_hours_for_five_days() {
-        let mut waiting = UnsentMail { attempts: 0, wait: MailWait::default(), ..mail("", 0) };
+        let mut waiting = UnsentMail { attempts: 0, wait: MailWait::default(), ..mail("", UtcMs::EPOCH) };
         let (mut now_ms, mut pauses) = (NOW, Vec::new());
         loop {
             waiting.wait = wait_after(&waiting, "s", now_ms);

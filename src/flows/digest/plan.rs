@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DigestSettings;
@@ -144,8 +143,7 @@ fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
 
 /// Returns the digest's day as `yyyymmdd`.
 fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
-    let shifted = now_ms.saturating_sub(DAY_BEGINS_MS);
-    let stamp = Timestamp::from_millisecond(shifted).unwrap_or_default();
+    let stamp = (now_ms - DAY_BEGINS_MS).stamp().unwrap_or_default();
     settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
 }
 
@@ -158,7 +156,7 @@ fn checksum(things: &BTreeSet<Thing>, salt: Option<UtcMs>) -> String {
         hasher.update(b"\n");
     }
     if let Some(now_ms) = salt {
-        hasher.update(&now_ms.to_le_bytes());
+        hasher.update(&now_ms.get().to_le_bytes());
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

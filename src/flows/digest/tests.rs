@@ -12,7 +12,7 @@ use gzette_core::model::{
 };
 
 /// 2026-11-24T09:00:00Z, a Tuesday.
-const NOW: UtcMs = 1_795_510_800_000;
+const NOW: UtcMs = UtcMs::new(1_795_510_800_000);
 
 fn change(now: f64, yesterday: f64, last_week: f64) -> Change {
     Change { now, yesterday: Some(yesterday), last_week: Some(last_week) }
@@ -184,15 +184,15 @@ fn hostile() -> View {
         group.reason = HOSTILE.to_owned();
         group.apps = vec![(HOSTILE.to_owned(), 1, 1); 9];
         group.samples = vec![sample(HOSTILE)];
-        group.last_ms = i64::MAX;
+        group.last_ms = UtcMs::MAX;
     }
     view.silent[0].name = HOSTILE.to_owned();
-    view.silent[0].since_ms = i64::MIN;
+    view.silent[0].since_ms = UtcMs::MIN;
     view.completeness.sources[0].name = HOSTILE.to_owned();
-    view.completeness.sources[0].listed_ms = Some(i64::MIN);
+    view.completeness.sources[0].listed_ms = Some(UtcMs::MIN);
     view.completeness.problems[0].place = HOSTILE.to_owned();
     view.completeness.problems[0].kind = HOSTILE.to_owned();
-    view.completeness.newest_event_ms = Some(i64::MAX);
+    view.completeness.newest_event_ms = Some(UtcMs::MAX);
     view.completeness.mails = vec![MailView {
         subject: HOSTILE.to_owned(),
         reason: HOSTILE.to_owned(),

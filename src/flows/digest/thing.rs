@@ -44,8 +44,8 @@ impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Group(id, state) => write!(f, "{id} {}", state.name()),
-            Self::Silent(Name(name), since_ms) => write!(f, "{name} silent {since_ms}"),
-            Self::Dark(since_ms) => write!(f, "all dark {since_ms}"),
+            Self::Silent(Name(name), since_ms) => write!(f, "{name} silent {}", since_ms.get()),
+            Self::Dark(since_ms) => write!(f, "all dark {}", since_ms.get()),
             Self::Unread(Name(name)) => write!(f, "{name} unread"),
             Self::Unclear(Name(name)) => write!(f, "{name} unclear"),
         }
@@ -61,14 +61,15 @@ impl FromStr for Thing {
 }
 
 fn parse(text: &str) -> Option<Thing> {
+    let time = |since_ms: &str| since_ms.parse().ok().map(UtcMs::new);
     let mut words = text.split(' ');
     let (what, kind, rest) = (words.next()?, words.next()?, words.next());
     if words.next().is_some() {
         return None;
     }
     Some(match (what, kind, rest) {
-        ("all", "dark", Some(since_ms)) => Thing::Dark(since_ms.parse().ok()?),
-        (name, "silent", Some(since_ms)) => Thing::Silent(Name::parse(name)?, since_ms.parse().ok()?),
+        ("all", "dark", Some(since_ms)) => Thing::Dark(time(since_ms)?),
+        (name, "silent", Some(since_ms)) => Thing::Silent(Name::parse(name)?, time(since_ms)?),
         (name, "unread", None) => Thing::Unread(Name::parse(name)?),
         (name, "unclear", None) => Thing::Unclear(Name::parse(name)?),
         (id, state, None) => Thing::Group(id.parse().ok()?, GroupState::of_name(state)?),
@@ -100,8 +101,8 @@ mod tests {
         let states = GroupState::ALL.map(|state| Thing::Group(id, state));
         let name = Name::of("checkout api");
         let others = [
-            Thing::Silent(name.clone(), 5),
-            Thing::Dark(-1),
+            Thing::Silent(name.clone(), UtcMs::new(5)),
+            Thing::Dark(UtcMs::new(-1)),
             Thing::Unread(name.clone()),
             Thing::Unclear(name),
         ];

@@ -62,7 +62,7 @@ fn examples(
     let limits = Limits::default();
     let decoder = Decoder::new(io::BufReader::new(file), &limits).take(SEARCHED_BYTES);
     let mut lines = Lines::new(decoder, limits.max_line_bytes);
-    let mut reader = Reader::new(settings, version.day, 0);
+    let mut reader = Reader::new(settings, version.day, UtcMs::EPOCH);
     let mut examples = Vec::new();
     while let Some(line) = lines.next_line()? {
         if examples.len() == EXAMPLES {

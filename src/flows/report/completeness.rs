@@ -5,7 +5,7 @@ use super::settings::ReportSettings;
 use super::view::{Bucket, Completeness, MailView, ObjectProblem, PagesTrouble, SourceView};
 use crate::edges::ledger::{Ledger, Problem, SourceTotals, UnsentMail};
 use crate::flows::error::StateError;
-use gzette_core::model::{DAY_MS, Requests, SLOT_MS};
+use gzette_core::model::{DAY_MS, Requests, UtcMs};
 use gzette_core::stats::DAY_SLOTS;
 
 /// The most problems that are named.
@@ -51,7 +51,7 @@ pub(super) fn read(
 }
 
 /// Returns when the run began and its requests: those given, else those of the last run that read the sources.
-fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Requests), StateError> {
+fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<UtcMs>, Requests), StateError> {
     if let Some((started_ms, requests)) = settings.run {
         return Ok((Some(started_ms), requests));
     }
@@ -67,7 +67,7 @@ fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<i64>, Reque
 fn days(facts: &Facts) -> Vec<Bucket> {
     let end = day_end(facts.hour_end);
     let mut days: Vec<Bucket> = (0..SHOWN_DAYS as i64)
-        .map(|day| Bucket { start_ms: end * SLOT_MS - (SHOWN_DAYS as i64 - day) * DAY_MS, events: 0 })
+        .map(|day| Bucket { start_ms: end.begins() - (SHOWN_DAYS as i64 - day) * DAY_MS, events: 0 })
         .collect();
     for app in &facts.apps {
         let of_app = app.events.stretches(end, DAY_SLOTS, SHOWN_DAYS);

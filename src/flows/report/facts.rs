@@ -7,13 +7,13 @@ use hashbrown::HashMap;
 
 use super::pile::Pile;
 use crate::edges::ledger::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Ledger, LedgerError};
-use gzette_core::model::{DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, UtcMs};
-use gzette_core::stats::{DAY_SLOTS, HOUR_SLOTS, Series, Windows};
+use gzette_core::model::{DAY_MS, GroupId, HOUR_MS, Level, Slot, UtcMs};
+use gzette_core::stats::{HOUR_SLOTS, Series, Windows};
 
 /// How far back counts are kept by slot: what the heat map shows, and more than any baseline needs.
 const KEPT_HOURS: i64 = 28 * 24;
 /// Earlier timestamps come from clocks that were not set, and are not history.
-const EARLIEST_SLOT: i64 = BELIEVED_FROM_MS / SLOT_MS;
+const EARLIEST_SLOT: Slot = Slot::of(BELIEVED_FROM_MS);
 /// An hour with fewer than a thousandth of the busiest hour's events does not begin the history: stray
 /// stamps in otherwise recent logs would.
 const STRAY_SHARE: u64 = 1000;
@@ -22,7 +22,7 @@ const STRAY_SHARE: u64 = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RowKey {
     pub(super) group: GroupId,
-    pub(super) slot: i64,
+    pub(super) slot: Slot,
     /// Index into [`Facts::apps`].
     pub(super) app: u32,
     pub(super) level: Level,
@@ -34,7 +34,7 @@ pub(super) struct Totals {
     /// Events by level.
     pub(super) levels: [u64; Level::ALL.len()],
     /// The first and the last slot before those that are kept.
-    pub(super) earlier: Option<(i64, i64)>,
+    pub(super) earlier: Option<(Slot, Slot)>,
 }
 
 impl Totals {
@@ -57,11 +57,11 @@ pub(super) struct AppFacts {
 impl AppFacts {
     /// Returns the newest event that is not in the future.
     pub(super) fn newest_ms(&self) -> Option<UtcMs> {
-        let newest_slot = self.events.points().last().map(|&(slot, _)| slot * SLOT_MS);
+        let newest_slot = self.events.points().last().map(|&(slot, _)| slot.begins());
         self.totals.newest_ms.max(newest_slot)
     }
 
-    fn newest_slot(&self) -> Option<i64> {
+    fn newest_slot(&self) -> Option<Slot> {
         self.events.points().last().map(|&(slot, _)| slot)
     }
 }
@@ -83,7 +83,7 @@ impl GroupFacts {
     }
 
     /// Returns the first and the last slot before those that are kept.
-    pub(super) fn earlier(&self) -> Option<(i64, i64)> {
+    pub(super) fn earlier(&self) -> Option<(Slot, Slot)> {
         let spans = self.totals.iter().filter_map(|(_, totals)| totals.earlier);
         spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
@@ -95,9 +95,9 @@ pub(super) struct Facts {
     pub(super) now_ms: UtcMs,
     pub(super) windows: Windows,
     /// The end of the UTC hour of now, as a slot.
-    pub(super) hour_end: i64,
+    pub(super) hour_end: Slot,
     /// The first slot of the history.
-    pub(super) reach: Option<i64>,
+    pub(super) reach: Option<Slot>,
     /// By name.
     pub(super) apps: Vec<AppFacts>,
     /// By group, slot, application and level.
@@ -148,7 +148,7 @@ impl Facts {
     }
 
     /// Returns where the last full hour of a group's applications ends.
-    pub(super) fn hour_end_of(&self, group: &GroupFacts) -> i64 {
+    pub(super) fn hour_end_of(&self, group: &GroupFacts) -> Slot {
         let newest = group.totals.iter().filter_map(|&(app, _)| self.apps[app as usize].newest_slot()).max();
         self.windows.hour_end(newest)
     }
@@ -162,18 +162,18 @@ impl Facts {
 /// The slots that are kept.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
-    start: i64,
+    start: Slot,
     /// After the slot of now.
-    end: i64,
+    end: Slot,
 }
 
 impl Kept {
     fn new(now_ms: UtcMs) -> Self {
-        let hour_end = (now_ms.div_euclid(HOUR_MS) + 1) * HOUR_SLOTS;
+        let hour_end = Slot::of(now_ms.start_of(HOUR_MS) + HOUR_MS);
         Self { start: hour_end - KEPT_HOURS * HOUR_SLOTS, end: Windows::new(now_ms, None).end() }
     }
 
-    fn end_hour(self) -> i64 {
+    fn end_hour(self) -> Slot {
         self.start + KEPT_HOURS * HOUR_SLOTS
     }
 }
@@ -182,8 +182,8 @@ impl Kept {
 struct Collector {
     kept: Kept,
     app_index: HashMap<i64, u32>,
-    events: Vec<Pile<i64>>,
-    errors: Vec<Pile<i64>>,
+    events: Vec<Pile<Slot>>,
+    errors: Vec<Pile<Slot>>,
     rows: Pile<RowKey>,
     by_group: HashMap<(GroupId, u32), Totals>,
 }
@@ -204,7 +204,7 @@ impl Collector {
         let Some(&app) = self.app_index.get(&count.app) else {
             return;
         };
-        let is_believed = count.slot * SLOT_MS <= count.believed_until_ms;
+        let is_believed = count.slot.begins() <= count.believed_until_ms;
         let kept = is_believed && (self.kept.start..self.kept.end).contains(&count.slot);
         if kept {
             self.events[app as usize].add(count.slot, count.events);
@@ -246,7 +246,7 @@ fn groups(rows: &[(RowKey, u64)], by_group: HashMap<(GroupId, u32), Totals>) -> 
 }
 
 /// Returns the first slot of the first hour that is not an outlier.
-fn reach(apps: &[AppFacts], hour_end: i64) -> Option<i64> {
+fn reach(apps: &[AppFacts], hour_end: Slot) -> Option<Slot> {
     let start = hour_end - KEPT_HOURS * HOUR_SLOTS;
     let mut hours = vec![0_u64; KEPT_HOURS as usize];
     for app in apps {
@@ -261,6 +261,6 @@ fn reach(apps: &[AppFacts], hour_end: i64) -> Option<i64> {
 }
 
 /// Returns the slot after the UTC day that contains the slot before `end`.
-pub(super) fn day_end(end: i64) -> i64 {
-    ((end - 1).div_euclid(DAY_SLOTS) + 1) * DAY_SLOTS
+pub(super) fn day_end(end: Slot) -> Slot {
+    Slot::of((end - 1).begins().start_of(DAY_MS) + DAY_MS)
 }

@@ -59,7 +59,7 @@ pub(super) fn heat(facts: &Facts) -> Heat {
     let mut heat = Heat::default();
     let slots = facts.hour_end - HEAT_SLOTS..facts.hour_end;
     for &(slot, events) in facts.apps.iter().flat_map(|app| app.errors.within(slots.clone())) {
-        let hour = slot.rem_euclid(DAY_SLOTS) / HOUR_SLOTS;
+        let hour = slot.number().rem_euclid(DAY_SLOTS) / HOUR_SLOTS;
         heat.cells[weekday_of_slot(slot)][hour as usize] += events;
     }
     heat

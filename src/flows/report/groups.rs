@@ -9,7 +9,7 @@ use super::settings::ReportSettings;
 use super::view::{Bucket, Change, GroupView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
 use crate::flows::error::StateError;
-use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, SLOT_MS, UtcMs};
+use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, Slot, UtcMs};
 use gzette_core::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
 /// The most groups that are carried in full. What needs attention comes first.
@@ -71,12 +71,12 @@ pub(super) fn judge_all(facts: &Facts) -> Vec<Judged> {
 }
 
 /// Returns `measure` of the last 24 hours beside yesterday's and last week's.
-pub(super) fn change(facts: &Facts, measure: impl Fn(Range<i64>) -> f64) -> Change {
+pub(super) fn change(facts: &Facts, measure: impl Fn(Range<Slot>) -> f64) -> Change {
     let (now, yesterday, last_week) = facts.windows.compare(facts.reach, measure);
     Change { now, yesterday, last_week }
 }
 
-fn shown(facts: &Facts) -> Range<i64> {
+fn shown(facts: &Facts) -> Range<Slot> {
     facts.hour_end - SHOWN_HOURS as i64 * HOUR_SLOTS..facts.hour_end
 }
 
@@ -165,7 +165,7 @@ fn nameless(id: GroupId) -> Grouped {
 /// Returns the times of the first event and of the last, of those whose stamps can be believed.
 fn first_and_last(spans: &[SightingSpan], series: &Series, now_ms: UtcMs) -> (UtcMs, UtcMs) {
     let points = series.points();
-    let slot_ms = |point: Option<&(i64, u64)>| point.map_or(now_ms, |&(slot, _)| slot * SLOT_MS);
+    let slot_ms = |point: Option<&(Slot, u64)>| point.map_or(now_ms, |&(slot, _)| slot.begins());
     let is_believed = |time_ms: UtcMs, until_ms: UtcMs| (BELIEVED_FROM_MS..=until_ms).contains(&time_ms);
     let first = spans.iter().filter(|span| is_believed(span.first_ms, span.believed_until_ms.min(now_ms)));
     let last = spans.iter().filter(|span| is_believed(span.last_ms, span.believed_until_ms.min(now_ms)));
@@ -199,8 +199,8 @@ fn by_level(group: &GroupFacts) -> Vec<(Level, u64)> {
 }
 
 /// Returns `hours` hourly buckets, the last one ending before slot `end`.
-pub(super) fn hourly(series: &Series, end: i64, hours: usize) -> Vec<Bucket> {
-    let start_ms = end * SLOT_MS - hours as i64 * HOUR_MS;
+pub(super) fn hourly(series: &Series, end: Slot, hours: usize) -> Vec<Bucket> {
+    let start_ms = end.begins() - hours as i64 * HOUR_MS;
     let starts = (0..).map(|hour| start_ms + hour * HOUR_MS);
     starts
         .zip(series.stretches(end, HOUR_SLOTS, hours))

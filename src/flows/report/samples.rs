@@ -1,5 +1,7 @@
 //! Which events of a group people are shown, and their text.
 
+use std::cmp::Reverse;
+
 use super::settings::ReportSettings;
 use super::view::{SampleRole, SampleView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan, StoredSighting};
@@ -40,7 +42,7 @@ pub(super) fn read(
             break;
         }
     }
-    samples.sort_by_key(|sample| (sample.role, -i128::from(sample.time_ms)));
+    samples.sort_by_key(|sample| (sample.role, Reverse(sample.time_ms)));
     Ok(samples)
 }
 

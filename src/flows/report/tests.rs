@@ -8,9 +8,9 @@ use gzette_core::model::{DAY_MS, HOUR_MS, Level, MINUTE_MS, UtcMs};
 use gzette_core::plan::ObjectState;
 
 /// 2023-10-30 12:05 UTC, a Monday.
-const NOW: UtcMs = 1_698_667_500_000;
+const NOW: UtcMs = UtcMs::new(1_698_667_500_000);
 /// Noon.
-const NOON: UtcMs = NOW - 5 * MINUTE_MS;
+const NOON: UtcMs = UtcMs::new(NOW.get() - 5 * MINUTE_MS);
 
 fn view(story: &Story) -> View {
     view_with(story, &ReportSettings::default())
@@ -171,7 +171,7 @@ fn samples_are_first_latest_and_others_without_repetition() {
     assert!(samples[2..].windows(2).all(|pair| pair[0].time_ms > pair[1].time_ms));
     assert_eq!(samples[1].logger.as_deref(), Some("c.Main"));
     assert_eq!(samples[1].level, Level::Error);
-    let hour = (NOON - HOUR_MS) / HOUR_MS;
+    let hour = (NOON - HOUR_MS).stretch(HOUR_MS);
     assert_eq!(samples[1].object, format!("s3://bucket/{PREFIX}orders/{hour}.gz"));
     assert_eq!(samples[1].line, 7, "six beats come before it");
 }
@@ -210,11 +210,11 @@ fn what_needs_attention_is_carried_when_there_are_too_many_groups() {
 #[test]
 fn stamps_of_clocks_gone_wrong_move_nothing() {
     let story = usual()
-        .event("orders", 5, Level::Error, "order 0 has no stock")
+        .event("orders", UtcMs::new(5), Level::Error, "order 0 has no stock")
         .event("orders", NOW + 900 * DAY_MS, Level::Error, "order 0 has no stock")
         .event("orders", NOON - 27 * DAY_MS, Level::Error, "strayed stamp")
         .event("billing", NOON - HOUR_MS, Level::Error, "brand-new")
-        .event("billing", 5, Level::Error, "brand-new");
+        .event("billing", UtcMs::new(5), Level::Error, "brand-new");
     let view = view(&story);
     assert_eq!(view.figures.newest_event_ms, Some(NOON - 10 * MINUTE_MS));
     assert_eq!(view.figures.errors.now, 24.0);

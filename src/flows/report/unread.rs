@@ -11,8 +11,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
-
 use super::view::{Trouble, Unread, UnreadPlace};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, LedgerError, PrefixState, UnreadObject};
 use gzette_core::model::{AppName, DAY_MS, Day, SourceName, UtcMs};
@@ -132,7 +130,7 @@ impl Survey<'_> {
             if is_stale && !self.tallies.contains_key(&place) {
                 let apps = self.apps_of(source);
                 let tally = self.tallies.entry(place).or_insert_with(|| Tally { apps, ..Tally::default() });
-                tally.add(Trouble::Stale, listed_ms, (0, ""));
+                tally.add(Trouble::Stale, listed_ms, (UtcMs::EPOCH, ""));
             }
         }
     }
@@ -291,5 +289,5 @@ impl Trouble {
 }
 
 fn day_of(time_ms: UtcMs) -> Day {
-    jiff::tz::Offset::UTC.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default()).date()
+    jiff::tz::Offset::UTC.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }

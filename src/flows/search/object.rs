@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::edges::index::BlockAddress;
     use gzette_core::events::Place;
-    use gzette_core::model::GenerationId;
+    use gzette_core::model::{GenerationId, UtcMs};
 
     const BLOCK: &[u8] = b"a block of one line\n";
 
@@ -179,8 +179,8 @@ mod tests {
             lines: 1,
             offset: number * length,
             length,
-            first_ms: 0,
-            last_ms: 0,
+            first_ms: UtcMs::EPOCH,
+            last_ms: UtcMs::EPOCH,
             place: Place::default(),
             levels: 0,
             crc,

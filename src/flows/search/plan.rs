@@ -155,8 +155,8 @@ fn of_blocks(
         ranges,
         around: Vec::new(),
         around_points: Vec::new(),
-        first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or(0),
-        last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or(0),
+        first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or_default(),
+        last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or_default(),
         counts: true,
     })
 }

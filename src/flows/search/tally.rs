@@ -90,7 +90,7 @@ pub struct Buckets {
 impl Histogram {
     /// Counts a line.
     pub fn add(&mut self, time_ms: UtcMs) {
-        *self.counts.entry(time_ms.div_euclid(width_ms(self.width))).or_default() += 1;
+        *self.counts.entry(time_ms.stretch(width_ms(self.width))).or_default() += 1;
         while self.counts.len() > MAX_BUCKETS {
             self.widen();
         }
@@ -102,10 +102,8 @@ impl Histogram {
         loop {
             let width_ms = width_ms(self.width);
             let bounds = self.counts.keys().next().copied().zip(self.counts.keys().next_back().copied());
-            let begin =
-                if window.start_ms == i64::MIN { None } else { Some(window.start_ms.div_euclid(width_ms)) };
-            let end =
-                if window.end_ms == i64::MAX { None } else { Some((window.end_ms - 1).div_euclid(width_ms)) };
+            let begin = (window.start_ms != UtcMs::MIN).then(|| window.start_ms.stretch(width_ms));
+            let end = (window.end_ms != UtcMs::MAX).then(|| (window.end_ms - 1).stretch(width_ms));
             let first = begin.into_iter().chain(bounds.map(|bounds| bounds.0)).min();
             let last = end.into_iter().chain(bounds.map(|bounds| bounds.1)).max();
             let (Some(first), Some(last)) = (first, last) else {
@@ -113,7 +111,7 @@ impl Histogram {
             };
             if last - first < rows {
                 let count = |at| self.counts.get(&at).copied().unwrap_or(0);
-                let buckets = (first..=last).map(|at| (at * width_ms, count(at))).collect();
+                let buckets = (first..=last).map(|at| (UtcMs::EPOCH + at * width_ms, count(at))).collect();
                 return Buckets { width_ms, buckets };
             }
             self.widen();
@@ -157,7 +155,7 @@ mod tests {
         let mut histogram = Histogram::default();
         for number in 0..25_000_i64 {
             tally.add(vec![Part::Text((number % 12_500).to_string().into())]);
-            histogram.add(number * 7_777 - 50_000_000);
+            histogram.add(UtcMs::new(number * 7_777 - 50_000_000));
         }
         assert!(histogram.counts.len() <= MAX_BUCKETS);
         let (rows, other) = tally.into_rows();
@@ -174,16 +172,22 @@ mod tests {
         let hist = |times: &[i64]| {
             let mut histogram = Histogram::default();
             for &time_ms in times {
-                histogram.add(time_ms);
+                histogram.add(UtcMs::new(time_ms));
             }
             histogram
         };
         let found = hist(&[0, 1, 2_000]).into_buckets(Window::ALL, 40);
-        assert_eq!(found, Buckets { width_ms: 1_000, buckets: vec![(0, 2), (1_000, 0), (2_000, 1)] });
-        let window = Window { start_ms: 0, end_ms: 4 * HOUR_MS };
+        assert_eq!(
+            found,
+            Buckets {
+                width_ms: 1_000,
+                buckets: [(0, 2), (1_000, 0), (2_000, 1)].map(|(at, lines)| (UtcMs::new(at), lines)).to_vec()
+            }
+        );
+        let window = Window { start_ms: UtcMs::EPOCH, end_ms: UtcMs::new(4 * HOUR_MS) };
         let found = hist(&[HOUR_MS]).into_buckets(window, 40);
         assert_eq!((found.width_ms, found.buckets.len()), (10 * MINUTE_MS, 24));
-        assert_eq!(found.buckets[6], (HOUR_MS, 1));
+        assert_eq!(found.buckets[6], (UtcMs::new(HOUR_MS), 1));
         assert_eq!(hist(&[]).into_buckets(Window::ALL, 40).buckets, []);
         let far = hist(&[i64::MIN / 2, i64::MAX / 2]).into_buckets(Window::ALL, 40).buckets;
         assert_eq!(far.iter().map(|bucket| bucket.1).sum::<u64>(), 2);

@@ -91,7 +91,7 @@ fn figures(site: &Site<'_>, app: &AppView) -> Markup {
             } },
             side: html! {},
             notes: vec![
-                html! { @if let Some(at) = app.newest_event_ms { span data-ago=(at) { (format::weekday(at)) } } },
+                html! { @if let Some(at) = app.newest_event_ms { span data-ago=(at.get()) { (format::weekday(at)) } } },
             ],
         },
         Figure {

@@ -76,8 +76,8 @@ impl Chart {
     fn grid(&self, step_ms: i64) -> Grid {
         let step_ms = step_ms.max(self.bucket_ms);
         let starts = || self.series.iter().flat_map(|series| &series.buckets).map(|bucket| bucket.start_ms);
-        let start_ms = starts().min().unwrap_or(0).div_euclid(step_ms) * step_ms;
-        let place = |at: UtcMs| (at.saturating_sub(start_ms) / step_ms).min(MAX_BARS - 1) as usize;
+        let start_ms = starts().min().unwrap_or_default().start_of(step_ms);
+        let place = |at: UtcMs| ((at - start_ms) / step_ms).min(MAX_BARS - 1) as usize;
         let bars = starts().max().map_or(0, |last| place(last) + 1);
         let mut columns = vec![vec![0; self.series.len()]; bars];
         for (layer, series) in self.series.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Chart {
 
     /// Now, to the hour (so that a page without news keeps its bytes for an hour), and the mark.
     fn marks(&self, grid: &Grid) -> Markup {
-        let hour_ms = self.now_ms.div_euclid(HOUR_MS) * HOUR_MS + HOUR_MS / 2;
+        let hour_ms = self.now_ms.start_of(HOUR_MS) + HOUR_MS / 2;
         let now = grid.place(hour_ms);
         let mark = self.mark.and_then(|(at, name)| Some((grid.place(at)?, name)));
         html! {
@@ -204,7 +204,7 @@ impl Grid {
     }
 
     fn end_ms(&self) -> UtcMs {
-        self.start_ms.saturating_add(self.step_ms * self.columns.len() as i64)
+        self.start_ms + self.step_ms * self.columns.len() as i64
     }
 
     /// Returns where a time is, 0 to 1; `None` outside.
@@ -248,9 +248,9 @@ fn labels(grid: &Grid, max_labels: i64, height: u32) -> Markup {
         [HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS, DAY_MS, 2 * DAY_MS, 4 * DAY_MS, 7 * DAY_MS];
     let whole = grid.end_ms() - grid.start_ms;
     let step = STEPS.into_iter().find(|step| whole / step <= max_labels).unwrap_or(whole.max(1));
-    let first = grid.start_ms.div_euclid(step) * step;
-    let shown = |at: i64| {
-        if step >= DAY_MS || at.rem_euclid(DAY_MS) == 0 {
+    let first = grid.start_ms.start_of(step);
+    let shown = |at: UtcMs| {
+        if step >= DAY_MS || at == at.start_of(DAY_MS) {
             format::day(at)
         } else {
             format::text(at, Show::Clock)
@@ -279,7 +279,7 @@ pub(super) fn sparkline(hours: &[u64], now_ms: UtcMs, noun: &str) -> Markup {
     let peak = hours.iter().copied().max().unwrap_or(0);
     let mut label = format!("{} in the last {} hours", format::counted(all, noun), hours.len());
     if let Some(place) = hours.iter().position(|&events| events == peak && peak > 0) {
-        let at = now_ms.div_euclid(HOUR_MS) * HOUR_MS - (hours.len() - 1 - place) as i64 * HOUR_MS;
+        let at = now_ms.start_of(HOUR_MS) - (hours.len() - 1 - place) as i64 * HOUR_MS;
         let _ = write!(label, ", most at {} ({})", format::text(at, Show::Clock), format::count(peak));
     }
     let mut path = String::new();
@@ -428,7 +428,7 @@ mod tests {
             class: format!("s{place}"),
             buckets: (0_i64..)
                 .zip(*counts)
-                .map(|(hour, &events)| Bucket { start_ms: hour * HOUR_MS, events })
+                .map(|(hour, &events)| Bucket { start_ms: UtcMs::new(hour * HOUR_MS), events })
                 .collect(),
         });
         Chart {
@@ -436,7 +436,7 @@ mod tests {
             noun: "error",
             series: series.collect(),
             bucket_ms: HOUR_MS,
-            now_ms: 2 * HOUR_MS,
+            now_ms: UtcMs::new(2 * HOUR_MS),
             mark: None,
         }
     }
@@ -460,7 +460,7 @@ mod tests {
             bucket.start_ms += 5 * HOUR_MS;
         }
         let grid = chart.grid(6 * HOUR_MS);
-        assert_eq!((grid.start_ms, grid.columns), (0, vec![vec![1], vec![14]]));
+        assert_eq!((grid.start_ms, grid.columns), (UtcMs::EPOCH, vec![vec![1], vec![14]]));
     }
 
     #[test]
@@ -468,7 +468,7 @@ mod tests {
         let nothing = chart(&[]).render(HOUR_MS, DAY_MS).into_string();
         assert!(!nothing.contains("NaN") && !nothing.contains("inf"));
         let mut far = chart(&[&[1, u64::from(u32::MAX)]]);
-        far.series[0].buckets[0].start_ms = -9_000_000_000_000_000;
+        far.series[0].buckets[0].start_ms = UtcMs::new(-9_000_000_000_000_000);
         let drawn = far.render(HOUR_MS, DAY_MS).into_string();
         assert!(drawn.len() < 1_000_000 && !drawn.contains("NaN"));
     }

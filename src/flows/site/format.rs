@@ -24,7 +24,7 @@ pub(super) enum Show {
 impl Show {
     /// Returns how much of a time a reader at `now_ms` needs: the clock is enough for one of today.
     pub(super) fn clock_of(time_ms: UtcMs, now_ms: UtcMs) -> Self {
-        let is_today = time_ms.div_euclid(DAY_MS) == now_ms.div_euclid(DAY_MS);
+        let is_today = time_ms.stretch(DAY_MS) == now_ms.stretch(DAY_MS);
         if is_today { Self::Clock } else { Self::Minute }
     }
 }
@@ -73,7 +73,7 @@ pub(super) fn span(ms: i64) -> String {
 
 /// Returns how long before `now_ms` a time was: `2 min ago`, or `ahead of the clock`.
 pub(super) fn ago(time_ms: UtcMs, now_ms: UtcMs) -> String {
-    match now_ms.saturating_sub(time_ms) {
+    match now_ms - time_ms {
         gone if gone < -MINUTE_MS => "ahead of the clock".to_owned(),
         gone if gone < MINUTE_MS => "just now".to_owned(),
         gone => format!("{} ago", span(gone)),
@@ -82,7 +82,7 @@ pub(super) fn ago(time_ms: UtcMs, now_ms: UtcMs) -> String {
 
 /// Returns a `<time>` that the script can switch to the reader's own zone.
 pub(super) fn time(time_ms: UtcMs, show: Show) -> Markup {
-    let Ok(stamp) = Timestamp::from_millisecond(time_ms) else {
+    let Some(stamp) = time_ms.stamp() else {
         return html! { span { "outside the calendar" } };
     };
     // HTML knows no year before 1.
@@ -99,7 +99,7 @@ pub(super) fn time(time_ms: UtcMs, show: Show) -> Markup {
 
 /// Returns a time in UTC as text.
 pub(super) fn text(time_ms: UtcMs, show: Show) -> String {
-    let Ok(stamp) = Timestamp::from_millisecond(time_ms) else {
+    let Some(stamp) = time_ms.stamp() else {
         return "outside the calendar".to_owned();
     };
     let at = utc(stamp);
@@ -120,7 +120,7 @@ pub(super) fn text(time_ms: UtcMs, show: Show) -> String {
 
 /// Returns `23 Nov`, with the year for times far from those that dashboards show.
 pub(super) fn day(time_ms: UtcMs) -> String {
-    let Ok(stamp) = Timestamp::from_millisecond(time_ms) else {
+    let Some(stamp) = time_ms.stamp() else {
         return "outside the calendar".to_owned();
     };
     let at = utc(stamp);
@@ -134,7 +134,7 @@ pub(super) fn day(time_ms: UtcMs) -> String {
 
 /// Returns `Mon`.
 pub(super) fn weekday(time_ms: UtcMs) -> &'static str {
-    let days = time_ms.div_euclid(DAY_MS);
+    let days = time_ms.stretch(DAY_MS);
     // 1 January 1970 was a Thursday.
     WEEKDAYS[(days + 3).rem_euclid(7) as usize]
 }
@@ -156,7 +156,7 @@ fn utc(stamp: Timestamp) -> DateTime {
 mod tests {
     use super::*;
 
-    const NOON: UtcMs = 1_795_435_864_123;
+    const NOON: UtcMs = UtcMs::new(1_795_435_864_123);
 
     #[test]
     fn numbers_read_well() {
@@ -175,21 +175,21 @@ mod tests {
         assert_eq!(text(NOON, Show::Minute), "23 Nov 12:11");
         assert_eq!(text(NOON, Show::Full), "2026-11-23 12:11:04.123 UTC");
         assert_eq!(weekday(NOON), "Mon");
-        assert_eq!(weekday(-1), "Wed");
-        assert_eq!(day(0), "1 Jan 1970");
+        assert_eq!(weekday(UtcMs::new(-1)), "Wed");
+        assert_eq!(day(UtcMs::EPOCH), "1 Jan 1970");
         assert_eq!(
             time(NOON, Show::Clock).into_string(),
             r#"<time datetime="2026-11-23T12:11:04.123Z" data-show="clock">12:11</time>"#
         );
-        assert_eq!(time(i64::MAX, Show::Full).into_string(), "<span>outside the calendar</span>");
-        assert!(!time(-99_999_999_999_999, Show::Full).into_string().contains("<time"));
+        assert_eq!(time(UtcMs::MAX, Show::Full).into_string(), "<span>outside the calendar</span>");
+        assert!(!time(UtcMs::new(-99_999_999_999_999), Show::Full).into_string().contains("<time"));
     }
 
     #[test]
     fn spans_read_well() {
         assert_eq!(ago(NOON - 130_000, NOON), "2 min ago");
         assert_eq!(ago(NOON + 3_600_000, NOON), "ahead of the clock");
-        assert_eq!(ago(i64::MIN, NOON), "106,751,991,167 days ago");
+        assert_eq!(ago(UtcMs::MIN, NOON), "106,751,991,167 days ago");
         assert_eq!(span(3 * DAY_MS), "3 days");
     }
 }

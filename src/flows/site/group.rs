@@ -91,13 +91,13 @@ fn figures(site: &Site<'_>, group: &GroupView) -> Markup {
             label: "First seen",
             value: html! { (format::time(group.first_ms, Show::Minute)) },
             side: html! {},
-            notes: vec![html! { span data-ago=(group.first_ms) { (format::weekday(group.first_ms)) } }],
+            notes: vec![html! { span data-ago=(group.first_ms.get()) { (format::weekday(group.first_ms)) } }],
         },
         Figure {
             label: "Last seen",
             value: html! { (format::time(group.last_ms, Show::Minute)) },
             side: html! {},
-            notes: vec![html! { span data-ago=(group.last_ms) { (format::weekday(group.last_ms)) } }],
+            notes: vec![html! { span data-ago=(group.last_ms.get()) { (format::weekday(group.last_ms)) } }],
         },
         Figure {
             label: "Applications",
@@ -132,7 +132,7 @@ fn trend(site: &Site<'_>, group: &GroupView) -> Markup {
 
 fn day(site: &Site<'_>, group: &GroupView) -> Markup {
     let all: u64 = group.hours.iter().sum();
-    let last_ms = site.view.now_ms.div_euclid(HOUR_MS) * HOUR_MS;
+    let last_ms = site.view.now_ms.start_of(HOUR_MS);
     let hours = group.hours.iter().rev().zip(0_i64..);
     let mut buckets: Vec<Bucket> =
         hours.map(|(&events, back)| Bucket { start_ms: last_ms - back * HOUR_MS, events }).collect();

@@ -10,7 +10,7 @@ use super::page::{Page, Tab, card};
 use super::parts::{self, Figure, GroupList, Unit};
 use super::{Site, text};
 use crate::flows::report::Bucket;
-use gzette_core::model::HOUR_MS;
+use gzette_core::model::{HOUR_MS, UtcMs};
 
 /// Rows that a reader takes in; everything is on the page of groups.
 const ATTENTION_ROWS: usize = 12;
@@ -121,7 +121,7 @@ fn newest(site: &Site<'_>) -> Figure {
             None => "no data",
         } },
         side: html! { @if let Some(at) = newest {
-            span data-ago=(at) { (format::ago(at, site.view.now_ms)) }
+            span data-ago=(at.get()) { (format::ago(at, site.view.now_ms)) }
         } },
         notes: vec![listed, read],
     }
@@ -218,7 +218,7 @@ fn stacks(site: &Site<'_>) -> Vec<chart::Series> {
         })
         .collect();
     if own < all.len() {
-        let mut sums = std::collections::BTreeMap::<i64, u64>::new();
+        let mut sums = std::collections::BTreeMap::<UtcMs, u64>::new();
         for bucket in all[own..].iter().flat_map(|series| &series.buckets) {
             *sums.entry(bucket.start_ms).or_default() += bucket.events;
         }

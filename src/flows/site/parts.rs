@@ -276,7 +276,7 @@ fn group_row(site: &Site<'_>, root: &str, group: &GroupView, list: GroupList<'_>
                 }
             }
             @if list.totals || list.app.is_some() { td.w.n.count data-v=[value(total as i64)] { (format::count(total)) } }
-            td.w.seen data-v=[value(group.last_ms)] { (format::time(group.last_ms, Show::Minute)) }
+            td.w.seen data-v=[value(group.last_ms.get())] { (format::time(group.last_ms, Show::Minute)) }
         }
     }
 }

@@ -396,7 +396,7 @@ impl Run<'_> {
         if place.is_loose || front.unmatched == 0 || front.matched > 0 {
             return Ok(());
         }
-        self.ledger.set_fact(&etags_fact(place.id), &self.options.now_ms.to_string())?;
+        self.ledger.set_fact(&etags_fact(place.id), &self.options.now_ms.get().to_string())?;
         self.report.notes.push(format!(
             "source `{}`: the server returns other etags for reads than for listings (a proxy or an encryption \
              gateway); objects are checked by size, and by checksum or a second read",

@@ -27,7 +27,6 @@ pub use report::{Known, Problem, ProblemKind, SourceError, SyncReport};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -344,7 +343,7 @@ struct Doubt {
 }
 
 fn day_of(time_ms: UtcMs, zone: &TimeZone) -> Day {
-    zone.to_datetime(Timestamp::from_millisecond(time_ms).unwrap_or_default()).date()
+    zone.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }
 
 /// Whether nothing of the source can be expected to work.

@@ -46,7 +46,7 @@ fn first_count(stored: &Partial, found: &Partial) -> Option<Row> {
             place_in(keys.len()),
             group.map_or("no group".to_owned(), |group| format!("group {group}")),
             level.name(),
-            time(slot.start_ms())
+            time(slot.begins())
         ),
         ledger: plural(events(&stored), "event"),
         found: plural(events(&found), "event"),
@@ -108,7 +108,7 @@ fn place(sample: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gzette_core::model::{GroupKind, Grouped, Level, LineCounts, Slot};
+    use gzette_core::model::{GroupKind, Grouped, Level, LineCounts, Slot, UtcMs};
     use gzette_core::partial::Count;
 
     fn partial() -> Partial {
@@ -118,14 +118,14 @@ mod tests {
             Grouped { id, kind: GroupKind::Message, title: "boom".to_owned(), template: "boom".to_owned() };
         Partial {
             counts: vec![
-                Count { group: None, level: Level::Info, slot: Slot(2_949_768), events: 7 },
-                Count { group: Some(id), level: Level::Error, slot: Slot(2_949_768), events: 2 },
+                Count { group: None, level: Level::Info, slot: Slot::new(2_949_768), events: 7 },
+                Count { group: Some(id), level: Level::Error, slot: Slot::new(2_949_768), events: 2 },
             ],
             sightings: vec![Sighting {
                 group,
                 events: 2,
-                first: sample(1_769_860_800_000, 3),
-                last: sample(1_769_860_860_000, 9),
+                first: sample(UtcMs::new(1_769_860_800_000), 3),
+                last: sample(UtcMs::new(1_769_860_860_000), 9),
             }],
             lines: LineCounts::default(),
             decoded_bytes: 0,

@@ -64,7 +64,7 @@ impl Chosen {
     /// Returns the window, one that begins somewhere and does not end until now.
     pub(super) fn window_until(&self, now_ms: UtcMs) -> Window {
         let Window { start_ms, end_ms } = self.window;
-        let goes_to_now = end_ms == i64::MAX && start_ms != i64::MIN && start_ms < now_ms;
+        let goes_to_now = end_ms == UtcMs::MAX && start_ms != UtcMs::MIN && start_ms < now_ms;
         Window { start_ms, end_ms: if goes_to_now { now_ms } else { end_ms } }
     }
 }
@@ -120,8 +120,10 @@ impl Filter {
         let on = self.on.map(|day| day.window(context.now_ms()));
         let window = match self.since {
             _ if on.is_some() => on.unwrap_or(Window::ALL),
-            Some(span_ms) => Window { start_ms: context.now_ms() - span_ms, end_ms: i64::MAX },
-            None => Window { start_ms: self.from.unwrap_or(i64::MIN), end_ms: self.to.unwrap_or(i64::MAX) },
+            Some(span_ms) => Window { start_ms: context.now_ms() - span_ms, end_ms: UtcMs::MAX },
+            None => {
+                Window { start_ms: self.from.unwrap_or(UtcMs::MIN), end_ms: self.to.unwrap_or(UtcMs::MAX) }
+            }
         };
         if window.start_ms >= window.end_ms {
             return Err(Failure::usage("`--from` is not before `--to`: the window is empty").into());
@@ -147,7 +149,7 @@ pub(super) enum OnDay {
 impl OnDay {
     fn window(self, now_ms: UtcMs) -> Window {
         let start_ms = match self {
-            Self::Back(days) => (now_ms.div_euclid(DAY_MS) - days) * DAY_MS,
+            Self::Back(days) => now_ms.start_of(DAY_MS) - days * DAY_MS,
             Self::Of(start_ms) => start_ms,
         };
         Window { start_ms, end_ms: start_ms + DAY_MS }
@@ -165,7 +167,7 @@ fn parse_day(text: &str) -> Result<OnDay, String> {
             let start = day.and_then(|day| day.at(0, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).ok());
             let start = start
                 .ok_or_else(|| format!("`{text}` is not a day; write 2026-01-31, today or yesterday"))?;
-            Ok(OnDay::Of(start.timestamp().as_millisecond()))
+            Ok(OnDay::Of(start.timestamp().into()))
         }
     }
 }
@@ -189,13 +191,13 @@ pub(super) fn parse_span(text: &str) -> Result<i64, String> {
 /// Reads a time: RFC 3339, or a date with or without a time of day, in UTC.
 pub(super) fn parse_time(text: &str) -> Result<UtcMs, String> {
     if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
-        return Ok(timestamp.as_millisecond());
+        return Ok(timestamp.into());
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
     civil
         .ok()
         .and_then(|civil| civil.to_zoned_datetime(TimeZone::UTC).ok())
-        .map(|zoned| zoned.timestamp().as_millisecond())
+        .map(|zoned| zoned.timestamp().into())
         .ok_or_else(|| {
             format!("`{text}` is not a time; write 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z")
         })
@@ -212,7 +214,7 @@ mod tests {
         for wrong in ["", "h", "4", "4y", "-1h", "99999999999999999999d"] {
             assert!(parse_span(wrong).is_err(), "{wrong}");
         }
-        let noon = 1_769_860_800_000;
+        let noon = UtcMs::new(1_769_860_800_000);
         for text in ["2026-01-31T12:00:00Z", "2026-01-31T12:00", "2026-01-31T13:00:00+01:00"] {
             assert_eq!(parse_time(text), Ok(noon), "{text}");
         }

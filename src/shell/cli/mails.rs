@@ -29,7 +29,7 @@ pub(super) fn told(mail: &UnsentMail, now_ms: UtcMs) -> String {
 /// Returns that a mail is not tried any more, and why.
 pub(super) fn given_up(mail: &UnsentMail, now_ms: UtcMs) -> String {
     let reason = mail.wait.failure.as_deref().unwrap_or("no reason is known");
-    let age = human::duration(now_ms.saturating_sub(mail.created_ms).max(0));
+    let age = human::duration((now_ms - mail.created_ms).max(0));
     format!("{} of {} ({age} ago) was given up: {reason}", subject(mail), human::time(mail.created_ms))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn json(mail: &UnsentMail) -> serde_json::Value {
 }
 
 fn span(since_ms: UtcMs, next_try_ms: UtcMs, now_ms: UtcMs) -> String {
-    let age = human::duration(now_ms.saturating_sub(since_ms).max(0));
+    let age = human::duration((now_ms - since_ms).max(0));
     let next = if next_try_ms <= now_ms {
         "next try with the next run".to_owned()
     } else {

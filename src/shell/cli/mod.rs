@@ -32,6 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::shell::error::{Exit, Failure};
 use crate::shell::ui::{OutputError, Ui, Verbosity};
 use context::Context;
+use gzette_core::model::UtcMs;
 
 /// Turns logs in S3 into a dashboard, a mail of what changed and an offline search.
 #[derive(Debug, Parser)]
@@ -72,7 +73,7 @@ struct Global {
     no_color: bool,
     /// Use this as the present time: 2026-01-31T12:00:00Z
     #[arg(long, global = true, value_name = "TIME", value_parser = filter::parse_time)]
-    now: Option<i64>,
+    now: Option<UtcMs>,
 }
 
 #[derive(Debug, Subcommand)]

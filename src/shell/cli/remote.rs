@@ -12,7 +12,7 @@ use crate::edges::store::{ObjectStore, StoreError, StoreErrorKind, get_version};
 use crate::shell::project::{Project, runtime};
 use crate::shell::ui::Ui;
 use gzette_core::human;
-use gzette_core::model::{GenerationId, ListedObject, ObjectVersion, SourceName};
+use gzette_core::model::{GenerationId, ListedObject, ObjectVersion, SourceName, UtcMs};
 
 /// This many bytes are kept for readers that need an object twice: for its context, or for a file.
 const KEPT_BYTES: u64 = 32 << 20;
@@ -111,7 +111,7 @@ impl Connected {
             key: object.key.clone(),
             etag: object.etag.clone(),
             size_bytes: object.size_bytes,
-            modified_ms: 0,
+            modified_ms: UtcMs::EPOCH,
         };
         // A ledger that does not answer proves nothing: then only the etag does.
         let known = self.ledger().known_bytes_of(object).unwrap_or_default();

@@ -281,9 +281,7 @@ fn begin(out: &mut String, random: &mut Random, time_ms: UtcMs, level: Level, cl
 
 /// Writes a stamp without a zone, in UTC, as the services' logging does.
 fn write_stamp(out: &mut String, time_ms: UtcMs) {
-    let Ok(time) = jiff::Timestamp::from_millisecond(time_ms) else {
-        return;
-    };
+    let Some(time) = time_ms.stamp() else { return };
     let _ = write!(out, "{}", time.strftime("%Y-%m-%d %H:%M:%S.%3f"));
 }
 

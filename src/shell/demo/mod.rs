@@ -66,9 +66,9 @@ const TRACE_BYTES: u64 = 1800;
 pub fn write_objects(dir: &Path, now_ms: UtcMs, seed: u64) -> io::Result<DemoSummary> {
     let root = dir.join("logs");
     let mut summary = DemoSummary { dir: root.clone(), ..DemoSummary::default() };
-    let first_hour = (now_ms - DAYS * DAY_MS).div_euclid(HOUR_MS);
+    let first_hour = (now_ms - DAYS * DAY_MS).stretch(HOUR_MS);
     for app in &APPS {
-        for hour in first_hour..=now_ms.div_euclid(HOUR_MS) {
+        for hour in first_hour..=now_ms.stretch(HOUR_MS) {
             write_hour(&root, app, hour, now_ms, seed, &mut summary)?;
         }
     }
@@ -85,7 +85,7 @@ fn write_hour(
     seed: u64,
     summary: &mut DemoSummary,
 ) -> io::Result<()> {
-    let start_ms = hour * HOUR_MS;
+    let start_ms = UtcMs::EPOCH + hour * HOUR_MS;
     let name_sum =
         app.name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut random = Random::new(seed ^ name_sum ^ (hour as u64) << 20);
@@ -189,7 +189,7 @@ fn write_object(
     object: &[u8],
     summary: &mut DemoSummary,
 ) -> io::Result<()> {
-    let time = jiff::Timestamp::from_millisecond(start_ms).map_err(io::Error::other)?;
+    let time = start_ms.stamp().ok_or_else(|| io::Error::other("the time is outside the calendar"))?;
     let folder = root.join(app).join(time.strftime("%Y%m%d").to_string());
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(format!("{app}.{}_{number}.gz", time.strftime("%Y%m%d%H"))), object)?;
@@ -202,7 +202,7 @@ fn write_object(
 /// lines that are not JSON.
 fn write_oddities(root: &Path, now_ms: UtcMs, seed: u64, summary: &mut DemoSummary) -> io::Result<()> {
     let mut random = Random::new(!seed);
-    let hour_ms = now_ms.div_euclid(HOUR_MS) * HOUR_MS;
+    let hour_ms = now_ms.start_of(HOUR_MS);
     let some = |random: &mut Random, start_ms: UtcMs, count: i64| {
         let mut text = String::new();
         for place in 0..count {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_and_time_make_the_same_objects() {
-        let now_ms = 1_764_000_000_000;
+        let now_ms = UtcMs::new(1_764_000_000_000);
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let first = write_objects(one.path(), now_ms, 7).unwrap();
         let second = write_objects(two.path(), now_ms, 7).unwrap();

@@ -12,7 +12,7 @@ use gzette_core::model::{
 };
 
 /// Monday 23 November 2026, 16:20 UTC.
-pub(crate) const NOW: UtcMs = 1_795_450_800_000;
+pub(crate) const NOW: UtcMs = UtcMs::new(1_795_450_800_000);
 
 /// The applications; the last two are hostile.
 pub(crate) const APPS: [&str; 8] = [
@@ -223,7 +223,7 @@ fn trend(place: usize, state: GroupState) -> Vec<Bucket> {
     let mut dice = Dice(place as u64 + 7);
     let (first_ms, quiet_ms) = life(state);
     let busy = 1 + 90 / (place as u64 + 1);
-    let origin_ms = NOW.div_euclid(HOUR_MS) * HOUR_MS - 335 * HOUR_MS;
+    let origin_ms = NOW.start_of(HOUR_MS) - 335 * HOUR_MS;
     (0..336)
         .map(|hour| {
             let start_ms = origin_ms + hour * HOUR_MS;
@@ -278,8 +278,8 @@ fn sample(place: usize, which: usize) -> SampleView {
     SampleView {
         role: [First, Latest, Earlier, Earlier, Earlier][which],
         time_ms: match (place, which) {
-            (25, _) => i64::MAX,
-            (26, _) => 0,
+            (25, _) => UtcMs::MAX,
+            (26, _) => UtcMs::EPOCH,
             _ => NOW - 9 * MINUTE_MS - which as i64 * HOUR_MS - 876,
         },
         app: AppName::from(APPS[(place + 1) % 8]),
@@ -294,11 +294,11 @@ fn sample(place: usize, which: usize) -> SampleView {
 
 fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
     let mut dice = Dice(place as u64 + 99);
-    let start_ms = NOW.div_euclid(HOUR_MS) * HOUR_MS - 167 * HOUR_MS;
+    let start_ms = NOW.start_of(HOUR_MS) - 167 * HOUR_MS;
     let trend: Vec<Bucket> = (0..168)
         .map(|hour| {
             let start_ms = start_ms + hour * HOUR_MS;
-            let of_day = start_ms.rem_euclid(DAY_MS) / HOUR_MS;
+            let of_day = start_ms.stretch(HOUR_MS).rem_euclid(24);
             let load = (12 - (of_day - 13).abs()).max(1) as u64;
             let spike = if place == 1 && hour > 160 { 90 } else { 0 };
             Bucket { start_ms, events: (dice.roll(6) + 3) * load / (place as u64 + 2) + spike }
@@ -381,7 +381,7 @@ fn completeness() -> Completeness {
         problem_count: 7,
         days: (0..14)
             .map(|day| Bucket {
-                start_ms: NOW.div_euclid(DAY_MS) * DAY_MS - (13 - day) * DAY_MS,
+                start_ms: NOW.start_of(DAY_MS) - (13 - day) * DAY_MS,
                 events: 190_000 + (day as u64 * 7919) % 60_000,
             })
             .collect(),

@@ -47,7 +47,7 @@ impl StreamPlace {
         let mut bytes = [0; STREAM_BYTES];
         bytes[..8].copy_from_slice(&self.key.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.line.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.time_ms.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.time_ms.get().to_le_bytes());
         bytes[24] = self.level as u8;
         bytes[25..].copy_from_slice(&self.flow.to_bytes());
         bytes
@@ -58,7 +58,7 @@ impl StreamPlace {
         Self {
             key: number(0),
             line: number(8),
-            time_ms: number(16).cast_signed(),
+            time_ms: UtcMs::new(number(16).cast_signed()),
             level: Level::from_number(bytes[24]),
             flow: Flow::from_bytes(std::array::from_fn(|byte| bytes[25 + byte])),
         }

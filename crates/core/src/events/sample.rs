@@ -24,7 +24,7 @@ pub struct SampleText {
 /// Escapes are resolved, invalid UTF-8 is replaced, and what collectors put around a line is left out. Lines that no
 /// format accepts are text as they stand. There is no key here, so that a stamp without a date or a year gives no time.
 pub fn read_sample(raw: &[u8], settings: &ParseSettings) -> SampleText {
-    let mut reader = Reader::new(settings, None, 0);
+    let mut reader = Reader::new(settings, None, UtcMs::EPOCH);
     let mut sample = SampleText::default();
     let mut is_first = true;
     let lines: Vec<_> = raw.split(|&byte| byte == b'\n').collect();

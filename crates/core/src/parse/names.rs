@@ -234,7 +234,7 @@ impl<'a> Fields<'a> {
         let times = || self.times.iter().flatten().map(|(_, value)| value);
         let dated = times().find_map(|value| time_of(value, clock));
         let time_ms = dated.or_else(|| times().find_map(|value| time_of_day(value, clock)))?;
-        let nanos = self.nanos.filter(|nanos| time_ms % 1000 == 0 && nanos.raw.len() <= 9);
+        let nanos = self.nanos.filter(|nanos| time_ms.get() % 1000 == 0 && nanos.raw.len() <= 9);
         let ms = nanos.and_then(|nanos| std::str::from_utf8(nanos.raw).ok()?.parse::<i64>().ok());
         Some(time_ms + ms.map_or(0, |nanos| nanos.max(0) / 1_000_000))
     }

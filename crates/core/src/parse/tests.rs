@@ -35,7 +35,7 @@ fn read(line: &str) -> [String; 5] {
 }
 
 fn show(time_ms: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(time_ms).unwrap().to_string()
+    time_ms.stamp().unwrap().to_string()
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn a_sample_reads_back_as_text() {
     assert_eq!(
         read_sample(raw.as_bytes(), &settings),
         SampleText {
-            time_ms: Some(1_698_646_237_000),
+            time_ms: Some(UtcMs::new(1_698_646_237_000)),
             level: Level::Error,
             logger: Some("a.B".to_owned()),
             thread: Some("t".to_owned()),
@@ -555,7 +555,7 @@ proptest! {
         style in 0..6,
         zone in prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
     ) {
-        let stamp = jiff::Timestamp::from_millisecond(time_ms).unwrap();
+        let stamp = UtcMs::new(time_ms).stamp().unwrap();
         let zoned = stamp.in_tz(zone).unwrap();
         let format = [
             "%Y-%m-%d %H:%M:%S%.3f", "%Y-%m-%dT%H:%M:%S,%3f", "%Y-%m-%dT%H:%M:%S%.3fZ", "%Y-%m-%d %H:%M:%S%.6f %z",
@@ -566,10 +566,11 @@ proptest! {
         prop_assume!(zoned.offset().seconds() % 60 == 0 || !matches!(style, 3 | 4));
         let text = civil.strftime(format).to_string();
         let expected = if matches!(style, 0 | 1 | 5) {
-            zoned.time_zone().to_timestamp(zoned.datetime()).unwrap().as_millisecond()
+            zoned.time_zone().to_timestamp(zoned.datetime()).unwrap()
         } else {
-            time_ms
+            stamp
         };
+        let expected = UtcMs::from(expected);
         let mut clock = Clock::new(zoned.time_zone());
         prop_assert_eq!(time::read(text.as_bytes(), &mut clock), Some(expected), "{}", text);
         // The second look-up comes from the remembered offset.

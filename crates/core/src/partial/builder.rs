@@ -106,7 +106,7 @@ impl<'s> Builder<'s> {
             self.block.first_line = line.number;
             self.block.offset = line.offset;
             self.block.place.time_ms = self.carry_ms;
-            self.block.span_ms = (i64::MAX, i64::MIN);
+            self.block.span_ms = (UtcMs::MAX, UtcMs::MIN);
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{About, ReadSettings, SAMPLE_BYTES};
 use crate::events::{Begun, Continued, Line, Reader, Step};
 use crate::group::{Explanation, explain, group_with};
-use crate::model::{Event, Field, GroupKind, Grouped, Level};
+use crate::model::{Event, Field, GroupKind, Grouped, Level, UtcMs};
 use crate::overrides::{Rule, rule_name};
 use crate::parse::Parser;
 use crate::query::Facts;
@@ -301,7 +301,7 @@ pub fn explain_event(
 
 /// Begins the first event of a text and adds all lines behind it.
 fn begin_first(grouper: &mut EventGrouper<'_>, text: &[u8], settings: &ReadSettings, about: &About<'_>) {
-    let mut reader = Reader::new(&settings.parse, about.day, 0);
+    let mut reader = Reader::new(&settings.parse, about.day, UtcMs::EPOCH);
     let lines: Vec<_> = text.split(|&byte| byte == b'\n').collect();
     let mut has_begun = false;
     let mut told = |step: Step<'_>| match step {

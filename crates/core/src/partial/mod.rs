@@ -175,7 +175,7 @@ pub fn decoded_checksum<R: Read>(reader: R, limits: &Limits) -> io::Result<(Chec
 /// Returns the time that an undated first line takes: the start of the key's day in the source's zone, or 1970.
 pub fn day_start_ms(day: Option<Day>, parse: &ParseSettings) -> UtcMs {
     day.and_then(|day| day.to_zoned_datetime(parse.zone.clone()).ok())
-        .map_or(0, |zoned| zoned.timestamp().as_millisecond())
+        .map_or(UtcMs::EPOCH, |zoned| zoned.timestamp().into())
 }
 
 /// Counts and hashes the decoded bytes on their way.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{About, EventGrouper, Partial, ReadSettings, SAMPLE_BYTES, Sighting};
 use crate::events::{Line, Reader, Step};
-use crate::model::{GroupId, Grouped};
+use crate::model::{GroupId, Grouped, UtcMs};
 
 impl Partial {
     /// Returns the partial with the groups that its samples have by `settings`: all events of a group go where its
@@ -55,7 +55,7 @@ impl Sighting {
 
 /// Returns the group of an event from the lines that a sample kept of it.
 fn group_of_sample(raw: &[u8], settings: &ReadSettings, about: &About<'_>) -> Option<Grouped> {
-    let mut reader = Reader::new(&settings.parse, about.day, 0);
+    let mut reader = Reader::new(&settings.parse, about.day, UtcMs::EPOCH);
     let mut grouper = EventGrouper::new(settings, about);
     let mut first = None;
     let mut group = None;

@@ -36,6 +36,6 @@ pub const UNPLACED_APP: &str = "unplaced";
 
 /// Returns whether the moment `phase_ms` after any midnight (UTC) has passed after `since_ms` and by `now_ms`.
 fn has_passed(phase_ms: i64, since_ms: UtcMs, now_ms: UtcMs) -> bool {
-    let days = |time_ms: UtcMs| time_ms.saturating_sub(phase_ms).div_euclid(DAY_MS);
+    let days = |time_ms: UtcMs| (time_ms - phase_ms).stretch(DAY_MS);
     days(now_ms) > days(since_ms)
 }

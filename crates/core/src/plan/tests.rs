@@ -4,7 +4,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{DAY_MS, Day, HOUR_MS, ListedObject, MINUTE_MS};
+use crate::model::{DAY_MS, Day, HOUR_MS, ListedObject, MINUTE_MS, UtcMs};
 
 fn layout(text: &str) -> Layout {
     Layout::parse(text).unwrap()
@@ -135,7 +135,7 @@ struct World {
     reach: Reach,
 }
 
-const MIDNIGHT_MS: i64 = 20_513 * DAY_MS; // 2026-03-01
+const MIDNIGHT: UtcMs = UtcMs::new(20_513 * DAY_MS); // 2026-03-01
 
 impl World {
     fn new(layout_text: &str, prefixes: impl IntoIterator<Item = String>) -> Self {
@@ -144,7 +144,7 @@ impl World {
             look_back_days: 4,
             backfill_days: 30,
             first_day: date(2026, 3, 1),
-            now_ms: MIDNIGHT_MS,
+            now_ms: MIDNIGHT,
             last_run_ms: None,
         };
         Self {
@@ -192,7 +192,7 @@ impl World {
 
     fn later(&mut self, by_ms: i64) -> &mut Self {
         self.reach.now_ms += by_ms;
-        let days = (self.reach.now_ms - MIDNIGHT_MS).div_euclid(DAY_MS);
+        let days = (self.reach.now_ms - MIDNIGHT).div_euclid(DAY_MS);
         self.reach.today = date(2026, 3, 1) + jiff::Span::new().days(days);
         self
     }
@@ -355,7 +355,7 @@ fn a_wrong_clock_does_not_stop_the_turns() {
 }
 
 fn entry(key: &str, etag: &str) -> ListedObject {
-    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 3, modified_ms: 0 }
+    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 3, modified_ms: UtcMs::EPOCH }
 }
 
 #[test]
@@ -411,9 +411,9 @@ fn nothing_is_left_out_for_its_name() {
 #[test]
 fn what_failed_is_tried_after_pauses_that_grow_to_a_day() {
     let tries = |longest_day: i64| {
-        let (mut attempts, mut next_ms, mut tries) = (0, 0, Vec::new());
+        let (mut attempts, mut next_ms, mut tries) = (0, UtcMs::EPOCH, Vec::new());
         for run in 0..144 * longest_day {
-            let now_ms = run * 10 * MINUTE_MS;
+            let now_ms = UtcMs::new(run * 10 * MINUTE_MS);
             if is_to_try(ObjectState::Archived, next_ms, now_ms) {
                 attempts += 1;
                 tries.push(run * 10);
@@ -424,10 +424,11 @@ fn what_failed_is_tried_after_pauses_that_grow_to_a_day() {
     };
     assert_eq!(tries(1), [0, 10, 30, 70, 150, 310, 630, 1270]);
     assert_eq!(tries(6).len(), 8 + 5);
-    assert!(!is_to_try(ObjectState::Mirrored, 0, 0) && !is_to_try(ObjectState::Deleted, 0, 0));
+    let is_tried = |state, next_ms, now_ms| is_to_try(state, UtcMs::new(next_ms), UtcMs::new(now_ms));
+    assert!(!is_tried(ObjectState::Mirrored, 0, 0) && !is_tried(ObjectState::Deleted, 0, 0));
     // A scheduler that comes a little early, and a clock that was wrong.
-    assert!(is_to_try(ObjectState::Failed, 10 * MINUTE_MS, 10 * MINUTE_MS - 5_000));
-    assert!(is_to_try(ObjectState::Failed, 400 * DAY_MS, MINUTE_MS));
+    assert!(is_tried(ObjectState::Failed, 10 * MINUTE_MS, 10 * MINUTE_MS - 5_000));
+    assert!(is_tried(ObjectState::Failed, 400 * DAY_MS, MINUTE_MS));
 }
 
 #[test]

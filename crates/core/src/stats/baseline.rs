@@ -5,6 +5,7 @@
 //! (the judged hour's weekday counts twice), the deviation (of a sample), hours without events (they count).
 
 use super::windows::{DAY_SLOTS, HOUR_SLOTS};
+use crate::model::Slot;
 
 /// The hours of history that [`hourly_limit`] looks at: one week.
 pub const HISTORY_HOURS: usize = 7 * 24;
@@ -18,7 +19,7 @@ const YOUNG_FACTOR: f64 = 10.0;
 ///
 /// - spike: `avg_w + min(max((avg + 5σ) / avg, 5), 8) · avg`, `avg_w` weighted by weekday;
 /// - burst: `max · min(max(2, 5·e^(−0.65·cv)), 5)`, `cv = σ / avg`.
-pub fn hourly_limit(hours: &[u64], end: i64, judged: i64) -> f64 {
+pub fn hourly_limit(hours: &[u64], end: Slot, judged: Slot) -> f64 {
     let average = mean(hours);
     if average <= 0.0 {
         return 0.0;
@@ -36,9 +37,9 @@ pub fn young_limit(hours: &[u64]) -> f64 {
 }
 
 /// Returns the weekday of a slot in UTC, Monday being 0.
-pub fn weekday_of_slot(slot: i64) -> usize {
+pub fn weekday_of_slot(slot: Slot) -> usize {
     // 1970-01-01 was a Thursday.
-    (slot.div_euclid(DAY_SLOTS) + 3).rem_euclid(7) as usize
+    (slot.number().div_euclid(DAY_SLOTS) + 3).rem_euclid(7) as usize
 }
 
 /// Returns the mean of hourly counts; 0 of none.
@@ -47,7 +48,7 @@ pub(super) fn mean(hours: &[u64]) -> f64 {
     sum / hours.len().max(1) as f64
 }
 
-fn weighted_mean(hours: &[u64], end: i64, judged: i64) -> f64 {
+fn weighted_mean(hours: &[u64], end: Slot, judged: Slot) -> f64 {
     let today = weekday_of_slot(judged);
     let (mut sum, mut weights) = (0.0, 0.0);
     for (back, &events) in (1..).zip(hours.iter().rev()) {

@@ -2,7 +2,7 @@
 
 use super::series::Series;
 use super::windows::DAY_SLOTS;
-use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, UtcMs};
+use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs};
 
 /// Nothing shorter is a silence.
 const MIN_SILENCE_MS: i64 = 30 * MINUTE_MS;
@@ -45,14 +45,14 @@ pub struct Habit {
 impl Presence<'_> {
     /// Returns how long nothing has come, as far as that is known.
     pub fn silent_ms(&self) -> i64 {
-        self.known_until_ms.saturating_sub(self.newest_ms)
+        self.known_until_ms - self.newest_ms
     }
 }
 
 /// Returns the habit of an application, if it has been seen for long enough to have one: its longest gap of the 14 days
 /// before (at least 30 minutes) and the time its objects usually take to come.
 pub fn habit(presence: &Presence<'_>) -> Option<Habit> {
-    let newest_slot = presence.newest_ms.div_euclid(SLOT_MS);
+    let newest_slot = Slot::of(presence.newest_ms);
     let history = presence.events.within(newest_slot - HABIT_DAYS * DAY_SLOTS..newest_slot + 1);
     let length_slots = history.last()?.0 - history.first()?.0;
     if history.len() < MIN_ACTIVE_SLOTS || length_slots < MIN_HISTORY_SLOTS {
@@ -65,7 +65,7 @@ pub fn habit(presence: &Presence<'_>) -> Option<Habit> {
     Some(Habit { habit_ms, limit_ms })
 }
 
-fn longest_gap(history: &[(i64, u64)]) -> i64 {
+fn longest_gap(history: &[(Slot, u64)]) -> i64 {
     history.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or(0)
 }
 

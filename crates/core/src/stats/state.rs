@@ -6,7 +6,7 @@ use super::baseline::{HISTORY_HOURS, hourly_limit, largest, mean, young_limit};
 use super::series::Series;
 use super::windows::{HOUR_SLOTS, WEEK_SLOTS, Windows};
 use crate::human::{count, day_and_time, duration};
-use crate::model::{DAY_MS, SLOT_MS, UtcMs};
+use crate::model::{DAY_MS, SLOT_MS, Slot, UtcMs};
 
 /// Fewer events in an hour are never a spike, whatever the baseline: two after none are not news.
 pub const MIN_SPIKE_EVENTS: u64 = 10;
@@ -59,11 +59,11 @@ pub struct GroupHistory<'a> {
     /// Its events up to now, of the last weeks.
     pub events: &'a Series,
     /// The first and the last slot with events before those of `events`.
-    pub earlier: Option<(i64, i64)>,
+    pub earlier: Option<(Slot, Slot)>,
     /// Where the judged hour ends ([`Windows::hour_end`]).
-    pub hour_end: i64,
+    pub hour_end: Slot,
     /// The first slot that the ledger has history for.
-    pub reach: Option<i64>,
+    pub reach: Option<Slot>,
     /// Events of any level in each of the group's applications: without any, an absence of errors says nothing.
     pub app_events: &'a [&'a Series],
     /// A group that comes back after this many days without an event has regressed.
@@ -90,7 +90,7 @@ pub fn judge(history: &GroupHistory<'_>, windows: &Windows) -> Judgement {
         return quiet(history);
     };
     let last_before =
-        history.events.last_in(i64::MIN..day.start).or(history.earlier.map(|earlier| earlier.1));
+        history.events.last_in(Slot::MIN..day.start).or(history.earlier.map(|earlier| earlier.1));
     let comeback = last_before.and_then(|last| comeback(history, last, return_slot));
     let since = comeback.map_or_else(|| history.first_slot(), |_| Some(return_slot));
     if let Some(spike) = since.and_then(|since| spike(history, windows, since)) {
@@ -108,14 +108,14 @@ pub fn judge(history: &GroupHistory<'_>, windows: &Windows) -> Judgement {
 }
 
 impl GroupHistory<'_> {
-    fn first_slot(&self) -> Option<i64> {
+    fn first_slot(&self) -> Option<Slot> {
         let first = self.events.points().first().map(|&(slot, _)| slot);
         self.earlier.map(|earlier| earlier.0).or(first)
     }
 }
 
 /// Returns how long the group was away, if that makes its return a regression.
-fn comeback(history: &GroupHistory<'_>, last_before: i64, return_slot: i64) -> Option<i64> {
+fn comeback(history: &GroupHistory<'_>, last_before: Slot, return_slot: Slot) -> Option<i64> {
     let silence_ms = (return_slot - last_before) * SLOT_MS;
     let long = silence_ms >= i64::from(history.quiet_days) * DAY_MS;
     let app_logged =
@@ -124,7 +124,7 @@ fn comeback(history: &GroupHistory<'_>, last_before: i64, return_slot: i64) -> O
 }
 
 /// Judges the hour that ends at `hour_end` against a week before it; the group began, or came back, with slot `since`.
-fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Judgement> {
+fn spike(history: &GroupHistory<'_>, windows: &Windows, since: Slot) -> Option<Judgement> {
     let hour_start = history.hour_end - HOUR_SLOTS;
     let events = history.events.sum(hour_start..history.hour_end);
     let age = hour_start - since;
@@ -156,12 +156,12 @@ fn spike(history: &GroupHistory<'_>, windows: &Windows, since: i64) -> Option<Ju
     })
 }
 
-fn first_seen(history: &GroupHistory<'_>, windows: &Windows, first: i64, events: u64) -> Judgement {
+fn first_seen(history: &GroupHistory<'_>, windows: &Windows, first: Slot, events: u64) -> Judgement {
     if !windows.can_tell_new(history.reach) {
         let reason = format!("{} in the last 24 hours; first run: no history yet", count(events));
         return judgement(GroupState::Ongoing, reason);
     }
-    let ago = duration(history.now_ms - first * SLOT_MS);
+    let ago = duration(history.now_ms - first.begins());
     judgement(GroupState::New, format!("first seen {ago} ago; {} since then", count(events)))
 }
 
@@ -177,7 +177,7 @@ fn ongoing(history: &GroupHistory<'_>, windows: &Windows, events: u64) -> Judgem
 fn quiet(history: &GroupHistory<'_>) -> Judgement {
     let last = history.events.points().last().map(|&(slot, _)| slot);
     let reason = match last.or(history.earlier.map(|earlier| earlier.1)) {
-        Some(last) => format!("last seen {} ago", duration(history.now_ms - last * SLOT_MS)),
+        Some(last) => format!("last seen {} ago", duration(history.now_ms - last.begins())),
         None => "not seen up to now".to_owned(),
     };
     judgement(GroupState::Quiet, reason)
@@ -188,11 +188,11 @@ fn judgement(state: GroupState, reason: String) -> Judgement {
 }
 
 /// `the last hour`, or `the hour to 11:40 UTC` where later events have not come yet.
-fn hour_name(hour_end: i64, windows: &Windows) -> String {
+fn hour_name(hour_end: Slot, windows: &Windows) -> String {
     if hour_end == windows.end() {
         return "the last hour".to_owned();
     }
-    let time = day_and_time(hour_end * SLOT_MS, windows.end() * SLOT_MS, &TimeZone::UTC);
+    let time = day_and_time(hour_end.begins(), windows.end().begins(), &TimeZone::UTC);
     format!("the hour to {time} UTC")
 }
 

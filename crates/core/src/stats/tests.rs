@@ -1,21 +1,21 @@
 //! States, limits, silences and windows on made-up pasts.
 
 use super::*;
-use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Window};
+use crate::model::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};
 
 /// 2023-10-30 12:00 UTC, a Monday.
-const NOON_MS: i64 = 1_698_667_200_000;
-const NOON: i64 = NOON_MS / SLOT_MS;
+const NOON_MS: UtcMs = UtcMs::new(1_698_667_200_000);
+const NOON: Slot = Slot::of(NOON_MS);
 
 /// A group's past, told in hours before noon.
 #[derive(Clone)]
 struct Past {
-    points: Vec<(i64, u64)>,
-    app_points: Vec<(i64, u64)>,
-    earlier: Option<(i64, i64)>,
-    reach: Option<i64>,
+    points: Vec<(Slot, u64)>,
+    app_points: Vec<(Slot, u64)>,
+    earlier: Option<(Slot, Slot)>,
+    reach: Option<Slot>,
     quiet_days: u32,
-    hour_end: i64,
+    hour_end: Slot,
 }
 
 impl Past {
@@ -90,7 +90,7 @@ fn the_same_weekday_counts_twice() {
     assert!((hourly_limit(&hours, NOON, NOON) - (weighted + 5.0 * average)).abs() < 1e-9);
     assert_eq!(weekday_of_slot(NOON), 0);
     assert_eq!(weekday_of_slot(NOON - 12 * HOUR_SLOTS - 1), 6);
-    assert_eq!(weekday_of_slot(-1), 2);
+    assert_eq!(weekday_of_slot(Slot::new(-1)), 2);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn windows_that_meet_share_no_slot() {
     assert_eq!(before, NOON - 1..NOON + 1);
     assert_eq!(after, NOON + 1..NOON + 2);
     let all = slots_starting_in(Window::ALL);
-    assert!(all.contains(&NOON) && all.contains(&-NOON));
+    assert!(all.contains(&NOON) && all.contains(&Slot::new(-NOON.number())));
 }
 
 #[test]
@@ -233,9 +233,13 @@ fn comparisons_need_a_ledger_that_reaches_back() {
 }
 
 /// An application with an event every ten minutes, but none in `gap`, up to noon.
-fn presence(days: i64, gap: std::ops::Range<i64>) -> Series {
+fn presence(days: i64, gap: std::ops::Range<Slot>) -> Series {
     Series::from_sorted(
-        (NOON - days * DAY_SLOTS..NOON).filter(|slot| !gap.contains(slot)).map(|slot| (slot, 5)),
+        (1..=days * DAY_SLOTS)
+            .rev()
+            .map(|back| NOON - back)
+            .filter(|slot| !gap.contains(slot))
+            .map(|slot| (slot, 5)),
     )
 }
 
@@ -248,7 +252,7 @@ fn silence_after(events: &Series, minutes: i64, delivery_ms: &[i64]) -> Option<i
 
 #[test]
 fn silence_is_longer_than_the_longest_gap() {
-    let steady = presence(14, 0..0);
+    let steady = presence(14, NOON..NOON);
     assert_eq!(silence_after(&steady, 30, &[]), None);
     assert_eq!(silence_after(&steady, 31, &[]), Some(SLOT_MS));
     let nightly = presence(14, NOON - 100..NOON - 64);
@@ -258,7 +262,7 @@ fn silence_is_longer_than_the_longest_gap() {
 
 #[test]
 fn objects_may_take_their_usual_time_to_come() {
-    let steady = presence(14, 0..0);
+    let steady = presence(14, NOON..NOON);
     let hourly = [70 * MINUTE_MS, 68 * MINUTE_MS, 4 * DAY_MS];
     assert_eq!(silence_after(&steady, 100, &hourly), None);
     assert!(silence_after(&steady, 101, &hourly).is_some());
@@ -270,16 +274,16 @@ fn objects_may_take_their_usual_time_to_come() {
 
 #[test]
 fn an_application_with_little_history_is_not_called_silent() {
-    assert_eq!(silence_after(&presence(1, 0..0), 1000, &[]), None, "a day");
+    assert_eq!(silence_after(&presence(1, NOON..NOON), 1000, &[]), None, "a day");
     let sparse = Series::from_sorted((1..=20).rev().map(|half_days| (NOON - half_days * 72, 1)));
     assert_eq!(silence_after(&sparse, 9000, &[]), None, "few events");
-    let short = presence(3, 0..0);
+    let short = presence(3, NOON..NOON);
     assert_eq!(silence_after(&short, 60, &[]), None);
     assert!(silence_after(&short, 61, &[]).is_some(), "twice the limit within the first week");
 }
 
 /// Returns the series of points in any order.
-fn series(points: &[(i64, u64)]) -> Series {
+fn series(points: &[(Slot, u64)]) -> Series {
     let mut points = points.to_vec();
     points.sort_unstable();
     Series::from_sorted(points)

@@ -119,7 +119,7 @@ fn refused<E: ProvideErrorMetadata>(
 /// Reads a date of HTTP (RFC 9110, section 5.6.7).
 fn http_date(text: &str) -> Option<UtcMs> {
     let date = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
-    Some(date.as_millisecond())
+    Some(date.into())
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn dates_of_http_are_read() {
-        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(UtcMs::new(784_111_777_000)));
         assert_eq!(http_date("yesterday"), None);
     }
 }

@@ -26,7 +26,7 @@ use super::failure::{Failure, backoff};
 use super::memory::hex;
 use super::page::{Entry, Page, Pages, unquoted};
 use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
-use gzette_core::model::{ListedObject, Requests};
+use gzette_core::model::{ListedObject, Requests, UtcMs};
 
 /// The most memory reserved for a body before any of it came: a listing may claim any size.
 const MAX_RESERVED_BYTES: u64 = 8 << 20;
@@ -327,7 +327,7 @@ fn entry_of(object: Object) -> Entry {
         key: object.key,
         etag: object.e_tag,
         size_bytes: object.size,
-        modified_ms: object.last_modified.and_then(|time| time.to_millis().ok()),
+        modified_ms: object.last_modified.and_then(|time| time.to_millis().ok().map(UtcMs::new)),
     }
 }
 

@@ -119,8 +119,8 @@ impl Args {
     fn order(&self, row: &Row) -> (Reverse<i64>, String, GroupId) {
         let (number, text) = match self.sort {
             Sort::Events => (row.events as i64, String::new()),
-            Sort::First => (row.first_ms, String::new()),
-            Sort::Last => (row.last_ms, String::new()),
+            Sort::First => (row.first_ms.get(), String::new()),
+            Sort::Last => (row.last_ms.get(), String::new()),
             Sort::Title => (0, row.group.title.to_lowercase()),
         };
         (Reverse(number), text, row.group.id)
@@ -151,8 +151,8 @@ fn rows(ledger: &Ledger, filter: &CountFilter, now_ms: UtcMs) -> Result<Vec<Row>
 }
 
 pub(super) fn first_and_last(spans: &[SightingSpan]) -> (UtcMs, UtcMs) {
-    let first = spans.iter().map(|span| span.first_ms).min().unwrap_or(0);
-    (first, spans.iter().map(|span| span.last_ms).max().unwrap_or(0))
+    let first = spans.iter().map(|span| span.first_ms).min().unwrap_or_default();
+    (first, spans.iter().map(|span| span.last_ms).max().unwrap_or_default())
 }
 
 /// Joins the groups of a family in the one with most events.
@@ -194,7 +194,7 @@ fn print(context: &Context, rows: &[Row]) -> Result<(), CommandError> {
     let apps: Vec<String> = rows.iter().map(|row| apps_text(&row.apps)).collect();
     let events: Vec<String> = rows.iter().map(|row| human::count(row.events)).collect();
     let width = |texts: &[String], head: &str| {
-        texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(head.len())
+        texts.iter().map(|text| text.chars().count()).max().unwrap_or_default().max(head.len())
     };
     let (events_width, apps_width) = (width(&events, "EVENTS"), width(&apps, "APPLICATION"));
     if context.ui.is_terminal() && !rows.is_empty() {

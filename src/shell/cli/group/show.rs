@@ -8,7 +8,7 @@ use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::unknown_group;
 use crate::shell::error::Exit;
 use gzette_core::human;
-use gzette_core::model::{GroupId, GroupKind, Grouped, Window};
+use gzette_core::model::{GroupId, GroupKind, Grouped, UtcMs, Window};
 use gzette_core::parse::{ParseSettings, Parser};
 use gzette_core::partial::{SAMPLE_BYTES, Sample, SourceSettings};
 use gzette_core::visible::terminal;
@@ -36,7 +36,7 @@ struct Facts {
     levels: Vec<(String, u64)>,
     days: Vec<(String, u64)>,
     samples: Vec<(SampleRole, StoredSighting, Sample)>,
-    span_ms: (i64, i64),
+    span_ms: (UtcMs, UtcMs),
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     Ok(Exit::Fine)
 }
 
-fn facts(ledger: &Ledger, id: GroupId, now_ms: i64) -> Result<Option<Facts>, CommandError> {
+fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, CommandError> {
     let spans = ledger.sighting_spans(id)?;
     let Some(group) = ledger.group(id)?.filter(|_| !spans.is_empty()) else { return Ok(None) };
     let filter = CountFilter { apps: Vec::new(), levels: u8::MAX, window: Window::ALL, group: Some(id) };

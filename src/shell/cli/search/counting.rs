@@ -80,7 +80,7 @@ impl Key {
 
     /// Returns what a line counts under.
     pub(super) fn of(&self, hit: &Hit, fields: &mut FieldReader<'_>) -> Part {
-        let start = |length_ms: i64| Part::Time(hit.time_ms.div_euclid(length_ms) * length_ms);
+        let start = |length_ms: i64| Part::Time(hit.time_ms.start_of(length_ms));
         let told = |text: Option<String>| text.map_or(Part::None, |text| Part::Text(short(&text).into()));
         match self {
             Self::App => Part::Text(hit.app.clone()),
@@ -271,8 +271,12 @@ mod tests {
 
     #[test]
     fn bars_have_eighths_and_gaps_none() {
-        let found =
-            Buckets { width_ms: MINUTE_MS, buckets: vec![(0, 16), (60_000, 0), (120_000, 1), (180_000, 8)] };
+        let found = Buckets {
+            width_ms: MINUTE_MS,
+            buckets: [(0, 16), (60_000, 0), (120_000, 1), (180_000, 8)]
+                .map(|(at, lines)| (UtcMs::new(at), lines))
+                .to_vec(),
+        };
         let expected = "\
             1970-01-01 00:00  16  ████████████████\n\
             1970-01-01 00:01   0\n\

@@ -13,7 +13,7 @@ fn clock() -> Clock {
 }
 
 fn show(time_ms: Option<UtcMs>) -> String {
-    time_ms.map_or_else(String::new, |ms| jiff::Timestamp::from_millisecond(ms).unwrap().to_string())
+    time_ms.map_or_else(String::new, |time_ms| time_ms.stamp().unwrap().to_string())
 }
 
 /// Reads a line to its time of day on the day of the tests, level, logger, thread and message.

@@ -14,8 +14,8 @@ fn read(record: &str) -> [String; 5] {
         json::fields(record.as_bytes(), &names, false).unwrap_or_else(|| panic!("no record: {record}"));
     let mut clock = Clock::new(&TimeZone::UTC).on(Some(jiff::civil::date(2026, 11, 20)));
     let event = fields.event(record.as_bytes());
-    let time = fields.time(&mut clock).map_or_else(String::new, |ms| {
-        let time = jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
+    let time = fields.time(&mut clock).map_or_else(String::new, |time_ms| {
+        let time = time_ms.stamp().unwrap().to_string();
         time.strip_prefix("2026-11-20T").map_or(time.clone(), |time| time.trim_end_matches('Z').to_owned())
     });
     let text = |field: Option<crate::model::Field<'_>>| {

@@ -5,7 +5,7 @@
 //! by the gap's length; where they go back, a stamp that occurs twice means the earlier (RFC 5545, and what
 //! jiff calls "compatible"), unless a line before it was already later. A fraction finer than a millisecond is cut. A leap second counts as the second
 //! after it. Years 0001 to 9999 are read as they stand, far-off stamps are for others to judge; only the very
-//! end of 9999 is cut to [`LATEST_MS`].
+//! end of 9999 is cut to [`LATEST`].
 
 mod calendar;
 mod zones;
@@ -19,7 +19,7 @@ use crate::model::{DAY_MS, Day, HOUR_MS, MINUTE_MS, UtcMs};
 
 /// The latest time given, 9999-12-30T22:00:00Z: `jiff::Timestamp::MAX` in whole milliseconds, so that every time can be
 /// shown.
-const LATEST_MS: UtcMs = 253_402_207_200_000;
+const LATEST: UtcMs = UtcMs::new(253_402_207_200_000);
 
 /// How far a line may be behind the one before it: threads write past one another. Further back in the hour that clocks
 /// show twice, it is the second time.
@@ -79,14 +79,14 @@ impl Clock {
 
     /// Returns the time at which the zone's clocks show `local_ms` (milliseconds since 1970 on the local calendar).
     fn resolve(&mut self, local_ms: i64) -> Option<UtcMs> {
-        if self.is_utc || local_ms >= LATEST_MS {
-            return Some(local_ms);
+        if self.is_utc || local_ms >= LATEST.get() {
+            return Some(UtcMs::new(local_ms));
         }
         let hour = local_ms.div_euclid(HOUR_MS);
         if let Some((known, offset_ms)) = self.last
             && known == hour
         {
-            self.before_ms = Some(local_ms - offset_ms);
+            self.before_ms = Some(UtcMs::new(local_ms - offset_ms));
             return self.before_ms;
         }
         let first = self.offset_at(hour * HOUR_MS);
@@ -95,7 +95,7 @@ impl Clock {
             && first == last
         {
             self.last = Some((hour, offset_ms));
-            self.before_ms = Some(local_ms - offset_ms);
+            self.before_ms = Some(UtcMs::new(local_ms - offset_ms));
             return self.before_ms;
         }
         self.was_ambiguous = true;
@@ -106,8 +106,8 @@ impl Clock {
     /// Returns the time of a stamp that clocks skip or show twice.
     fn ambiguous(&self, local_ms: i64) -> Option<UtcMs> {
         let stamp = self.zone.to_ambiguous_timestamp(civil(local_ms)?);
-        let later = stamp.later().ok()?.as_millisecond();
-        let first = stamp.compatible().ok()?.as_millisecond();
+        let later = UtcMs::from(stamp.later().ok()?);
+        let first = UtcMs::from(stamp.compatible().ok()?);
         let is_second = self
             .before_ms
             .is_some_and(|before| first + SLACK_MS < before && before <= later + SLACK_MS + HOUR_MS);
@@ -179,10 +179,10 @@ pub(super) fn scan_time_of_day(text: &[u8], clock: &mut Clock) -> Option<(Option
 
 fn finish(text: &[u8], local_ms: i64, end: usize, clock: &mut Clock) -> Option<(UtcMs, usize)> {
     let (time_ms, used) = match offset(&text[end..], local_ms, clock) {
-        Some((offset_ms, used)) => (local_ms - offset_ms, end + used),
+        Some((offset_ms, used)) => (UtcMs::new(local_ms - offset_ms), end + used),
         None => (clock.resolve(local_ms)?, end),
     };
-    Some((time_ms.min(LATEST_MS), used))
+    Some((time_ms.min(LATEST), used))
 }
 
 /// Reads a date and what parts it from the time of day; returns days since 1970 and where the time starts.
@@ -316,7 +316,7 @@ fn epoch(text: &[u8]) -> Option<UtcMs> {
             valid_days(i64::from(number(&text[..4])?), number(&text[4..6])?, number(&text[6..8])?)
         && let Some((day_ms, 14)) = time_of_day(text, 8)
     {
-        return Some(days * DAY_MS + day_ms);
+        return Some(UtcMs::new(days * DAY_MS + day_ms));
     }
     let whole = text[..digits]
         .iter()
@@ -328,12 +328,12 @@ fn epoch(text: &[u8]) -> Option<UtcMs> {
         [b'.', ..] if fraction_end == rest.len() => {}
         _ => return float_epoch(text),
     }
-    Some(match whole {
+    Some(UtcMs::new(match whole {
         0..100_000_000_000 => whole * 1000 + fraction(rest).0,
         100_000_000_000..100_000_000_000_000 => whole,
         100_000_000_000_000..100_000_000_000_000_000 => whole / 1000,
         _ => whole / 1_000_000,
-    })
+    }))
 }
 
 /// Reads a number with an exponent, as some JSON writers print seconds: `1.698646237143E9`.
@@ -350,7 +350,7 @@ fn float_epoch(text: &[u8]) -> Option<UtcMs> {
         1e17..1e19 => value / 1e6,
         _ => return None,
     };
-    Some(ms.round() as i64)
+    Some(UtcMs::new(ms.round() as i64))
 }
 
 /// Reads a few digits; `None` when one is none.
