@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module a feature.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod benches;
 mod clarity;
 mod commands;
 mod crash_points;
