@@ -132,7 +132,7 @@ fn check_whole(outcome: &Outcome, data: &[u8]) {
 fn check_ingest(stored: &[u8], outcome: &Outcome) {
     let settings = ReadSettings { limits: LIMITS, ..ReadSettings::default() };
     let (mut line, mut offset) = (1, 0);
-    let partial = read_object::<_, ReadError>(stored, &settings, &About::default(), |block| {
+    let partial = read_object::<_, ReadError>(stored, &settings, &About::default(), |block, _| {
         assert_eq!((block.first_line, block.offset), (line, offset));
         assert!(block.lines > 0);
         line += block.lines;

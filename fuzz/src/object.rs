@@ -105,7 +105,7 @@ fn check_partial(text: &[u8], setting: &Setting) {
 }
 
 fn read(stored: &[u8], settings: &ReadSettings, day: Option<Day>) -> Partial {
-    read_object::<_, ReadError>(stored, settings, &About { day, ..About::default() }, |_| Ok(())).expect("memory can be read")
+    read_object::<_, ReadError>(stored, settings, &About { day, ..About::default() }, |_, _| Ok(())).expect("memory can be read")
 }
 
 /// What has to hold for what an object adds to the ledger.

@@ -163,7 +163,7 @@ fn recount(
     let mut file = mirror.open(&object.source, &object.key, object.generation)?;
     prove(&mut file, &object.etag, known, &settings.limits)?;
     let about = About { day: object.day, app: &object.app, place: &row.place(), asked: &[] };
-    Ok(read_object(file, settings, &about, |_| Ok::<_, io::Error>(()))?)
+    Ok(read_object(file, settings, &about, |_, _| Ok::<_, io::Error>(()))?)
 }
 
 impl VerifyReport {

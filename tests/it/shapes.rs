@@ -40,14 +40,18 @@ const TEXT: &str = concat!(
 /// decoded byte is in one line, damage has a place and a reason.
 fn read(stored: &[u8], settings: &ReadSettings) -> Partial {
     let (mut lines, mut bytes) = (0, 0);
-    let partial =
-        read_object(stored, settings, &About { day: Some(date(2026, 3, 1)), ..About::default() }, |block| {
+    let partial = read_object(
+        stored,
+        settings,
+        &About { day: Some(date(2026, 3, 1)), ..About::default() },
+        |block, _| {
             assert_eq!((block.first_line, block.offset), (lines + 1, bytes));
             lines += block.lines;
             bytes += block.length;
             Ok::<_, io::Error>(())
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     let LineCounts { total, events, continuation, unparsed, .. } = partial.lines;
     assert_eq!(total, events + continuation + unparsed);
     // A line that holds several records counts as that many.

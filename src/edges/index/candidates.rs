@@ -15,12 +15,12 @@ use tantivy::index::SegmentComponent;
 use tantivy::store::StoreReader;
 use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
+use super::numbers::{Column, NAMES, Numbers, column};
 use super::rare::Packed;
 use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, STREAMS, UNICODE_ESCAPE_FLAG, rare_words};
 use super::summary::{How, Summary};
 use super::terms::{self, Part};
-use super::{BlockAddress, Index, IndexError, Result, rare};
-use gzette_core::events::Place;
+use super::{Index, IndexError, IndexedBlock, Result, rare};
 use gzette_core::model::{GenerationId, UtcMs, Window};
 use gzette_core::query::Need;
 use gzette_core::workers;
@@ -58,14 +58,11 @@ pub struct Wanted<'w> {
     pub batch: i64,
 }
 
-/// A block that may hold a match.
-pub type Candidate = BlockAddress;
-
 /// The candidates of a search, ordered by generation and place.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
     /// The blocks.
-    pub blocks: Vec<Candidate>,
+    pub blocks: Vec<IndexedBlock>,
     /// How many blocks the index holds.
     pub of: u64,
 }
@@ -88,17 +85,17 @@ impl Index {
     fn candidates_now(&self, wanted: &Wanted<'_>) -> Result<Candidates> {
         let segments = self.segments(wanted.batch)?;
         let mut blocks = self.collect(&segments, wanted)?;
-        blocks.sort_unstable_by_key(|block: &Candidate| (block.generation, block.first_line));
+        blocks.sort_unstable_by_key(|block: &IndexedBlock| (block.generation, block.block.first_line));
         // A read that failed half-way may have left blocks that its repetition wrote again.
-        blocks.dedup_by_key(|block| (block.generation, block.first_line));
+        blocks.dedup_by_key(|block| (block.generation, block.block.first_line));
         let documents = segments.iter().map(|segment| u64::from(segment.meta().num_docs())).sum();
         Ok(Candidates { blocks, of: documents })
     }
 
     /// Asks the segments, as many at a time as there are processors.
-    fn collect(&self, segments: &[tantivy::Segment], wanted: &Wanted<'_>) -> Result<Vec<Candidate>> {
+    fn collect(&self, segments: &[tantivy::Segment], wanted: &Wanted<'_>) -> Result<Vec<IndexedBlock>> {
         let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<Candidate>> {
+        let work = || -> Result<Vec<IndexedBlock>> {
             let mut blocks = Vec::new();
             while let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let summary = Summary::open(&self.guard, &segment.id().uuid_string());
@@ -152,7 +149,7 @@ impl<'s> Segment<'s> {
         })
     }
 
-    fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<Candidate>) -> Result<()> {
+    fn collect(&self, wanted: &Wanted<'_>, blocks: &mut Vec<IndexedBlock>) -> Result<()> {
         if !self.columns.may_meet(wanted.window) {
             return Ok(());
         }
@@ -299,49 +296,33 @@ fn longest_part(need: &Need) -> usize {
 
 /// The fast fields of a segment.
 struct Columns {
-    columns: [std::sync::Arc<dyn tantivy::columnar::ColumnValues<i64>>; 10],
+    numbers: Numbers<Column>,
     /// `None` where no block of the segment has any.
     streams: Option<BytesColumn>,
 }
 
 impl Columns {
     fn open(reader: &SegmentReader) -> Result<Self> {
-        let fast = reader.fast_fields();
-        let open = |name| Ok::<_, tantivy::TantivyError>(fast.i64(name)?.first_or_default_col(0));
-        Ok(Self {
-            columns: [
-                open("generation")?,
-                open("first_line")?,
-                open("lines")?,
-                open("offset")?,
-                open("length")?,
-                open("first_ms")?,
-                open("last_ms")?,
-                open("carry_ms")?,
-                open("levels")?,
-                open("crc")?,
-            ],
-            streams: fast.bytes(STREAMS)?,
-        })
+        let numbers = NAMES.try_map(|name| column(reader, name))?;
+        Ok(Self { numbers, streams: reader.fast_fields().bytes(STREAMS)? })
     }
 
     /// Whether the times of some document may be in a window.
     fn may_meet(&self, window: Window) -> bool {
-        let [_, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
+        let Numbers { first_ms, last_ms, .. } = &self.numbers;
         window.meets(UtcMs::new(first_ms.min_value()), UtcMs::new(last_ms.max_value()))
     }
 
     /// Whether the document's generation, times and levels are those wanted.
     fn is_wanted(&self, doc: DocId, wanted: &Wanted<'_>) -> bool {
-        let [generation, _, _, _, _, first_ms, last_ms, ..] = &self.columns;
+        let Numbers { generation, first_ms, last_ms, .. } = &self.numbers;
         self.has_level(doc, wanted.levels)
             && wanted.window.meets(UtcMs::new(first_ms.get_val(doc)), UtcMs::new(last_ms.get_val(doc)))
             && wanted.generations.contains(&GenerationId(generation.get_val(doc)))
     }
 
     fn has_level(&self, doc: DocId, wanted: u8) -> bool {
-        let [.., levels, _] = &self.columns;
-        levels.get_val(doc) as u8 & wanted != 0
+        self.numbers.levels.get_val(doc) as u8 & wanted != 0
     }
 
     /// Returns the streams that go on in a block, as they were written.
@@ -354,20 +335,7 @@ impl Columns {
         Ok(bytes)
     }
 
-    fn block(&self, doc: DocId) -> io::Result<BlockAddress> {
-        let [generation, first_line, lines, offset, length, first_ms, last_ms, carry_ms, levels, crc] =
-            self.columns.each_ref().map(|column| column.get_val(doc));
-        Ok(BlockAddress {
-            generation: GenerationId(generation),
-            first_line: first_line as u64,
-            lines: lines as u64,
-            offset: offset as u64,
-            length: length as u64,
-            first_ms: UtcMs::new(first_ms),
-            last_ms: UtcMs::new(last_ms),
-            place: Place::from_bytes(UtcMs::new(carry_ms), &self.streams(doc)?),
-            levels: levels as u8,
-            crc: crc as u32,
-        })
+    fn block(&self, doc: DocId) -> io::Result<IndexedBlock> {
+        Ok(self.numbers.of_document(doc).block(&self.streams(doc)?))
     }
 }

@@ -6,6 +6,7 @@
 mod candidates;
 mod directory;
 mod guard;
+mod numbers;
 mod rare;
 mod repair;
 mod schema;
@@ -15,7 +16,7 @@ mod terms;
 mod tests;
 mod write;
 
-pub use candidates::{Candidate, Candidates, Wanted};
+pub use candidates::{Candidates, Wanted};
 pub use repair::INCOMPLETE;
 pub use write::{IndexWriter, SegmentBuilder, Segments};
 
@@ -26,33 +27,18 @@ use tantivy::store::Compressor;
 use tantivy::{IndexSettings, TantivyError};
 
 use self::guard::Guard;
+use self::numbers::{NAMES, column};
 use crate::edges::disk;
-use gzette_core::events::Place;
-use gzette_core::model::{GenerationId, UtcMs};
+use gzette_core::model::GenerationId;
+use gzette_core::partial::Block;
 
-/// The address of a block, and its times and levels.
+/// A block of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockAddress {
+pub struct IndexedBlock {
     /// The ingested object.
     pub generation: GenerationId,
-    /// The number of its first line, from 1.
-    pub first_line: u64,
-    /// How many lines.
-    pub lines: u64,
-    /// Its first byte in the decoded object.
-    pub offset: u64,
-    /// Its length in the decoded object.
-    pub length: u64,
-    /// The earliest and the latest time of its lines, those that inherit theirs included.
-    pub first_ms: UtcMs,
-    /// See `first_ms`.
-    pub last_ms: UtcMs,
-    /// The time that a line without one inherits at the block's start, and the streams whose event goes on in the block.
-    pub place: Place,
-    /// A mask of [`Level::bit`](gzette_core::model::Level::bit)s of its lines.
-    pub levels: u8,
-    /// The CRC-32 of its decoded bytes, by which a search knows that they are those that were indexed.
-    pub crc: u32,
+    /// Where it is in the object, and what it holds.
+    pub block: Block,
 }
 
 /// What the last commit says of itself.
@@ -211,8 +197,7 @@ impl Index {
         let searcher = self.searcher()?;
         let mut found = std::collections::BTreeMap::new();
         for reader in searcher.segment_readers() {
-            let generations = reader.fast_fields().i64("generation")?.first_or_default_col(0);
-            let batches = reader.fast_fields().i64("batch")?.first_or_default_col(0);
+            let (generations, batches) = (column(reader, NAMES.generation)?, column(reader, NAMES.batch)?);
             for doc in reader.doc_ids_alive() {
                 *found.entry((GenerationId(generations.get_val(doc)), batches.get_val(doc))).or_default() +=
                     1;

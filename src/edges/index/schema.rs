@@ -1,11 +1,12 @@
 //! The fields of a block's document.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
-use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, Schema};
+use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, NumericOptions, Schema};
 
-use super::BlockAddress;
+use super::numbers::{NAMES, Numbers};
 use gzette_core::words::{BlockWords, WordSet};
 
 /// A flag among the words of a block that contains a word too long to be indexed. No word has these bytes.
@@ -23,7 +24,7 @@ pub(super) struct Fields {
     pub(super) words: Field,
     /// The rare words, packed.
     pub(super) rare: Field,
-    pub(super) generation: Field,
+    pub(super) numbers: Numbers<Field>,
     /// The streams whose event goes on in the block; nearly always empty.
     pub(super) streams: Field,
 }
@@ -31,38 +32,27 @@ pub(super) struct Fields {
 /// The name of [`Fields::streams`].
 pub(super) const STREAMS: &str = "streams";
 
-const NUMBERS: [&str; 11] = [
-    "generation",
-    "batch",
-    "first_line",
-    "lines",
-    "offset",
-    "length",
-    "first_ms",
-    "last_ms",
-    "carry_ms",
-    "levels",
-    "crc",
-];
-
 /// Returns the schema: common words as terms without frequencies, positions or norms; rare words as stored
 /// bytes ([`super::rare`]); numbers as fast fields.
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let words = builder.add_bytes_field("words", BytesOptions::default().set_indexed());
     let rare = builder.add_bytes_field("rare", BytesOptions::default().set_stored());
-    let generation = builder.add_i64_field(NUMBERS[0], INDEXED | FAST);
-    for name in &NUMBERS[1..] {
-        builder.add_i64_field(name, FAST);
-    }
+    let mut add = |name| {
+        // Deletions find documents by their generation.
+        let is_term = name == NAMES.generation;
+        let options: NumericOptions = if is_term { (INDEXED | FAST).into() } else { FAST.into() };
+        Ok::<_, Infallible>(builder.add_i64_field(name, options))
+    };
+    let Ok(numbers) = NAMES.try_map(&mut add);
     let streams = builder.add_bytes_field(STREAMS, BytesOptions::default().set_fast());
-    (builder.build(), Fields { words, rare, generation, streams })
+    (builder.build(), Fields { words, rare, numbers, streams })
 }
 
 /// A block on its way into a segment.
 pub(super) struct BlockDocument {
     pub(super) fields: Fields,
-    pub(super) numbers: Numbers,
+    pub(super) numbers: Numbers<i64>,
     /// The words of the segment.
     pub(super) words: Arc<WordSet>,
     /// The common ones of this block.
@@ -72,26 +62,6 @@ pub(super) struct BlockDocument {
     /// The rare words, packed, followed by their length, which [`rare_words`] reads.
     pub(super) rare: Vec<u8>,
     pub(super) streams: Vec<u8>,
-}
-
-/// The numbers of a block's document.
-pub(super) type Numbers = [i64; NUMBERS.len()];
-
-/// Returns the numbers of a block's document.
-pub(super) fn numbers(address: &BlockAddress, batch: i64) -> Numbers {
-    [
-        address.generation.0,
-        batch,
-        address.first_line as i64,
-        address.lines as i64,
-        address.offset as i64,
-        address.length as i64,
-        address.first_ms.get(),
-        address.last_ms.get(),
-        address.place.time_ms.get(),
-        i64::from(address.levels),
-        i64::from(address.crc),
-    ]
 }
 
 /// Returns the flags to add to a block's words.
@@ -129,9 +99,8 @@ impl tantivy::Document for BlockDocument {
         let words = common.chain(self.flags.iter().copied());
         let words = words.map(|word| (self.fields.words, BlockValue::Bytes(word)));
         let rare = (self.fields.rare, BlockValue::Bytes(&self.rare));
-        let first = self.fields.generation.field_id();
-        let numbers = self.numbers.iter().zip(first..);
-        let numbers = numbers.map(|(&number, id)| (Field::from_field_id(id), BlockValue::Number(number)));
+        let numbers = self.fields.numbers.in_order().zip(self.numbers.in_order());
+        let numbers = numbers.map(|(&field, &number)| (field, BlockValue::Number(number)));
         let streams =
             (!self.streams.is_empty()).then_some((self.fields.streams, BlockValue::Bytes(&self.streams)));
         Box::new(words.chain([rare]).chain(numbers).chain(streams))

@@ -10,18 +10,14 @@ use gzette_core::words::BlockWords;
 /// One is deleted whole, and one more than is left alone remains.
 const SEGMENTS: i64 = 102;
 
-fn address(generation: i64) -> BlockAddress {
-    BlockAddress {
-        generation: GenerationId(generation),
+fn block() -> Block {
+    Block {
         first_line: 1,
         lines: 1,
-        offset: 0,
         length: 100,
-        first_ms: UtcMs::EPOCH,
         last_ms: UtcMs::new(1),
-        place: Place::default(),
         levels: Level::Info.bit(),
-        crc: 0,
+        ..Block::default()
     }
 }
 
@@ -38,7 +34,7 @@ fn built(dir: &Path, segments: i64) -> Index {
         let mut builder = index.segment_builder(&segments);
         let mut words = BlockWords::default();
         words.add_line(line(number).as_bytes());
-        builder.add(&address(number), number, &words).unwrap();
+        builder.add(GenerationId(number), number, &block(), &words).unwrap();
         builder.finish().unwrap();
         writer.commit(&segments, &Payload { batch: number, uuid: index.uuid().to_owned() }).unwrap();
     }

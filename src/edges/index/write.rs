@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, NoMergePolicy, SegmentWriter};
-use tantivy::{SegmentMeta, SegmentReader, TantivyError, Term};
+use tantivy::{SegmentMeta, SegmentReader, Term};
 
-use super::schema::{self, BlockDocument, Fields, Numbers};
+use super::numbers::{NAMES, Numbers, column};
+use super::schema::{self, BlockDocument, Fields};
 use super::summary::{self, How, SummaryBuilder};
 use super::terms;
-use super::{BlockAddress, Index, Payload, Result, rare};
-use gzette_core::model::UtcMs;
+use super::{Index, Payload, Result, rare};
+use gzette_core::model::{GenerationId, UtcMs};
+use gzette_core::partial::Block;
 use gzette_core::words::{BlockWords, WordSet};
 
 /// The memory that the words of a worker's segment may take before it is written out. Fewer and larger
@@ -74,9 +76,8 @@ impl Index {
     fn summary(&self, segment: &SegmentReader) -> Result<Option<SummaryBuilder>> {
         let io = |source| self.io(source);
         let mut builder = SummaryBuilder::default();
-        let times = |name| Ok::<_, TantivyError>(segment.fast_fields().i64(name)?.first_or_default_col(0));
-        let (first_ms, last_ms) = (times("first_ms")?.min_value(), times("last_ms")?.max_value());
-        builder.add_span(UtcMs::new(first_ms), UtcMs::new(last_ms));
+        let (first_ms, last_ms) = (column(segment, NAMES.first_ms)?, column(segment, NAMES.last_ms)?);
+        builder.add_span(UtcMs::new(first_ms.min_value()), UtcMs::new(last_ms.max_value()));
         let store = segment.get_store_reader(MERGED_BLOCKS).map_err(io)?;
         let mut rare_text = WordSet::default();
         terms::each(&*segment.inverted_index(self.fields.words)?, |term| {
@@ -108,8 +109,8 @@ impl Index {
 
 impl IndexWriter<'_> {
     /// Removes the documents of a generation with the next commit.
-    pub fn delete_generation(&self, generation: gzette_core::model::GenerationId) {
-        self.inner.delete_term(Term::from_field_i64(self.index.fields.generation, generation.0));
+    pub fn delete_generation(&self, generation: GenerationId) {
+        self.inner.delete_term(Term::from_field_i64(self.index.fields.numbers.generation, generation.0));
     }
 
     /// Commits the finished segments and the deletions durably, as the state after `payload.batch`.
@@ -211,7 +212,7 @@ struct Gathered {
 }
 
 struct GatheredBlock {
-    numbers: Numbers,
+    numbers: Numbers<i64>,
     flags: Vec<&'static [u8]>,
     packed: Vec<u8>,
     streams: Vec<u8>,
@@ -220,9 +221,15 @@ struct GatheredBlock {
 }
 
 impl SegmentBuilder<'_> {
-    /// Adds a block.
-    pub fn add(&mut self, address: &BlockAddress, batch: i64, words: &BlockWords) -> Result<()> {
-        self.gathered.add(address, batch, words);
+    /// Adds a block of a generation.
+    pub fn add(
+        &mut self,
+        generation: GenerationId,
+        batch: i64,
+        block: &Block,
+        words: &BlockWords,
+    ) -> Result<()> {
+        self.gathered.add(Numbers::of(generation, batch, block), block.place.stream_bytes(), words);
         if self.gathered.memory_bytes() >= SEGMENT_BYTES {
             self.finish()?;
         }
@@ -252,8 +259,8 @@ impl SegmentBuilder<'_> {
 }
 
 impl Gathered {
-    fn add(&mut self, address: &BlockAddress, batch: i64, words: &BlockWords) {
-        self.summary.add_span(address.first_ms, address.last_ms);
+    fn add(&mut self, numbers: Numbers<i64>, streams: Vec<u8>, words: &BlockWords) {
+        self.summary.add_span(UtcMs::new(numbers.first_ms), UtcMs::new(numbers.last_ms));
         for word in words.iter() {
             if rare::is_packable(word) {
                 self.packer.add(word);
@@ -267,9 +274,7 @@ impl Gathered {
             }
             self.numbers.push(number);
         }
-        let numbers = schema::numbers(address, batch);
         let (flags, packed) = (schema::flags(words), self.packer.finish());
-        let streams = address.place.stream_bytes();
         self.packed_bytes += packed.len() + streams.len();
         self.blocks.push(GatheredBlock { numbers, flags, packed, streams, end: self.numbers.len() });
     }

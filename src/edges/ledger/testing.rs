@@ -182,5 +182,5 @@ fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &[u8]) -> PlacedObject
 }
 
 fn read(text: &[u8]) -> Partial {
-    read_object::<_, io::Error>(text, &ReadSettings::default(), &About::default(), |_| Ok(())).unwrap()
+    read_object::<_, io::Error>(text, &ReadSettings::default(), &About::default(), |_, _| Ok(())).unwrap()
 }

@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::edges::index::{BlockAddress, INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
+use crate::edges::index::{INCOMPLETE, Index, IndexError, Payload, SegmentBuilder, Segments};
 use crate::edges::ledger::{Ledger, LedgerError, object_place};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
 use gzette_core::model::{Checksum, GenerationId, KnownBytes, LineCounts, ObjectVersion, UtcMs};
-use gzette_core::partial::{About, Block, Ingested, Partial, Reading, SourceSettings, read_object};
+use gzette_core::partial::{About, Ingested, Partial, Reading, SourceSettings, read_object};
 use gzette_core::proof::{Unproved, prove};
 use gzette_core::workers;
 
@@ -408,8 +408,8 @@ impl Reader<'_> {
             self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
         let asked = job.asked.as_deref().unwrap_or_default();
         let about = About { day: object.day, app: &object.app, place: &place, asked };
-        let partial = read_object(file, settings, &about, |block| {
-            Ok::<_, ReadError>(builder.add(&address(object.generation, block), job.batch, &block.words)?)
+        let partial = read_object(file, settings, &about, |block, words| {
+            Ok::<_, ReadError>(builder.add(object.generation, job.batch, block, words)?)
         })?;
         Ok((partial, checksum))
     }
@@ -444,21 +444,6 @@ impl From<Unproved> for ReadError {
 impl From<IndexError> for ReadError {
     fn from(error: IndexError) -> Self {
         Self::Index(error)
-    }
-}
-
-fn address(generation: GenerationId, block: &Block) -> BlockAddress {
-    BlockAddress {
-        generation,
-        first_line: block.first_line,
-        lines: block.lines,
-        offset: block.offset,
-        length: block.length,
-        first_ms: block.span_ms.0,
-        last_ms: block.span_ms.1,
-        place: block.place.clone(),
-        levels: block.levels,
-        crc: block.crc.clone().finalize(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Hit;
 use super::lines::Lines;
 use super::range::Range;
-use crate::edges::index::BlockAddress;
+use crate::edges::index::IndexedBlock;
 use crate::edges::ledger::GenerationRow;
 
 /// How many lines are wanted beside those found.
@@ -26,16 +26,18 @@ impl Around {
     }
 
     /// Returns the blocks, of all those of an object, that hold the lines around some stretches of it.
-    pub(super) fn of_blocks(self, blocks: &[BlockAddress], stretches: &[Range]) -> Vec<Range> {
+    pub(super) fn of_blocks(self, blocks: &[IndexedBlock], stretches: &[Range]) -> Vec<Range> {
         let mut wanted = vec![false; blocks.len()];
+        let first_line = |indexed: &IndexedBlock| indexed.block.first_line;
+        let end_line = |indexed: &IndexedBlock| indexed.block.first_line + indexed.block.lines;
         for stretch in stretches {
-            let at =
-                blocks.partition_point(|block| block.first_line <= stretch.first_line()).saturating_sub(1);
+            let after = blocks.partition_point(|block| first_line(block) <= stretch.first_line());
+            let at = after.saturating_sub(1);
             let Some(own) = blocks.get(at) else { continue };
-            let first = own.first_line.saturating_sub(self.before);
-            let last = (own.first_line + own.lines).saturating_add(self.after);
-            let begin = blocks[..at].partition_point(|block| block.first_line + block.lines <= first);
-            let end = at + blocks[at..].partition_point(|block| block.first_line < last);
+            let first = first_line(own).saturating_sub(self.before);
+            let last = end_line(own).saturating_add(self.after);
+            let begin = blocks[..at].partition_point(|block| end_line(block) <= first);
+            let end = at + blocks[at..].partition_point(|block| first_line(block) < last);
             wanted[begin..end].fill(true);
         }
         let chosen = blocks.iter().zip(wanted).filter(|(_, is_wanted)| *is_wanted);

@@ -72,8 +72,7 @@ impl<'o> Object<'o> {
         let length = read_full(self, out)?;
         let mut rest = &out[..length];
         let mut is_right = |block: &Range| {
-            let (start, end) = block.bytes();
-            let bytes = rest.split_off(..(end - start) as usize);
+            let bytes = rest.split_off(..block.length() as usize);
             bytes.is_some_and(|bytes| block.crc().is_none_or(|crc| crc == crc32fast::hash(bytes)))
         };
         if blocks.iter().all(&mut is_right) { Ok(()) } else { Err(io::Error::other(Rotten)) }
@@ -165,26 +164,14 @@ mod tests {
 
     use super::super::plan::tests::row;
     use super::*;
-    use crate::edges::index::BlockAddress;
-    use gzette_core::events::Place;
-    use gzette_core::model::{GenerationId, UtcMs};
+    use gzette_core::partial::Block;
 
     const BLOCK: &[u8] = b"a block of one line\n";
 
     fn block(number: u64, crc: u32) -> Range {
         let length = BLOCK.len() as u64;
-        Range::of_block(&BlockAddress {
-            generation: GenerationId(1),
-            first_line: number + 1,
-            lines: 1,
-            offset: number * length,
-            length,
-            first_ms: UtcMs::EPOCH,
-            last_ms: UtcMs::EPOCH,
-            place: Place::default(),
-            levels: 0,
-            crc,
-        })
+        let first_line = number + 1;
+        Range::Block(Block { first_line, lines: 1, offset: number * length, length, crc, ..Block::default() })
     }
 
     #[test]

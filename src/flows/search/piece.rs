@@ -96,6 +96,5 @@ fn fitting(blocks: &[Range]) -> usize {
 }
 
 fn length_of(block: &Range) -> usize {
-    let (start, end) = block.bytes();
-    (end - start) as usize
+    block.length() as usize
 }

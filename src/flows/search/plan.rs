@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fetch::StoredBytes;
 use super::range::Range;
 use super::{Library, Request, SearchReport};
-use crate::edges::index::{BlockAddress, Index, Wanted};
+use crate::edges::index::{Index, IndexedBlock, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
@@ -144,7 +144,7 @@ fn of_blocks(
     ledger: &Ledger,
     row: &GenerationRow,
     expr: &Arc<Expr>,
-    blocks: &[BlockAddress],
+    blocks: &[IndexedBlock],
 ) -> Result<Task, LedgerError> {
     let ranges: Vec<_> = blocks.iter().map(Range::of_block).collect();
     Ok(Task {
@@ -155,8 +155,8 @@ fn of_blocks(
         ranges,
         around: Vec::new(),
         around_points: Vec::new(),
-        first_ms: blocks.iter().map(|block| block.first_ms).min().unwrap_or_default(),
-        last_ms: blocks.iter().map(|block| block.last_ms).max().unwrap_or_default(),
+        first_ms: blocks.iter().map(|indexed| indexed.block.first_ms).min().unwrap_or_default(),
+        last_ms: blocks.iter().map(|indexed| indexed.block.last_ms).max().unwrap_or_default(),
         counts: true,
     })
 }
@@ -172,7 +172,7 @@ const NEAR_BYTES: u64 = 4 << 20;
 /// Splits the newest objects, so that the newest lines are found without reading older ones in the same object.
 fn in_parts(
     library: &Library<'_>,
-    blocks: &[BlockAddress],
+    blocks: &[IndexedBlock],
     tasks: &mut Vec<Task>,
 ) -> Result<(), LedgerError> {
     tasks.sort_by_key(|task| std::cmp::Reverse(task.last_ms));
@@ -318,7 +318,7 @@ fn add_surroundings_of(
 fn blocks_of(
     (index, batch): (&Index, i64),
     generations: &HashSet<GenerationId>,
-) -> Result<Vec<BlockAddress>, StateError> {
+) -> Result<Vec<IndexedBlock>, StateError> {
     let wanted = Wanted { need: &Need::Anything, generations, window: Window::ALL, levels: u8::MAX, batch };
     Ok(index.candidates(&wanted)?.blocks)
 }

@@ -1,9 +1,9 @@
 //! A stretch of an object's lines, and how much of one is held.
 
-use crate::edges::index::BlockAddress;
+use crate::edges::index::IndexedBlock;
 use gzette_core::events::Place;
 use gzette_core::model::Day;
-use gzette_core::partial::{ReadSettings, day_start_ms};
+use gzette_core::partial::{Block, ReadSettings, day_start_ms};
 
 /// The most bytes of a line that are held and handed out; the rest of a longer one is searched and dropped.
 pub(super) const HELD_LINE_BYTES: usize = 64 << 20;
@@ -13,55 +13,62 @@ const HELD_BLOCK_BYTES: u64 = 4 << 20;
 
 /// A stretch of lines of a decoded object.
 #[derive(Clone, Debug)]
-pub(super) struct Range {
-    pub(super) offset: u64,
-    pub(super) length: u64,
-    pub(super) first_line: u64,
-    /// What goes on at its start.
-    pub(super) place: Place,
-    /// The CRC-32 of its bytes; `None` for a whole object.
-    crc: Option<u32>,
+pub(super) enum Range {
+    /// A block that the index knows.
+    Block(Block),
+    /// A whole object without known blocks, and what is known at its start.
+    Whole(Place),
 }
 
 impl Range {
-    /// Returns its first byte and the first one after it.
-    pub(super) fn bytes(&self) -> (u64, u64) {
-        (self.offset, self.offset.saturating_add(self.length))
-    }
-
-    /// Returns the number of its first line.
-    pub(super) fn first_line(&self) -> u64 {
-        self.first_line
-    }
-
-    /// Returns what goes on at its start.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// Returns the CRC-32 of its bytes; `None` for a whole object without known blocks.
-    pub(super) fn crc(&self) -> Option<u32> {
-        self.crc
-    }
-
-    /// Whether it is a block that is held while it is looked at.
-    pub(super) fn is_held(&self) -> bool {
-        self.crc.is_some() && self.length <= HELD_BLOCK_BYTES
-    }
-
-    pub(super) fn of_block(block: &BlockAddress) -> Self {
-        Self {
-            offset: block.offset,
-            length: block.length,
-            first_line: block.first_line,
-            place: block.place.clone(),
-            crc: Some(block.crc),
-        }
+    pub(super) fn of_block(indexed: &IndexedBlock) -> Self {
+        Self::Block(indexed.block.clone())
     }
 
     /// The whole object of a day.
     pub(super) fn whole(settings: &ReadSettings, day: Option<Day>) -> Self {
-        let place = Place { time_ms: day_start_ms(day, &settings.parse), streams: Vec::new() };
-        Self { offset: 0, length: u64::MAX, first_line: 1, place, crc: None }
+        Self::Whole(Place { time_ms: day_start_ms(day, &settings.parse), streams: Vec::new() })
+    }
+
+    /// Returns its first byte and the first one after it.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        match self {
+            Self::Block(block) => (block.offset, block.offset.saturating_add(block.length)),
+            Self::Whole(_) => (0, u64::MAX),
+        }
+    }
+
+    /// Returns how many bytes it has; of a whole object, more than there can be.
+    pub(super) fn length(&self) -> u64 {
+        let (start, end) = self.bytes();
+        end - start
+    }
+
+    /// Returns the number of its first line.
+    pub(super) fn first_line(&self) -> u64 {
+        match self {
+            Self::Block(block) => block.first_line,
+            Self::Whole(_) => 1,
+        }
+    }
+
+    /// Returns what goes on at its start.
+    pub(super) fn place(&self) -> &Place {
+        match self {
+            Self::Block(Block { place, .. }) | Self::Whole(place) => place,
+        }
+    }
+
+    /// Returns the CRC-32 of its bytes; `None` for a whole object without known blocks.
+    pub(super) fn crc(&self) -> Option<u32> {
+        match self {
+            Self::Block(block) => Some(block.crc),
+            Self::Whole(_) => None,
+        }
+    }
+
+    /// Whether it is a block that is held while it is looked at.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, Self::Block(block) if block.length <= HELD_BLOCK_BYTES)
     }
 }

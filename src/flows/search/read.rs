@@ -78,8 +78,8 @@ impl<'s> Scan<'s> {
         go_on: GoOn<'_, 's>,
     ) -> io::Result<()> {
         // Events go on from a stretch to the one that adjoins it.
-        for adjoining in ranges.chunk_by(|a, b| a.bytes().1 == b.offset) {
-            object.skip_to(adjoining[0].offset)?;
+        for adjoining in ranges.chunk_by(|a, b| a.bytes().1 == b.bytes().0) {
+            object.skip_to(adjoining[0].bytes().0)?;
             self.begin(&adjoining[0]);
             let mut left = adjoining;
             while let [first, rest @ ..] = left {
@@ -108,7 +108,7 @@ impl<'s> Scan<'s> {
     /// Begins to follow the events at a stretch that does not adjoin the one before it.
     fn begin(&mut self, range: &Range) {
         self.finish();
-        self.follower.begin(&range.place, range.first_line);
+        self.follower.begin(range.place(), range.first_line());
     }
 
     /// Keeps the rest after the last line of a stretch.
@@ -125,7 +125,7 @@ impl<'s> Scan<'s> {
         piece: &mut Piece,
         go_on: GoOn<'_, 's>,
     ) -> io::Result<bool> {
-        let (mut left, mut number) = (range.length, range.first_line);
+        let (mut left, mut number) = (range.length(), range.first_line());
         piece.clear();
         loop {
             let mut stretch = object.take(left);
@@ -158,9 +158,9 @@ impl<'s> Scan<'s> {
     fn scan_blocks(&mut self, piece: &[u8], blocks: &[Range]) {
         let mut rest = piece;
         for block in blocks {
-            let bytes = rest.split_off(..block.length as usize).unwrap_or_default();
+            let bytes = rest.split_off(..block.length() as usize).unwrap_or_default();
             if self.follows_groups {
-                self.scan(bytes, block.first_line);
+                self.scan(bytes, block.first_line());
             } else {
                 self.scan_block(bytes, block);
             }
@@ -170,7 +170,7 @@ impl<'s> Scan<'s> {
     /// Picks the matching lines of a block, and reads no more of it than is needed to know their events.
     fn scan_block(&mut self, bytes: &[u8], block: &Range) {
         let mut matches = Vec::new();
-        each_match(self.expr, bytes, block.first_line, |line| matches.push(line));
+        each_match(self.expr, bytes, block.first_line(), |line| matches.push(line));
         if self.counts_lines_alone() {
             self.counted += matches.len() as u64;
             return;
@@ -186,7 +186,7 @@ impl<'s> Scan<'s> {
         }
         self.begin(block);
         let mut left = matches.iter().peekable();
-        for line in lines(bytes, block.first_line) {
+        for line in lines(bytes, block.first_line()) {
             if line.number > last.number && self.follower.is_settled() {
                 break;
             }

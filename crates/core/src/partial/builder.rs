@@ -7,6 +7,7 @@ use super::event::EventGrouper;
 use super::{About, Block, Count, Partial, ReadSettings, Sample, Sighting, day_start_ms};
 use crate::events::{Begun, Continued, Step};
 use crate::model::{GroupId, Level, LineCounts, RawLine, Slot, UtcMs};
+use crate::words::BlockWords;
 
 /// A block is closed at the next event after so many lines,
 const BLOCK_LINES: u64 = 128;
@@ -14,6 +15,9 @@ const BLOCK_LINES: u64 = 128;
 const BLOCK_BYTES: u64 = 128 << 10;
 /// and, event or not, at so many times either.
 const BLOCK_STRETCH: u64 = 8;
+
+/// Takes a whole block and its words.
+pub(super) type HandOut<'h> = &'h mut dyn FnMut(&Block, &BlockWords);
 
 /// Follows the lines of one object.
 pub(super) struct Builder<'s> {
@@ -23,7 +27,10 @@ pub(super) struct Builder<'s> {
     sightings: HashMap<GroupId, Sighting>,
     span_ms: Option<(UtcMs, UtcMs)>,
     blocks: u64,
-    pub(super) block: Block,
+    block: Block,
+    /// The CRC-32 of the block's bytes so far.
+    crc: crc32fast::Hasher,
+    words: BlockWords,
     carry_ms: UtcMs,
     /// By slot.
     open: Vec<Option<OpenEvent>>,
@@ -50,6 +57,8 @@ impl<'s> Builder<'s> {
             span_ms: None,
             blocks: 0,
             block: Block::default(),
+            crc: crc32fast::Hasher::new(),
+            words: BlockWords::default(),
             carry_ms: day_start_ms(about.day, &settings.parse),
             open: Vec::new(),
             grouper: EventGrouper::new(settings, about),
@@ -63,7 +72,7 @@ impl<'s> Builder<'s> {
         &'b mut self,
         line: &'b RawLine<'b>,
         is_settled: bool,
-        hand_out: &'b mut dyn FnMut(&Block),
+        hand_out: HandOut<'b>,
     ) -> Adding<'b, 's> {
         self.lines.total += 1;
         self.lines.truncated += u64::from(line.truncated);
@@ -77,15 +86,15 @@ impl<'s> Builder<'s> {
     }
 
     /// Hands out the block, if it has lines, and makes room for the next one in its memory.
-    pub(super) fn close_block(&mut self, hand_out: &mut dyn FnMut(&Block)) {
+    pub(super) fn close_block(&mut self, hand_out: HandOut<'_>) {
         if self.block.lines == 0 {
             return;
         }
-        hand_out(&self.block);
+        self.block.crc = std::mem::take(&mut self.crc).finalize();
+        hand_out(&self.block, &self.words);
         self.blocks += 1;
-        let mut words = std::mem::take(&mut self.block.words);
-        words.clear();
-        self.block = Block { words, ..Block::default() };
+        self.words.clear();
+        self.block = Block::default();
     }
 
     /// Takes what a line of the block at hand is.
@@ -106,29 +115,28 @@ impl<'s> Builder<'s> {
             self.block.first_line = line.number;
             self.block.offset = line.offset;
             self.block.place.time_ms = self.carry_ms;
-            self.block.span_ms = (UtcMs::MAX, UtcMs::MIN);
+            (self.block.first_ms, self.block.last_ms) = (UtcMs::MAX, UtcMs::MIN);
         }
     }
 
     fn add_to_block(&mut self, line: &RawLine<'_>) {
-        let block = &mut self.block;
-        block.lines += 1;
-        block.length += line.len_bytes;
-        block.crc.update(line.whole);
+        self.block.lines += 1;
+        self.block.length += line.len_bytes;
+        self.crc.update(line.whole);
         let dropped_bytes = line.len_bytes - line.whole.len() as u64;
         if dropped_bytes > 0 {
-            block.crc.combine(&crc32fast::Hasher::new_with_initial_len(line.dropped_crc, dropped_bytes));
+            self.crc.combine(&crc32fast::Hasher::new_with_initial_len(line.dropped_crc, dropped_bytes));
         }
-        block.words.add_line(line.bytes);
-        block.words.has_cut_line |= line.truncated;
+        self.words.add_line(line.bytes);
+        self.words.has_cut_line |= line.truncated;
     }
 
     /// Notes what a line of the block inherits.
     fn add_to_span(&mut self, level: Level, time_ms: UtcMs) {
         let block = &mut self.block;
         block.levels |= level.bit();
-        block.span_ms.0 = block.span_ms.0.min(time_ms);
-        block.span_ms.1 = block.span_ms.1.max(time_ms);
+        block.first_ms = block.first_ms.min(time_ms);
+        block.last_ms = block.last_ms.max(time_ms);
     }
 
     fn begin_event(&mut self, begun: &Begun<'_>) {
@@ -217,7 +225,7 @@ pub(super) struct Adding<'b, 's> {
     is_added: bool,
     /// What was told of the line.
     told: u64,
-    hand_out: &'b mut dyn FnMut(&Block),
+    hand_out: HandOut<'b>,
 }
 
 impl Adding<'_, '_> {

@@ -104,8 +104,8 @@ pub struct About<'o> {
     pub asked: &'o [u64],
 }
 
-/// A run of lines that is stored and indexed together.
-#[derive(Debug, Default)]
+/// A run of lines that is stored and indexed together: where it is and what it holds, besides its words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// The number of its first line, from 1.
     pub first_line: u64,
@@ -115,16 +115,16 @@ pub struct Block {
     pub offset: u64,
     /// Its length in the decoded object.
     pub length: u64,
-    /// The earliest and the latest time of its lines.
-    pub span_ms: (UtcMs, UtcMs),
+    /// The earliest time of its lines, of those that inherit theirs too.
+    pub first_ms: UtcMs,
+    /// The latest.
+    pub last_ms: UtcMs,
     /// The time that a line without one inherits at the block's start, and the streams whose event goes on in the block.
     pub place: Place,
-    /// A mask of the levels of its lines.
+    /// A mask of [`Level::bit`]s of its lines.
     pub levels: u8,
-    /// The CRC-32 of its decoded bytes so far.
-    pub crc: crc32fast::Hasher,
-    /// Its words.
-    pub words: BlockWords,
+    /// The CRC-32 of its decoded bytes, by which a search knows that they are those that were indexed.
+    pub crc: u32,
 }
 
 /// Reads one object: hands out its blocks in order and returns what it adds to the ledger. Damage and
@@ -133,7 +133,7 @@ pub fn read_object<R: Read, E: From<io::Error>>(
     reader: R,
     settings: &ReadSettings,
     about: &About<'_>,
-    mut on_block: impl FnMut(&Block) -> Result<(), E>,
+    mut on_block: impl FnMut(&Block, &BlockWords) -> Result<(), E>,
 ) -> Result<Partial, E> {
     let decoder = Decoder::new(reader, &settings.limits).noting_points();
     let mut lines = Lines::new(Hashing::new(decoder), settings.limits.max_line_bytes);
@@ -141,7 +141,7 @@ pub fn read_object<R: Read, E: From<io::Error>>(
     let mut builder = Builder::new(settings, about);
     while let Some(line) = lines.next_line()? {
         let mut handed = Ok(());
-        let mut hand_out = |block: &Block| handed = on_block(block);
+        let mut hand_out = |block: &Block, words: &BlockWords| handed = on_block(block, words);
         let mut adding = builder.next_line(&line, reader.is_settled(), &mut hand_out);
         let read = Line { number: line.number, bytes: line.bytes, is_cut: line.truncated };
         reader.read(&read, &mut |step| adding.take(step));
@@ -150,7 +150,7 @@ pub fn read_object<R: Read, E: From<io::Error>>(
     }
     reader.end(&mut |step| builder.take(step));
     let mut handed = Ok(());
-    builder.close_block(&mut |block| handed = on_block(block));
+    builder.close_block(&mut |block, words| handed = on_block(block, words));
     handed?;
     let mut decoder = lines.into_inner();
     let mut partial = builder.finish();

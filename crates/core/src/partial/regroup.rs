@@ -98,7 +98,7 @@ mod tests {
 "#;
 
     fn read(settings: &ReadSettings) -> Partial {
-        read_object::<_, io::Error>(TEXT.as_bytes(), settings, &About::default(), |_| Ok(())).unwrap()
+        read_object::<_, io::Error>(TEXT.as_bytes(), settings, &About::default(), |_, _| Ok(())).unwrap()
     }
 
     #[test]
