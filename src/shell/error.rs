@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::edges::clock;
 use crate::edges::index::IndexError;
 use crate::edges::ledger::{FileFault, LedgerError};
-use crate::edges::mail::{MailError, MailErrorKind};
+use crate::edges::mail::{MailError, MailErrorKind, TransportKind};
 use crate::edges::state::LockError;
-use crate::edges::store::{Action, StoreError, StoreErrorKind};
+use crate::edges::store::{Action, Service, StoreError, StoreErrorKind};
 use crate::flows::error::StateError;
 use crate::flows::publish::PublishError;
 use crate::flows::run::RunError;
@@ -239,7 +239,7 @@ pub fn store_hint(error: &StoreError) -> Option<String> {
         StoreErrorKind::NoBucket => "check the `url` of the source or of `[site] publish` in gzette.toml",
         StoreErrorKind::Credentials => LOG_IN,
         StoreErrorKind::Clock => return Some(clock_hint(error.server_ms, clock::now_ms(None))),
-        StoreErrorKind::Denied if error.place.starts_with("s3://") => return denied_hint(error),
+        StoreErrorKind::Denied if error.service == Service::S3 => return denied_hint(error),
         StoreErrorKind::Denied => "check the owner and the permissions of the folder",
         StoreErrorKind::Network => "check the network, AWS_REGION and AWS_ENDPOINT_URL; nothing was changed",
         StoreErrorKind::Config => {
@@ -295,7 +295,7 @@ fn clock_hint(server_ms: Option<UtcMs>, now_ms: UtcMs) -> String {
 
 /// Returns what to do about a mail that could not be sent. It waits in the outbox.
 pub fn mail_hint(error: &MailError) -> Option<String> {
-    let is_ses = error.place.starts_with("ses");
+    let is_ses = error.transport == Some(TransportKind::Ses);
     Some(match error.kind {
         MailErrorKind::Denied => {
             "the role needs ses:SendRawEmail and ses:SendEmail on the identity of the sender".to_owned()
@@ -378,9 +378,21 @@ mod tests {
             (Action::Put, "AccessDenied: KMS", "kms:GenerateDataKey on the KMS key"),
             (Action::Delete, "AccessDenied", "s3:DeleteObject on the objects"),
         ] {
-            let error = StoreError::new(StoreErrorKind::Denied, what, "s3://b/k", reason);
+            let error = StoreError::new(StoreErrorKind::Denied, Service::S3, what, "s3://b/k", reason);
             let hint = store_hint(&error).unwrap();
             assert!(hint.contains(expected), "{hint}");
         }
+    }
+
+    /// A relative folder may have any name.
+    #[test]
+    fn a_hint_is_about_the_kind_of_store_and_transport_whatever_they_are_called() {
+        let denied = StoreErrorKind::Denied;
+        let folder = StoreError::new(denied, Service::Folder, Action::Get, "s3://like/this", "no");
+        assert!(store_hint(&folder).unwrap().contains("permissions of the folder"));
+        let hint =
+            |kind| mail_hint(&MailError::new(MailErrorKind::Auth, Some(kind), "ses.example.com", "no"));
+        assert!(hint(TransportKind::Smtp).unwrap().contains("GZETTE_SMTP_PASSWORD"));
+        assert_eq!(hint(TransportKind::Ses).unwrap(), LOG_IN);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use gzette::edges::ledger::Ledger;
 use gzette::edges::mirror::Mirror;
 use gzette::edges::store::{
-    Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture,
+    Action, Listing, ObjectStore, PutOptions, Service, StoreError, StoreErrorKind, StoreFuture,
 };
 use gzette::flows::error::StateError;
 use gzette::flows::sync::{Deadline, SyncOptions, SyncReport, SyncSource, sync};
@@ -57,7 +57,7 @@ impl Bucket {
     }
 
     fn refusal(&self, kind: StoreErrorKind, what: Action, key: &str) -> StoreError {
-        StoreError::new(kind, what, &self.describe(key), &format!("{kind:?}").to_lowercase())
+        StoreError::new(kind, Service::Memory, what, &self.describe(key), &format!("{kind:?}").to_lowercase())
     }
 }
 
@@ -132,6 +132,10 @@ impl ObjectStore for Bucket {
     fn requests(&self) -> Requests {
         let state = self.state();
         Requests { list: state.lists.len() as u64, get: state.gets.len() as u64, ..Requests::default() }
+    }
+
+    fn service(&self) -> Service {
+        Service::Memory
     }
 
     fn describe(&self, key: &str) -> String {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Letter, MailError, MailErrorKind, MailFuture, Receipt, Transport};
+use super::{Letter, MailError, MailErrorKind, MailFuture, Receipt, Transport, TransportKind};
 use crate::edges::disk;
 
 /// The longest part of a Message-ID in a file name; most file systems take 255 bytes in all.
@@ -23,6 +23,11 @@ impl FileTransport {
         Self { dir }
     }
 
+    fn error(&self, error: &io::Error) -> MailError {
+        let (kind, transport) = (MailErrorKind::Local, Some(TransportKind::Folder));
+        MailError::new(kind, transport, &self.describe(), &error.to_string())
+    }
+
     /// Writes the file whole or not at all. The same mail has the same name, so sending it again changes nothing.
     fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
         disk::create_folder(&self.dir)?;
@@ -39,9 +44,7 @@ impl FileTransport {
 impl Transport for FileTransport {
     fn send<'a>(&'a self, letter: Letter<'a>) -> MailFuture<'a> {
         Box::pin(async move {
-            self.write(&letter)
-                .map(|()| Receipt::default())
-                .map_err(|error| MailError::new(MailErrorKind::Local, &self.describe(), &error.to_string()))
+            self.write(&letter).map(|()| Receipt::default()).map_err(|error| self.error(&error))
         })
     }
 

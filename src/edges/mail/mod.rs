@@ -101,12 +101,25 @@ impl MailErrorKind {
     }
 }
 
+/// What kind of transport it is. What to do about a failure depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportKind {
+    /// An SMTP server.
+    Smtp,
+    /// Amazon SES.
+    Ses,
+    /// A folder of .eml files.
+    Folder,
+}
+
 /// A mail that was not handed over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("mail by `{place}`: {reason}")]
 pub struct MailError {
     /// The kind.
     pub kind: MailErrorKind,
+    /// The transport's kind; `None` for a part of the configuration.
+    pub transport: Option<TransportKind>,
     /// The transport as [`Transport::describe`] writes it, or the part of the configuration.
     pub place: String,
     /// The fault or the server's answer, in one line, without control characters.
@@ -115,8 +128,8 @@ pub struct MailError {
 
 impl MailError {
     /// Returns an error whose reason is made one line of visible characters.
-    pub fn new(kind: MailErrorKind, place: &str, reason: &str) -> Self {
-        Self { kind, place: header(place, ADDRESS_BYTES), reason: header(reason, REASON_CHARS) }
+    pub fn new(kind: MailErrorKind, transport: Option<TransportKind>, place: &str, reason: &str) -> Self {
+        Self { kind, transport, place: header(place, ADDRESS_BYTES), reason: header(reason, REASON_CHARS) }
     }
 }
 
@@ -218,7 +231,7 @@ pub async fn open(
 /// Parses `ops@example.com` or `Ops <ops@example.com>`. Only ASCII addresses are taken (a foreign domain
 /// in its `xn--` form), so that every server can carry the mail.
 pub fn mailbox(text: &str) -> Result<Mailbox, MailError> {
-    let wrong = |reason: &str| MailError::new(MailErrorKind::Config, text, reason);
+    let wrong = |reason: &str| MailError::new(MailErrorKind::Config, None, text, reason);
     if text.len() > ADDRESS_BYTES || has_hidden(text) {
         return Err(wrong("is too long or contains control characters"));
     }

@@ -17,7 +17,7 @@ use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::{Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Transport};
+use super::{Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Transport, TransportKind};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
@@ -110,7 +110,7 @@ impl SesTransport {
     }
 
     fn error(&self, kind: MailErrorKind, reason: &str) -> MailError {
-        MailError::new(kind, &self.place, reason)
+        MailError::new(kind, Some(TransportKind::Ses), &self.place, reason)
     }
 }
 

@@ -21,7 +21,7 @@ use rustls::{CertificateError, RootCertStore};
 
 use super::{
     Letter, MailError, MailErrorKind, MailFuture, MailOptions, Receipt, Refusal, SmtpSetting, SmtpTls,
-    Transport,
+    Transport, TransportKind,
 };
 use gzette_core::visible::header;
 
@@ -157,7 +157,7 @@ impl SmtpTransport {
     }
 
     fn error(&self, kind: MailErrorKind, reason: &str) -> MailError {
-        MailError::new(kind, &self.describe(), reason)
+        MailError::new(kind, Some(TransportKind::Smtp), &self.describe(), reason)
     }
 }
 

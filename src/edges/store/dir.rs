@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::count::Counter;
 use super::memory::hex;
-use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Service, StoreError, StoreErrorKind, StoreFuture};
 use crate::edges::disk;
 use gzette_core::model::{ListedObject, Requests, UtcMs};
 
@@ -69,7 +69,9 @@ impl DirStore {
         let folder = Arc::clone(&self.folder);
         let outcome = tokio::task::spawn_blocking(move || work(&folder)).await;
         let outcome = outcome.unwrap_or_else(|error| Err((StoreErrorKind::Local, error.to_string())));
-        outcome.map_err(|(kind, reason)| StoreError::new(kind, what, &self.describe(key), &reason))
+        outcome.map_err(|(kind, reason)| {
+            StoreError::new(kind, self.service(), what, &self.describe(key), &reason)
+        })
     }
 }
 
@@ -99,6 +101,10 @@ impl ObjectStore for DirStore {
 
     fn keeps_headers(&self) -> bool {
         false
+    }
+
+    fn service(&self) -> Service {
+        Service::Folder
     }
 
     fn requests(&self) -> Requests {

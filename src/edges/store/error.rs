@@ -65,12 +65,25 @@ impl fmt::Display for Action {
     }
 }
 
+/// What kind of store it is. What to do about a failure depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// A bucket.
+    S3,
+    /// A folder.
+    Folder,
+    /// Memory, in tests.
+    Memory,
+}
+
 /// A store's failure, with the key or prefix it is about.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{what} `{place}`: {reason}")]
 pub struct StoreError {
     /// The kind.
     pub kind: StoreErrorKind,
+    /// Where.
+    pub service: Service,
     /// What was tried.
     pub what: Action,
     /// The key or prefix, as [`super::ObjectStore::describe`] writes it.
@@ -83,9 +96,10 @@ pub struct StoreError {
 
 impl StoreError {
     /// Returns a failure whose place and reason can be shown: the place in one line, the reason too, cut when it is long.
-    pub fn new(kind: StoreErrorKind, what: Action, place: &str, reason: &str) -> Self {
+    pub fn new(kind: StoreErrorKind, service: Service, what: Action, place: &str, reason: &str) -> Self {
         Self {
             kind,
+            service,
             what,
             place: cell(place).into_owned(),
             reason: header(reason, MAX_REASON_CHARS),
@@ -101,7 +115,7 @@ mod tests {
     #[test]
     fn a_hostile_answer_becomes_one_short_printable_line() {
         let reason = format!("bad\r\n\u{1b}[31m  {}", "é".repeat(5000));
-        let error = StoreError::new(StoreErrorKind::Odd, Action::Get, "s3://b/a\nb", &reason);
+        let error = StoreError::new(StoreErrorKind::Odd, Service::S3, Action::Get, "s3://b/a\nb", &reason);
         let text = error.to_string();
         assert!(text.starts_with(r"get `s3://b/a\x0ab`: bad ‹ESC›[31m éé") && text.ends_with('…'), "{text}");
         assert_eq!(error.reason.chars().count(), MAX_REASON_CHARS + 1);

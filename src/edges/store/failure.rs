@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Action, StoreError, StoreErrorKind};
+use super::{Action, Service, StoreError, StoreErrorKind};
 use gzette_core::model::UtcMs;
 
 /// One failed attempt.
@@ -30,7 +30,8 @@ impl Failure {
 
     /// Returns the error to hand on.
     pub(super) fn at(self, what: Action, place: &str) -> StoreError {
-        StoreError { server_ms: self.server_ms, ..StoreError::new(self.kind, what, place, &self.reason) }
+        let error = StoreError::new(self.kind, Service::S3, what, place, &self.reason);
+        StoreError { server_ms: self.server_ms, ..error }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Action, DirStore, ObjectStore, S3Options, S3Store, StoreError, StoreErrorKind};
+use super::{Action, DirStore, ObjectStore, S3Options, S3Store, Service, StoreError, StoreErrorKind};
 
 /// A parsed place of objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub async fn open(
         Location::S3 { bucket, prefix } if bucket.is_empty() => {
             let place = format!("s3:///{prefix}");
             let reason = "the address names no bucket";
-            Err(StoreError::new(StoreErrorKind::Config, Action::Open, &place, reason))
+            Err(StoreError::new(StoreErrorKind::Config, Service::S3, Action::Open, &place, reason))
         }
         Location::S3 { bucket, prefix } => {
             let store = S3Store::connect(bucket, options).await;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use md5::{Digest as _, Md5};
 
 use super::count::Counter;
-use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Service, StoreError, StoreErrorKind, StoreFuture};
 use gzette_core::model::{ListedObject, Requests, UtcMs};
 
 /// Objects in memory; etags are MD5, as for simple uploads to S3.
@@ -60,7 +60,8 @@ impl MemoryStore {
 
     fn get_now(&self, object: &ListedObject, matched: bool) -> Result<Vec<u8>, StoreError> {
         self.counter.get();
-        let fail = |kind, reason| StoreError::new(kind, Action::Get, &self.describe(&object.key), reason);
+        let place = self.describe(&object.key);
+        let fail = |kind, reason| StoreError::new(kind, self.service(), Action::Get, &place, reason);
         let objects = self.locked();
         let Some(stored) = objects.get(&object.key) else {
             return Err(fail(StoreErrorKind::Missing, "no such key"));
@@ -125,6 +126,10 @@ impl ObjectStore for MemoryStore {
             self.locked().remove(key);
             Ok(())
         })
+    }
+
+    fn service(&self) -> Service {
+        Service::Memory
     }
 
     fn requests(&self) -> Requests {

@@ -13,7 +13,7 @@ mod s3;
 mod version;
 
 pub use dir::DirStore;
-pub use error::{Action, StoreError, StoreErrorKind};
+pub use error::{Action, Service, StoreError, StoreErrorKind};
 pub use location::{Location, open, parse_url};
 pub use memory::MemoryStore;
 pub use s3::{S3Credentials, S3Limits, S3Options, S3Store};
@@ -74,6 +74,9 @@ pub trait ObjectStore: Send + Sync {
     fn keeps_headers(&self) -> bool {
         true
     }
+
+    /// Returns what kind of store it is.
+    fn service(&self) -> Service;
 
     /// Returns the requests sent so far.
     fn requests(&self) -> Requests;

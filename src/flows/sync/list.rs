@@ -432,7 +432,7 @@ fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Sen
         let mut again = ODD_WAITS.iter();
         loop {
             let answer = store.list(&task.prefix, task.delimited).await;
-            let answer = answer.and_then(|listing| check(listing, &task, || store.describe(&task.prefix)));
+            let answer = answer.and_then(|listing| check(listing, &task, &*store));
             match (answer, again.next()) {
                 (Err(error), Some(wait)) if error.kind == StoreErrorKind::Odd => sleep(*wait).await,
                 (answer, _) => return (task, answer),
@@ -442,7 +442,7 @@ fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Sen
 }
 
 /// Refuses an answer about something else than the request: if trusted, it would delete and hide objects.
-fn check(listing: Listing, task: &ListTask, place: impl Fn() -> String) -> Result<Listing, StoreError> {
+fn check(listing: Listing, task: &ListTask, store: &dyn ObjectStore) -> Result<Listing, StoreError> {
     let prefix = task.prefix.as_str();
     let is_inside = listing.objects.iter().all(|object| object.key.starts_with(prefix))
         && listing.prefixes.iter().all(|below| below.len() > prefix.len() && below.starts_with(prefix));
@@ -450,5 +450,6 @@ fn check(listing: Listing, task: &ListTask, place: impl Fn() -> String) -> Resul
         return Ok(listing);
     }
     let reason = "the answer holds keys outside the prefix";
-    Err(StoreError::new(StoreErrorKind::Odd, Action::List, &place(), reason))
+    let place = store.describe(prefix);
+    Err(StoreError::new(StoreErrorKind::Odd, store.service(), Action::List, &place, reason))
 }

@@ -25,7 +25,7 @@ use super::damage::looked_through;
 use super::failure::{Failure, backoff};
 use super::memory::hex;
 use super::page::{Entry, Page, Pages, unquoted};
-use super::{Action, Listing, ObjectStore, PutOptions, StoreError, StoreErrorKind, StoreFuture};
+use super::{Action, Listing, ObjectStore, PutOptions, Service, StoreError, StoreErrorKind, StoreFuture};
 use gzette_core::model::{ListedObject, Requests, UtcMs};
 
 /// The most memory reserved for a body before any of it came: a listing may claim any size.
@@ -88,7 +88,9 @@ impl S3Store {
 
     async fn list_all(&self, prefix: &str, delimited: bool) -> Result<Listing, StoreError> {
         let place = self.describe(prefix);
-        let odd = |reason: String| StoreError::new(StoreErrorKind::Odd, Action::List, &place, &reason);
+        let odd = |reason: String| {
+            StoreError::new(StoreErrorKind::Odd, self.service(), Action::List, &place, &reason)
+        };
         let mut pages = Pages::new(prefix, delimited);
         let mut token = None;
         loop {
@@ -140,7 +142,7 @@ impl S3Store {
             } else {
                 "two reads gave different bytes, and no checksum says which are right"
             };
-            return Err(StoreError::new(StoreErrorKind::Odd, Action::Get, &place, reason));
+            return Err(StoreError::new(StoreErrorKind::Odd, self.service(), Action::Get, &place, reason));
         }
         Ok(second.bytes)
     }
@@ -290,6 +292,10 @@ impl ObjectStore for S3Store {
             let place = self.describe(key);
             self.persist(Action::Delete, &place, || self.delete_once(key)).await
         })
+    }
+
+    fn service(&self) -> Service {
+        Service::S3
     }
 
     fn requests(&self) -> Requests {
