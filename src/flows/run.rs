@@ -425,7 +425,7 @@ impl Pipeline<'_> {
     }
 
     fn site_settings(&self) -> SiteSettings {
-        let frames = self.settings.ingest.other.overrides.settings.frames.clone();
+        let frames = self.settings.ingest.other.custom.settings.frames.clone();
         SiteSettings { title: self.settings.title.clone(), frames, ..SiteSettings::default() }
     }
 

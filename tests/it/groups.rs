@@ -183,24 +183,25 @@ fn changed_rules_apply_to_the_past_as_if_they_had_always_held() {
 }
 
 #[test]
-fn only_objects_that_a_rule_may_touch_are_read_again() {
+fn only_objects_that_a_custom_group_may_touch_are_read_again() {
     let project = project_with_errors();
     project.gzette("run").exits(0);
-    let rule = "[[group]]\nname = 'quota'\ntitle = 'Quota used up'\nmatch = 'used'\n";
+    let custom = "[[group]]\nname = 'quota'\ntitle = 'Quota used up'\nmatch = 'used'\n";
     let plain = fs::read_to_string(project.path("gzette.toml")).unwrap();
     let before: BTreeSet<_> = groups(&project).into_keys().collect();
-    for (config, title) in [(format!("{plain}\n{rule}"), "Quota used up"), (plain, "quota of <*> used up")] {
+    for (config, title) in [(format!("{plain}\n{custom}"), "Quota used up"), (plain, "quota of <*> used up")]
+    {
         project.configure(&config);
         let run = project.gzette("run").exits(0);
         assert_eq!(read_again(&run.stderr), 2, "{}", run.stderr);
         let listed = project.gzette("group list used --json").exits(0).text();
         assert!(listed.contains(title) || title.starts_with("quota"), "{listed}");
     }
-    assert_eq!(groups(&project).into_keys().collect::<BTreeSet<_>>(), before, "the rule has gone");
+    assert_eq!(groups(&project).into_keys().collect::<BTreeSet<_>>(), before, "the custom group has gone");
 }
 
 #[test]
-fn a_rule_splits_by_a_field_and_its_events_are_found() {
+fn a_custom_group_splits_by_a_field_and_its_events_are_found() {
     let project = project_with_errors();
     let plain = fs::read_to_string(project.path("gzette.toml")).unwrap();
     project.configure(&format!(
@@ -227,7 +228,7 @@ fn a_rule_splits_by_a_field_and_its_events_are_found() {
 }
 
 #[test]
-fn families_and_rules_are_searched_as_the_groups_in_them() {
+fn families_and_custom_groups_are_searched_as_the_groups_in_them() {
     let project = project_with_errors();
     let plain = fs::read_to_string(project.path("gzette.toml")).unwrap();
     project.configure(&format!(
@@ -252,20 +253,27 @@ fn families_and_rules_are_searched_as_the_groups_in_them() {
         assert!(found(&format!("group:{id}")).len() < all.len());
         assert_eq!(found(&format!("family:{id}")), all);
     }
-    let memory = found("rule:memory");
+    let memory = found("custom:memory");
     assert!(!memory.is_empty());
     let groups = project.gzette("group list memory --json").exits(0).text();
     let of_each = groups.lines().map(id).flat_map(|id| found(&format!("group:{id}")));
     let mut of_each: Vec<_> = of_each.collect();
     of_each.sort();
     assert_eq!(memory, of_each);
-    assert_eq!(found("rule:memory OR NOT rule:memory"), found(""), "a condition that always holds");
-    assert_eq!(found("NOT rule:memory").len() + memory.len(), found("").len());
-    assert!(found("rule:nothing").is_empty());
-    let wrong = "[[group]]\nname = 'x'\nmatch = 'rule:memory'\n";
+    assert_eq!(found("custom:memory OR NOT custom:memory"), found(""), "a condition that always holds");
+    assert_eq!(found("NOT custom:memory").len() + memory.len(), found("").len());
+    assert!(found("custom:nothing").is_empty());
+    // The word that they had before is read, and said once not to be the word any more.
+    let old = project.gzette_with(&["search", "rule:memory OR rule:nothing"]).exits(0);
+    let mut by_old_name = lines_of(&old.stdout);
+    by_old_name.sort();
+    assert_eq!(by_old_name, memory);
+    assert_eq!(old.stderr.matches("write `custom:NAME`").count(), 1, "{}", old.stderr);
+    assert!(!project.gzette("search custom:memory").exits(0).stderr.contains("write"));
+    let wrong = "[[group]]\nname = 'x'\nmatch = 'custom:memory'\n";
     project.configure(&format!("{plain}\n{wrong}"));
     let refused = project.gzette("search x").exits(2).stderr;
-    assert!(refused.contains("group `x`: `match` asks for a family or a rule"), "{refused}");
+    assert!(refused.contains("custom group `x`: `match` asks for a family or a custom group"), "{refused}");
 }
 
 #[test]
@@ -317,7 +325,7 @@ fn an_event_is_explained_as_it_is_grouped() {
     project.configure(&format!("{plain}\n[[group]]\nname = 'quota'\nmatch = '\"used up\"'\n"));
     project.gzette("run").exits(0);
     let listed = project.gzette("group list --json --limit 0").exits(0).text();
-    let mut rules = 0;
+    let mut custom = 0;
     for row in listed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
         let id = row["id"].as_str().unwrap();
         let shown = project.gzette(&format!("group show {id} --json")).exits(0).json();
@@ -325,11 +333,11 @@ fn an_event_is_explained_as_it_is_grouped() {
         let explained = project.gzette_reading("group explain --json", raw.as_bytes()).exits(0).json();
         assert_eq!(explained["id"], row["id"], "{raw}");
         assert_eq!(explained["counted"], true);
-        rules += u32::from(explained["rule"] == "quota");
+        custom += u32::from(explained["custom"] == "quota");
         let text = project.gzette_reading("group explain", raw.as_bytes()).exits(0).text();
         assert!(text.starts_with(&format!("group     {id}")), "{text}");
     }
-    assert_eq!(rules, 1);
+    assert_eq!(custom, 1);
     let none = project.gzette_reading("group explain", b"").exits(2);
     none.says(&["the text on stdin is not an event"], "`--message`");
 }

@@ -24,7 +24,7 @@ const FLOORS: [(&str, Within, &[&str]); 4] = [
             "events",
             "group",
             "query",
-            "overrides",
+            "custom",
             "partial",
             "proof",
             "plan",

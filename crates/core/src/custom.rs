@@ -1,5 +1,8 @@
-//! The user's word on groups: what varies in messages, whose frames are whose, and rules that make a group of
-//! whatever an expression holds for. Which objects a change of it touches is worked out here as well.
+//! The user's word on groups: what varies in messages, whose frames are whose, and custom groups of the events that an
+//! expression holds for. Which objects a change of it touches is worked out here as well.
+//!
+//! Ledgers hold what earlier versions wrote, which called a custom group a rule: the key `rules` of a [`Basis`] and the
+//! beginning of a template ([`name_of`]) stay as they are.
 
 use std::borrow::Cow;
 
@@ -7,8 +10,11 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::group::{self, FramePrefixes, GroupSettings};
-use crate::model::Grouped;
+use crate::model::{GroupKind, Grouped};
 use crate::query::{Expr, Facts, FieldName, ObjectFacts};
+
+/// What the template of a custom group begins with in a ledger.
+const STORED: &str = "rule ";
 
 /// The longest value of a field that tells groups apart, in characters.
 const VALUE_CHARS: usize = 200;
@@ -19,16 +25,16 @@ const READING: u8 = 1;
 /// All that the user says about groups.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "Basis", try_from = "Basis")]
-pub struct Overrides {
+pub struct CustomGrouping {
     /// What the built-in rules see.
     pub settings: GroupSettings,
-    /// Rules for single groups; the first that holds for an event decides.
-    pub rules: Vec<Rule>,
+    /// The custom groups; the first that holds for an event decides.
+    pub groups: Vec<CustomGroup>,
 }
 
 /// A `[[group]]` of the configuration: error events that are one group, or one for each value of a field.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct CustomGroup {
     /// Its name, which the group's id is made of.
     pub name: String,
     /// What the group is called; `None` for what the built-in rules call it.
@@ -41,18 +47,19 @@ pub struct Rule {
     pub split: Option<FieldName>,
 }
 
-impl Overrides {
-    /// Returns the rules that may hold for the events of an object.
-    pub fn given(&self, app: &str, place: &str) -> Cow<'_, [Rule]> {
-        if !self.rules.iter().any(|rule| rule.condition.asks_about_objects()) {
-            return Cow::Borrowed(&self.rules);
+impl CustomGrouping {
+    /// Returns the custom groups that may hold for the events of an object.
+    pub fn given(&self, app: &str, place: &str) -> Cow<'_, [CustomGroup]> {
+        if !self.groups.iter().any(|group| group.condition.asks_about_objects()) {
+            return Cow::Borrowed(&self.groups);
         }
         // Which groups an object has is not known before it is read.
         let object = ObjectFacts { app, place, has_group: &|_| true };
-        let given = |rule: &Rule| Rule { condition: rule.condition.given(&object), ..rule.clone() };
-        let mut rules: Vec<_> = self.rules.iter().map(given).collect();
-        rules.retain(|rule| !rule.condition.is_nothing());
-        Cow::Owned(rules)
+        let given =
+            |group: &CustomGroup| CustomGroup { condition: group.condition.given(&object), ..group.clone() };
+        let mut groups: Vec<_> = self.groups.iter().map(given).collect();
+        groups.retain(|group| !group.condition.is_nothing());
+        Cow::Owned(groups)
     }
 
     /// Returns everything that groups depend on besides the events.
@@ -63,13 +70,13 @@ impl Overrides {
             own: frames.own.clone(),
             foreign: frames.foreign.clone(),
             masks: masks.iter().map(|mask| mask.as_str().to_owned()).collect(),
-            rules: self.rules.iter().map(RuleBasis::of).collect(),
+            groups: self.groups.iter().map(GroupBasis::of).collect(),
         }
     }
 }
 
-impl Rule {
-    /// Returns the rule's group of an event that the built-in rules put into `base`; `None` when it does not hold.
+impl CustomGroup {
+    /// Returns the group of an event that the built-in rules put into `base`; `None` when the condition does not hold.
     pub fn apply(&self, base: &Grouped, event: &[u8], facts: &mut Facts<'_>) -> Option<Grouped> {
         let holds = self.condition.judge(event).unwrap_or_else(|| self.condition.holds(event, facts));
         if !holds {
@@ -77,46 +84,61 @@ impl Rule {
         }
         let title = self.title.as_deref().unwrap_or(&base.title);
         let Some(field) = &self.split else {
-            return Some(group::by_rule(&[&self.name], title, self.template("")));
+            return Some(group::custom(&[&self.name], title, self.template("")));
         };
         let value = field.value_in(facts).unwrap_or_default();
         let value: String = value.chars().take(VALUE_CHARS).collect();
         let shown = if value.is_empty() { "(none)" } else { &value };
         let part = format!("{} = {shown}", field.text());
         let title = format!("{title} ({part})");
-        Some(group::by_rule(&[&self.name, field.text(), &value], &title, self.template(&part)))
+        Some(group::custom(&[&self.name, field.text(), &value], &title, self.template(&part)))
     }
 
-    /// `rule NAME`, and which value.
+    /// Its name, and which value.
     fn template(&self, part: &str) -> String {
-        if part.is_empty() { format!("rule {}", self.name) } else { format!("rule {}\n{part}", self.name) }
+        let first = stored_template(&self.name);
+        if part.is_empty() { first } else { format!("{first}\n{part}") }
     }
 }
 
-impl From<Overrides> for Basis {
-    fn from(overrides: Overrides) -> Self {
-        overrides.basis()
+impl From<CustomGrouping> for Basis {
+    fn from(custom: CustomGrouping) -> Self {
+        custom.basis()
     }
 }
 
-impl TryFrom<Basis> for Overrides {
+impl TryFrom<Basis> for CustomGrouping {
     type Error = String;
 
     fn try_from(basis: Basis) -> Result<Self, String> {
-        let Basis { version, own, foreign, masks, rules } = basis;
+        let Basis { version, own, foreign, masks, groups } = basis;
         if version != group::VERSION {
             return Err(format!("groups are made by version {version} of the rules, not {}", group::VERSION));
         }
         let masks = masks.iter().map(|mask| Regex::new(mask).map_err(|error| error.to_string()));
         let settings =
             GroupSettings { frames: FramePrefixes { own, foreign }, masks: masks.collect::<Result<_, _>>()? };
-        Ok(Self { settings, rules: rules.into_iter().map(RuleBasis::rule).collect::<Result<_, _>>()? })
+        let groups = groups.into_iter().map(GroupBasis::group).collect::<Result<_, _>>()?;
+        Ok(Self { settings, groups })
     }
 }
 
-/// Returns the name of the rule that made a group, from its template.
-pub fn rule_name(template: &str) -> Option<&str> {
-    template.lines().next()?.strip_prefix("rule ")
+/// Returns the name of a custom group, from its template.
+pub fn name_of(template: &str) -> Option<&str> {
+    template.lines().next()?.strip_prefix(STORED)
+}
+
+/// Returns the first line of the template of a custom group, as the ledger holds it.
+pub fn stored_template(name: &str) -> String {
+    format!("{STORED}{name}")
+}
+
+/// Returns the template of a group as people are shown it.
+pub fn shown_template(kind: GroupKind, template: &str) -> Cow<'_, str> {
+    match template.strip_prefix(STORED) {
+        Some(rest) if kind == GroupKind::Custom => format!("custom group {rest}").into(),
+        _ => template.into(),
+    }
 }
 
 /// Everything that groups depend on besides the events, as the ledger remembers it.
@@ -126,11 +148,12 @@ pub struct Basis {
     own: Vec<String>,
     foreign: Vec<String>,
     masks: Vec<String>,
-    rules: Vec<RuleBasis>,
+    #[serde(rename = "rules")]
+    groups: Vec<GroupBasis>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct RuleBasis {
+struct GroupBasis {
     name: String,
     title: Option<String>,
     text: String,
@@ -140,17 +163,17 @@ struct RuleBasis {
     reading: u8,
 }
 
-impl RuleBasis {
-    fn of(rule: &Rule) -> Self {
-        let split = rule.split.as_ref().map(|field| field.text().to_owned());
-        let Rule { name, title, text, .. } = rule.clone();
+impl GroupBasis {
+    fn of(group: &CustomGroup) -> Self {
+        let split = group.split.as_ref().map(|field| field.text().to_owned());
+        let CustomGroup { name, title, text, .. } = group.clone();
         Self { name, title, text, split, reading: READING }
     }
 
-    fn rule(self) -> Result<Rule, String> {
+    fn group(self) -> Result<CustomGroup, String> {
         let Self { name, title, text, split, .. } = self;
         let condition = Expr::parse(&text).map_err(|error| error.to_string())?;
-        Ok(Rule { name, title, condition, text, split: split.as_deref().map(FieldName::named) })
+        Ok(CustomGroup { name, title, condition, text, split: split.as_deref().map(FieldName::named) })
     }
 }
 
@@ -159,12 +182,12 @@ impl RuleBasis {
 pub enum Touched {
     /// None.
     Nothing,
-    /// Those that hold events of rules that are gone or changed, and those that may hold events for which a new or
-    /// changed rule holds.
-    Rules {
-        /// The names of rules that are gone or changed.
+    /// Those that hold events of custom groups that are gone or changed, and those that may hold events of new or changed
+    /// ones.
+    Groups {
+        /// The names of those that are gone or changed.
         old: Vec<String>,
-        /// The names of rules that are new or changed.
+        /// The names of those that are new or changed.
         new: Vec<String>,
     },
     /// Those with errors.
@@ -195,16 +218,16 @@ impl Basis {
         if of_all(self) != of_all(earlier) {
             return Touched::Errors;
         }
-        let kept = |a: &Self, b: &Self| -> Vec<RuleBasis> {
-            a.rules.iter().filter(|rule| b.rules.contains(rule)).cloned().collect()
+        let kept = |a: &Self, b: &Self| -> Vec<GroupBasis> {
+            a.groups.iter().filter(|group| b.groups.contains(group)).cloned().collect()
         };
-        // The first rule that holds decides: in another order, others do.
+        // The first that holds decides: in another order, others do.
         let is_reordered = kept(self, earlier) != kept(earlier, self);
         let names = |of: &Self, other: &Self| -> Vec<String> {
-            let changed = of.rules.iter().filter(|rule| is_reordered || !other.rules.contains(rule));
-            changed.map(|rule| rule.name.clone()).collect()
+            let changed = of.groups.iter().filter(|group| is_reordered || !other.groups.contains(group));
+            changed.map(|group| group.name.clone()).collect()
         };
-        Touched::Rules { old: names(earlier, self), new: names(self, earlier) }
+        Touched::Groups { old: names(earlier, self), new: names(self, earlier) }
     }
 }
 
@@ -214,68 +237,68 @@ mod tests {
     use crate::model::Level;
     use crate::parse::{ParseSettings, Parser};
 
-    fn rule(name: &str, text: &str) -> Rule {
+    fn custom(name: &str, text: &str) -> CustomGroup {
         let condition = Expr::parse(text).unwrap();
-        Rule { name: name.to_owned(), title: None, condition, text: text.to_owned(), split: None }
+        CustomGroup { name: name.to_owned(), title: None, condition, text: text.to_owned(), split: None }
     }
 
-    fn apply(rule: &Rule, line: &str) -> Option<Grouped> {
+    fn apply(custom: &CustomGroup, line: &str) -> Option<Grouped> {
         let base = group::group("queue full", None);
         let mut parser = Parser::new(&ParseSettings::default(), None);
         let head = line.as_bytes();
         let mut facts =
             Facts { level: Level::Error, group: Some(base.id), head, is_cut: false, parser: &mut parser };
-        rule.apply(&base, head, &mut facts)
+        custom.apply(&base, head, &mut facts)
     }
 
     #[test]
-    fn a_rule_is_one_group_whatever_its_events_say() {
-        let rule = Rule { title: Some("No room".to_owned()), ..rule("full", "full OR overflow") };
-        let one = apply(&rule, r#"{"message":"queue full"}"#).unwrap();
-        assert_eq!(apply(&rule, r#"{"message":"overflow of 7"}"#).as_ref(), Some(&one));
-        assert_eq!((one.title.as_str(), rule_name(&one.template)), ("No room", Some("full")));
-        assert_eq!(apply(&rule, r#"{"message":"queue empty"}"#), None);
-        assert_eq!(apply(&self::rule("full", "full"), "full").unwrap().id, one.id, "the name is the id");
+    fn a_custom_group_is_one_whatever_its_events_say() {
+        let full = CustomGroup { title: Some("No room".to_owned()), ..custom("full", "full OR overflow") };
+        let one = apply(&full, r#"{"message":"queue full"}"#).unwrap();
+        assert_eq!(apply(&full, r#"{"message":"overflow of 7"}"#).as_ref(), Some(&one));
+        assert_eq!((one.title.as_str(), name_of(&one.template)), ("No room", Some("full")));
+        assert_eq!(apply(&full, r#"{"message":"queue empty"}"#), None);
+        assert_eq!(apply(&custom("full", "full"), "full").unwrap().id, one.id, "the name is the id");
     }
 
     #[test]
-    fn a_field_splits_a_rule() {
-        let rule = Rule { split: Some(FieldName::named("tenant.id")), ..rule("full", "full") };
-        let of = |id: &str| apply(&rule, &format!(r#"{{"message":"full","tenant":{{"id":{id}}}}}"#)).unwrap();
+    fn a_field_splits_a_custom_group() {
+        let full = CustomGroup { split: Some(FieldName::named("tenant.id")), ..custom("full", "full") };
+        let of = |id: &str| apply(&full, &format!(r#"{{"message":"full","tenant":{{"id":{id}}}}}"#)).unwrap();
         assert_eq!(of("7").id, of("\"7\"").id);
         assert_ne!(of("7").id, of("8").id);
         assert_eq!(of("7").title, "queue full (tenant.id = 7)");
         assert_eq!(of("\"\"").title, "queue full (tenant.id = (none))");
-        assert_eq!(rule_name(&of("7").template), Some("full"));
+        assert_eq!(name_of(&of("7").template), Some("full"));
     }
 
     #[test]
     fn a_condition_may_name_the_application_the_object_and_the_built_in_group() {
         let id = group::group("queue full", None).id;
-        let overrides = Overrides {
-            rules: vec![rule("a", "app:shop object:x.gz"), rule("b", &format!("group:{id}"))],
-            ..Overrides::default()
+        let grouping = CustomGrouping {
+            groups: vec![custom("a", "app:shop object:x.gz"), custom("b", &format!("group:{id}"))],
+            ..CustomGrouping::default()
         };
         let names = |app, place| -> Vec<String> {
-            overrides.given(app, place).iter().map(|rule| rule.name.clone()).collect()
+            grouping.given(app, place).iter().map(|group| group.name.clone()).collect()
         };
         assert_eq!(names("shop", "s3://b/x.gz"), ["a", "b"]);
         assert_eq!(names("pay", "s3://b/x.gz"), ["b"]);
-        let given = overrides.given("shop", "s3://b/x.gz");
+        let given = grouping.given("shop", "s3://b/x.gz");
         assert!(apply(&given[0], "anything").is_some());
         assert!(apply(&given[1], "anything").is_some());
     }
 
     #[test]
     fn a_change_touches_what_it_must() {
-        let overrides = |rules: &[(&str, &str)]| Overrides {
-            rules: rules.iter().map(|(name, text)| rule(name, text)).collect(),
-            ..Overrides::default()
+        let grouping = |groups: &[(&str, &str)]| CustomGrouping {
+            groups: groups.iter().map(|(name, text)| custom(name, text)).collect(),
+            ..CustomGrouping::default()
         };
-        let basis = |rules: &[(&str, &str)]| overrides(rules).basis();
+        let basis = |groups: &[(&str, &str)]| grouping(groups).basis();
         let touched = |old: &[&str], new: &[&str]| {
             let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            Touched::Rules { old: names(old), new: names(new) }
+            Touched::Groups { old: names(old), new: names(new) }
         };
         let before = basis(&[("a", "x"), ("b", "y")]);
         assert_eq!(before.touched_since(&before), Touched::Nothing);
@@ -285,7 +308,7 @@ mod tests {
         assert_eq!(one_more.touched_since(&before), touched(&[], &["c"]));
         let swapped = basis(&[("b", "y"), ("a", "x")]);
         assert_eq!(swapped.touched_since(&before), touched(&["a", "b"], &["b", "a"]));
-        let mut masked = overrides(&[("a", "x"), ("b", "y")]);
+        let mut masked = grouping(&[("a", "x"), ("b", "y")]);
         masked.settings.masks = vec![regex::Regex::new("job-[a-z]+").unwrap()];
         assert_eq!(masked.basis().touched_since(&before), Touched::Errors);
         let newer = Basis { version: before.version + 1, ..before.clone() };
@@ -296,5 +319,20 @@ mod tests {
         assert_eq!(before.touched_since(&earlier), touched(&["a", "b"], &["a", "b"]));
         let read: Basis = serde_json::from_str(&serde_json::json!(newer).to_string()).unwrap();
         assert_eq!(read, newer);
+    }
+
+    /// What earlier versions wrote into ledgers is compared with it: another text would read everything again.
+    #[test]
+    fn a_basis_is_written_as_it_always_was() {
+        let grouping = CustomGrouping { groups: vec![custom("a", "x")], ..CustomGrouping::default() };
+        let text = serde_json::json!(grouping.basis()).to_string();
+        assert_eq!(
+            text.replace(&format!("\"version\":{}", group::VERSION), "\"version\":0"),
+            r#"{"foreign":[],"masks":[],"own":[],"rules":[{"name":"a","split":null,"text":"x","title":null}],"version":0}"#
+        );
+        let one = apply(&grouping.groups[0], "x").unwrap();
+        assert_eq!((one.template.as_str(), one.kind.stored_name()), ("rule a", "rule"));
+        assert_eq!(shown_template(one.kind, &one.template), "custom group a");
+        assert_eq!(shown_template(GroupKind::Message, "rule a broken"), "rule a broken");
     }
 }

@@ -2,14 +2,14 @@
 //! parameter. Only [`workers`] starts threads.
 //!
 //! The modules in reading order, each built on those before it: [`model`], [`human`], [`visible`], [`paste`], [`words`], [`decode`],
-//! [`trace`], [`parse`], [`events`], [`group`], [`query`], [`overrides`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
+//! [`trace`], [`parse`], [`events`], [`group`], [`query`], [`custom`], [`partial`], [`proof`], [`plan`], [`retention`], [`stats`], [`workers`].
 
+pub mod custom;
 pub mod decode;
 pub mod events;
 pub mod group;
 pub mod human;
 pub mod model;
-pub mod overrides;
 pub mod parse;
 pub mod partial;
 pub mod paste;

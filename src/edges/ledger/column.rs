@@ -79,10 +79,10 @@ impl Named for ObjectState {
 
 impl Named for GroupKind {
     fn name(&self) -> &'static str {
-        GroupKind::name(*self)
+        GroupKind::stored_name(*self)
     }
 
     fn of_name(name: &str) -> Option<Self> {
-        GroupKind::from_name(name)
+        GroupKind::from_stored_name(name)
     }
 }

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use crate::edges::index::{INCOMPLETE, Index, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, object_place, reading_fact};
 use crate::flows::error::StateError;
+use gzette_core::custom::{Basis, Touched, stored_template};
 use gzette_core::human::plural;
 use gzette_core::model::{GenerationId, Window};
-use gzette_core::overrides::{Basis, Touched};
 use gzette_core::parse::FieldNames;
 use gzette_core::partial::{About, Ingested, SourceSettings};
 use gzette_core::query::ObjectFacts;
@@ -22,7 +22,7 @@ pub(super) fn take_over(
     index: &Index,
     settings: &SourceSettings,
 ) -> Result<(), StateError> {
-    let basis = settings.other.overrides.basis();
+    let basis = settings.other.custom.basis();
     let earlier = ledger.fact(BASIS)?;
     // What an unreadable fact was the basis of is read again.
     let earlier: Option<Basis> = earlier.and_then(|text| serde_json::from_str(&text).ok());
@@ -32,7 +32,7 @@ pub(super) fn take_over(
     let from = earlier.as_ref().map_or(0, Basis::fingerprint);
     let touched = match earlier.map_or(Touched::Everything, |earlier| basis.touched_since(&earlier)) {
         Touched::Nothing => HashSet::new(),
-        Touched::Rules { old, new } => of_rules(ledger, index, settings, &old, &new)?,
+        Touched::Groups { old, new } => of_custom_groups(ledger, index, settings, &old, &new)?,
         Touched::Errors => ledger.generations_with_errors()?,
         Touched::Everything => ledger.generation_ids()?,
     };
@@ -83,8 +83,8 @@ pub(super) fn outdate_sources(
     Ok(notes)
 }
 
-/// Returns the versions with events of the `old` rules, or that may have events for which the `new` ones hold.
-fn of_rules(
+/// Returns the versions with events of the `old` custom groups, or that may have events of the `new` ones.
+fn of_custom_groups(
     ledger: &Ledger,
     index: &Index,
     settings: &SourceSettings,
@@ -93,22 +93,22 @@ fn of_rules(
 ) -> Result<HashSet<GenerationId>, StateError> {
     let mut touched = HashSet::new();
     for name in old {
-        touched.extend(ledger.generations_with_template(&format!("rule {name}"))?);
+        touched.extend(ledger.generations_with_template(&stored_template(name))?);
     }
     let with_errors = ledger.generations_with_errors()?;
     let mut rows = ledger.generations()?;
     rows.retain(|row| with_errors.contains(&row.object.generation));
-    for rule in settings.other.overrides.rules.iter().filter(|rule| new.contains(&rule.name)) {
+    for group in settings.other.custom.groups.iter().filter(|group| new.contains(&group.name)) {
         let may_hold = |row: &&GenerationRow| {
             let object = ObjectFacts { app: &row.object.app, place: &row.place(), has_group: &|_| true };
-            !rule.condition.given(&object).is_nothing()
+            !group.condition.given(&object).is_nothing()
         };
         let (indexed, unindexed): (Vec<_>, Vec<_>) =
             rows.iter().filter(may_hold).partition(|row| row.indexed);
         // What the index does not hold may hold anything.
         touched.extend(unindexed.iter().map(|row| row.object.generation));
         let generations = indexed.iter().map(|row| row.object.generation).collect();
-        let need = rule.condition.need();
+        let need = group.condition.need();
         let (window, levels, batch) = (Window::ALL, u8::MAX, INCOMPLETE);
         let wanted = Wanted { need: &need, generations: &generations, window, levels, batch };
         touched.extend(index.candidates(&wanted)?.blocks.iter().map(|block| block.generation));

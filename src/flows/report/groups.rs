@@ -9,6 +9,7 @@ use super::settings::ReportSettings;
 use super::view::{Bucket, Change, GroupView};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
 use crate::flows::error::StateError;
+use gzette_core::custom::shown_template;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, Slot, UtcMs};
 use gzette_core::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
@@ -140,7 +141,7 @@ fn view(
         id: group.id,
         kind: grouped.kind,
         title: grouped.title,
-        template: grouped.template,
+        template: shown_template(grouped.kind, &grouped.template).into_owned(),
         state,
         reason,
         factor,

@@ -10,10 +10,10 @@ use crate::edges::index::{Index, IndexedBlock, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
+use gzette_core::custom;
 use gzette_core::decode::Point;
 use gzette_core::group::families;
 use gzette_core::model::{AppName, GenerationId, GroupId, GroupKind, Grouped, ObjectVersion, UtcMs, Window};
-use gzette_core::overrides::rule_name;
 use gzette_core::partial::SourceSettings;
 use gzette_core::query::{Expr, Need, ObjectFacts};
 
@@ -335,7 +335,7 @@ pub(super) fn stretches_of(library: &Library<'_>, row: &GenerationRow) -> Result
     Ok(vec![Range::whole(library.settings.of(&row.object.source), row.object.day)])
 }
 
-/// Returns the expression with the ids that groups have by the present rules, families and rules as the groups in them.
+/// Returns the expression with the ids that groups have by the present rules, families and custom groups as the groups in them.
 fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
     if !expr.asks_about_groups() {
         return Ok(expr);
@@ -356,8 +356,8 @@ fn in_present_ids(expr: Expr, ledger: &Ledger) -> Result<Expr, LedgerError> {
             let family = described.iter().find(|group| group.id == id).and_then(family_of);
             if family.is_none() { vec![id] } else { ids(&|group| family_of(group) == family) }
         }
-        Expr::Rule(name) => {
-            ids(&|group| rule_name(&group.template) == Some(name) && group.kind == GroupKind::Rule)
+        Expr::Custom(name) => {
+            ids(&|group| group.kind == GroupKind::Custom && custom::name_of(&group.template) == Some(name))
         }
         _ => Vec::new(),
     }))

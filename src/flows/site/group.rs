@@ -230,7 +230,9 @@ fn key(group: &GroupView) -> Markup {
         GroupKind::Exception => {
             "Events belong to this group if their exception has this type and message; <*> stands for the variable parts."
         }
-        GroupKind::Rule => "Events belong to this group if a rule of the configuration matches them.",
+        GroupKind::Custom => {
+            "Events belong to this custom group if its expression in the configuration matches them."
+        }
     };
     html! {
         p.muted { (why) }

@@ -1,11 +1,11 @@
-//! `[grouping]` and `[[group]]`: the user's word on groups.
+//! `[grouping]` and `[[group]]`: the user's word on groups, and custom groups.
 
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::{Failure, check_names};
+use gzette_core::custom::{CustomGroup, CustomGrouping};
 use gzette_core::group::{FramePrefixes, GroupSettings};
-use gzette_core::overrides::{Overrides, Rule};
 use gzette_core::query::{Expr, FieldName};
 
 /// The most bytes that a mask's automaton may take: a pattern that needs more is slow.
@@ -28,7 +28,7 @@ pub(super) struct RawGroup {
     split: Option<String>,
 }
 
-pub(super) fn checked(raw: RawGrouping, groups: Vec<RawGroup>) -> Result<Overrides, Failure> {
+pub(super) fn checked(raw: RawGrouping, groups: Vec<RawGroup>) -> Result<CustomGrouping, Failure> {
     check_names("groups", groups.iter().map(|group| group.name.as_str()))?;
     for (key, prefixes) in [("own", &raw.own), ("foreign", &raw.foreign)] {
         if prefixes.iter().any(String::is_empty) {
@@ -39,8 +39,8 @@ pub(super) fn checked(raw: RawGrouping, groups: Vec<RawGroup>) -> Result<Overrid
     }
     let frames = FramePrefixes { own: raw.own, foreign: raw.foreign };
     let masks = raw.mask.iter().map(|pattern| mask(pattern)).collect::<Result<_, _>>()?;
-    let rules = groups.into_iter().map(rule).collect::<Result<_, _>>()?;
-    Ok(Overrides { settings: GroupSettings { frames, masks }, rules })
+    let groups = groups.into_iter().map(custom_group).collect::<Result<_, _>>()?;
+    Ok(CustomGrouping { settings: GroupSettings { frames, masks }, groups })
 }
 
 fn mask(pattern: &str) -> Result<Regex, Failure> {
@@ -56,9 +56,9 @@ fn mask(pattern: &str) -> Result<Regex, Failure> {
     Ok(mask)
 }
 
-fn rule(raw: RawGroup) -> Result<Rule, Failure> {
+fn custom_group(raw: RawGroup) -> Result<CustomGroup, Failure> {
     let name = raw.name;
-    let wrong = |what: String| Failure::usage(format!("group `{name}`: {what}"));
+    let wrong = |what: String| Failure::usage(format!("custom group `{name}`: {what}"));
     let condition = Expr::parse(&raw.condition).map_err(|error| {
         let failure = wrong(format!("`match`: {error}"));
         match error.hint.clone() {
@@ -68,7 +68,8 @@ fn rule(raw: RawGroup) -> Result<Rule, Failure> {
     })?;
     if condition.asks_about_sets_of_groups() {
         return Err(wrong(
-            "`match` asks for a family or a rule, which depend on the groups that it defines".to_owned(),
+            "`match` asks for a family or a custom group, which depend on the groups that it defines"
+                .to_owned(),
         ));
     }
     if matches!(condition, Expr::Everything) {
@@ -81,5 +82,5 @@ fn rule(raw: RawGroup) -> Result<Rule, Failure> {
         return Err(wrong("`split` is empty; write the name of a field".to_owned()));
     }
     let split = raw.split.as_deref().map(FieldName::named);
-    Ok(Rule { name: name.clone(), title: raw.title, condition, text: raw.condition, split })
+    Ok(CustomGroup { name: name.clone(), title: raw.title, condition, text: raw.condition, split })
 }

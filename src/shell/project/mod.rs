@@ -140,7 +140,7 @@ impl Project {
 
     /// Returns how the sources' lines are read.
     pub fn ingest_settings(&self) -> SourceSettings {
-        let other = ReadSettings { overrides: Arc::clone(&self.config.overrides), ..ReadSettings::default() };
+        let other = ReadSettings { custom: Arc::clone(&self.config.custom), ..ReadSettings::default() };
         let sources = self.config.sources.iter().map(|source| {
             let parse = ParseSettings {
                 zone: source.zone.clone(),

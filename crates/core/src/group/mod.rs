@@ -194,9 +194,9 @@ fn grouped(kind: GroupKind, parts: &[&str], title: &str, template: String) -> Gr
     Grouped { id: id(kind, parts), kind, title: shown(title), template }
 }
 
-/// Returns the group that a rule of the user's makes: the id is one of the parts that name it, not of the event.
-pub fn by_rule(parts: &[&str], title: &str, template: String) -> Grouped {
-    grouped(GroupKind::Rule, parts, title, template)
+/// Returns a custom group: the id is made of the parts that name it, not of the event.
+pub fn custom(parts: &[&str], title: &str, template: String) -> Grouped {
+    grouped(GroupKind::Custom, parts, title, template)
 }
 
 /// The first 60 bits of BLAKE3 over version, kind and the parts, each with its length before it.

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::VARIABLE;
 use crate::trace::FramePrefixes;
 
-/// What the user says about grouping, apart from rules for single groups.
+/// What the user says about grouping, apart from custom groups.
 #[derive(Clone, Debug, Default)]
 pub struct GroupSettings {
     /// Whose frames are the application's own.

@@ -77,23 +77,30 @@ pub enum GroupKind {
     Trace = 2,
     /// An exception without frames: its type and the template of its message.
     Exception = 3,
-    /// A rule of the user's.
-    Rule = 4,
+    /// A custom group: the user's own condition.
+    #[serde(alias = "rule")]
+    Custom = 4,
 }
 
 impl GroupKind {
-    /// Returns the kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Message, Self::Trace, Self::Exception, Self::Rule].into_iter().find(|kind| kind.name() == name)
+    /// Returns the kind with that name in a ledger.
+    pub fn from_stored_name(name: &str) -> Option<Self> {
+        let kinds = [Self::Message, Self::Trace, Self::Exception, Self::Custom];
+        kinds.into_iter().find(|kind| kind.stored_name() == name)
     }
 
-    /// Returns the name used in the ledger and in JSON.
+    /// Returns the name used in a ledger, where a custom group still is what it was called first.
+    pub fn stored_name(self) -> &'static str {
+        if self == Self::Custom { "rule" } else { self.name() }
+    }
+
+    /// Returns the name that people and scripts see.
     pub fn name(self) -> &'static str {
         match self {
             Self::Message => "message",
             Self::Trace => "trace",
             Self::Exception => "exception",
-            Self::Rule => "rule",
+            Self::Custom => "custom",
         }
     }
 }

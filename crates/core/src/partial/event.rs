@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 
 use super::{About, ReadSettings, SAMPLE_BYTES};
+use crate::custom::{CustomGroup, name_of};
 use crate::events::{Begun, Continued, Line, Reader, Step};
 use crate::group::{Explanation, explain, group_with};
 use crate::model::{Event, Field, GroupKind, Grouped, Level, UtcMs};
-use crate::overrides::{Rule, rule_name};
 use crate::parse::Parser;
 use crate::query::Facts;
 
 /// The most bytes of an event's text that grouping looks at; what a stack trace says is said by then.
 const EVENT_BYTES: usize = 64 << 10;
 
-/// The most lines of an event that a rule is asked of. The lines of an event that are no more than that are in one
-/// block of the index, so that the index can tell which objects a rule may hold in.
+/// The most lines of an event that a custom group is asked of. The lines of an event that are no more than that are in one
+/// block of the index, so that the index can tell which objects it may hold in.
 const RULE_LINES: u32 = 512;
 
 /// The most bytes of an event's message that are held; grouping looks at no more of it.
@@ -29,7 +29,7 @@ const CROWD_BYTES: usize = 4 << 10;
 /// carries a stack trace.
 pub struct EventGrouper<'s> {
     settings: &'s ReadSettings,
-    rules: Cow<'s, [Rule]>,
+    custom: Cow<'s, [CustomGroup]>,
     /// Reads the lines that have to be read once more.
     parser: Parser,
     /// By the slot of the event.
@@ -51,7 +51,7 @@ struct Bounds {
     message: usize,
     trace: usize,
     raw: usize,
-    has_rules: bool,
+    has_custom: bool,
 }
 
 /// An event that is no error by itself, in memory that is used again: it is one if a stack trace follows.
@@ -80,7 +80,7 @@ impl<'s> EventGrouper<'s> {
     pub fn new(settings: &'s ReadSettings, about: &About<'_>) -> Self {
         Self {
             settings,
-            rules: settings.overrides.given(about.app, about.place),
+            custom: settings.custom.given(about.app, about.place),
             parser: Parser::new(&settings.parse, about.day),
             slots: Vec::new(),
         }
@@ -149,16 +149,16 @@ impl<'s> EventGrouper<'s> {
             *of_slot = Slot::default();
         }
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
-        let group = group_with(&open.message, trace, &self.settings.overrides.settings);
+        let group = group_with(&open.message, trace, &self.settings.custom.settings);
         if !level.is_error() && group.kind != GroupKind::Trace {
             return None;
         }
-        let by_rule = self.by_rule(level, &group, &open);
+        let custom = self.custom(level, &group, &open);
         open.raw.truncate(SAMPLE_BYTES);
-        Some((by_rule.unwrap_or(group), open.raw))
+        Some((custom.unwrap_or(group), open.raw))
     }
 
-    fn by_rule(&mut self, level: Level, base: &Grouped, open: &OpenEvent) -> Option<Grouped> {
+    fn custom(&mut self, level: Level, base: &Grouped, open: &OpenEvent) -> Option<Grouped> {
         let mut facts = Facts {
             level,
             group: Some(base.id),
@@ -166,17 +166,17 @@ impl<'s> EventGrouper<'s> {
             is_cut: open.is_cut,
             parser: &mut self.parser,
         };
-        self.rules.iter().find_map(|rule| rule.apply(base, &open.raw, &mut facts))
+        self.custom.iter().find_map(|custom| custom.apply(base, &open.raw, &mut facts))
     }
 
     /// Returns how much is held of the event in a slot.
     fn bounds(&self, slot: usize) -> Bounds {
-        let has_rules = !self.rules.is_empty();
+        let has_custom = !self.custom.is_empty();
         if slot >= CROWD {
-            return Bounds { message: CROWD_BYTES, trace: CROWD_BYTES, raw: CROWD_BYTES, has_rules };
+            return Bounds { message: CROWD_BYTES, trace: CROWD_BYTES, raw: CROWD_BYTES, has_custom };
         }
-        let raw = if has_rules { EVENT_BYTES } else { SAMPLE_BYTES };
-        Bounds { message: MESSAGE_BYTES, trace: EVENT_BYTES, raw, has_rules }
+        let raw = if has_custom { EVENT_BYTES } else { SAMPLE_BYTES };
+        Bounds { message: MESSAGE_BYTES, trace: EVENT_BYTES, raw, has_custom }
     }
 }
 
@@ -262,10 +262,10 @@ pub struct EventExplanation {
     pub level: Level,
     /// Whether it counts as an error.
     pub is_counted: bool,
-    /// Its group, by the user's rules as well.
+    /// Its group, the custom ones included.
     pub group: Grouped,
-    /// The user's rule that decided.
-    pub rule: Option<String>,
+    /// The custom group that decided.
+    pub custom: Option<String>,
     /// What the built-in rules say.
     pub explanation: Explanation,
 }
@@ -291,12 +291,12 @@ pub fn explain_event(
     slot.open_now(bounds);
     let (level, open) = (slot.level, slot.open.take()?);
     let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
-    let explanation = explain(&open.message, trace, &settings.overrides.settings);
+    let explanation = explain(&open.message, trace, &settings.custom.settings);
     let is_counted = level.is_error() || understates(level) && explanation.group.kind == GroupKind::Trace;
-    let by_rule = grouper.by_rule(level, &explanation.group, &open);
-    let rule = by_rule.as_ref().and_then(|group| rule_name(&group.template)).map(str::to_owned);
-    let group = by_rule.unwrap_or_else(|| explanation.group.clone());
-    Some(EventExplanation { level, is_counted, group, rule, explanation })
+    let custom = grouper.custom(level, &explanation.group, &open);
+    let name = custom.as_ref().and_then(|group| name_of(&group.template)).map(str::to_owned);
+    let group = custom.unwrap_or_else(|| explanation.group.clone());
+    Some(EventExplanation { level, is_counted, group, custom: name, explanation })
 }
 
 /// Begins the first event of a text and adds all lines behind it.

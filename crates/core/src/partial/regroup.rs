@@ -84,7 +84,7 @@ fn group_of_sample(raw: &[u8], settings: &ReadSettings, about: &About<'_>) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overrides::{Overrides, Rule};
+    use crate::custom::{CustomGroup, CustomGrouping};
     use crate::partial::read_object;
     use crate::query::Expr;
     use std::io;
@@ -107,15 +107,15 @@ mod tests {
         let unchanged = before.clone().regrouped(&ReadSettings::default(), &About::default());
         assert_eq!(unchanged.sightings, before.sightings);
         assert_eq!(unchanged.counts, before.counts);
-        let rule = Rule {
+        let custom = CustomGroup {
             name: "room".to_owned(),
             title: Some("No room".to_owned()),
             condition: Expr::parse("full OR exceeded").unwrap(),
             text: String::new(),
             split: None,
         };
-        let overrides = Overrides { rules: vec![rule], ..Overrides::default() };
-        let settings = ReadSettings { overrides: Arc::new(overrides), ..ReadSettings::default() };
+        let custom = CustomGrouping { groups: vec![custom], ..CustomGrouping::default() };
+        let settings = ReadSettings { custom: Arc::new(custom), ..ReadSettings::default() };
         let (after, expected) = (before.regrouped(&settings, &About::default()), read(&settings));
         assert_eq!(after.sightings, expected.sightings);
         assert_eq!(after.sightings.len(), 2);

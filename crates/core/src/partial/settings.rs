@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::custom::CustomGrouping;
 use crate::decode::Limits;
-use crate::overrides::Overrides;
 use crate::parse::{PARSER_VERSION, ParseSettings};
 
 /// How to read an object.
@@ -18,8 +18,8 @@ pub struct ReadSettings {
     /// Formats, field names and the zone of stamps without one.
     pub parse: ParseSettings,
     /// The user's word on groups.
-    #[serde(with = "shared")]
-    pub overrides: Arc<Overrides>,
+    #[serde(with = "shared", alias = "overrides")]
+    pub custom: Arc<CustomGrouping>,
 }
 
 /// How to read the objects of each source.
@@ -43,7 +43,7 @@ pub struct Reading {
 impl ReadSettings {
     /// Returns what the ledger notes of how versions are read.
     pub fn reading(&self) -> Reading {
-        Reading { parser_version: PARSER_VERSION, grouping: self.overrides.basis().fingerprint() }
+        Reading { parser_version: PARSER_VERSION, grouping: self.custom.basis().fingerprint() }
     }
 }
 

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::*;
+use crate::custom::{CustomGroup, CustomGrouping};
 use crate::group::{FramePrefixes, GroupSettings};
 use crate::model::{GenerationId, ObjectVersion};
-use crate::overrides::{Overrides, Rule};
 use crate::query::{Expr, FieldName};
 
 #[test]
@@ -86,7 +86,7 @@ fn an_event_that_a_stack_trace_follows_is_an_error_and_so_is_a_crash_alone() {
 
 /// An application's own word on groups, as a user might write it.
 fn settings(zone: &str, max_line_bytes: usize) -> ReadSettings {
-    let rule = Rule {
+    let custom = CustomGroup {
         name: "full".to_owned(),
         title: Some("No room".to_owned()),
         condition: Expr::parse("full app:shop").unwrap(),
@@ -98,7 +98,7 @@ fn settings(zone: &str, max_line_bytes: usize) -> ReadSettings {
     ReadSettings {
         limits: Limits { max_line_bytes, ..Limits::default() },
         parse: ParseSettings { zone: TimeZone::get(zone).unwrap(), ..ParseSettings::default() },
-        overrides: Arc::new(Overrides { settings: groups, rules: vec![rule] }),
+        custom: Arc::new(CustomGrouping { settings: groups, groups: vec![custom] }),
     }
 }
 
@@ -183,14 +183,14 @@ fn points_and_their_windows_survive_too() {
 }
 
 #[test]
-fn settings_of_another_version_or_with_a_broken_rule_are_refused() {
+fn settings_of_another_version_or_with_a_broken_group_are_refused() {
     let good = serde_json::to_value(settings("UTC", 1000)).unwrap();
     let read = |value: &serde_json::Value| serde_json::from_value::<ReadSettings>(value.clone());
     assert!(read(&good).is_ok());
     for (pointer, value) in [
-        ("/overrides/version", json!(0)),
-        ("/overrides/masks/0", json!("(")),
-        ("/overrides/rules/0/text", json!("(")),
+        ("/custom/version", json!(0)),
+        ("/custom/masks/0", json!("(")),
+        ("/custom/rules/0/text", json!("(")),
         ("/parse/zone", json!("Nowhere/Land")),
     ] {
         let mut bad = good.clone();

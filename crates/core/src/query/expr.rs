@@ -41,8 +41,8 @@ pub enum Expr {
     /// The line belongs to an event of a group of this one's family. Which those are has to be told before lines are:
     /// see [`Expr::with_groups`].
     Family(GroupId),
-    /// The line belongs to an event of a group that this rule of the configuration makes. As for families.
-    Rule(String),
+    /// The line belongs to an event of this custom group, or of one of its parts. As for families.
+    Custom(String),
     /// The condition holds for the name of the line's application.
     App(Box<Expr>),
     /// The condition holds for the place of the line's object.
@@ -292,12 +292,12 @@ impl Expr {
     }
 
     fn is_about_groups(&self) -> bool {
-        matches!(self, Self::Group(_) | Self::Family(_) | Self::Rule(_))
+        matches!(self, Self::Group(_) | Self::Family(_) | Self::Custom(_))
     }
 
     /// Returns whether the expression asks about groups that only a ledger can name.
     pub fn asks_about_sets_of_groups(&self) -> bool {
-        self.has_leaf(|leaf| matches!(leaf, Self::Family(_) | Self::Rule(_)))
+        self.has_leaf(|leaf| matches!(leaf, Self::Family(_) | Self::Custom(_)))
     }
 
     /// Returns whether an object decides on a part of the expression.

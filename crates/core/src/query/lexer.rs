@@ -9,8 +9,8 @@ use super::field::Comparison;
 use crate::words::is_word;
 
 /// Names that are always fields when a colon follows.
-pub(super) const FIELDS: [&str; 8] =
-    ["app", "level", "logger", "thread", "group", "family", "object", "rule"];
+pub(super) const FIELDS: [&str; 9] =
+    ["app", "level", "logger", "thread", "group", "family", "object", "custom", "rule"];
 
 /// A token and its position.
 #[derive(Clone, Debug, PartialEq)]

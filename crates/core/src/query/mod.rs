@@ -20,7 +20,7 @@ pub use self::error::QueryError;
 pub use self::expr::{Expr, Facts, ObjectFacts};
 pub use self::field::{Comparison, FieldName, FieldTest, ValueTest};
 pub use self::need::Need;
-pub use self::parser::lower_case_operator;
+pub use self::parser::{has_old_name_of_custom, lower_case_operator};
 pub use self::phrase::Phrase;
 pub use self::pieces::Pieces;
 pub use self::places::Places;

@@ -36,7 +36,7 @@ enum Subject {
     Level,
     Group,
     Family,
-    Rule,
+    Custom,
 }
 
 impl Expr {
@@ -160,7 +160,7 @@ impl Parser<'_> {
             "level" => return self.one(&Subject::Level),
             "group" => return self.one(&Subject::Group),
             "family" => return self.one(&Subject::Family),
-            "rule" => return self.one(&Subject::Rule),
+            "custom" | "rule" => return self.one(&Subject::Custom),
             "app" => return Ok(Expr::App(Box::new(self.one(&Subject::App)?))),
             _ => self.one(&Subject::Value)?,
         };
@@ -203,9 +203,9 @@ impl Parser<'_> {
                 let leaf = if *subject == Subject::Group { Expr::Group } else { Expr::Family };
                 word.parse().map(leaf).map_err(|reason: String| self.error(&reason, None, token.span))
             }
-            (Subject::Rule, Kind::Bare(word) | Kind::Quoted(word)) => Ok(Expr::Rule(word)),
-            (Subject::Level | Subject::Group | Subject::Family | Subject::Rule, _) => {
-                Err(self.error("a level, a group or a rule must be a plain word", None, token.span))
+            (Subject::Custom, Kind::Bare(word) | Kind::Quoted(word)) => Ok(Expr::Custom(word)),
+            (Subject::Level | Subject::Group | Subject::Family | Subject::Custom, _) => {
+                Err(self.error("a level or a group must be a plain word", None, token.span))
             }
             (_, Kind::Regex(pattern, ignores_case)) => self.regex(&pattern, ignores_case, token.span),
             (Subject::App, Kind::Quoted(name)) => Ok(Expr::Name { text: name.into(), is_prefix: false }),
@@ -298,6 +298,13 @@ fn is_path(name: &str) -> bool {
     let is_inside = |character: char| character.is_ascii_alphanumeric() || "_@$.-".contains(character);
     let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || "_@$".contains(first));
     begins && name.chars().all(is_inside) && !FIELDS.contains(&name)
+}
+
+/// Returns whether an expression calls custom groups by their old name, `rule:`, which is still read.
+pub fn has_old_name_of_custom(text: &str) -> bool {
+    let mut lexer = Lexer::new(text);
+    std::iter::from_fn(|| lexer.next().ok().flatten())
+        .any(|token| matches!(&token.kind, Kind::Field(name) if name == "rule"))
 }
 
 /// Returns a word between two others that may have been meant as an operator: `or` for `OR`.

@@ -20,8 +20,8 @@ impl fmt::Display for Expr {
             Self::Levels(mask) => levels(f, *mask),
             Self::Group(group) => write!(f, "group:{group}"),
             Self::Family(group) => write!(f, "family:{group}"),
-            Self::Rule(name) => {
-                f.write_str("rule:")?;
+            Self::Custom(name) => {
+                f.write_str("custom:")?;
                 quoted(f, name.as_bytes())
             }
             Self::App(test) if matches!(**test, Self::Name { .. }) => write!(f, "app:{test}"),

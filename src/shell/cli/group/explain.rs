@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 1 << 20;
     With a configuration, `[grouping]` and `[[group]]` apply, and lines are read as lines of its first source."
 )]
 pub(super) struct Args {
-    /// The application of the event, for rules that use it
+    /// The application of the event, for custom groups that use it
     #[arg(long, value_name = "APP")]
     app: Option<AppName>,
     /// Take the text as the event's message, not as a log line
@@ -61,8 +61,10 @@ fn print(ui: &Ui, event: &EventExplanation) -> Result<(), CommandError> {
     ui.result(&ui.bold(&format!("{:<9} {}", "group", group.id)))?;
     row("title", &group.title)?;
     row("level", event.level.name())?;
-    match &event.rule {
-        Some(rule) => row("decided", &format!("by the rule `{rule}`; without it, group {}", base.id))?,
+    match &event.custom {
+        Some(name) => {
+            row("decided", &format!("by the custom group `{name}`; without it, group {}", base.id))?
+        }
         None => row("decided", decided_by(base.kind))?,
     }
     if !event.is_counted {
@@ -90,7 +92,7 @@ fn decided_by(kind: GroupKind) -> &'static str {
         GroupKind::Message => "by the template of the message",
         GroupKind::Trace => "by the types of the exceptions and the frames marked with >",
         GroupKind::Exception => "by the type of the exception and the template of its message",
-        GroupKind::Rule => "by a rule",
+        GroupKind::Custom => "by a custom group",
     }
 }
 
@@ -126,7 +128,7 @@ fn json(event: &EventExplanation) -> serde_json::Value {
         "title": event.group.title,
         "level": event.level,
         "counted": event.is_counted,
-        "rule": event.rule,
+        "custom": event.custom,
         "built_in_id": base.id.to_string(),
         "text": text,
         "template": template,

@@ -11,6 +11,7 @@ use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::Filter;
 use crate::shell::error::Exit;
+use gzette_core::custom::shown_template;
 use gzette_core::group::families;
 use gzette_core::human;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, UtcMs};
@@ -238,7 +239,7 @@ fn json(row: &Row) -> serde_json::Value {
         "id": id.to_string(),
         "kind": kind.name(),
         "title": title,
-        "template": template,
+        "template": shown_template(*kind, template),
         "state": row.state.name(),
         "reason": row.reason,
         "events": row.events,

@@ -7,6 +7,7 @@ use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
 use crate::shell::cli::filter::unknown_group;
 use crate::shell::error::Exit;
+use gzette_core::custom::shown_template;
 use gzette_core::human;
 use gzette_core::model::{GroupId, GroupKind, Grouped, UtcMs, Window};
 use gzette_core::parse::{ParseSettings, Parser};
@@ -142,9 +143,9 @@ fn print(context: &Context, facts: &Facts, settings: &SourceSettings) -> Result<
         GroupKind::Message => "Decided by the message",
         GroupKind::Trace => "Decided by the stack trace",
         GroupKind::Exception => "Decided by the exception",
-        GroupKind::Rule => "Decided by a rule of the configuration",
+        GroupKind::Custom => "Decided by a custom group of the configuration",
     })?;
-    template.lines().try_for_each(|text| line(&format!("  {text}")))?;
+    shown_template(*kind, template).lines().try_for_each(|text| line(&format!("  {text}")))?;
     for (heading, rows) in [("By application", &facts.apps), ("By level", &facts.levels)] {
         head(heading)?;
         rows.iter().try_for_each(|(name, events)| line(&format!("{:>12}  {name}", human::count(*events))))?;
@@ -192,7 +193,7 @@ fn json(facts: &Facts) -> serde_json::Value {
         "id": id.to_string(),
         "kind": kind.name(),
         "title": title,
-        "template": template,
+        "template": shown_template(*kind, template),
         "state": state.unwrap_or_else(|| "quiet".to_owned()),
         "reason": reason,
         "events": facts.apps.iter().map(|app| app.1).sum::<u64>(),

@@ -25,7 +25,7 @@ use fields::FieldReader;
 use gzette_core::human;
 use gzette_core::model::ObjectVersion;
 use gzette_core::partial::SourceSettings;
-use gzette_core::query::{Expr, lower_case_operator};
+use gzette_core::query::{Expr, has_old_name_of_custom, lower_case_operator};
 use output::{Output, Printer};
 use save::SavedFile;
 
@@ -310,6 +310,9 @@ fn expr(args: &Args, ui: &Ui) -> Result<Expr, Failure> {
     let text = words(&args.text)?;
     if let Some(word) = lower_case_operator(&text) {
         ui.note(&format!("`{word}` is searched as a word; the operator is `{}`", word.to_uppercase()));
+    }
+    if has_old_name_of_custom(&text) {
+        ui.note("`rule:` is called `custom:` now: write `custom:NAME`");
     }
     Expr::parse(&text).map_err(|error| {
         let hint = error.hint.clone().unwrap_or_else(|| SHELL_HINT.to_owned());

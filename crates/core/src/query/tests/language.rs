@@ -213,7 +213,8 @@ fn a_wrong_expression_is_shown_with_the_place() {
             "unknown level `warm`; one of trace, debug, info, warn, error, fatal, unknown\n  level:warm\n        ^^^^",
         ),
         ("level: warn", "`level:` has no value\n  level: warn\n  ^^^^^^"),
-        ("rule:/x/", "a level, a group or a rule must be a plain word\n  rule:/x/\n       ^^^"),
+        ("custom:/x/", "a level or a group must be a plain word\n  custom:/x/\n         ^^^"),
+        ("rule:/x/", "a level or a group must be a plain word\n  rule:/x/\n       ^^^"),
         ("family:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  family:x\n         ^"),
         ("group:x", "`x` is not a group id; an id has 12 letters of a-z and 2-7\n  group:x\n        ^"),
         (
