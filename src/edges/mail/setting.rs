@@ -216,5 +216,5 @@ fn decode(part: &str, text: &str) -> Result<String, MailError> {
 }
 
 fn wrong(reason: &str) -> MailError {
-    MailError::new(MailErrorKind::Config, "transport", reason)
+    MailError::new(MailErrorKind::Config, None, "transport", reason)
 }

@@ -198,7 +198,9 @@ fn mark(setting: &SmtpSetting, options: &MailOptions) -> String {
 }
 
 fn credentials(setting: &SmtpSetting, options: &MailOptions) -> Result<Option<Credentials>, MailError> {
-    let wrong = |reason| Err(MailError::new(MailErrorKind::Config, &setting.place(), reason));
+    let wrong = |reason| {
+        Err(MailError::new(MailErrorKind::Config, Some(TransportKind::Smtp), &setting.place(), reason))
+    };
     let Some(user) = &setting.user else {
         return Ok(None);
     };
@@ -220,10 +222,9 @@ fn tls_parameters(setting: &SmtpSetting, trust: &Trust) -> Result<Option<TlsPara
     let builder =
         TlsParameters::builder(setting.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
     let builder = trust.authorities.iter().cloned().fold(builder, TlsParametersBuilder::add_root_certificate);
-    builder
-        .build()
-        .map(Some)
-        .map_err(|error| MailError::new(MailErrorKind::Config, &setting.place(), &error.to_string()))
+    builder.build().map(Some).map_err(|error| {
+        MailError::new(MailErrorKind::Config, Some(TransportKind::Smtp), &setting.place(), &error.to_string())
+    })
 }
 
 /// Whom a connection trusts beside the authorities that are built in.
@@ -278,7 +279,7 @@ pub fn check_ca_file(path: &Path) -> Result<(), MailError> {
 fn certificates(path: &Path) -> Result<Certificate, MailError> {
     let wrong = |reason: &str| {
         let reason = format!("`ca_file` {reason}");
-        MailError::new(MailErrorKind::Config, &path.display().to_string(), &reason)
+        MailError::new(MailErrorKind::Config, Some(TransportKind::Smtp), &path.display().to_string(), &reason)
     };
     let pem = fs::read(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
     let all: Vec<_> = CertificateDer::pem_slice_iter(&pem)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::edges::ledger::{FailedListing, Ledger, ListedRow, ListingRecord};
-use crate::edges::store::{Action, Listing, StoreError, StoreErrorKind};
+use crate::edges::store::{Action, Listing, ObjectStore, StoreError, StoreErrorKind};
 use crate::flows::error::StateError;
 use gzette_core::model::{AppName, Day};
 use gzette_core::plan::{Arranged, ListTask, Rank, Survey, Why, arrange, diff, eager_pause_ms, pause_ms};

@@ -15,7 +15,7 @@ const EVENT_BYTES: usize = 64 << 10;
 
 /// The most lines of an event that a custom group is asked of. The lines of an event that are no more than that are in one
 /// block of the index, so that the index can tell which objects it may hold in.
-const RULE_LINES: u32 = 512;
+const CUSTOM_LINES: u32 = 512;
 
 /// The most bytes of an event's message that are held; grouping looks at no more of it.
 const MESSAGE_BYTES: usize = 512 << 10;
@@ -135,7 +135,7 @@ impl<'s> EventGrouper<'s> {
         let bounds = self.bounds(slot);
         let Some(slot) = self.slots.get(slot) else { return true };
         let Some(open) = &slot.open else { return !slot.understated.is_latest };
-        let has_raw = !bounds.has_rules || open.lines > RULE_LINES || open.raw.len() >= bounds.raw;
+        let has_raw = !bounds.has_custom || open.lines > CUSTOM_LINES || open.raw.len() >= bounds.raw;
         has_raw && open.trace.len() >= bounds.trace
     }
 
@@ -240,7 +240,7 @@ impl OpenEvent {
             self.trace.push_str(&String::from_utf8_lossy(text));
         }
         self.lines += 1;
-        if !bounds.has_rules || self.lines <= RULE_LINES {
+        if !bounds.has_custom || self.lines <= CUSTOM_LINES {
             push_line(&mut self.raw, line, bounds.raw);
         }
     }

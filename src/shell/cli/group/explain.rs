@@ -63,7 +63,7 @@ fn print(ui: &Ui, event: &EventExplanation) -> Result<(), CommandError> {
     row("level", event.level.name())?;
     match &event.custom {
         Some(name) => {
-            row("decided", &format!("by the custom group `{name}`; without it, group {}", base.id))?
+            row("decided", &format!("by the custom group `{name}`; without it, group {}", base.id))?;
         }
         None => row("decided", decided_by(base.kind))?,
     }
