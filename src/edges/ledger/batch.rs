@@ -42,6 +42,7 @@ impl Ledger {
     /// another version has been listed since.
     pub fn fetch_again(&mut self, object: &ObjectVersion, reason: &str) -> Result<()> {
         self.connection.execute(
+            // The generation stays: until the file is back, its counts are what is known.
             "UPDATE object SET state = 'listed', reason = ?2 WHERE id = ?1 AND etag = ?3 AND size_bytes = ?4",
             params![object_row(&self.connection, object)?, reason, object.etag, object.size_bytes as i64],
         )?;
@@ -51,6 +52,8 @@ impl Ledger {
     /// Notes that the mirrored file of an object's version is lost for good, if its source no longer has it: then the
     /// counts are what is left. Returns whether that is so.
     pub fn leave_lost(&mut self, object: &ObjectVersion) -> Result<bool> {
+        // Like a pruned one: the counts stay, no recount asks for the file. An object that is still listed is fetched
+        // instead.
         let sql = "UPDATE generation SET mirrored = 0 WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3
             AND EXISTS (SELECT 1 FROM object WHERE id = ?1 AND state = 'deleted')";
         let row = object_row(&self.connection, object)?;
@@ -86,6 +89,8 @@ impl Ledger {
             params![now_ms.get(), items.len() as i64],
         )?;
         let mut committed = Committed { batch: transaction.last_insert_rowid(), ..Committed::default() };
+        // Both the bytes that left and those that came: of the copies that remain of either, another one may count
+        // now.
         let mut checksums = BTreeSet::new();
         for item in items {
             if let Some((replaced, checksum)) = remove_generation(&transaction, item)? {
@@ -93,9 +98,11 @@ impl Ledger {
                 checksums.insert(checksum);
             }
             let new_groups = insert_partial(&transaction, item, committed.batch)?;
+            // A version read again by new rules gives old events new ids. They are not news.
             committed.new_groups += if item.is_read_again { 0 } else { new_groups };
             checksums.insert(item.partial.checksum.to_vec());
         }
+        // After all items: the copies of one object may be in the same batch.
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
@@ -145,6 +152,8 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
     let Some((id, etag, size_bytes, checksum)) = earlier else {
         return Ok(None);
     };
+    // The same version again: its rows are about to go, so what became of its groups is noted now. Only another
+    // version leaves a file behind.
     if id == object.generation.0 {
         rename_groups(connection, object.generation, &item.partial.answers)?;
     } else {
@@ -153,6 +162,7 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
             params![object_id, etag, size_bytes],
         )?;
     }
+    // Counts, sightings and points go with it, by their foreign keys.
     connection.execute("DELETE FROM generation WHERE id = ?1", [id])?;
     let earlier =
         ObjectVersion { etag, size_bytes: size_bytes as u64, generation: GenerationId(id), ..object.clone() };

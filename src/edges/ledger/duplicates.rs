@@ -9,6 +9,7 @@ use super::Result;
 pub(super) fn mark_duplicates(connection: &Connection, checksum: &[u8]) -> Result<()> {
     connection
         .prepare_cached(
+            // By name and key, not by time: the same copy counts in whatever order they arrived.
             "WITH ranked AS (
                 SELECT generation.id, first_value(generation.id) OVER (
                     PARTITION BY generation.app_id ORDER BY source.name, object.key) AS counting

@@ -52,6 +52,7 @@ impl Ledger {
     pub fn regroup(&mut self, item: &Ingested) -> Result<()> {
         let transaction = self.connection.transaction()?;
         let generation = item.object.generation;
+        // First, while the sightings that it asks are still there.
         rename_groups(&transaction, generation, &item.partial.answers)?;
         transaction.execute("DELETE FROM sighting WHERE generation_id = ?1", [generation.0])?;
         transaction.execute("DELETE FROM count WHERE generation_id = ?1", [generation.0])?;
@@ -101,6 +102,7 @@ impl Ledger {
             return Ok(next);
         }
         let live = self.live_groups()?;
+        // Rules may change and change back, so ids can lead round in a circle: hence the bound.
         let leads_to = |old: GroupId| {
             let steps = std::iter::successors(Some(old), |id| next.get(id).copied());
             steps.take(MAX_ALIASES).find(|id| live.contains(id))
@@ -111,6 +113,8 @@ impl Ledger {
 
     /// Returns to which id most events of each earlier one went; that may lead on.
     fn next_ids(&self) -> Result<BTreeMap<GroupId, GroupId>> {
+        // The last row of an old id wins when they are collected: most events, and of equals the smaller id, in
+        // whatever order they were written.
         let sql = "SELECT old_id, new_id FROM group_alias ORDER BY old_id, events, new_id DESC";
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((group_id(row, 0)?, group_id(row, 1)?)))?;
@@ -162,6 +166,7 @@ pub(super) fn rename_groups(
     let mut rows = select.query([generation.0])?;
     while let Some(row) = rows.next()? {
         let (old, line, events): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        // Its latest event begins no error by these rules: nothing says where the group went.
         let Ok(at) = answers.binary_search_by_key(&(line as u64), |answer| answer.0) else { continue };
         let new = answers[at].1.bits() as i64;
         if new != old {

@@ -9,10 +9,13 @@ use super::{LedgerError, Result};
 
 /// Has the pages of an open ledger carry checksums from now on.
 pub(super) fn prepare(connection: &Connection) -> Result<()> {
+    // Only an empty file can be given room without rewriting it.
     if connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))? == 0 {
         reserve_bytes(connection, Some(CHECKSUM_BYTES))?;
     }
+    // Searches read while a run writes; with a rollback journal one would wait for the other.
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Files of the mirror are removed once a commit says so. With NORMAL a power cut may take that commit back.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // `SQLite` knows the layout once it has read a page.
     connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
@@ -34,6 +37,7 @@ fn is_rewritten(connection: &Connection) -> Result<bool> {
         return Ok(false);
     }
     let often: i64 = connection.pragma_query_value(None, "wal_autocheckpoint", |row| row.get(0))?;
+    // A checkpoint in the middle of VACUUM would copy pages of both layouts.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     let done = is_rewritten_apart(connection);
     connection.pragma_update(None, "wal_autocheckpoint", often)?;

@@ -76,6 +76,8 @@ impl Ledger {
     pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<Vec<ListedRow>> {
         let ListingRecord { diff, now_ms, .. } = listing;
         let transaction = self.connection.transaction()?;
+        // Objects, prefixes and the time of the listing in one transaction: a kill between them would leave a prefix
+        // that counts as listed and lacks objects.
         let listed = upsert_all(&transaction, source_id, diff.new.iter().chain(&diff.changed), *now_ms)?;
         for placed in &diff.moved {
             follow_move(&transaction, source_id, placed)?;
@@ -90,6 +92,7 @@ impl Ledger {
 
     /// Writes down that a prefix could not be listed. Its objects, and when it was listed last, stay as they are.
     pub fn record_failed_listing(&mut self, source_id: i64, failed: &FailedListing<'_>) -> Result<()> {
+        // A prefix that was only not reached is not failing: it keeps its tries and its pause.
         let since_ms = failed.attempts.map(|_| failed.now_ms.get());
         self.connection.execute(
             "INSERT INTO listing (source_id, prefix, tried_ms, failure, attempts, next_try_ms, failing_since_ms)

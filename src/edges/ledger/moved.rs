@@ -84,6 +84,8 @@ impl Ledger {
     /// until [`Ledger::forget_old_name`]; the index is made to follow by a batch of its own.
     pub fn rename_source(&mut self, source: &SourceRow, name: &str, now_ms: UtcMs) -> Result<()> {
         let transaction = self.connection.transaction()?;
+        // A generation's id hashes the source's name. Ids of parents and children change one after the other, so the
+        // keys are checked at the end.
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
         transaction.execute("UPDATE source SET name = ?2 WHERE id = ?1", params![source.id, name])?;
         let fact = format!("{RENAMING}{}", source.id);
@@ -105,6 +107,7 @@ impl Ledger {
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
+        // An empty batch: the index is one behind now, and the next ingest gives its documents the new ids.
         transaction.execute("INSERT INTO batch (committed_ms, objects) VALUES (?1, 0)", [now_ms.get()])?;
         Ok(transaction.commit()?)
     }
@@ -123,6 +126,7 @@ impl Ledger {
     /// Returns all versions of a source's objects that may be in the mirror.
     pub fn mirrored_versions(&self, source_id: i64) -> Result<Vec<MirroredVersion>> {
         let mut statement = self.connection.prepare(
+            // Listed, counted and replaced versions: a crash may have left the file of any of them.
             "SELECT key, etag, size_bytes FROM object WHERE source_id = ?1
              UNION SELECT key, generation.etag, generation.size_bytes FROM generation
                JOIN object ON object.id = object_id WHERE source_id = ?1

@@ -35,6 +35,7 @@ pub(super) struct Opened {
 
 /// Opens the ledger at `path` for reading.
 pub(super) fn open(path: &Path) -> Result<Opened> {
+    // SQLite says only that it cannot open a database; this says why.
     File::open(path).map_err(|source| LedgerError::Denied { path: path.to_owned(), source })?;
     log::check(path)?;
     for _ in 0..TRIES {
@@ -42,6 +43,8 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
             Err(error) if is_alone(&error) => {}
             other => return other,
         }
+        // The lock is asked after the failure: a run that has begun meanwhile makes the shared file, and the next try
+        // succeeds.
         if !is_locked(path) {
             return open_alone(path);
         }
@@ -75,6 +78,7 @@ fn open_alone(path: &Path) -> Result<Opened> {
     let wal = log::beside(path, "-wal");
     let log_bytes = fs::metadata(&wal).map_or(0, |found| found.len());
     if log_bytes == 0 {
+        // As a URI, in which a path may hold no `?`, `#` or `%` of its own.
         let name = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
         let uri = PathBuf::from(format!("file:{name}?immutable=1"));
         return opened(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI);
@@ -91,6 +95,8 @@ fn open_alone(path: &Path) -> Result<Opened> {
 /// Copies the ledger and its log, unless a run begins meanwhile.
 fn copied(path: &Path, wal: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("gzette-").tempdir()?;
+    // Two files are not copied at one moment. If neither changed from before the first to after the last, the copies
+    // fit together.
     let stamps = || Ok::<_, io::Error>((fs::metadata(path)?.modified()?, fs::metadata(wal)?.modified()?));
     let before = stamps()?;
     fs::copy(path, folder.path().join("ledger.sqlite"))?;

@@ -116,12 +116,14 @@ pub(super) fn sample(row: &Row<'_>, column: usize) -> Result<Sample> {
 
 /// Returns the raw lines of a sample's column.
 fn decompress(column: &[u8]) -> Result<Vec<u8>> {
+    // The capacity is a bound, not a guess: a damaged column cannot ask for more memory than a sample may take.
     zstd::bulk::decompress(column, 2 * SAMPLE_BYTES)
         .map_err(|_| LedgerError::Unreadable { what: "sighting.raw" })
 }
 
 /// Reads a count or a length, which SQLite keeps as a signed number.
 pub(super) fn unsigned(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u64> {
+    // Written by `as i64`, so the same cast back keeps every bit.
     row.get::<_, i64>(column).map(|number| number as u64)
 }
 
