@@ -104,6 +104,7 @@ pub fn remove_unfinished(
     written: Option<SystemTime>,
     is_unfinished: impl Fn(&str) -> bool,
 ) -> io::Result<u64> {
+    // Ages are compared between files of one folder: the clock of a file server may differ from this machine's.
     let is_left = |path: &Path| {
         written.is_none_or(|written| {
             let begun = fs::metadata(path).and_then(|found| found.modified());

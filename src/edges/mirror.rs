@@ -84,6 +84,7 @@ impl Mirror {
         let mut folders = Vec::new();
         for entry in entries {
             let path = named(entry, "read", &self.dir)?.path();
+            // A mirror may be a disk of its own, whose file system has a `lost+found`.
             if path.is_dir() && path.file_name().is_some_and(|name| name != TEMPORARY && name != "lost+found")
             {
                 folders.push(path);
@@ -197,6 +198,7 @@ impl Mirror {
         if !named(from.try_exists(), "look at", &from)? {
             return Ok(());
         }
+        // Where both are there, the one with the new name is whole: files only ever get their names as a whole.
         if !named(to.try_exists(), "look at", &to)? {
             let folder = to.parent().unwrap_or(&self.dir);
             disk::create_folder(folder)?;
@@ -242,6 +244,7 @@ fn encode_key(key: &str) -> String {
     let encoded: Vec<String> = key.split('/').take(MAX_SEGMENTS + 1).map(encode_segment).collect();
     let bytes: usize = encoded.iter().map(|segment| segment.len() + 1).sum();
     if encoded.len() > MAX_SEGMENTS || bytes > MAX_KEY_BYTES {
+        // No encoded segment begins with `%k` or `%h`: what a percent sign stands before is always two hex digits.
         return format!("%k{}", blake3::hash(key.as_bytes()));
     }
     encoded.join("/")

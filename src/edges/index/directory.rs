@@ -70,6 +70,8 @@ impl Directory for Folder {
         let mut unfinished = self.path.join(path).into_os_string();
         unfinished.push(".");
         unfinished.push(UNFINISHED_EXTENSION);
+        // tantivy's own version makes a temporary file with mode 0600, which other users could not read after the
+        // rename.
         disk::replace(&self.path.join(path), unfinished.as_ref(), data)
     }
 
@@ -79,6 +81,8 @@ impl Directory for Folder {
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
         match self.files.acquire_lock(lock) {
+            // The lock that blocks is the one that readers take. A writer's own does not, and one that may not write
+            // must fail.
             Err(LockError::IoError(error)) if lock.is_blocking && disk::is_read_only(&error) => {
                 self.share(lock).map_err(LockError::wrap_io_error)
             }

@@ -102,6 +102,8 @@ impl Guard {
     /// Seals the files, which were found intact or have just been written. A file that changed at the time of sealing is
     /// left to the next commit: file systems count time in ticks, and a second change within a tick would go unnoticed.
     pub(super) fn seal(&self, names: impl Iterator<Item = PathBuf>) -> io::Result<()> {
+        // The time of the file system that holds the index, which may be a server's. The clock of this machine says
+        // nothing about its ticks.
         let now = changed(&tempfile::tempfile_in(&self.dir)?.metadata()?);
         let sealed = names.filter_map(|name| {
             let metadata = fs::metadata(self.dir.join(&name)).ok()?;

@@ -45,6 +45,7 @@ impl Packer {
         let mut packed =
             Vec::with_capacity(self.classes.values().map(|words| words.len() + 3).sum::<usize>() + 1);
         for (&class, words) in &mut self.classes {
+            // The number of words is a u16. A class with more of them appears more than once, which readers accept.
             for words in words.chunks(packed_len(class) * usize::from(u16::MAX)) {
                 packed.push(class);
                 packed.extend_from_slice(&((words.len() / packed_len(class)) as u16).to_le_bytes());
@@ -105,6 +106,8 @@ fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
         if class == 0 {
             return Some(Parts { classes, text: rest });
         }
+        // Nothing here may panic: the bytes come from a file, and what makes no sense is read as if it held every
+        // word.
         let (number, rest) = rest.split_at_checked(2)?;
         let number = usize::from(u16::from_le_bytes([number[0], number[1]]));
         let (words, rest) = rest.split_at_checked(number * packed_len(class))?;
@@ -203,6 +206,7 @@ impl Finder {
             Some(Needle::Part(part)) => part.needles.clone()?.to_vec(),
         };
         let needles: Vec<_> = packed.into_iter().chain(self.text.clone()).collect();
+        // One needle that is too short would make the scan of all blocks pointless, as it is found in most of them.
         needles.iter().all(|needle| needle.needle().len() >= MIN_NEEDLE_BYTES).then_some(needles)
     }
 
@@ -245,6 +249,7 @@ impl Needle {
                 let may_be = |needles: &[memmem::Finder<'static>; 2]| {
                     needles.iter().any(|needle| needle.find(words).is_some())
                 };
+                // The cheap tests first: unpacking is the dear part, and few classes get so far.
                 part.letters <= usize::from(class)
                     && part.needles.as_ref().is_none_or(may_be)
                     && part.text.find(&unpack(class, words)).is_some()
@@ -260,6 +265,7 @@ fn packed_needles(letters: &[u8]) -> Option<[memmem::Finder<'static>; 2]> {
         pack_word(&letters[..letters.len() / 2 * 2], &mut packed);
         packed
     };
+    // The half bytes at both ends are left out: their other halves belong to letters that are not known.
     let odd = whole_bytes(letters.get(1..)?);
     (odd.len() >= MIN_NEEDLE_BYTES).then(|| [owned(&whole_bytes(letters)), owned(&odd)])
 }
@@ -274,6 +280,7 @@ fn unpack(class: u8, words: &[u8]) -> Vec<u8> {
         text.extend(
             word.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
         );
+        // A word of odd length has an unused last half.
         text.truncate(end);
         text.push(b'\n');
     }

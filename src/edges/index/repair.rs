@@ -27,6 +27,7 @@ impl Index {
             damaged.extend(unsound.iter().cloned());
             unsound.is_none()
         });
+        // Claimed before anything else is done: a kill from here on leaves an index that says it is incomplete.
         if !damaged.is_empty() {
             let payload = Payload { batch: INCOMPLETE, uuid: self.uuid.clone() };
             metas.payload = Some(serde_json::json!(payload).to_string());
@@ -37,6 +38,7 @@ impl Index {
         }
         for meta in metas.segments {
             let segment = self.inner.segment(meta);
+            // A lost summary costs time only, so the segment is kept and gets a new one.
             if Summary::open(&self.guard, &segment.id().uuid_string()).is_none() {
                 self.write_summary(&segment)?;
             }

@@ -125,6 +125,7 @@ impl SummaryBuilder {
 
     /// Returns the content of the file.
     fn finish(mut self) -> Vec<u8> {
+        // Sorted and distinct, so that the size of the filter follows from the number of different words.
         self.hashes.sort_unstable();
         self.hashes.dedup();
         let lines = (self.hashes.len() * BITS_A_WORD).div_ceil(8 * LINE_BYTES).max(1);
@@ -222,6 +223,7 @@ impl Summary {
             file.read_exact_at(&mut bytes, 0)?;
             Ok(is_whole(&bytes))
         };
+        // Without a summary a segment is opened: slower, never wrong. So every doubt here ends in `None`.
         if !guard.is_sound(&name(segment), &metadata, check).ok()? {
             return None;
         }
@@ -284,6 +286,8 @@ impl Summary {
         let has = |length: &usize| self.header.lengths[length / 8] & 1 << (length % 8) != 0;
         if !letters.iter().all(|&byte| is_half(byte)) {
             Packed::Nowhere
+        // Lengths are enough to rule out most segments: ids of one kind have one length, and a whole id is not a part
+        // of an equally long one.
         } else if (letters.len() + 1..256).any(|length| has(&length)) {
             Packed::Inside
         } else if is_packable(letters) && has(&letters.len()) && self.may_hold(letters, How::Rare) {

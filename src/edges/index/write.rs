@@ -54,6 +54,8 @@ impl Index {
     /// Opens the index for writing.
     pub fn writer(&self) -> Result<IndexWriter<'_>> {
         let inner = self.inner.writer_with_num_threads(1, UNUSED_WORKER_BYTES)?;
+        // tantivy would merge in the background, into segments without a summary. Merges are made here, between
+        // batches.
         inner.set_merge_policy(Box::new(NoMergePolicy));
         // What a crashed run left half-written may have the name of what comes now.
         inner.garbage_collect_files().wait()?;
