@@ -134,6 +134,7 @@ impl State {
     pub fn replace_ledger(&self) -> io::Result<Option<PathBuf>> {
         let old = self.ledger();
         let is_free = |path: &PathBuf| LEDGER_FILES.iter().all(|name| !beside(path, name).exists());
+        // No kept ledger is ever overwritten: it may hold what the sources no longer list.
         let mut numbered = (1..1000).map(|number| self.dir.join(format!("ledger.sqlite.broken-{number}")));
         let aside =
             numbered.find(is_free).ok_or_else(|| io::Error::other("too many old ledgers are kept"))?;
@@ -147,6 +148,8 @@ impl State {
                 }
             }
         }
+        // The log and its index have been moved with the old file: SQLite would take a log that is left for the new
+        // ledger's.
         disk::rename(&self.dir.join("ledger.sqlite.new"), &old)?;
         disk::sync_folder(&self.dir)?;
         Ok(kept.then_some(aside))
@@ -169,6 +172,7 @@ impl State {
                 }
             }
         })?;
+        // Emptied only now, under the lock: what stands there is who holds it.
         file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
         writeln!(file, "process {}, {about}", std::process::id()).map_err(io)?;
         Ok(StateLock { _file: file })

@@ -89,11 +89,13 @@ pub async fn publish(
     let mut report =
         PublishReport { unchanged: (files.len() - plan.put.len()) as u64, ..PublishReport::default() };
     let paths: Vec<&str> = plan.put.iter().map(|file| file.path).collect();
+    // What is about to be sent counts as unknown from here on: after a crash in the middle of a put it is sent again.
     ledger.begin_publish(&target.name, &paths, now_ms)?;
     for stage in plan.put.chunk_by(|a, b| stage_of(a) == stage_of(b)) {
         put_all(stage, target, ledger, now_ms).await?;
         report.put += stage.len() as u64;
     }
+    // After all pages: until then an old page may still refer to the file.
     for path in plan.delete {
         target.store.delete(&target.key(&path)).await?;
         ledger.forget_published(&target.name, &path)?;
@@ -142,6 +144,7 @@ fn stage_of(file: &SiteFile<'_>) -> u8 {
 fn checksum_of(file: &SiteFile<'_>) -> PublishedChecksum {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[SERVING_VERSION, u8::from(file.immutable)]);
+    // The length keeps type and bytes apart: otherwise two files could share a checksum.
     hasher.update(&(file.content_type.len() as u64).to_le_bytes());
     hasher.update(file.content_type.as_bytes());
     hasher.update(file.bytes);
@@ -191,6 +194,7 @@ fn put_one(
 ) -> impl Future<Output = (usize, Result<(), StoreError>)> + Send + 'static {
     let store = Arc::clone(&target.store);
     let key = target.key(file.path);
+    // A folder cannot say that a file is compressed, so a web server would send gzip as HTML.
     let compress = store.keeps_headers() && is_text(file.content_type);
     let options = PutOptions {
         content_type: file.content_type.to_owned(),

@@ -159,6 +159,7 @@ impl Folder {
             return Err((StoreErrorKind::Odd, reason));
         }
         let mut body = Vec::with_capacity(before.len() as usize);
+        // One byte more than there was: a file that grows is noticed and not followed to its end.
         (&mut file).take(before.len() + 1).read_to_end(&mut body).map_err(local_disk)?;
         self.counter.received(body.len());
         let after = file.metadata().map_err(local_disk)?;
@@ -321,6 +322,7 @@ fn made_parent(root: &Path, below: &Path) -> Result<PathBuf, Refusal> {
 
 /// Returns the real path of `path`, which must be inside `root`.
 fn within(root: &Path, path: &Path) -> Result<PathBuf, Refusal> {
+    // Resolved before it is compared, as any folder of the path may be a link.
     let real = path.canonicalize().map_err(local_disk)?;
     if real.starts_with(root) {
         Ok(real)

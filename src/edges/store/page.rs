@@ -56,6 +56,8 @@ impl<'a> Pages<'a> {
     pub(super) fn add(&mut self, page: Page) -> Result<Option<String>, String> {
         check_count(&page)?;
         self.check_asked(&page)?;
+        // Without this a page that lacks `IsTruncated` would end the listing, and the rest of the bucket would look
+        // deleted.
         let truncated = page.truncated.ok_or("the page does not say whether it is the last")?;
         for entry in page.entries {
             let object = self.object_of(entry, page.url_encoded)?;
@@ -76,6 +78,8 @@ impl<'a> Pages<'a> {
         listing.prefixes.sort();
         let keys = listing.objects.iter().map(|object| object.key.as_str());
         let prefixes = listing.prefixes.iter().map(String::as_str);
+        // A key that comes twice shows pages of two different states, or the same page again: one of them may hide
+        // what changed.
         match repeated(keys).or_else(|| repeated(prefixes)) {
             Some(name) => Err(format!("`{name}` is listed twice")),
             None => Ok(listing),
@@ -86,6 +90,7 @@ impl<'a> Pages<'a> {
     /// would read as "all deleted".
     fn check_asked(&self, page: &Page) -> Result<(), String> {
         let Some(said) = &page.prefix else { return Ok(()) };
+        // Some servers encode the prefix that they echo, and some do not.
         let is_asked = said == self.prefix || decoded(said).is_ok_and(|said| said == self.prefix);
         if is_asked { Ok(()) } else { Err(format!("the page is about another prefix, `{said}`")) }
     }
@@ -132,6 +137,7 @@ impl<'a> Pages<'a> {
         if self.tokens.len() >= MAX_PAGES {
             return Err(format!("the listing has more than {MAX_PAGES} pages"));
         }
+        // A server that repeats itself would be asked for ever.
         if self.tokens.insert(token.clone()) {
             Ok(token)
         } else {
@@ -143,6 +149,7 @@ impl<'a> Pages<'a> {
 fn check_count(page: &Page) -> Result<(), String> {
     let read = (page.entries.len() + page.prefixes.len()) as i64;
     match page.key_count {
+        // Not every server sends a count, so only a wrong one is odd.
         Some(said) if said != read => Err(format!("the page states {said} keys, but has {read}")),
         _ => Ok(()),
     }

@@ -90,15 +90,18 @@ pub fn ingest(
         done: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
     };
+    // Before anything new: the batch number that the index claims stands for all earlier batches, too.
     let mut lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
     remove_replaced(ledger, mirror)?;
     if lacking.is_empty() {
+        // Only with a whole index: one that lacks blocks cannot say which objects a changed group may touch.
         regroup::take_over(ledger, reader.index, settings)?;
         report.notes = regroup::outdate_sources(ledger, settings)?;
         report.regrouped = regroup::from_samples(ledger, settings)?;
     }
     loop {
         let mut pending = ledger.pending(BATCH_OBJECTS)?;
+        // What is new comes first: it is what people wait for, and old counts are right by the rules of their time.
         let is_read_again = pending.is_empty() && lacking.is_empty();
         if is_read_again {
             pending = ledger.outdated(settings.reading(), BATCH_OBJECTS)?;
@@ -172,6 +175,8 @@ fn reconcile(
     let (mut lacking, mut pruned) = (Vec::new(), Vec::new());
     for row in ledger.generations()?.into_iter().filter(|row| row.indexed) {
         let wanted = if row.blocks > 0 { vec![(row.batch, row.blocks)] } else { Vec::new() };
+        // The right number of blocks under the right batch. Any other number is a read that broke off, and is redone
+        // whole.
         if held.get(&row.object.generation).unwrap_or(&Vec::new()) == &wanted {
             held.remove(&row.object.generation);
         } else if row.mirrored {
@@ -244,6 +249,7 @@ fn commit_batch(
     let mut bytes = 0;
     jobs.retain(|job| {
         bytes += job.object.size_bytes;
+        // An object larger than a whole batch is one by itself.
         bytes <= BATCH_BYTES || bytes == job.object.size_bytes
     });
     let segments = Segments::default();
@@ -255,7 +261,10 @@ fn commit_batch(
     if items.is_empty() {
         return Ok(());
     }
+    // Workers finish in any order. Sorted, a batch is written the same way each time.
     items.sort_by(|a, b| (&a.object.source, &a.object.key).cmp(&(&b.object.source, &b.object.key)));
+    // From here to the index's commit a crash leaves the ledger one batch ahead, which `reconcile` finds by the
+    // numbers.
     let committed = ledger.commit_batch(&items, now_ms)?;
     let mut writer = reader.index.writer()?;
     committed.replaced.iter().for_each(|object| writer.delete_generation(object.generation));
@@ -268,6 +277,7 @@ fn commit_batch(
     }
     let batch = batch(committed.batch);
     writer.commit(&segments, &Payload { batch, uuid: uuid.to_owned() })?;
+    // Last: until both have committed, a crash may need the old version's file.
     remove_replaced(ledger, reader.mirror)?;
     report.batches += 1;
     report.new_groups += committed.new_groups;
@@ -366,6 +376,7 @@ impl Reader<'_> {
 
     fn work(&self, work: &Work, segments: &Segments) -> Result<(), StateError> {
         let mut builder = self.index.segment_builder(segments);
+        // The bound is on results, not on objects: a small object with many groups holds more than a large quiet one.
         while work.held_bytes.load(Ordering::Relaxed) < HELD_BYTES && !self.stop.load(Ordering::Relaxed) {
             let next = lock(&work.queue).pop_front();
             let Some(job) = next else { break };
@@ -386,6 +397,7 @@ impl Reader<'_> {
                         });
                     }
                 }
+                // One unreadable file does not stop the batch: it is fetched again, the rest is counted.
                 Err(ReadError::Io(error)) => lock(&work.read).failed.push((job.object, error.to_string())),
                 Err(ReadError::Index(error)) => return Err(error.into()),
             }

@@ -1,5 +1,5 @@
-//! Sources to mirror: discover, list, compare, get, record. Carries out what [`gzette_core::plan`] decides; the
-//! only this task writes the ledger, in small transactions, so that a run that stops anywhere keeps
+//! Sources to mirror: discover, list, compare, get, record. Carries out what [`gzette_core::plan`] decides.
+//! Only this task writes the ledger, in small transactions, so that a run that stops anywhere keeps
 //! what it has.
 //!
 //! All sources are listed in parallel, and listed objects are read while other listings continue. What does
@@ -140,6 +140,7 @@ pub async fn sync(
     options: &SyncOptions,
     progress: &dyn Progress,
 ) -> Result<SyncReport, StateError> {
+    // Safe only here: the caller holds the lock, so no other run is writing these files.
     mirror.clean().map_err(StateError::Mirror)?;
     let mut report = SyncReport::default();
     moves::settle_sources(sources, ledger, mirror, options, &mut report)?;
@@ -284,6 +285,8 @@ impl<'a> Run<'a> {
                 Err(error) if error.is_cancelled() => {}
                 Err(_) => return Err(StateError::Panicked),
             }
+            // Many outcomes in one transaction: a commit waits for the disk, which is what a run with thousands of
+            // small objects would spend its time on.
             next = if events.len() < get::RECORDS_AT_ONCE { self.running.try_join_next() } else { None };
         }
         Ok(Some(events))

@@ -81,6 +81,7 @@ impl Queue {
         let next = objects.pop_front();
         if !objects.is_empty() {
             self.turn += 1;
+            // Behind the other groups of its day, so that one large prefix does not keep the others waiting.
             self.groups.insert((place.0, place.1, self.turn), (group, objects));
         }
         next
@@ -92,6 +93,7 @@ impl Queue {
             self.slow_prefixes.insert((group.at, group.prefix.clone()));
             self.slow_apps.insert((group.at, group.app.clone()));
         }
+        // Groups are ordered by their level, so those whose level changes have to be put in again.
         let groups = std::mem::take(&mut self.groups);
         for ((_, day, turn), (group, objects)) in groups {
             self.groups.insert((self.level(&group), day, turn), (group, objects));

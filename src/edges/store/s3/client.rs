@@ -79,6 +79,7 @@ pub(super) async fn load_config(options: &S3Options) -> SdkConfig {
         .http_client(http_client())
         // Attempts are counted and spaced by `persist`, which sees the body as well.
         .retry_config(RetryConfig::disabled())
+        // `S3Store::collect` limits the silence of a body itself.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts.build());
     if let Some(profile) = &options.profile {
@@ -101,6 +102,7 @@ pub(super) async fn load_config(options: &S3Options) -> SdkConfig {
         ));
     }
     let shared = loader.load().await;
+    // A request cannot be signed without a region, and the answer to a wrong one names the right one.
     if shared.region().is_some() {
         return shared;
     }
@@ -151,6 +153,7 @@ fn http_client() -> SharedHttpClient {
 pub(super) fn needs_path_style(endpoint_url: &str) -> bool {
     let rest = endpoint_url.split_once("://").map_or(endpoint_url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
+    // An IPv6 address, whose colons are not those of a port.
     if authority.starts_with('[') {
         return true;
     }

@@ -132,6 +132,7 @@ impl S3Store {
             return Ok(first.bytes);
         }
         let second = self.persist(Action::Get, &place, || self.get_once(object, matched)).await?;
+        // Twice the same bytes: the damage is in the bucket, and is counted as what the object holds.
         if second.bytes == first.bytes {
             return Ok(second.bytes);
         }
@@ -196,6 +197,7 @@ impl S3Store {
 
     async fn put_once(&self, key: &str, body: &SdkBody, options: &PutOptions) -> Result<(), Failure> {
         let size_bytes = body.content_length().unwrap_or(0);
+        // An attempt uses up its body; bytes in memory are shared, not copied.
         let body = body
             .try_clone()
             .ok_or_else(|| Failure::lasting(StoreErrorKind::Local, "the body cannot be sent again"))?;
@@ -217,6 +219,7 @@ impl S3Store {
     async fn delete_once(&self, key: &str) -> Result<(), Failure> {
         let request = self.client.delete_object().bucket(&self.bucket).key(key).send();
         match answered(request, self.limits.answer, true).await {
+            // Some servers refuse to delete what is not there, and a delete whose answer was lost has worked.
             Err(failure) if failure.kind == StoreErrorKind::Missing => Ok(()),
             other => other.map(drop),
         }
