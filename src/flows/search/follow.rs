@@ -143,6 +143,7 @@ impl<'s> Follower<'s> {
 
     /// Returns time and level of a line that states them itself, whatever comes before it.
     pub(super) fn alone(&mut self, raw: &[u8]) -> Option<(UtcMs, Level)> {
+        // A line that was cut is read by its head, which may lack the field that counts.
         if raw.len() > self.settings.limits.max_line_bytes {
             return None;
         }
@@ -191,6 +192,7 @@ impl Told<'_> {
     fn complete(&mut self, slot: usize) {
         if let (Some(grouper), Some(&event)) = (&mut self.grouper, self.slots.get(slot)) {
             let group = grouper.close(slot).map(|(group, _)| group.id);
+            // A full event was completed before its end, which completes it once more. The first answer counts.
             self.groups.entry(event).or_insert(group);
         }
     }
@@ -214,6 +216,7 @@ impl Told<'_> {
 
     /// Forgets the groups that no line waits for.
     fn forget(&mut self) {
+        // Rarely, as each time costs a walk over all that is held.
         if self.groups.len() > 1024 + 4 * self.waiting.len() {
             let open = self.slots.iter().copied();
             let of_lines =

@@ -30,6 +30,8 @@ impl Newest {
     /// Whether no object from `next` on can hold a newer line than those kept.
     pub(super) fn is_settled(&self, next: Option<&Task>) -> bool {
         let oldest = self.hits.keys().next().filter(|_| self.hits.len() == self.limit);
+        // Strictly older: lines of the same time are ordered by object and line, so an object that ends at that time
+        // may still hold one.
         oldest.is_some_and(|oldest| next.is_none_or(|task| task.last_ms < oldest.0))
     }
 

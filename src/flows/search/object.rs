@@ -50,6 +50,7 @@ impl<'o> Object<'o> {
     /// Goes forward to a place, from the last point before it if there is one.
     pub(super) fn skip_to(&mut self, place: u64) -> io::Result<()> {
         let before = self.points.partition_point(|point| point.decoded_at <= place);
+        // Only ahead: to a point behind, everything up to the place would be decoded once more.
         if let Some(point) = self.points[..before].last().filter(|point| point.decoded_at > self.at) {
             self.jump(point);
         }

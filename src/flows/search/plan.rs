@@ -80,6 +80,7 @@ impl Settled {
             return row.duplicate;
         }
         let content = (row.object.app.clone(), row.checksum);
+        // Objects without a line share a checksum and are not duplicates of one another.
         row.blocks > 0 && (self.contents.contains(&content) || !planned.insert(content))
     }
 }
@@ -413,6 +414,7 @@ fn wanted_objects(
         sighted.insert(group, library.ledger.generations_with_group(group)?);
     }
     let whole = Arc::new(expr.clone());
+    // Compiled expressions may be large, and most ask the same of every object.
     let is_shared = !expr.asks_about_objects();
     let (mut wanted, mut planned, mut duplicates) = (BTreeMap::new(), Contents::new(), HashSet::new());
     for row in library.ledger.generations()? {

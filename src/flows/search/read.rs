@@ -170,12 +170,15 @@ impl<'s> Scan<'s> {
     /// Picks the matching lines of a block, and reads no more of it than is needed to know their events.
     fn scan_block(&mut self, bytes: &[u8], block: &Range) {
         let mut matches = Vec::new();
+        // The words first: only a block with a match needs its events followed, and that costs far more than the
+        // search for bytes.
         each_match(self.expr, bytes, block.first_line(), |line| matches.push(line));
         if self.counts_lines_alone() {
             self.counted += matches.len() as u64;
             return;
         }
         let Some(last) = matches.last() else { return };
+        // JSON lines mostly state their time and level. When all matches do, no other line of the block is read.
         if let Some(alone) =
             matches.iter().map(|line| self.follower.alone(line.of(bytes))).collect::<Option<Vec<_>>>()
         {

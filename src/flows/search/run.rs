@@ -154,6 +154,8 @@ impl<'r> Runner<'r> {
     fn settle(&self, number: usize, outcome: Outcome) {
         let mut turn = self.turn();
         let bytes = outcome.held_bytes();
+        // Small results wait in the map, so that one slow object does not stop all workers. Large ones stop theirs,
+        // which bounds the memory.
         if turn.next != number && turn.waiting_bytes + bytes <= HELD_BYTES {
             turn.waiting_bytes += bytes;
             turn.waiting.insert(number, outcome);
@@ -213,6 +215,7 @@ impl<'r> Runner<'r> {
             kept: None,
             weaves: !self.request.around.is_none() && !is_limited,
             newest: self.request.limit,
+            // With a limit nothing is final until the newest lines of all objects are known.
             hand_over: if is_limited { None } else { Some(&mut hand_over) },
             handed: Handed::default(),
             stop: &self.stop,
@@ -301,6 +304,8 @@ pub(super) fn with_context(
 fn opened(stock: Stock<'_>, tasks: &[Task], places: &[Place], looks_again: bool) -> Option<Vec<Task>> {
     let open = |(number, (task, _)): (usize, &Place)| {
         let task = tasks[*task].clone();
+        // Open files stay readable when a run removes them, so what was chosen is what is shown. Processes may often
+        // hold no more than 1,024.
         if task.opened.is_some() || number >= OPEN_FILES {
             return Some(task);
         }
@@ -402,6 +407,7 @@ impl Reading<'_, '_> {
             let lines = Lines::new(object.again(around_points), &task.around, self.settings, &task.row);
             weaver = Some(Weaver::new(lines, self.request.around, &task.row));
         }
+        // Taken out for the call: `lighten` borrows all of `self`. The empty one costs nothing.
         let mut piece = std::mem::replace(self.piece, Piece::new());
         let read = scan.read(&mut object, &task.ranges, &mut piece, &mut |scan, object| {
             self.lighten(scan, object, weaver.as_mut())?;
@@ -435,6 +441,8 @@ impl Reading<'_, '_> {
         if self.hand_over.is_none() {
             return Ok(());
         }
+        // What is handed over cannot be taken back, so a whole object is checked to its end before its first line goes
+        // out.
         object.check_all()?;
         scan.held_bytes = 0;
         let hits = std::mem::take(&mut scan.hits);

@@ -128,6 +128,8 @@ impl Run<'_> {
                 front.is_surveyed = tasks.is_empty();
                 front.add_tasks(tasks);
             }
+            // Two limits: a listing that hangs gives up its place among the prompt ones, but even hung ones may not
+            // pile up without end.
             let has_room = prompt < PARALLEL_LISTS && front.open.len() < OPEN_LISTS;
             let Some((_, task)) = (if has_room { front.tasks.pop_first() } else { None }) else {
                 // Not before: a listing may say that they have changed or gone.
@@ -151,6 +153,7 @@ impl Run<'_> {
             }
             Err(error) => self.record_failure(at, &task, error)?,
         }
+        // Once what was listed is recorded: it may say that a doubtful object has changed or gone.
         self.settle_doubts(at, &task.prefix, is_listed)
     }
 
@@ -179,6 +182,7 @@ impl Run<'_> {
         let front = &mut self.fronts[group.at];
         let waiting: VecDeque<Waiting> = objects
             .into_iter()
+            // What a listing has just named is also among the rows left by earlier runs.
             .filter(|(id, _)| front.queued.insert(*id))
             .map(|(id, is_known)| Waiting {
                 id,
@@ -377,6 +381,8 @@ impl Run<'_> {
         if !self.fronts[at].has_listed {
             self.report.note_root_error(name, &error);
         }
+        // When nothing has been listed yet, the network is down for all prefixes. Later, it is this prefix that
+        // failed.
         let is_out_of_reach = error.kind == StoreErrorKind::Network && !self.fronts[at].has_listed;
         if ends_source(error.kind) || is_out_of_reach {
             let record = FailedListing {
@@ -406,12 +412,14 @@ impl Run<'_> {
     ) -> Result<(), StateError> {
         let earlier = self.fronts[at].survey.known(&task.prefix).map_or(0, |known| known.attempts);
         let attempts = earlier.saturating_add(1);
+        // What the newest objects depend on is tried again soon. Old days can wait.
         let is_eager = may_pass && matches!(task.why, Why::Discover | Why::LookBack | Why::Undated);
         let pause_ms = if is_eager { eager_pause_ms(attempts) } else { pause_ms(attempts) };
         let (prefix, now_ms) = (task.prefix.as_str(), self.options.now_ms);
         let record = FailedListing { prefix, now_ms, why, attempts: Some(attempts), pause_ms };
         self.ledger.record_failed_listing(self.place(at).id, &record)?;
         self.report.prefixes_failed += 1;
+        // Told once; while it goes on failing, the summary at the end of each run counts it.
         if earlier == 0 {
             self.add_problem(at, prefix, ProblemKind::Listing, why.to_owned());
         }
