@@ -187,6 +187,7 @@ impl<R: Read> Gzip<R> {
         let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };
         let step = self.inflate.step(self.input.unread(), target, self.points.is_some());
         let made = step.made;
+        // A block may end within a byte, whose rest a resumed decoder needs. It is gone from the input after this.
         let last_byte = self.input.unread().get(step.read.wrapping_sub(1)).copied();
         self.input.consume(step.read);
         if room == 0 && made > 0 {
@@ -245,6 +246,8 @@ impl<R: Read> Gzip<R> {
         };
         let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
         let (sum, length) = (u32::from_le_bytes([c0, c1, c2, c3]), u32::from_le_bytes([l0, l1, l2, l3]));
+        // Of a member that was begun at a point only a part is known. Its reader compares the checksums of blocks
+        // instead.
         let right_crc = self.crc.as_ref().is_none_or(|crc| crc.sum() == sum);
         let right_length = self.crc.as_ref().is_none_or(|crc| crc.amount() == length);
         if !(right_crc && right_length) {
@@ -342,12 +345,15 @@ impl Header {
             return if bytes.starts_with(magic) { Self::Cut } else { Self::None };
         };
         let flags = fixed[3];
+        // Reserved bits must be zero (RFC 1952, 2.3.1.2): a header with one of them is no header, or one of a format
+        // to come.
         if !fixed.starts_with(&MAGIC) || flags & 0xe0 != 0 {
             return Self::None;
         }
         let bytes = &bytes[..bytes.len().min(HEADER_BYTES)];
         match Self::end(bytes, flags) {
             Some(end) => Self::Of(end),
+            // An optional field without an end would have the whole object read as a header.
             None if bytes.len() == HEADER_BYTES => Self::None,
             None => Self::Cut,
         }

@@ -96,6 +96,7 @@ impl<R: Read> Decoder<R> {
     /// Returns a decoder from a point of an undamaged object on; `reader` must be positioned at its `stored_at`.
     /// `None`: the point is unusable, so the object must be read from its start.
     pub fn resume(reader: R, limits: &Limits, point: &Point) -> Option<Self> {
+        // Counted from the object's start, so that a limit is met at the same byte wherever decoding begins.
         let budget = Budget { made: point.decoded_at, ..Budget::new(limits) };
         let gzip = Gzip::resume(Input::at(reader, point.stored_at), budget, point)?;
         let chain = Chain::Once(Cursor::new(Vec::new()).chain(Stage::Gzip(Box::new(gzip))));
@@ -159,6 +160,7 @@ impl<R: Read> Decoder<R> {
         let mut inner = Stage::open(Cursor::new(head).chain(outer), &self.limits)?;
         let head = inner.peek()?;
         if Compression::of(&head).is_some() {
+            // No logger writes this. A file that is nested more deeply is made to exhaust its reader.
             self.log.add(0, 1, "compressed more than twice", true);
             return Ok(());
         }
@@ -171,6 +173,7 @@ impl<R: Read> Decoder<R> {
         let Chain::Twice(peeked) = &self.chain else {
             return;
         };
+        // Each stage keeps its own ratio, so two of them may make a million bytes of one: only here both are seen.
         let outer = &peeked.get_ref().1.source().get_ref().1;
         let budget = Budget { limits: self.limits.clone(), made: self.decoded_bytes };
         let stored_bytes = outer.input().offset();
@@ -190,6 +193,7 @@ impl<R: Read> Decoder<R> {
             }
             Chain::Unopened(_) | Chain::Ended => return,
         };
+        // Asked after each read, so the common case, nothing new, must cost nothing.
         if outer.total + inner.map_or(0, |log| log.total) == self.log.total {
             return;
         }
@@ -229,6 +233,7 @@ enum Stage<R> {
 impl<R: Read> Stage<R> {
     fn open(reader: R, limits: &Limits) -> io::Result<Self> {
         let mut input = Input::new(reader);
+        // A reader may give one byte at a time.
         while input.unread().len() < MAGIC_BYTES && input.fill(0)? {}
         let budget = Budget::new(limits);
         Ok(match Compression::of(input.unread()) {
@@ -393,6 +398,7 @@ impl DamageLog {
             let reason = format!("in the inner compressed data: {}", damage.reason);
             self.add(damage.offset, damage.member, reason, false);
         }
+        // Those in words were added one by one above.
         self.total += inner.total - inner.kept.len() as u64;
         self.stretches += inner.stretches;
     }

@@ -195,6 +195,7 @@ impl Reader {
     pub fn read_alone(&mut self, line: &[u8]) -> Option<(UtcMs, Level)> {
         let line = strip(line);
         let read = self.parser.read_alone(line, &mut self.scratch)?;
+        // Taken off by nothing: what a collector put in front may belong to a stream, whose event this line continues.
         let is_bare = read.key == 0 && !read.goes_on && read.text.as_ptr() == line.as_ptr();
         let may_continue = match read.form {
             Form::Headed => false,
@@ -245,6 +246,7 @@ impl Reader {
             debug_assert!(waited.is_none(), "a record by itself has no parts");
             return;
         }
+        // The rest of a line that was cut is not there, so its brackets would never close.
         if !line.is_cut && frame::opens(bytes) {
             self.streams.begin_lines(line, bytes);
             return;
@@ -287,6 +289,7 @@ impl Reader {
             if waited.is_lines {
                 self.streams.settle_singly(&waited, told);
             } else {
+                // Its last parts are missing, so a JSON object may break off in a value.
                 waited.is_cut = true;
                 self.read_waited(&waited, told);
             }

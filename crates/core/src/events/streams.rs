@@ -167,12 +167,14 @@ impl Streams {
         let at = self.waiting.iter().position(|waiting| waiting.key == read.key && waiting.is_wrapped);
         if let Some(at) = at {
             let waiting = &mut self.waiting[at];
+            // A record with a head of its own is not a line of the object that waits.
             let is_of_lines = waiting.is_lines && (read.form != Form::Headless || read.goes_on);
             if is_of_lines {
                 let waited = self.remove(at);
                 self.settle_singly(&waited, told);
                 return self.take_in(read, line, raw, told);
             }
+            // Both are held: the text to be read as one record, the raw lines for samples.
             self.waiting_bytes += read.text.len() + raw.len();
             waiting.add(line, raw, read.text);
             let is_whole = if waiting.is_lines { waiting.depth.add(read.text) } else { !read.goes_on };
@@ -331,6 +333,7 @@ impl Streams {
         told: &mut dyn FnMut(Step<'_>),
     ) -> StreamPlace {
         self.end_event(slot, told);
+        // Inherited from the object, not from the stream: what a search reads begins with one time for all streams.
         let time_ms = event.time_ms.unwrap_or(self.time_ms);
         self.time_ms = time_ms;
         let open = OpenEvent { line, time_ms, level: event.level };
@@ -350,6 +353,7 @@ impl Streams {
     /// Returns the slot of a stream at its next record. One that is too old begins again.
     fn slot_of_next(&mut self, key: u64, told: &mut dyn FnMut(Step<'_>)) -> usize {
         let slot = match self.last {
+            // Most lines are of the stream of the one before, and most objects have one stream: no hash is looked up.
             Some((last, slot)) if last == key => slot,
             _ => self.slot(key),
         };
@@ -392,6 +396,8 @@ impl Streams {
                 self.last = self.last.filter(|&(_, last)| last != slot);
                 self.free.push(slot);
             } else {
+                // The entry was old, the stream is not. Each stream has one entry, moved back when it comes up, so a
+                // line costs nothing here.
                 self.ages.push_back((stream.record, slot));
             }
         }

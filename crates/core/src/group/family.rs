@@ -22,10 +22,13 @@ const MIN_QUOTED_VALUES: usize = 3;
 /// more, or three with the word in quotes or brackets, or eight when there is less in common; and those whose words are alike
 /// but for their letters, with a variable in them, as `QQ[<*>]` and `WeChat[<*>]`.
 pub fn families<'t>(templates: impl IntoIterator<Item = &'t str>) -> HashMap<&'t str, &'t str> {
+    // Sorted, so that the first of a family is the same in whatever order the groups come.
     let templates: Vec<&str> = templates.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let mut parents: Vec<usize> = (0..templates.len()).collect();
     let mut words: Vec<Word> =
         templates.iter().enumerate().flat_map(|(number, template)| words(number, template)).collect();
+    // Templates that differ in one word meet here by the hash of all the others: no pair of templates is ever
+    // compared.
     words.sort_unstable_by_key(|word| word.context);
     for alike in words.chunk_by(|a, b| a.context == b.context) {
         if varies(alike) {

@@ -55,6 +55,7 @@ pub fn group(message: &str, trace: Option<&str>) -> Grouped {
 
 /// As [`group`], with the user's word on what it sees.
 pub fn group_with(message: &str, trace: Option<&str>, settings: &GroupSettings) -> Grouped {
+    // Cut at a line, so that no half frame gets into a key.
     let (message, trace) = (bounded(message), trace.map(bounded));
     let Some(found) = read(message, trace) else {
         return by_message(said_by(message, trace), settings);
@@ -157,6 +158,8 @@ fn by_words(message: &str, title: &str, trace: &Trace<'_>, settings: &GroupSetti
     };
     let mut parts: Vec<_> = trace.exceptions.iter().map(part).collect();
     let around = first_line(message);
+    // A message that only repeats the exception adds nothing, and would part events whose logger prints it from those
+    // whose does not.
     if !around.is_empty() && trace::read(around).is_none() && !trace.holds(around) {
         parts.push(format!("  {}", settings.template(around)));
     }
@@ -204,11 +207,14 @@ fn id(kind: GroupKind, parts: &[&str]) -> GroupId {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[VERSION, kind as u8]);
     for part in parts {
+        // With the lengths, `a`, `bc` and `ab`, `c` are different groups.
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
     let mut first = [0; 8];
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    // 60 bits are 12 letters of base32 without padding. Among a million groups, two share an id once in two million
+    // states.
     GroupId::from_bits(u64::from_be_bytes(first) >> 4)
 }
 

@@ -43,6 +43,8 @@ fn masked(message: &str) -> Masked {
     let mut tokens = tokens(trimmed);
     let mut is_final = tokens.is_plain && matches!(plain, Cow::Borrowed(_));
     let list = &mut tokens.list;
+    // The rules run in this order, because each looks for the variables that those before it have made. The roles of
+    // all words tell in advance which of them have nothing to do.
     if tokens.roles & (MONTH | DAY) != 0 {
         is_final &= !mask_dates(list);
     }
@@ -64,6 +66,7 @@ fn masked(message: &str) -> Masked {
     }
     is_final &= !collapse_lists(list);
     let has_letters = has_letters(list);
+    // Of a message such as `404 / 17` everything would be a variable, and all such messages one group.
     let text = if has_letters { join(list, trimmed.len()) } else { mask_digits(trimmed) };
     is_final &= has_letters && text.len() <= MAX_BYTES;
     Masked { text, is_final }
@@ -278,6 +281,7 @@ fn trim_plurals(tokens: &mut TokenList<'_>) -> bool {
             && let Token::Text(word) = tokens[at]
             && let [.., before, b's'] = word
             && word.len() >= 4
+            // `class` and `status` are no plurals.
             && !b"su".contains(before)
             && word.iter().all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
         {

@@ -227,6 +227,7 @@ impl<'a> Walk<'a> {
             };
             let quote = from + found;
             let before = &self.line[start..quote];
+            // An even number of backslashes escape one another; an odd one escapes the quote.
             let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
             if backslashes % 2 == 0 {
                 self.at = quote + 1;
@@ -262,6 +263,7 @@ impl<'a> Walk<'a> {
                 b'"' => {
                     self.string()?;
                 }
+                // Not recursive and bounded by the bits of `kinds`: a line of brackets cannot exhaust the stack.
                 b'{' | b'[' if depth == MAX_DEPTH => return None,
                 b'{' | b'[' => {
                     kinds = kinds << 1 | u128::from(byte == b'{');

@@ -123,6 +123,8 @@ impl<'s> Builder<'s> {
         self.block.lines += 1;
         self.block.length += line.len_bytes;
         self.crc.update(line.whole);
+        // The bytes behind the line limit are not held, but a search compares the whole block: their checksum is
+        // combined in.
         let dropped_bytes = line.len_bytes - line.whole.len() as u64;
         if dropped_bytes > 0 {
             self.crc.combine(&crc32fast::Hasher::new_with_initial_len(line.dropped_crc, dropped_bytes));
@@ -253,6 +255,8 @@ impl Adding<'_, '_> {
         if std::mem::replace(&mut self.is_added, true) {
             return;
         }
+        // A block begins where nothing waits, or a search that starts there would take the parts of a record for
+        // lines.
         if self.is_settled && self.builder.block_is_full(begins_event) {
             self.builder.close_block(self.hand_out);
         }

@@ -101,6 +101,8 @@ impl<'s> EventGrouper<'s> {
         slot.understated.is_latest = false;
         if event.level.is_error() || understates(event.level) && may_carry_trace(event) {
             slot.open = Some(OpenEvent::new(line, is_cut, event, bounds));
+        // Most events are no errors. Of these only the line is kept, in memory that is used again, in case a trace
+        // follows.
         } else if understates(event.level) {
             slot.understated.note(line, is_cut, event, bounds);
         }
@@ -150,6 +152,7 @@ impl<'s> EventGrouper<'s> {
         }
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());
         let group = group_with(&open.message, trace, &self.settings.custom.settings);
+        // An info line counts only with a real stack trace; a message that merely looks like an exception does not.
         if !level.is_error() && group.kind != GroupKind::Trace {
             return None;
         }
@@ -166,6 +169,7 @@ impl<'s> EventGrouper<'s> {
             is_cut: open.is_cut,
             parser: &mut self.parser,
         };
+        // In the order of the configuration: the first that holds decides.
         self.custom.iter().find_map(|custom| custom.apply(base, &open.raw, &mut facts))
     }
 
@@ -175,6 +179,7 @@ impl<'s> EventGrouper<'s> {
         if slot >= CROWD {
             return Bounds { message: CROWD_BYTES, trace: CROWD_BYTES, raw: CROWD_BYTES, has_custom };
         }
+        // Conditions may ask for any line of the event; a sample only shows its beginning.
         let raw = if has_custom { EVENT_BYTES } else { SAMPLE_BYTES };
         Bounds { message: MESSAGE_BYTES, trace: EVENT_BYTES, raw, has_custom }
     }

@@ -166,6 +166,7 @@ pub fn diff(listed: Vec<PlacedObject>, known: &[KnownObject]) -> Diff {
         let entry = &placed.object;
         match left.remove(entry.key.as_str()) {
             None => diff.new.push(placed),
+            // Whatever its etag: the file may have been removed since it was deleted.
             Some(known) if known.state == ObjectState::Deleted => diff.new.push(placed),
             Some(known) if known.etag != entry.etag || known.size_bytes != entry.size_bytes => {
                 diff.changed.push(placed);
@@ -183,6 +184,7 @@ pub fn diff(listed: Vec<PlacedObject>, known: &[KnownObject]) -> Diff {
         .filter(|known| known.state != ObjectState::Deleted)
         .map(|known| known.id)
         .collect();
+    // The map has no order, and the ledger's writes should have one.
     diff.gone.sort_unstable();
     diff
 }

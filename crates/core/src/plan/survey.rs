@@ -311,6 +311,7 @@ impl<'a> Survey<'a> {
     }
 
     fn put_now(&mut self, prefix: &str, delimited: bool, why: Why) {
+        // A paused root would leave the whole source unread, and cost nothing but one request.
         let is_root = self.stage == Stage::Root;
         let is_paused = |known: &KnownListing| !has_rested(known.next_try_ms, self.reach.now_ms);
         if !is_root && self.known.get(prefix).is_some_and(is_paused) {
@@ -338,6 +339,8 @@ impl<'a> Survey<'a> {
 
     fn take_turns(&mut self) {
         let count = self.older.len() as i64;
+        // However rarely gzette runs, a run lists no more than the share of the time since the last one. Otherwise the
+        // first run after a weekend would list years of days at once.
         let limit = (count * self.reach.elapsed_ms() + DAY_MS - 1) / DAY_MS + 1;
         let mut due: Vec<(UtcMs, &String, bool)> = (0..)
             .zip(&self.older)
