@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    /// Has the directory say which state it is.
+    /// Records in the directory which state it is.
     pub fn set_id(&self, id: StateId) -> io::Result<()> {
         let unfinished = self.dir.join(format!("{IDENTITY}.tmp"));
         disk::write(&self.dir.join(IDENTITY), &unfinished, id.line().as_bytes())

@@ -1,5 +1,5 @@
 //! What keeps a use case from going on: a part of the state that cannot be read or written. What a source, a target of
-//! pages or a mail server refuses is no such error: a run goes on without it.
+//! pages or a mail server refuses is not such an error: a run goes on without it.
 
 use std::io;
 

@@ -19,7 +19,7 @@ const ONE_OF: u64 = 200;
 /// but at least and at most this many.
 const LOOKS: (u64, u64) = (16, 1000);
 
-/// What a state consists of, as far as it can be exchanged by mistake.
+/// The parts of a state that can be exchanged by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The ledger.

@@ -1,7 +1,7 @@
 //! The one gate for text that people see. Log lines, keys, listings and answers of servers are hostile: a control
 //! character is an order to a terminal, a bidirectional one makes `gpj.exe` of `exe.jpg`, and a name with a character that
 //! nothing shows is not the name that it looks like. One table says which characters are hidden; each form says what
-//! stands in their place, and the caller chooses the form. Markup is escaped by maud, quotes by whoever quotes.
+//! stands in their place, and the caller chooses the form. maud escapes markup, and the code that quotes escapes quotes.
 //!
 //! | form | for | a hidden character becomes | stays |
 //! |---|---|---|---|
@@ -99,7 +99,7 @@ fn is_picture(character: char) -> bool {
     !is_hidden(character) && matches!(character, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
-/// What a variation selector may stand behind: symbols and letters, but for those of ASCII; of that only keycaps.
+/// What a variation selector may stand behind: symbols and letters outside ASCII; of ASCII only keycaps.
 fn has_variants(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_digit() || matches!(character, '#' | '*');

@@ -111,7 +111,7 @@ impl Ledger {
     }
 
     /// Returns the versions that others have replaced or the retention has dropped and that
-    /// [`Ledger::forget_replaced`] was not told of, but for those that are listed or counted again: what is left of
+    /// [`Ledger::forget_replaced`] has not removed, except those that are listed or counted again: what is left of
     /// them in the mirror is of no use any more.
     pub fn replaced(&self) -> Result<Vec<ObjectVersion>> {
         let mut statement = self.connection.prepare(

@@ -48,7 +48,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connect
     Connection::open_with_flags_and_vfs(path, flags, NAME)
 }
 
-/// Has every page that is written from now on get its checksum.
+/// Gives every page that is written from now on its checksum.
 #[expect(unsafe_code, reason = "rusqlite has no safe call for a file control")]
 pub(super) fn write_checksums(connection: &Connection) -> rusqlite::Result<()> {
     // SAFETY: the handle is that of an open connection, and the control takes no argument.

@@ -37,7 +37,7 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Returns the newest mirrored version of an application that is no copy of another.
+    /// Returns the newest mirrored version of an application that is not a copy of another.
     pub fn newest_version(&self, app: &str) -> Result<Option<ObjectVersion>> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Result;
 
 /// Among the generations of one application with these bytes, the smallest (source, key) counts.
-/// Objects without a line are no duplicates of one another.
+/// Objects without a line are not duplicates of one another.
 pub(super) fn mark_duplicates(connection: &Connection, checksum: &[u8]) -> Result<()> {
     connection
         .prepare_cached(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-/// What went wrong in the ledger. Errors of `SQLite` do not say which file they are about: whoever knows adds it, with
+/// What went wrong in the ledger. Errors of `SQLite` do not say which file they are about: the caller that knows adds it, with
 /// [`LedgerError::in_file`].
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {

@@ -17,7 +17,7 @@ use gzette_core::partial::{Ingested, Reading};
 const MAX_ALIASES: usize = 16;
 
 impl Ledger {
-    /// Returns counted versions in the mirror that were read by something else than `reading`, at most `limit`.
+    /// Returns counted versions in the mirror that were not read by `reading`, at most `limit`.
     pub fn outdated(&self, reading: Reading, limit: usize) -> Result<Vec<ObjectVersion>> {
         let sql = format!(
             "{COUNTED} WHERE (generation.parser_version <> ?1 OR generation.grouping <> ?2)
@@ -31,7 +31,7 @@ impl Ledger {
         rows.map(|row| row?).collect()
     }
 
-    /// Returns counted versions that were grouped by something else than `grouping` and are no longer in the mirror.
+    /// Returns counted versions that were not grouped by `grouping` and are no longer in the mirror.
     pub fn outdated_and_pruned(&self, grouping: i64) -> Result<Vec<ObjectVersion>> {
         let sql = format!("{COUNTED} WHERE generation.mirrored = 0 AND generation.grouping <> ?1");
         let mut statement = self.connection.prepare(&sql)?;
@@ -61,7 +61,7 @@ impl Ledger {
         Ok(transaction.commit()?)
     }
 
-    /// Takes versions grouped by `from` as grouped by `to`, but for `touched` ones, and sets a fact; all or nothing.
+    /// Takes versions grouped by `from` as grouped by `to`, except `touched` ones, and sets a fact; all or nothing.
     pub fn take_grouping_over(
         &mut self,
         (from, to): (i64, i64),
@@ -76,7 +76,7 @@ impl Ledger {
         Ok(transaction.commit()?)
     }
 
-    /// Has every version read again, from the mirror where it is there.
+    /// Marks every version to be read again, from the mirror where its file is there.
     pub fn outdate_all(&mut self) -> Result<()> {
         self.connection.execute("UPDATE generation SET grouping = 0", [])?;
         Ok(())
@@ -171,7 +171,7 @@ pub(super) fn rename_groups(
         let new = answers[at].1.bits() as i64;
         if new != old {
             insert.execute([old, new, events])?;
-            // It has events: it leads nowhere else.
+            // An id with events does not lead to another.
             forget.execute([new])?;
         }
     }

@@ -7,7 +7,7 @@ use std::ffi::c_int;
 use super::checked_vfs::{CHECKSUM_BYTES, MARK, reserve_bytes, write_checksums};
 use super::{LedgerError, Result};
 
-/// Has the pages of an open ledger carry checksums from now on.
+/// Makes the pages of an open ledger carry checksums from now on.
 pub(super) fn prepare(connection: &Connection) -> Result<()> {
     // Only an empty file can be given room without rewriting it.
     if connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))? == 0 {

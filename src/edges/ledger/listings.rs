@@ -72,7 +72,7 @@ impl Ledger {
     }
 
     /// Records a complete listing and all its consequences in one transaction. Returns the objects to
-    /// fetched for it.
+    /// fetch for it.
     pub fn record_listing(&mut self, source_id: i64, listing: &ListingRecord<'_>) -> Result<Vec<ListedRow>> {
         let ListingRecord { diff, now_ms, .. } = listing;
         let transaction = self.connection.transaction()?;

@@ -69,7 +69,7 @@ impl Ledger {
         Ok(moved)
     }
 
-    /// Has the versions of a source read again and sets a fact, all or nothing; returns how many.
+    /// Marks the versions of a source to be read again and sets a fact, all or nothing; returns how many.
     pub fn outdate_source(&mut self, name: &str, (fact, value): (&str, &str)) -> Result<u64> {
         let transaction = self.connection.transaction()?;
         let sql = "UPDATE generation SET grouping = 0 FROM object JOIN source ON source.id = object.source_id

@@ -65,7 +65,7 @@ fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
     })
 }
 
-/// Writes a new or changed object; a version that is not in the mirror has its tries before it. One that is listed
+/// Writes a new or changed object; the tries of a new version start at zero. One that is listed
 /// again and that the retention had dropped stays dropped.
 pub(super) fn upsert_object(
     transaction: &Transaction<'_>,
@@ -224,6 +224,7 @@ mod tests {
         };
         ledger.record_failed_listing(source_id, &failed).unwrap();
         // That a run does not reach it is no other failure.
+        // A run that does not reach it adds no failure.
         let left = FailedListing { now_ms: UtcMs::new(30), attempts: None, pause_ms: 0, ..failed };
         ledger.record_failed_listing(source_id, &left).unwrap();
         let listings = ledger.listings(source_id).unwrap();

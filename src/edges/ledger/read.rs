@@ -28,7 +28,7 @@ pub(super) const BELIEVED_UNTIL: &str = "(max(object.modified_ms, object.first_l
 pub struct CountedSlot {
     /// The application's row ([`AppTotals::id`]).
     pub app: i64,
-    /// The group; `None` for events that are no errors.
+    /// The group; `None` for events that are not errors.
     pub group: Option<GroupId>,
     /// Their level.
     pub level: Level,
@@ -114,7 +114,7 @@ pub struct Problem {
 }
 
 impl Ledger {
-    /// Calls `visit` with every count, except those of duplicates. The order is no order to rely on.
+    /// Calls `visit` with every count, except those of duplicates, in no particular order.
     pub fn each_count(&self, mut visit: impl FnMut(CountedSlot)) -> Result<()> {
         let mut statement = self.connection.prepare(&format!(
             "SELECT generation.app_id, count.group_id, count.level, count.slot, count.events, {BELIEVED_UNTIL}
@@ -293,7 +293,7 @@ impl Ledger {
     }
 }
 
-/// Everything that is wrong: objects not to be had, damaged ones, duplicates, listings that failed.
+/// Everything that is wrong: unreadable objects, damaged ones, duplicates, failed listings.
 const PROBLEMS: &str = "
     SELECT source.url AS url, object.key AS key, object.state AS kind,
         coalesce(object.reason, '') AS reason, object.last_listed_ms AS tried_ms

@@ -138,7 +138,7 @@ pub type MailFuture<'a> = Pin<Box<dyn Future<Output = Result<Receipt, MailError>
 
 /// A way out for mails.
 pub trait Transport: Send + Sync {
-    /// Hands a mail over. After an error, no recipient has it as far as gzette can know: a server that broke off
+    /// Hands a mail over. After an error, gzette assumes that no recipient has it, although a server that broke off
     /// after the content may have taken it.
     fn send<'a>(&'a self, letter: Letter<'a>) -> MailFuture<'a>;
 

@@ -448,7 +448,7 @@ impl Teller<'_> {
     }
 }
 
-/// Returns the verdict, or the good news if there is no bad news.
+/// Returns the verdict; without bad news, the good news.
 pub(super) fn headline(view: &View, news: &News) -> String {
     match news.dark_since_ms {
         Some(since_ms) if !view.verdict.needs_attention => {

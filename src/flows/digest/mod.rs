@@ -106,7 +106,7 @@ pub enum DigestError {
     /// There is no recipient.
     #[error("digest `{0}`: `to` names no recipient")]
     NoRecipient(String),
-    /// The site's address is none.
+    /// The site's address is not valid.
     #[error("`site_url` is `{0}`; allowed: `https://...` or `http://...` without spaces and quotes")]
     Link(String),
     /// It was asked to stop, or its time was up.

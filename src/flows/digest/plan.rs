@@ -57,7 +57,7 @@ pub struct Due {
 /// What a mail says that the view does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Lines come again: since when the digest's mails had said that there are none.
+    /// Lines arrive again: since when the digest's mails had reported that none came.
     pub dark_since_ms: Option<UtcMs>,
 }
 

@@ -51,7 +51,7 @@ fn what_changed(earlier: &str, now: &str) -> &'static str {
     }
 }
 
-/// Has the versions of sources read again whose time zone, format or field names are others than at the last ingest. Returns what
+/// Marks the versions of sources to be read again whose time zone, format or field names have changed. Returns what
 /// changed.
 pub(super) fn outdate_sources(
     ledger: &mut Ledger,

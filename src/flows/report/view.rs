@@ -203,7 +203,7 @@ pub struct AppView {
     pub groups: Vec<usize>,
     /// Its newest event.
     pub newest_event_ms: Option<UtcMs>,
-    /// Whether it has had no lines since, for longer than its habit or for more than a week.
+    /// Whether no lines came since, for longer than usual or for more than a week.
     pub is_silent: bool,
     /// Objects and lines of this application.
     pub objects: u64,

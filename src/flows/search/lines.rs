@@ -31,7 +31,7 @@ pub(super) struct Lines<'l> {
     settings: &'l ReadSettings,
     day: Option<Day>,
     reader: Reader,
-    /// Lines that were read and not yet returned; those in front are told.
+    /// Lines that were read and not yet returned; the facts of those in front are known.
     ahead: VecDeque<(u64, TextLine)>,
     /// Decoded and not yet used, from `used` on.
     buffer: Vec<u8>,

@@ -37,7 +37,7 @@ impl<'o> Object<'o> {
         Self { bytes, row, limits, points, decoder, at: 0, hasher: None, ahead: None }
     }
 
-    /// Has the bytes checked as a whole, since no blocks of it are known: see [`Object::check_end`].
+    /// Checks the bytes as a whole, since no blocks are known: see [`Object::check_end`].
     pub(super) fn checked_whole(self) -> Self {
         Self { hasher: Some(blake3::Hasher::new()), ..self }
     }

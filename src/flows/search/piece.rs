@@ -76,7 +76,7 @@ impl Piece {
         self.length -= length;
     }
 
-    /// Has other bytes in the place of all, at most [`PIECE_BYTES`], and gives back the memory that these do not need.
+    /// Replaces all bytes by others, at most [`PIECE_BYTES`], and frees the memory that these do not need.
     pub(super) fn replace(&mut self, bytes: &[u8]) {
         self.memory.truncate(PIECE_BYTES);
         self.memory.shrink_to_fit();

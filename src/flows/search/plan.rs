@@ -74,7 +74,7 @@ impl Settled {
     }
 
     /// Whether an object is a duplicate of one that is settled, or of one in `planned`, to which it is added otherwise.
-    /// What the ledger says is no longer all when some objects were settled by what it said before.
+    /// Once some objects were settled by an earlier state of the ledger, its own mark of duplicates is not enough.
     fn has_twin(&self, row: &GenerationRow, planned: &mut Contents) -> bool {
         if self.objects.is_empty() {
             return row.duplicate;

@@ -97,7 +97,7 @@ impl Histogram {
         }
     }
 
-    /// Returns no more than `rows` buckets (two at the least), which cover the lines and the window, as far as it has ends.
+    /// Returns at most `rows` buckets (at least two), which cover the lines and the bounded ends of the window.
     pub fn into_buckets(mut self, window: Window, rows: usize) -> Buckets {
         let rows = rows.max(2) as i64;
         loop {

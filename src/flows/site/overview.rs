@@ -59,7 +59,7 @@ fn verdict(site: &Site<'_>, headline: &str) -> Markup {
 
 fn figures(site: &Site<'_>) -> Markup {
     let figures = &site.view.figures;
-    // Fewer of what could be read is no good news.
+    // Fewer errors are not good news when not everything could be read.
     let is_whole = site.view.unread.is_empty() && site.view.unclear.is_empty();
     let compared = |of, unit| {
         if is_whole {

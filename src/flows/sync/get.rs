@@ -337,7 +337,7 @@ impl Run<'_> {
         Ok(Some(GetRecord { object_id, etag, size_bytes, state, reason, stored_checksum }))
     }
 
-    /// Has the prefix of an object listed again that was not what had been listed.
+    /// Lists the prefix of an object again that was not what had been listed.
     fn look_again(&mut self, doubt: Doubt) -> Result<(), StateError> {
         let at = doubt.waiting.group.at;
         let prefix = self.place(at).leaf_of(&doubt.object.key).filter(|_| !doubt.waiting.is_loose);

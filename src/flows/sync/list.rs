@@ -100,7 +100,7 @@ impl<'a> Front<'a> {
         !self.is_surveyed || !self.tasks.is_empty() || !self.open.is_empty()
     }
 
-    /// Has a prefix listed once more in which an object was not what had been listed; returns whether it has not been
+    /// Lists a prefix once more, because an object in it was not what had been listed; returns whether it has not been
     /// before.
     pub(super) fn list_again(&mut self, prefix: &str) -> bool {
         if !self.again.insert(prefix.to_owned()) {

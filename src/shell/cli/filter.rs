@@ -99,7 +99,7 @@ fn other_names(unknown: &str, known: &[AppName]) -> String {
     format!("the applications are {}{more}", names.join(", "))
 }
 
-/// Returns the failure that there is no such group.
+/// Returns the failure for a group that does not exist.
 pub(super) fn unknown_group(id: GroupId) -> Failure {
     Failure::usage(format!("there is no group `{id}` in the ledger"))
         .hint("`gzette group list` shows the existing groups")

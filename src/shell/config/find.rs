@@ -31,7 +31,7 @@ impl ConfigFile {
     }
 
     /// Returns the configuration to use: the one that `--config` names, or else `GZETTE_CONFIG`, or else the first
-    /// that there is: in the working directory, the user's, the machine's. `None` if there is none.
+    /// that exists: in the working directory, the user's, the machine's. `None` if there is none.
     pub fn find(named: Option<&Path>) -> Option<Self> {
         if let Some(path) = named {
             return Some(Self::at(path));

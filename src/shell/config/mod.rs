@@ -412,7 +412,7 @@ fn checked_place(url: &str, dir: &Path) -> Result<(String, Location), String> {
 }
 
 /// Returns what is wrong with a place that looks like an address of an unknown kind. A folder with such a name
-/// would be created silently, and nobody would look for the data there.
+/// would be created silently, and the data would be missed elsewhere.
 fn mistaken_scheme(url: &str) -> Option<String> {
     let (scheme, rest) = url.trim().split_once(':')?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -345,7 +345,7 @@ impl Header {
             return if bytes.starts_with(magic) { Self::Cut } else { Self::None };
         };
         let flags = fixed[3];
-        // Reserved bits must be zero (RFC 1952, 2.3.1.2): a header with one of them is no header, or one of a format
+        // Reserved bits must be zero (RFC 1952, 2.3.1.2): a header with one of them is not a header, or has a format
         // to come.
         if !fixed.starts_with(&MAGIC) || flags & 0xe0 != 0 {
             return Self::None;

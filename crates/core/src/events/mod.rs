@@ -51,7 +51,7 @@ pub struct Line<'a> {
     pub is_cut: bool,
 }
 
-/// What the reader tells, in order. A line that waits for others is told when they are there.
+/// What the reader tells, in order. A line that waits for others is told once they have come.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
     /// A line begins an event. The event that was open in its slot has ended before.

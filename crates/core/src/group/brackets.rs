@@ -2,7 +2,7 @@
 
 use super::token::{Token, TokenList, is_listed};
 
-/// A bracket's match is looked for so many tokens ahead.
+/// How many tokens ahead a bracket's match is looked for.
 const REACH: usize = 40;
 
 pub(super) fn closing(open: Token<'_>) -> Option<&'static [u8]> {

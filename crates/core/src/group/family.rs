@@ -1,26 +1,26 @@
 //! Families: templates that differ in one word, seen as one where lists are long. A view over the templates there
-//! are, never a key: it does not depend on their order, and a new template can only join families, never part them.
+//! are, never a key: it does not depend on their order, and a new template can join families but never split one.
 
 use std::collections::{BTreeSet, HashMap};
 
 /// Longer templates are families of their own.
 const MAX_WORDS: usize = 64;
-/// So many other words have letters, or two templates have too little in common.
+/// With fewer other words that have letters, two templates have too little in common.
 const MIN_FIXED_WORDS: usize = 3;
-/// A word with so many values is one that varies.
+/// A word with this many values varies.
 const MIN_VALUES: usize = 6;
-/// Where less is in common, a word varies that has so many values,
+/// Where less is in common, a word varies with this many values,
 const MIN_VALUES_OF_SHORT: usize = 8;
-/// and so many other words have letters.
+/// and this many other words with letters.
 const MIN_FIXED_WORDS_OF_SHORT: usize = 2;
-/// A word in quotes or brackets varies that has so many values.
+/// A word in quotes or brackets varies with this many values.
 const MIN_QUOTED_VALUES: usize = 3;
 
 /// Returns the family of each template: the first in byte order of those that belong together.
 ///
 /// Templates that differ in exactly one word do, when that word is a variable in one of them; when there are six of them or
 /// more, or three with the word in quotes or brackets, or eight when there is less in common; and those whose words are alike
-/// but for their letters, with a variable in them, as `QQ[<*>]` and `WeChat[<*>]`.
+/// except for their letters, with a variable in them, as `QQ[<*>]` and `WeChat[<*>]`.
 pub fn families<'t>(templates: impl IntoIterator<Item = &'t str>) -> HashMap<&'t str, &'t str> {
     // Sorted, so that the first of a family is the same in whatever order the groups come.
     let templates: Vec<&str> = templates.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
@@ -50,7 +50,7 @@ fn varies(alike: &[Word]) -> bool {
     alike.len() >= MIN_VALUES || alike.iter().any(|word| word.is_variable)
 }
 
-/// Joins templates that differ in a word in quotes or brackets, and those whose words are alike but for their letters.
+/// Joins templates that differ in a word in quotes or brackets, and those whose words are alike except for their letters.
 fn unite_some(alike: &[Word], parents: &mut [usize]) {
     let quoted: Vec<&Word> =
         alike.iter().filter(|word| word.is_quoted && word.fixed >= MIN_FIXED_WORDS).collect();
@@ -62,7 +62,7 @@ fn unite_some(alike: &[Word], parents: &mut [usize]) {
     unite_alike_skeletons(alike, parents);
 }
 
-/// Joins templates whose words are alike but for their letters.
+/// Joins templates whose words are alike except for their letters.
 fn unite_alike_skeletons(alike: &[Word], parents: &mut [usize]) {
     let mut first_of: HashMap<u128, usize> = HashMap::new();
     for word in alike.iter().filter(|word| word.fixed >= MIN_FIXED_WORDS) {

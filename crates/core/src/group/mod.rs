@@ -78,7 +78,7 @@ fn read<'t>(message: &'t str, trace: Option<&'t str>) -> Option<Trace<'t>> {
     if of_message.as_ref().is_some_and(Trace::has_frames) { of_message } else { of_field.or(of_message) }
 }
 
-/// What an event without a trace says: for want of a message, what stands where the trace would.
+/// What an event without a trace says: without a message, what stands in the place of the trace.
 fn said_by<'t>(message: &'t str, trace: Option<&'t str>) -> &'t str {
     if message.trim().is_empty() { trace.unwrap_or(message) } else { message }
 }
@@ -166,7 +166,7 @@ fn by_words(message: &str, title: &str, trace: &Trace<'_>, settings: &GroupSetti
     grouped_by(GroupKind::Exception, &parts, title)
 }
 
-/// The type of an exception; for want of one, the template of what it or the event says.
+/// The type of an exception; without one, the template of what it or the event says.
 fn kind_in_key(
     message: &str,
     exception: &trace::Exception<'_>,

@@ -185,7 +185,7 @@ fn is_comparator(tokens: &[Token<'_>], at: usize) -> bool {
         && !tokens.get(at + 2).is_some_and(|after| after.is(b">"))
 }
 
-/// Whether dots follow in a token that is a unit; `None` if it is none, or the key of a value.
+/// Whether dots follow in a token that is a unit; `None` if it is not one, or is the key of a value.
 fn dots_behind_unit(token: Token<'_>, next: Option<&Token<'_>>) -> Option<bool> {
     let text = token.text()?;
     let len = text.iter().rposition(|&byte| byte != b'.').map_or(0, |last| last + 1);
@@ -216,7 +216,7 @@ fn is_quoted_word(tokens: &[Token<'_>]) -> bool {
     (open.is(b"'") || open.is(b"\"")) && open == close && name.is_word()
 }
 
-/// Masks what is quoted behind `entry`, `value`, `string` and the like, where an input is told. Returns whether there was any.
+/// Masks what is quoted behind `entry`, `value`, `string` and the like, where a message quotes an input. Returns whether there was any.
 fn mask_quoted(tokens: &mut TokenList<'_>) -> bool {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -281,7 +281,7 @@ fn trim_plurals(tokens: &mut TokenList<'_>) -> bool {
             && let Token::Text(word) = tokens[at]
             && let [.., before, b's'] = word
             && word.len() >= 4
-            // `class` and `status` are no plurals.
+            // `class` and `status` are not plurals.
             && !b"su".contains(before)
             && word.iter().all(|&byte| byte.is_ascii_alphabetic() || byte >= 0x80)
         {
@@ -368,7 +368,7 @@ fn mask_digits_of(word: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What was cut at ASCII bytes alone is text still.
+/// A text that was only cut at ASCII bytes is still valid UTF-8.
 fn into_string(text: Vec<u8>) -> String {
     String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -51,7 +51,7 @@ mod class {
     pub(super) const SPACE: u16 = 1;
     pub(super) const STRUCTURE: u16 = 1 << 1;
     pub(super) const DIGIT: u16 = 1 << 2;
-    /// A letter that is no hex digit.
+    /// A letter that is not a hex digit.
     pub(super) const LETTER: u16 = 1 << 3;
     pub(super) const DOT: u16 = 1 << 4;
     pub(super) const COLON: u16 = 1 << 5;
@@ -229,7 +229,7 @@ fn atom_end(message: &[u8], start: usize) -> usize {
     end
 }
 
-/// Tokens of a run without white space and structure: marks before and after it are told from its core.
+/// Tokens of a run without white space and structure: marks before and after it are separated from its core.
 fn atom<'m>(text: &'m [u8], out: &mut Tokens<'m>) {
     let (core, stop) = split_stop(text);
     if core.is_empty() {
@@ -451,7 +451,7 @@ fn is_error_code(text: &[u8]) -> bool {
 const MAX_CODE_DIGITS: usize = 5;
 
 /// A number that the key before it, or the word `HTTP`, calls a code: `HTTP 404`, `statusCode: 404`,
-/// `"errorCode":1045`, `SQLSTATE[23505]`. It tells errors apart, but for a status that says all is well.
+/// `"errorCode":1045`, `SQLSTATE[23505]`. It tells errors apart, except a status that reports success.
 fn is_told_code(text: &[u8], before: &[Token<'_>]) -> bool {
     if text.len() > MAX_CODE_DIGITS || !text.iter().all(u8::is_ascii_digit) {
         return false;

@@ -82,7 +82,7 @@ fn mask_assigned<'m>(tokens: &[Token<'m>], at: usize, out: &mut TokenList<'m>) -
     let is_spaced_after = tokens.get(at) == Some(&Token::Space);
     let value = at + usize::from(is_spaced_after);
     let first = tokens.get(value).copied();
-    // "key= value": no value, unless a lone variable follows that is no key itself.
+    // "key= value": no value, unless a lone variable follows that is not a key itself.
     if is_spaced_after && !is_spaced_before && first.is_some() {
         let is_key = tokens.get(value + 1).is_some_and(|next| next.is(b"="));
         if is_key && key.is_word() {

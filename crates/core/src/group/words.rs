@@ -143,7 +143,7 @@ pub(super) fn is_status_key(word: &[u8]) -> bool {
     STATUS_KEYS.holds(word)
 }
 
-/// Words that are no name even behind such a noun.
+/// Words that are not a name, even behind such a noun.
 pub(super) fn is_no_name(word: &[u8]) -> bool {
     NO_NAMES.holds(word)
 }

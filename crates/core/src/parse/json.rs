@@ -11,7 +11,7 @@ use crate::model::Field;
 /// How deep values may be nested, as in `serde_json`.
 const MAX_DEPTH: u32 = 128;
 
-/// Reads `line`; `None` when it is no JSON object. With `cut`, one that breaks off is read as far as it goes.
+/// Reads `line`; `None` when it is not a JSON object. With `cut`, one that breaks off is read up to there.
 pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fields<'a>> {
     let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false, inner_trace: None };
     let mut fields = Fields::default();
@@ -21,7 +21,7 @@ pub(super) fn fields<'a>(line: &'a [u8], names: &Names, cut: bool) -> Option<Fie
 }
 
 /// Returns the values that `path` names in a line: a key, or keys of nested objects joined by dots. Of an array each
-/// element, of duplicate keys each value; objects and `null` are none. `None` when the line is no JSON object.
+/// element, of duplicate keys each value; objects and `null` have no value. `None` when the line is not a JSON object.
 pub(super) fn values<'a>(line: &'a [u8], path: &str, cut: bool) -> Option<Vec<Field<'a>>> {
     let mut walk = Walk { line, at: 0, cut, ended: false, in_array: false, inner_trace: None };
     let mut values = Vec::new();
@@ -328,7 +328,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns the next byte that is no white space.
+    /// Returns the next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.line.get(self.at)?;

@@ -145,7 +145,7 @@ impl Parser {
     }
 
     /// Reads the object's next line when it was cut at the line limit: a JSON object may break off in a value, which
-    /// then counts as far as it goes.
+    /// then counts up to there.
     pub fn parse_cut<'a>(&'a mut self, line: &'a [u8]) -> Parsed<'a> {
         self.read(line, true)
     }

@@ -317,7 +317,7 @@ fn is_name(value: &Field<'_>) -> bool {
     !matches!(value.raw, b"" | b"-")
 }
 
-/// Returns whether a value may be a trace: `"exc_info": true` and empty ones are none.
+/// Returns whether a value may be a trace: `"exc_info": true` and empty ones are not.
 fn is_trace(value: &Field<'_>) -> bool {
     let word = value.raw.trim_ascii();
     if value.nested {

@@ -99,7 +99,7 @@ pub(super) fn continues(line: &[u8]) -> bool {
         || continues_trace(line)
 }
 
-/// Returns whether a line is the first of what a program prints when it dies of an error that nobody caught.
+/// Returns whether a line is the first of what a program prints when it dies of an uncaught error.
 pub(super) fn starts_crash(line: &[u8]) -> bool {
     let starts = |marks: &[&[u8]]| marks.iter().any(|mark| line.starts_with(mark));
     starts(&[b"Uncaught ", b"Exception in thread "]) || begins_crash(line).is_some()

@@ -9,11 +9,11 @@ use crate::events::{Begun, Continued, Step};
 use crate::model::{GroupId, Level, LineCounts, RawLine, Slot, UtcMs};
 use crate::words::BlockWords;
 
-/// A block is closed at the next event after so many lines,
+/// A block is closed at the next event after this many lines,
 const BLOCK_LINES: u64 = 128;
-/// or so many bytes,
+/// or this many bytes,
 const BLOCK_BYTES: u64 = 128 << 10;
-/// and, event or not, at so many times either.
+/// and at this many times either, whether an event begins or not.
 const BLOCK_STRETCH: u64 = 8;
 
 /// Takes a whole block and its words.

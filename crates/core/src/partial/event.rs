@@ -13,7 +13,7 @@ use crate::query::Facts;
 /// The most bytes of an event's text that grouping looks at; what a stack trace says is said by then.
 const EVENT_BYTES: usize = 64 << 10;
 
-/// The most lines of an event that a custom group is asked of. The lines of an event that are no more than that are in one
+/// A custom group looks at no more lines of an event than this. An event of so few lines is in one
 /// block of the index, so that the index can tell which objects it may hold in.
 const CUSTOM_LINES: u32 = 512;
 
@@ -39,7 +39,7 @@ pub struct EventGrouper<'s> {
 /// The events of a slot, one after the other.
 #[derive(Default)]
 struct Slot {
-    /// The latest event, if it is no error by itself.
+    /// The latest event, if it is not an error by itself.
     understated: Understated,
     level: Level,
     open: Option<OpenEvent>,
@@ -54,7 +54,7 @@ struct Bounds {
     has_custom: bool,
 }
 
-/// An event that is no error by itself, in memory that is used again: it is one if a stack trace follows.
+/// An event that is not an error by itself, in memory that is used again: it becomes one if a stack trace follows.
 #[derive(Default)]
 struct Understated {
     is_latest: bool,
@@ -141,7 +141,7 @@ impl<'s> EventGrouper<'s> {
         has_raw && open.trace.len() >= bounds.trace
     }
 
-    /// Ends an event and returns its group with the bytes that a sample keeps; `None` when it is no error, or none was
+    /// Ends an event and returns its group with the bytes that a sample keeps; `None` when it is not an error, or none was
     /// begun.
     pub fn close(&mut self, slot: usize) -> Option<(Grouped, Vec<u8>)> {
         let of_slot = self.slots.get_mut(slot)?;

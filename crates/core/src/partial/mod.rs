@@ -52,7 +52,7 @@ pub struct Partial {
 /// Events of one group, level and slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Count {
-    /// The group; `None` for events that are no errors. An event below `error` has one when it carries a stack
+    /// The group; `None` for events that are not errors. An event below `error` has one when it carries a stack
     /// trace.
     pub group: Option<GroupId>,
     /// Their level.

@@ -109,7 +109,7 @@ pub struct Rank {
 /// - The root and every level above the date: on every run.
 /// - Days (and the years and months above them) that meet the look-back: on every run, if they exist.
 /// - Older ones in range, days after tomorrow and prefixes that do not fit the layout: when first seen, then
-///   once a day. Each has its moment of the day by its rank among them, so that the work is spread;
+///   once a day. Its rank among them decides the moment of the day, so that the work is spread;
 ///   at most `ceil(n · elapsed / 24 h) + 1` of n in a run, those tried longest ago first.
 /// - A prefix that failed the last time: when its pause is over, after all others; until then the ledger records that it is
 ///   failing. The root is never left out.

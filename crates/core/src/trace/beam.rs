@@ -35,7 +35,7 @@ pub(super) fn elixir(text: &str) -> Vec<Exception<'_>> {
     found
 }
 
-/// Reads `** (Type) message`. An exit is told by what it says.
+/// Reads `** (Type) message`. An exit is identified by its message.
 pub(super) fn header(line: &str) -> Option<Exception<'_>> {
     let (kind, message) = line.strip_prefix("** (")?.split_once(')')?;
     let kind = if kind.starts_with(char::is_uppercase) && !kind.starts_with("EXIT") { kind } else { "" };

@@ -71,7 +71,7 @@ pub(super) fn is_call(line: &str) -> bool {
     is_called && function(line).is_some_and(|name| name.len() < line.len() && name.contains('.'))
 }
 
-/// Reads `main.(*Server).handle(0xc000010000)`. Where a goroutine was created is no frame of its own.
+/// Reads `main.(*Server).handle(0xc000010000)`. The place where a goroutine was created is not a frame of its own.
 fn function(line: &str) -> Option<&str> {
     let line = line.trim();
     let name = match line.rsplit_once('(') {

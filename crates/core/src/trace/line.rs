@@ -136,7 +136,7 @@ const MARKS: [&str; 20] = [
     "Node.js v",
 ];
 
-/// A frame: what says its language, but is no first line.
+/// A frame that shows its language, but is not a first line.
 fn is_frame(line: &str) -> bool {
     match language_of(line) {
         None => false,
@@ -225,7 +225,7 @@ fn by_what_it_holds(line: &str, is_indented: bool) -> Option<Language> {
     }
 }
 
-/// As much of a line as is looked at, as text; `None` for what is none.
+/// The beginning of a line, as text; `None` if it is not text.
 fn looked_at(line: &[u8]) -> Option<&str> {
     let line = &line[..line.len().min(MAX_LINE_BYTES)];
     let line = line.trim_ascii_end();

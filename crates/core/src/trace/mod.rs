@@ -3,7 +3,7 @@
 //! not the application's own.
 //!
 //! **Traces that a length limit cut.** A group's id is a function of one event, so a cut trace can only have the
-//! id of the whole one if what was lost is no part of the key. Of each exception only the [`KEY_FRAMES`] topmost
+//! id of the whole one if the lost part is not in the key. Of each exception only the [`KEY_FRAMES`] topmost
 //! own frames are, and a last `Caused by` line with nothing behind it is passed over, for it may break off in its
 //! name. So a JVM, JavaScript, Go or Rust trace agrees with the whole one when the cut is behind those frames of
 //! the root. What no pure function can give: a trace that lost its root, or Python's that lost its last line
@@ -157,7 +157,7 @@ fn called(line: &str, prefixes: &FramePrefixes) -> Option<bool> {
     Some(prefixes.is_own(language, &frame))
 }
 
-/// Returns where a part of a text stands in it; `None` for a text that is no part of it.
+/// Returns where a part of a text stands in it; `None` for a text that is not part of it.
 fn offset(text: &str, part: &str) -> Option<usize> {
     let at = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     (!part.is_empty() && at < text.len()).then_some(at)

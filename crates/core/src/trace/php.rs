@@ -121,7 +121,7 @@ fn is_class(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'\\' || byte >= 0x80)
 }
 
-/// The function with its class; what has none is told by its file.
+/// The function with its class; without one, its file.
 pub(super) fn normalised<'t>(frame: &Frame<'t>) -> Cow<'t, str> {
     let (name, file) = (frame.name, file_name(frame.file));
     if name.is_empty() || name == "{main}" && !file.is_empty() {

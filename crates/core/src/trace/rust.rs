@@ -30,7 +30,7 @@ pub(super) fn is_frame(line: &str) -> bool {
     frame(line).is_some() || line.strip_prefix("at ").is_some_and(|place| place.contains(".rs:"))
 }
 
-/// Returns what a panic is told by instead of its message, if that is the one of a failed `unwrap`.
+/// Returns what identifies a panic instead of its message, if that is the one of a failed `unwrap`.
 pub(super) fn unwrapped(message: &str) -> Option<&'static str> {
     UNWRAPPED.into_iter().find(|start| message.starts_with(start))
 }

@@ -361,7 +361,7 @@ fn has_checksum(answer: &GetObjectOutput) -> bool {
 }
 
 /// Compares the MD5 with the etag, where the etag is one; returns whether it is. Objects encrypted with KMS or customer keys
-/// have etags that look like an MD5 and are none (Amazon S3 API Reference, "Object").
+/// have etags that look like an MD5 and are not (Amazon S3 API Reference, "Object").
 fn check_md5(answer: &GetObjectOutput, object: &ListedObject, md5: &str) -> Result<bool, Failure> {
     let is_md5 = object.etag.len() == 32 && object.etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     let encrypted = answer.sse_customer_algorithm().is_some()

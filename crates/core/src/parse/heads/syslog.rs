@@ -59,7 +59,7 @@ fn element_end(text: &[u8]) -> Option<usize> {
     end.map(|end| end + 1)
 }
 
-/// Reads a stamp, a host and a program. Without a host the program is told by the colon behind it.
+/// Reads a stamp, a host and a program. Without a host, the colon behind it shows the program.
 fn stamped<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'a>> {
     let (time_ms, used) = time::scan(line, clock)?;
     let rest = line[used..].trim_ascii_start();

@@ -181,7 +181,7 @@ fn with_year_behind(
     end: usize,
     clock: &mut Clock,
 ) -> Option<(UtcMs, usize)> {
-    // The zone does not depend on the year but for who changes clocks; the time is read again with the year.
+    // The year matters to zones with summer time only; the time is read again with the year.
     let zone = super::offset(&text[end..], day_ms, clock);
     let year_at = end + zone.map_or(0, |(_, used)| used) + 1;
     let (year, used) = year(text, year_at)?;

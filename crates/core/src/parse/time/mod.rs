@@ -167,7 +167,7 @@ pub(super) fn scan(text: &[u8], clock: &mut Clock) -> Option<(UtcMs, usize)> {
     calendar::scan(text, clock)
 }
 
-/// Reads a stamp without a date, `06:10:37.143` or `6:10PM`, as on the clock's day; without one there is no time.
+/// Reads a stamp without a date, `06:10:37.143` or `6:10PM`, on the clock's day; without such a day it gives no time.
 pub(super) fn scan_time_of_day(text: &[u8], clock: &mut Clock) -> Option<(Option<UtcMs>, usize)> {
     let (day_ms, used) = clock_time(text, 0).or_else(|| calendar::kitchen(text))?;
     let Some(day) = clock.day else {
@@ -353,7 +353,7 @@ fn float_epoch(text: &[u8]) -> Option<UtcMs> {
     Some(UtcMs::new(ms.round() as i64))
 }
 
-/// Reads a few digits; `None` when one is none.
+/// Reads a few digits; `None` when a byte is not a digit.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |sum, &byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
