@@ -74,8 +74,8 @@ fn verify_says_in_words_what_differs_first() {
     insta::assert_snapshot!(verify.replace(logs.to_str().unwrap(), "[logs]"));
 }
 
-/// A verify of a ledger that a version without access points and retention had left waited for ever: its threads held
-/// what nobody took any more.
+/// A verify of a ledger of a version without access points and retention waited forever: its threads held
+/// results that no thread took any more.
 #[test]
 fn verify_reads_an_older_ledger_and_ends_when_it_cannot() {
     let project = Project::new();
@@ -123,7 +123,7 @@ fn verify_keeps_its_exit_code_when_its_reader_has_gone() {
     assert_eq!(outcome.stderr, "");
 }
 
-/// The first signal was noted, for nobody to look at.
+/// The first signal was noted, and nothing looked at the note.
 #[test]
 fn a_signal_ends_what_has_nothing_to_tidy_up() {
     let project = of_one_object();
@@ -237,7 +237,7 @@ fn groups_are_listed_by_state_and_from_another_state_directory() {
     project.gzette("group list --state elsewhere --is old").exits(2);
 }
 
-/// They found nothing, with exit code 0 and without a word.
+/// They found nothing, exited with 0 and said nothing.
 #[test]
 fn an_unknown_application_or_group_is_a_mistake() {
     let project = of_one_object();
@@ -251,7 +251,7 @@ fn an_unknown_application_or_group_is_a_mistake() {
     }
     let unknown = project.gzette("group show s4ryz45tkl2q").exits(2);
     unknown.says(&["there is no group `s4ryz45tkl2q`"], "`gzette group list` shows");
-    // Before anything was read, no name is wrong.
+    // Before anything was read, every name is accepted.
     let empty = Project::new();
     empty.gzette("run").exits(0);
     empty.gzette("count --app api").exits(0);

@@ -25,7 +25,7 @@ const SAMPLE: usize = 40;
 /// How many kills by time `just crash` adds.
 const KILLS: usize = 200;
 
-/// Parts of lines: of old objects, of each new one, of one that was replaced, and of none.
+/// Parts of lines: of old objects, of each new one, of a replaced one, and of no object.
 const NEEDLES: [&str; 6] =
     ["Basket.java:4)", "late did", "fresh did", "whole did", "replaced did", "before did"];
 
@@ -75,13 +75,13 @@ fn wanted() -> Option<usize> {
     Some(if text == "all" { usize::MAX } else { text.parse().expect("`all` or a number") })
 }
 
-/// Returns so many of the points, far from one another.
+/// Returns this many of the points, far from one another.
 fn spread(points: &[Point], wanted: usize) -> Vec<Point> {
     let wanted = wanted.min(points.len());
     (0..wanted).map(|at| points[(at * points.len() + points.len() / 2) / wanted].clone()).collect()
 }
 
-/// A project that was run once, then got new objects, and what the second run has to make of them.
+/// A project that was run once and then got new objects, and what the second run must make of them.
 struct Scene {
     project: Project,
     shim: PathBuf,
@@ -90,7 +90,7 @@ struct Scene {
     expected: Expected,
 }
 
-/// What has to be there in the end.
+/// What must be there in the end.
 #[derive(Default)]
 struct Expected {
     counts: String,
@@ -348,7 +348,7 @@ fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Does so many things on all cores; returns what failed.
+/// Runs a number of jobs on all cores; returns those that failed.
 fn in_parallel(count: usize, work: impl Fn(usize) -> Result<(), String> + Sync) -> Vec<String> {
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let cores = thread::available_parallelism().map_or(1, usize::from);

@@ -1,5 +1,5 @@
-//! What does not answer keeps nobody waiting: a real server behind a relay that is silent about a part of it, and runs
-//! that have to end in time. Whatever hangs, the rest is complete in each run.
+//! Silence holds up nothing else: a real server behind a relay that does not answer for a part of it, and runs
+//! that must end in time. Whatever hangs, the rest is complete in each run.
 
 use std::sync::Arc;
 use std::time::Duration;

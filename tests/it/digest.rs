@@ -130,7 +130,7 @@ impl Desk {
         deliver(&mut self.ledger, &view, &self.settings, self.transport.as_ref(), Tries::Due).await.unwrap()
     }
 
-    /// A run in which nothing is rendered.
+    /// A run that renders nothing.
     async fn resend(&mut self) -> Delivery {
         self.now_ms += 10 * MINUTE_MS;
         let (settings, transport) = (&self.settings, self.transport.as_ref());

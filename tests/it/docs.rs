@@ -127,7 +127,7 @@ fn the_described_configurations_and_layouts_are_ones() {
     }
 }
 
-/// What README.md and the documents show of searches is understood as it stands there.
+/// Every search that README.md and the documents show can be parsed.
 #[test]
 fn every_example_of_a_search_is_one() {
     let mut examples = 0;

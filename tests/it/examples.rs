@@ -1,4 +1,4 @@
-//! What is shown is run: every example of `--help`, README.md and docs/, in a project that holds what they look for;
+//! Every example of `--help`, README.md and docs/ is run, in a project that holds what they look for;
 //! and every command with every option, at least once.
 
 use std::collections::BTreeSet;
@@ -210,7 +210,7 @@ impl Stage {
     }
 }
 
-/// Whether a command that says nothing has not found what it should.
+/// Whether a command without output has missed what it should find.
 fn asks(line: &str) -> bool {
     ["search", "show", "count", "group", "status"].iter().any(|name| line.contains(&format!("gzette {name}")))
 }

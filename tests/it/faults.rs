@@ -29,7 +29,7 @@ const WORKERS: usize = 6;
 const DEADLINE: Duration = Duration::from_secs(24);
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What every run of a bucket has to come to.
+/// What every run of a bucket must arrive at.
 struct Goal {
     bucket: String,
     keys: Vec<String>,
@@ -87,7 +87,7 @@ fn seeds() -> Option<u64> {
     Some(if value == "all" { 4 } else { value.parse().expect("GZETTE_FAULTS is `all` or a number of seeds") })
 }
 
-/// Fills a bucket with so many objects a day of two applications, on days in and before the look-back.
+/// Fills a bucket with this many objects a day of two applications, on days in and before the look-back.
 fn goal(objects_a_day: i64) -> Goal {
     let bucket = "e2e-faults".to_owned();
     let mut cloud = Cloud::new(&bucket);
@@ -166,7 +166,7 @@ impl Case {
             return fail("panicked");
         }
         match outcome.code() {
-            // What is archived does not come by itself: it is told once.
+            // An archived object stays away until it is restored: it is reported once.
             Some(0) if project.gzette("status --json").json()["objects"]["archived"] != 0 => {
                 is_named(project, goal, &outcome)
                     .map(|missing| format!("{missing} archived"))

@@ -83,7 +83,7 @@ fn an_upgrade_makes_nothing_new_and_old_ids_lead_on() {
     let project = old_project();
     let before = groups(&project);
     assert_eq!(before.values().sum::<u64>(), 216, "the stored state is another one");
-    // What only reads leaves it as it is.
+    // Commands that only read leave it alone.
     verifies_but_for_the_index(&project);
     assert_eq!(groups(&project), before);
 

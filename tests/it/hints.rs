@@ -1,4 +1,4 @@
-//! What a server refuses is told with what to do about it, in the command's own words.
+//! Each refusal of a server comes with a hint, in the words of the command.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -73,7 +73,7 @@ fn hints(stderr: &str) -> Vec<&str> {
     stderr.lines().filter_map(|line| line.strip_prefix("hint      ")).collect()
 }
 
-/// It was told as wrong credentials.
+/// It was reported as wrong credentials.
 #[test]
 fn a_clock_that_is_off_is_no_matter_of_credentials() {
     let endpoint = server(|_| {
@@ -141,7 +141,7 @@ fn a_denied_site_and_a_denied_mail_name_the_permissions() {
     assert!(hints.contains("ses:SendRawEmail"), "{}", run.stderr);
 }
 
-/// It was told as "IMDS is disabled".
+/// It was reported as "IMDS is disabled".
 #[test]
 fn a_misspelt_profile_is_named_with_the_one_that_was_meant() {
     let mut project = reads("http://127.0.0.1:9");

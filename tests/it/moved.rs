@@ -1,4 +1,4 @@
-//! What a changed configuration makes of objects that are known: what it says holds for all of them.
+//! A changed configuration applies to all known objects.
 
 use gzette::edges::ledger::Ledger;
 use gzette_core::model::{HOUR_MS, MINUTE_MS};
@@ -15,7 +15,7 @@ fn by_app(project: &Project) -> String {
     project.gzette("count --by app").exits(0).text()
 }
 
-/// Requires that counts, verify and searches are those of a state that has never known anything else.
+/// Requires the counts, verify and searches of a new state with the same configuration.
 fn is_as_if_new(project: &Project) {
     project.verifies();
     let new = Project::new();

@@ -56,7 +56,7 @@ fn a_state_of_each_schema_gives_the_same_counts_and_lines() {
     assert_eq!(expected.lines()[0], 328, "the sample is another one");
     for schema in STATES {
         let project = project_with(schema);
-        // What only reads leaves the schema as it is.
+        // Commands that only read leave the schema alone.
         verifies_but_for_the_index(&project);
         project.gzette("digest --print").exits(0);
         let run = project.gzette("run --json").exits(0);
@@ -105,7 +105,7 @@ fn a_crash_while_an_older_ledger_gets_its_checksums_loses_nothing() {
         let project = project_with("schema-2");
         let at = of_ledger[number * of_ledger.len() / 12];
         killed += usize::from(run(&project, at, what).is_none());
-        // What only reads copes with what was left.
+        // Commands that only read cope with the remains.
         assert_eq!(project.gzette("count --by app,level,hour --json").exits(0).text(), counts, "{what} {at}");
         project.gzette("run").exits(0);
         project.verifies();
@@ -127,7 +127,7 @@ fn a_ledger_of_each_schema_in_between_is_brought_up_to_date() {
         }
         ledger.pragma_update(None, "user_version", stop as i64).unwrap();
         drop(ledger);
-        // What only reads copes with it as it is.
+        // Commands that only read cope with the old schema.
         verifies_but_for_the_index(&project);
         for command in ["count", "status", "search order", "group list", "digest --print"] {
             project.gzette(command).exits(0);

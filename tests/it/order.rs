@@ -54,13 +54,13 @@ const LINES: [&str; 12] = [
 
 const NEEDLES: [&str; 5] = ["order", "Basket.java:", "disk", "at com", "nowhere"];
 
-/// What says when something was fetched or stored, and numbers that rows get as they come. Everything else is compared.
+/// The times of fetching and storing, and row numbers, which depend on the order. Everything else is compared.
 ///
 /// - `object`: `modified_ms`, here the number of the write into the bucket;
 /// - `generation`: `batch_id`, the batch it came in, and `batch` itself;
 /// - `id`, `object_id`, `app_id`, `source_id`: row numbers; names stand in their place;
 /// - `error_group`: groups that no sighting names any more, those of replaced objects, and the title that counts only
-///   where a sighting has none of its own;
+///   where a sighting has no title itself;
 /// - `fact`: the identity of the index;
 /// - `run`, `outbox`, `published`: what commands did, not what objects hold.
 const TABLES: [(&str, &str); 7] = [

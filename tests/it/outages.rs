@@ -1,6 +1,6 @@
 //! Partial outages: ten faults of S3, each of one application, of one of two sources and of everything, over six
-//! simulated hours in which all applications but one go on logging. No page, mail or command calls silent what was not
-//! read; what was not read is named with its reason and since when; who is truly silent is still told; and one run
+//! simulated hours in which all applications but one go on logging. No page, mail or command reports as silent what was not
+//! read; what was not read is named with its reason and since when; an application that is truly silent is still reported; and one run
 //! after the fault makes all of it right.
 
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ const HANG: &str = "list hangs";
 /// An application of the first source that stops with the last calm run.
 const SLEEPER: &str = "sleeper";
 
-/// A fault: its name, whether it hits listings (else reads), what of it has to be named, and what it does.
+/// A fault: its name, whether it hits listings (else reads), what of it must be named, and what it does.
 struct Fault {
     name: &'static str,
     lists: bool,
@@ -233,7 +233,7 @@ impl Cell {
     }
 
     fn names_what_was_not_read(&mut self, now_ms: UtcMs, said: &Said) {
-        // What was listed and not read is known to be there since the first run that listed it.
+        // Objects listed and not read are known since the first run that listed them.
         let since_ms = if self.fault.lists { BEGIN_MS } else { BEGIN_MS + STEPS_MS[0] };
         let clock = if self.fault.lists { "20:00" } else { "20:30" };
         let with_date =

@@ -27,7 +27,7 @@ fn small_project() -> Project {
 }
 
 impl Project {
-    /// Has so many minutes pass, then runs.
+    /// Lets some minutes pass, then runs.
     fn run_after(&mut self, minutes: i64) -> Outcome {
         self.now_ms += minutes * MINUTE_MS;
         self.gzette("run")

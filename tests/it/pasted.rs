@@ -186,7 +186,7 @@ fn the_demo_prints_commands_that_work() {
     let demo = project.gzette_with(&["demo", "--dir", HARD_NAME]).exits(0).text();
     let commands: Vec<_> = demo.lines().skip_while(|line| *line != "try").skip(1).collect();
     assert!(commands.len() > 3, "{demo}");
-    // One object of the demo is damaged, which `verify` counts as it is.
+    // One object of the demo is damaged; `verify` counts its readable part.
     for command in commands {
         // The demo was made for the time of `--now`.
         let command = command.replace(" --since 2h", "");

@@ -139,7 +139,7 @@ fn the_same_records_under_two_keys_count_once() {
     let mut project = a_week();
     let text = text_of("twice", NOON_MS - HOUR_MS, 20);
     project.put("api/20260301/b.gz", &text);
-    project.put("web/20260301/b.gz", &text); // another application's is no duplicate
+    project.put("web/20260301/b.gz", &text); // another application's copy is not a duplicate
     project.gzette("run").exits(0);
     project.counts_what_is_there();
     for name in ["c", "a"] {
@@ -275,7 +275,7 @@ fn control_characters_in_keys_and_lines_stay_off_the_screen() {
         }
     }
     assert!(outcomes[2].text().contains(r"\x1b]0;owned\x07"), "{}", outcomes[2].text());
-    // The line itself is given as it is where bytes are wanted.
+    // Where bytes are wanted, the line comes unchanged.
     assert_eq!(project.gzette("search plain").exits(0).text(), format!("plain {evil} text\n"));
     // A mirror of such keys lies in the state directory and nowhere else.
     let mut names = files_below(&project.path("state/mirror"));
@@ -300,7 +300,7 @@ fn a_reader_that_leaves_is_no_error() {
         assert!([0, 141].contains(&outcome.code().unwrap()), "{outcome:?}");
         assert_eq!((outcome.stderr.as_str(), outcome.text().lines().count()), ("", 1), "{line}");
     }
-    // A closed stderr is nobody's concern either.
+    // A closed stderr does not matter either.
     let mut command = Command::new("bash");
     project.prepare(&mut command);
     let script = format!("exec {} run 2>&-", env!("CARGO_BIN_EXE_gzette"));

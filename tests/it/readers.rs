@@ -1,5 +1,5 @@
 //! Who may read a state may ask it: another user, or who has a copy that cannot be written. What may not be read is
-//! named, and never a quiet nothing.
+//! named, and never a silent empty answer.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -132,7 +132,7 @@ fn is_same(project: &Project, when: &str, questions: &[&str], asked: &[Outcome])
     }
 }
 
-/// A user who may read a project and write nothing in it.
+/// A user who may read a project but not write in it.
 struct Stranger<'p> {
     project: &'p Project,
     is_root: bool,

@@ -1,4 +1,4 @@
-//! What the retention drops: it is gone where it has to be, it is not fetched or counted again, and everything else
+//! The retention: what it drops is gone everywhere, is not fetched or counted again, and everything else
 //! is as if it had never been different. Days are counted by the keys, from a fixed clock.
 
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ fn pruned_files_are_counted_found_and_not_fetched_again() {
     assert!(report["mirror_bytes"].as_u64().unwrap() < bytes);
     assert_eq!((mirrored(&project), &report["expired"]), (kept, &json!(0)));
 
-    // Neither a run of the same day nor one that lists the old days anew brings them back.
+    // Neither a run of the same day nor one that lists the old days again brings them back.
     for later_ms in [MINUTE_MS * 10, DAY_MS - MINUTE_MS] {
         project.now_ms = NOON_MS + later_ms;
         let run = project.gzette("sync --json").exits(0).json();
@@ -94,7 +94,7 @@ fn pruned_files_are_counted_found_and_not_fetched_again() {
         (&json!(true), &json!(kept), &json!(42 - kept))
     );
 
-    // Searches fetch what they need, and keep none of it.
+    // Searches fetch what they need and keep nothing.
     project.finds_what_is_there(NEEDLES);
     assert_eq!(mirrored(&project), kept);
 }
@@ -125,7 +125,7 @@ fn an_offline_search_names_what_it_lacks() {
     let newest = project.gzette("search --offline --since 1d --count").exits(0).text();
     assert_ne!(newest.trim(), "0");
 
-    // A source that cannot be reached is no reason to say less; a changed object is not taken for the old one.
+    // Without the source the answer is the same as offline; a changed object is not taken for the old one.
     hide_the_source(&project);
     let lost = project.gzette("search --count --verbose").exits(3);
     assert_eq!(
@@ -162,7 +162,7 @@ fn a_search_knows_pruned_objects_by_their_bytes() {
         .find(|key| key.contains(&old) && !kept.contains_key(key))
         .unwrap();
     let mut stored = fs::read(project.path("logs").join(&key)).unwrap();
-    // The time in the head of gzip (RFC 1952): nothing that its own checksum is about.
+    // The time in the head of gzip (RFC 1952), which its own checksum does not cover.
     stored[4] ^= 1;
     project.put_stored(&key, &stored);
     let changed = project.gzette("search --fixed memory").exits(3);
@@ -366,7 +366,7 @@ fn a_bucket_gives_back_what_was_pruned_and_keeps_or_drops_what_is_deleted() {
     assert_eq!(mirrored(&cloud.project), kept - 1);
 }
 
-/// A listing that fails deletes nothing, whatever becomes of what is deleted.
+/// A failed listing deletes nothing, whatever the configuration does with deleted objects.
 #[test]
 fn what_could_not_be_listed_is_not_deleted() {
     let project = Project::new();

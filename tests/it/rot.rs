@@ -127,7 +127,7 @@ fn what_rotted_before_it_was_counted_is_fetched_again() {
 
 #[test]
 fn a_new_ledger_takes_over_only_files_that_are_whole() {
-    // The etags of a folder are no checksums: of other whole gzip of the same length nothing tells.
+    // The etags of a folder are not checksums: nothing reveals other whole gzip of the same length.
     for rot in DAMAGES.into_iter().filter(|rot| rot.0 != "of other bytes") {
         let project = project();
         damage(&project, "precious", rot);
@@ -135,7 +135,7 @@ fn a_new_ledger_takes_over_only_files_that_are_whole() {
             fs::remove_file(project.path("state").join(name)).unwrap();
         }
         let summary = project.gzette("run --json").exits(3).json();
-        // Of what is not compressed nothing says that it is whole.
+        // Nothing shows that an uncompressed file is whole.
         assert_eq!(summary["requests"]["get"], 2, "{}: {summary:#}", rot.0);
         is_whole(&project);
     }
@@ -183,7 +183,7 @@ fn a_mirror_that_is_gone_is_noticed_until_it_is_fetched_again() {
     let mut project = project();
     fs::remove_dir_all(project.path("state/mirror")).unwrap();
     for number in 0..2 {
-        // What is new is mirrored and counted as ever, which makes the folder again.
+        // New objects are mirrored and counted as always, which creates the folder again.
         project.put(&format!("api/20260301/new_{number}.gz"), text_of("new", NOON_MS - HOUR_MS, 20 + number));
         let run = project.gzette("run").exits(3);
         assert!(run.stderr.contains("are gone; the counts stay. Mount the disk"), "{}", run.stderr);
@@ -229,7 +229,7 @@ fn a_damaged_ledger_is_rebuilt_when_its_sources_can_be_listed() {
 
     fs::rename(project.path("away"), project.path("logs")).unwrap();
     let repaired = project.gzette("verify --repair").exits(0);
-    // Of the object that is not compressed nothing says that it is whole.
+    // Nothing shows that the uncompressed object is whole.
     let words = [
         "4 objects listed: 3 taken over from the mirror, 1 fetched",
         "This loses the history of mails and runs",
@@ -243,7 +243,7 @@ fn a_damaged_ledger_is_rebuilt_when_its_sources_can_be_listed() {
 fn a_rebuilt_ledger_names_the_files_that_it_does_not_count() {
     let project = project();
     fs::write(project.path("state/ledger.sqlite"), "no ledger").unwrap();
-    // What is new does not make up for what is gone.
+    // New objects do not make up for lost ones.
     fs::remove_file(project.path("logs/api/20260301/precious_0.gz")).unwrap();
     project.put("api/20260301/new_0.gz", text_of("new", NOON_MS - HOUR_MS, 20));
     fs::create_dir_all(project.path("state/mirror/former")).unwrap();

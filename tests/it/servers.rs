@@ -55,7 +55,7 @@ pub(crate) struct Server {
     _wrapper: Child,
 }
 
-/// Returns SeaweedFS' S3 gateway; it knows [`ACCESS_KEY`] with [`SECRET_KEY`] and nobody else.
+/// Returns SeaweedFS' S3 gateway; it accepts [`ACCESS_KEY`] with [`SECRET_KEY`] only.
 pub(crate) fn seaweedfs() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| start_with_tries("weed", seaweedfs_command, "/healthz"))

@@ -26,7 +26,7 @@ use proptest::prelude::*;
 
 use crate::support::{NOON_MS, Project, decoded, files_below, gz, lines_of};
 
-/// A trace, a line that is nothing and events; 6 lines, the last without an end.
+/// A trace, an unparsed line and events; 6 lines, the last without a newline.
 const TEXT: &str = concat!(
     "{\"@timestamp\":\"2026-03-01T06:00:00Z\",\"level\":\"error\",\"message\":\"one\"}\n",
     "\tat com.acme.Main.run(Main.java:7)\n",
@@ -128,7 +128,7 @@ fn every_shape_of_object_is_found_again() {
     let project = Project::new();
     let mut expected = [0, 0, 0, 0];
     for (at, (name, stored, kinds, is_damaged)) in objects().into_iter().enumerate() {
-        // An application each, so that none is the same delivery twice.
+        // An application each, so that none is a duplicate of another.
         project.put_stored(&format!("app-{at}/20260301/{name}"), &stored);
         for (sum, count) in expected.iter_mut().zip(kinds.into_iter().chain([u64::from(is_damaged)])) {
             *sum += count;
@@ -457,7 +457,7 @@ fn a_line_too_long_to_be_held_is_searched_to_its_end() {
         let found = project.gzette_with(&["search", "--count", words]).exits(0).text();
         assert_eq!(found.trim(), lines, "{words}");
     }
-    // Shown as far as it is held; the line behind it has its own number.
+    // Shown up to the limit; the line after it keeps its number.
     assert!(long.starts_with(&project.finds(b"ends_here")[0]));
     let hit = project.gzette("search --fixed --json number_2_").exits(0).json();
     assert_eq!(hit["line"], 3);

@@ -370,7 +370,7 @@ fn check(name: &str, view: &View, options: &[&str]) {
 #[test]
 fn a_browser_finds_no_fault() {
     let view = view();
-    // The pages that hold the worst texts, and what is linked first of each kind.
+    // The pages with the worst texts, and the first linked page of each kind.
     let hostile: Vec<String> =
         [9, 22, 24, 28].map(|place| format!("g/{}.html", view.groups[place].id)).into();
     let mut options = vec!["--file", "--insecure", "--nojs", "--validate", "--fast", "--budget-kb", "146"];

@@ -338,7 +338,7 @@ impl Handler for Desk {
     }
 }
 
-/// Returns a port on which nobody listens.
+/// Returns a port on which nothing listens.
 pub(crate) fn closed_port() -> u16 {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     listener.local_addr().unwrap().port()

@@ -87,7 +87,7 @@ fn damaged_bytes_under_another_etag_are_not_taken_for_the_object() {
         "etags-damaged",
         |target| target.contains("/api/20260301/"),
         |asked, mut answer| {
-            // Other bytes at each read, and nothing that vouches for them.
+            // Other bytes at each read, and no checksum for them.
             answer.headers.retain(|(name, _)| !name.to_lowercase().starts_with("x-amz-checksum"));
             let at = asked.head.len() % 7 + asked.random as usize % answer.body.len().max(1);
             let count = client_reads();

@@ -26,7 +26,7 @@ const MANY: usize = 1200;
 /// How many requests run at once where a test needs many.
 const PARALLEL: usize = 32;
 
-/// What the suite has to know of a store.
+/// A store, and what the suite must know about it.
 struct Subject {
     store: Arc<dyn ObjectStore>,
     /// Requests that a listing of [`MANY`] objects takes.

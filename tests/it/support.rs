@@ -72,7 +72,7 @@ impl Project {
         fs::write(self.path("gzette.toml"), text).unwrap();
     }
 
-    /// Changes the configuration by a replacement that has to fit.
+    /// Replaces a part of the configuration, which must be there.
     pub(crate) fn reconfigure(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.path("gzette.toml")).unwrap();
         assert!(text.contains(from), "`{from}` is not in {text}");
@@ -90,7 +90,7 @@ impl Project {
         self.env.retain(|(known, _)| known != name);
     }
 
-    /// Puts an object into the folder; the stored bytes as they are.
+    /// Puts an object into the folder, given its stored bytes.
     pub(crate) fn put_stored(&self, key: &str, stored: &[u8]) {
         let path = self.path("logs").join(key);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -253,7 +253,7 @@ impl Outcome {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Requires one sentence and one hint on stderr, each with what it has to name. Commands in hints are compared
+    /// Requires one sentence and one hint on stderr, each with the words it must contain. Commands in hints are compared
     /// without the configuration that they name.
     pub(crate) fn says(&self, error: &[&str], hint: &str) {
         let lines: Vec<&str> = self.stderr.lines().collect();
@@ -331,7 +331,7 @@ impl Recount {
 }
 
 /// Returns the objects of three applications in the seven days to `now_ms`, by key: two a day, each with
-/// events of every level, stack traces and lines that are nothing.
+/// events of every level, stack traces and unparsed lines.
 pub(crate) fn week(now_ms: UtcMs) -> Vec<(String, String)> {
     let mut objects = Vec::new();
     for app in ["api", "jobs", "web"] {
@@ -346,7 +346,7 @@ pub(crate) fn week(now_ms: UtcMs) -> Vec<(String, String)> {
     objects
 }
 
-/// Returns the text of an object with so many events, a minute apart.
+/// Returns the text of an object with this many events, a minute apart.
 pub(crate) fn text_of(app: &str, start_ms: UtcMs, events: i64) -> String {
     let mut text = String::new();
     for number in 0..events {
@@ -387,7 +387,7 @@ pub(crate) fn gz(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Returns what `zcat --force` would give: what is not gzip comes as it is.
+/// Returns what `zcat --force` would give: bytes that are not gzip come unchanged.
 pub(crate) fn decoded(stored: &[u8]) -> Vec<u8> {
     if !stored.is_empty() && !stored.starts_with(&[0x1f, 0x8b]) {
         return stored.to_vec();

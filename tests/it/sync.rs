@@ -618,7 +618,7 @@ async fn a_lost_ledger_takes_up_the_mirror_without_a_get() {
     assert_eq!((report.adopted, report.got, world.gets()), (42, 0, 0));
     assert_eq!(world.states(), [(ObjectState::Mirrored, 42)]);
 
-    // What rotted meanwhile is read again, though it is as long as it was.
+    // A file that rotted meanwhile is read again, although its length is the same.
     let rotten = files_below(&world.dir.path().join("mirror")).into_keys().next().unwrap();
     let rotten = world.dir.path().join("mirror").join(rotten);
     let mut bytes = std::fs::read(&rotten).unwrap();

@@ -84,7 +84,7 @@ const WRITES: [(&str, &[&str]); 5] = [
 /// What the core does without: files, network, clock, environment, async.
 const NOT_IN_CORE: [&str; 6] = ["std::fs", "std::net", "std::env", "std::process", "std::time", "async fn"];
 
-/// What nobody writes, and what only ui.rs writes.
+/// What no file may contain, and what only ui.rs may.
 const NOWHERE: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
 const PRINTS: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::stdout()", "io::stderr()"];
 

@@ -206,7 +206,7 @@ fn small_pages() -> impl Fn(&Asked<'_>, Answer) -> Sent + Send + Sync {
     }
 }
 
-/// Says nothing and keeps the connection.
+/// Sends nothing and keeps the connection.
 pub(crate) fn silence() -> Sent {
     Sent { hold: true, ..pieces(vec![]) }
 }

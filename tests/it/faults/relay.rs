@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 pub(crate) struct Sent {
     pub(crate) pieces: Vec<Vec<u8>>,
     pub(crate) wait: Duration,
-    /// Say nothing more, but keep the connection.
+    /// Send nothing more, but keep the connection.
     pub(crate) hold: bool,
 }
 

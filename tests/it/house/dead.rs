@@ -1,4 +1,4 @@
-//! No dead rooms: what is public is used by something else than tests. rustc finds unused private items only, and an item
+//! No dead rooms: every public item is used outside of tests. rustc finds unused private items only, and an item
 //! that a test calls looks used to everybody. The check knows names, not types, so an item with the name of another one
 //! that is used escapes it.
 
@@ -103,7 +103,7 @@ fn is_reexport(before: &str) -> bool {
     begins(statement) || begins(braces)
 }
 
-/// Whether a name in code may stand for a function: called, named by a path, or handed over. A field is none.
+/// Whether a name in code may stand for a function: called, named by a path, or handed over. A field is not one.
 fn is_call(before: &str, after: &str) -> bool {
     let is_handed_over = before.trim_end().ends_with(['(', ',', '=', ':'])
         && after.trim_start().starts_with([')', ',', ';'])

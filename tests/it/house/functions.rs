@@ -1,4 +1,4 @@
-//! Functions read at a glance: none is longer than 60 lines, half of them have no more than 8.
+//! Functions read at a glance: none is longer than 60 lines, and half of them have at most 8.
 
 use super::source::{Source, house, without_text};
 

@@ -100,7 +100,7 @@ fn string_length(text: &str) -> Option<usize> {
     None
 }
 
-/// Returns the length of the character literal that text begins with; a lifetime is none.
+/// Returns the length of the character literal that text begins with; a lifetime is not one.
 fn letter_length(text: &str) -> Option<usize> {
     let rest = text.strip_prefix('\'')?;
     let first = rest.chars().next()?;

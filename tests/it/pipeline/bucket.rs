@@ -101,7 +101,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream, see: impl Fn(&[u8])) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// A request begins what is read at a time: the client waits for each answer before the next.
+/// Each read begins with a request: the client waits for an answer before it sends the next.
 fn note(bytes: &[u8], requests: &Mutex<Vec<String>>) {
     let line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
     if let Some(request) = line.strip_suffix(b" HTTP/1.1") {

@@ -93,7 +93,7 @@ fn a_signal_ends_a_run_cleanly_and_the_next_completes_it() {
     }
 }
 
-/// A server that takes a connection and never answers: the run waited for it minutes after it was told to stop.
+/// A server that takes a connection and never answers: the run waited for it minutes after the signal to stop.
 #[test]
 fn a_signal_ends_a_run_that_waits_for_a_server() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -169,7 +169,7 @@ fn copy(from: &Path, to: &Path) {
 fn an_index_from_before_the_last_batch_is_caught_up() {
     let two = TwoBatches::new();
     two.back("index");
-    // Until then the lines are found all the same, and verify says what is wrong.
+    // Until then searches still find the lines, and verify names the fault.
     two.project.finds_what_is_there(NEEDLES.into_iter().chain(["replaced"]));
     let report = two.project.gzette("verify --json").exits(3).json();
     assert!(!report["differences"].as_array().unwrap().is_empty());
@@ -198,7 +198,7 @@ fn an_index_from_after_the_ledgers_last_batch_is_cut_back() {
     two.is_whole();
 }
 
-/// A file is gone from the mirror and the index is, too: what it held was not indexed again, and nothing said so.
+/// A file of the mirror and the index are lost: its lines were not indexed again, and no message said so.
 #[test]
 fn what_the_mirror_and_the_index_have_lost_is_fetched_and_indexed_again() {
     let mut project = a_week();
@@ -261,7 +261,7 @@ fn an_index_with_a_file_missing_or_cut_is_built_again() {
     two.is_whole();
 }
 
-/// No search reads the positions of words, and so nothing noticed that they had gone until a run had something to delete.
+/// No search reads the positions of words, so their loss went unnoticed until a run had something to delete.
 #[test]
 fn a_run_with_a_replaced_object_and_a_repair_do_without_a_lost_file() {
     let two = TwoBatches::new();
@@ -277,7 +277,7 @@ fn a_run_with_a_replaced_object_and_a_repair_do_without_a_lost_file() {
     two.is_whole();
 }
 
-/// It answered, for objects that it knew nothing of, that no line is there.
+/// Its answer for objects that it did not know was that they hold no line.
 #[test]
 fn the_index_of_another_state_is_not_believed() {
     let (project, other) = (a_week(), Project::new());

@@ -52,7 +52,7 @@ fn a_full_disk_ends_the_run_and_the_next_goes_on() {
     let project = Project::new();
     a_lot(&project);
     let Some(disk) = Tmpfs::mount(&project.path("state"), "700k") else {
-        // The other test of this file needs no mount; this one says that it did nothing.
+        // The other test of this file needs no mount; this one reports that it did nothing.
         eprintln!("may not mount a tmpfs: a full disk is tested by a file size limit only");
         return;
     };

@@ -1,4 +1,4 @@
-//! What cannot work: a wrong configuration, a bucket that is not there, wrong keys, nobody at the endpoint.
+//! Configurations that cannot work: wrong keys and values, a missing bucket, wrong credentials, a dead endpoint.
 //! One sentence with the place, one hint, and nothing is changed.
 
 use std::fs;
@@ -61,7 +61,7 @@ fn a_folder_that_is_not_there_is_named() {
     assert!(!project.path("site").exists());
 }
 
-/// Each way in which S3 refuses: how to get there, exit code, what is said.
+/// Each way in which S3 refuses: how to provoke it, the exit code, the message.
 fn refusals() -> Vec<(&'static str, Cloud, i32, Vec<&'static str>, &'static str)> {
     let [port] = free_ports();
     let cloud = |name: &str| {
@@ -198,7 +198,7 @@ fn a_state_that_cannot_be_written_is_named() {
         .says(&["cannot write the state directory", "gzette.toml/state"], "state_dir");
     project.reconfigure("state_dir = \"gzette.toml/state\"", "state_dir = \"state\"");
     project.reconfigure("dir = \"site\"", "dir = \"gzette.toml/site\"");
-    // What was counted stays and is mailed; only the pages are not there.
+    // Counts stay and are mailed; only the pages are missing.
     let run = project.gzette("run").exits(3);
     assert!(
         run.stderr.contains("cannot write the site into `") && run.stderr.contains("gzette.toml/site"),

@@ -1,5 +1,5 @@
 //! Every kind of local file, and every way in which it rots, from a state that was run once: what commands say of it, and
-//! what becomes of it. All cells that fail are told, not the first alone.
+//! what becomes of it. All failing cells are reported, not only the first.
 //!
 //! `just rot` (`GZETTE_ROT=all`) tries all cells, and prints a table.
 
@@ -19,7 +19,7 @@ use crate::support::{NOON_MS, Project, Recount, files_below, lines_of, matching,
 const SAMPLE: usize = 16;
 /// Cells tried at a time.
 const WORKERS: usize = 3;
-/// What is searched for: in many lines, in one object, in none.
+/// The searches: for words in many lines, in one object, in none.
 const NEEDLES: [&str; 4] = ["did", "Basket.java:4)", "plain did", "nowhere"];
 
 /// The kinds of local files, and which of the project's files are of it.
@@ -67,7 +67,7 @@ const ROTS: [Rot; 7] = [
     Rot::OfAnotherState,
 ];
 
-/// A state that was run, with what it has to say.
+/// A state that was run, with its right answers.
 struct Scene {
     /// Holds the logs, which are never touched.
     project: Project,
@@ -165,7 +165,7 @@ impl Scene {
         scene
     }
 
-    /// Returns a project with the scene's logs and nothing else.
+    /// Returns a project with only the scene's logs.
     fn started(of: &Project) -> Project {
         let project = Project::new();
         project.reconfigure("logs/", &of.path("logs").display().to_string());

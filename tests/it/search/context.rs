@@ -55,7 +55,7 @@ fn agrees(project: &Project, what: &str) {
             &["-A", "5", "-C", "1"],
             &["-C", "18446744073709551615"],
         ] {
-            // To grep such a number is none; a thousand lines are all.
+            // grep does not take such a number; a thousand lines are all there are.
             let of_grep: Vec<_> =
                 options.iter().map(|option| if option.len() > 9 { "9999" } else { option }).collect();
             let (found, expected) = (search(project, options, needle), grep(project, &of_grep, needle));

@@ -81,7 +81,7 @@ fn keys_count_what_a_plain_reading_counts() {
     assert!(hours.len() == 19, "{hours:?}");
 }
 
-/// Each group has as many lines as a search for that group finds; what is left has none.
+/// Each group has as many lines as a search for that group finds; the other lines have no group.
 #[test]
 fn groups_have_the_lines_of_their_events() {
     let project = project();

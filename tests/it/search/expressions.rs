@@ -20,7 +20,7 @@ use super::Shelf;
 use super::readings::{named, undone};
 use crate::support::Project;
 
-/// A line and what is known of it.
+/// A line and its facts.
 #[derive(Clone, Debug)]
 struct Row {
     line: Vec<u8>,
@@ -214,7 +214,7 @@ fn row() -> impl Strategy<Value = Row> {
         )
         .into_bytes(),
         level,
-        // An event whose logger is empty has none.
+        // An empty logger counts as no logger.
         fields: [
             ("logger", logger),
             ("note", "x".to_owned()),
@@ -363,7 +363,7 @@ fn any_expression_finds_the_same_in_what_was_merged_and_pruned() {
         let summaries = files_with(&shelf.index_dir(), "summary");
         prop_assert!(summaries < OBJECTS / 2, "{} segments after a merge", summaries);
         agree(&shelf, &held, &asks)?;
-        // Many of the documents go, so that segments are written anew, and then nearly all files.
+        // Many documents go, so that segments are rewritten, and then nearly all files.
         let pruned = shelf.prune(Retention { index_days: 2, ..Retention::default() });
         prop_assert!(pruned.unindexed > 0 && pruned.unmirrored == 0, "{:?}", pruned);
         agree(&shelf, &held, &asks)?;

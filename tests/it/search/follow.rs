@@ -38,7 +38,7 @@ impl Follower {
         }
     }
 
-    /// Ends it by a signal, and requires that it has printed nothing more and ends well.
+    /// Ends it by a signal; requires a clean end and no further output.
     fn ends(mut self) {
         let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -63,7 +63,7 @@ fn each_line_of_each_new_batch_is_shown_once() {
     project.put("api/20260301/api_1.gz", lines(&["b4", "b5", "b6"]));
     project.gzette("run").exits(0);
     follower.shows(&["b4", "b6"]);
-    // An object that has grown: only what is new in it. One that is delivered again: nothing.
+    // Of a grown object only the new lines; of one that is delivered again, none.
     project.put("api/20260301/api_1.gz", lines(&["b4", "b5", "b6", "b6x", "b7"]));
     project.put("api/20260301/api_2.gz", lines(&["a1", "a2", "a3"]));
     project.gzette("run").exits(0);

@@ -44,8 +44,8 @@ struct Known {
     level: Level,
 }
 
-/// An object in which everything is inherited that can be: undated events, a stack trace longer than any
-/// block, lines that are nothing, at the start too, and stretches without a match longer than any piece.
+/// An object in which lines inherit all they can: undated events, a stack trace longer than any
+/// block, unparsed lines, at the start too, and stretches without a match longer than any piece.
 fn inheriting() -> Vec<Known> {
     let midnight_ms = NOON_MS - 12 * HOUR_MS;
     let mut known = Vec::new();
@@ -134,7 +134,7 @@ fn a_group_is_all_lines_of_its_events() {
     }
 }
 
-/// From so many hours after noon to so many.
+/// The window from one number of hours after noon to another.
 fn window(from: i64, to: i64) -> Window {
     Window { start_ms: NOON_MS + from * HOUR_MS, end_ms: NOON_MS + to * HOUR_MS }
 }

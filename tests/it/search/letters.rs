@@ -1,4 +1,4 @@
-//! Words of any language: what the index finds is what a reading of each line finds that shares nothing with gzette's own.
+//! Words of any language: the index finds what an independent reading of each line finds.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use super::Shelf;
 use super::readings::{plain_words, undone};
 use crate::support::{Project, lines_of};
 
-/// What lines are made of: words with neighbours that are no letters, letters in several cases, marks, scripts without
+/// The parts of lines: words between characters that are not letters, letters in several cases, marks, scripts without
 /// spaces, characters of four bytes, escapes, and bytes that are not UTF-8.
 const PIECES: [&[u8]; 44] = [
     b"basket",
@@ -69,7 +69,7 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    // What is not assigned yet may be a letter to one of the two readings.
+    // An unassigned character may be a letter to one of the two readings.
     let assigned = Regex::new(r"^[^\n\p{Cn}]$").unwrap();
     let letter = any::<char>().prop_map(|letter| letter.to_string().into_bytes());
     let letter = letter.prop_filter("assigned", move |letter| assigned.is_match(letter));
@@ -122,7 +122,7 @@ fn by_bytes(needle: &[u8]) -> Asked {
     }
 }
 
-/// What is asked of a line: its words in other cases, their beginnings, and stretches cut at any byte.
+/// The searches made from a line: its words in other cases, their beginnings, and stretches cut at any byte.
 fn asked(line: &[u8], picks: [Pick; 3], length: usize) -> Vec<Asked> {
     let mut asked = Vec::new();
     let words: Vec<String> =

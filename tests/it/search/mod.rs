@@ -52,7 +52,7 @@ struct Shelf {
     mirror: Mirror,
     settings: SourceSettings,
     dir: TempDir,
-    /// What the store holds, decoded and as it is stored.
+    /// The objects of the store, decoded and stored.
     put: BTreeMap<String, Vec<u8>>,
     stored: BTreeMap<String, Vec<u8>>,
     /// What search is to find.
@@ -87,7 +87,7 @@ impl Shelf {
         }
     }
 
-    /// Puts an object of so many members, cut anywhere.
+    /// Puts an object of this many members, cut anywhere.
     fn put(&mut self, key: &str, text: &[u8], members: usize) {
         let stored: Vec<u8> = text.chunks(text.len() / members + 1).flat_map(gz).collect();
         self.stored.insert(key.to_owned(), stored.clone());
@@ -132,7 +132,7 @@ impl Shelf {
         self.dir.path().join("index")
     }
 
-    /// Drops what is past its time. As in [`Self::ingest`], the index's lock may be held by nobody for a moment.
+    /// Drops what has expired. As in [`Self::ingest`], the index's lock may be stale for a moment.
     fn prune(&mut self, retention: Retention) -> PruneReport {
         let settings = PruneSettings { retention, ..PruneSettings::default() };
         let index_dir = self.index_dir();
@@ -148,12 +148,12 @@ impl Shelf {
         own_index(&self.ledger, &self.index_dir()).unwrap()
     }
 
-    /// Returns what is found with the index as it is.
+    /// Returns what is found with the present index.
     fn search(&self, request: &Request) -> (Vec<Hit>, SearchReport) {
         self.search_with(self.index().as_ref(), request)
     }
 
-    /// What is pruned from the mirror is fetched from the store.
+    /// Fetches from the store what was pruned from the mirror.
     fn search_with(&self, index: Option<&Index>, request: &Request) -> (Vec<Hit>, SearchReport) {
         let stored = &self.stored;
         let fetch = |object: &ObjectVersion| Ok(stored[&object.key].clone());

@@ -46,7 +46,7 @@ fn csv_is_read_by_others_and_runs_no_formula() {
         messages,
         [
             "'=HYPERLINK(\"http://evil\")",
-            // The colour is no part of the message.
+            // The colour is not part of the message.
             r"two\x0alines, a  comma",
             r"'-2 plain\x07 text",
             r"'\x09at com.acme.Basket.add(Basket.java:1)",
@@ -158,7 +158,7 @@ fn all_is_saved_and_the_limit_is_shown() {
     assert!(saved("hits.log") == text.as_bytes());
     run("hits.log.gz", "");
     assert!(decoded(&saved("hits.log.gz")) == text.as_bytes());
-    // The name goes before the option, which is for the screen; where it says nothing, the option counts.
+    // The file's name decides its format; the option is for the screen, and for names without a known ending.
     let shown = run("hits.jsonl", "--output raw").stdout;
     assert_eq!(lines_of(&shown), lines_of(text.as_bytes())[28..]);
     let all_as = |format: &str| project.gzette(&format!("search tick --output {format}")).exits(0).stdout;
@@ -187,7 +187,7 @@ fn a_saved_file_replaces_another_whole_and_as_a_redirection_would() {
     fs::File::create(project.path("other.log")).unwrap();
     let mode = |name: &str| fs::metadata(project.path(name)).unwrap().permissions().mode();
     assert_eq!(mode("new.log"), mode("other.log"));
-    // What is no file is written to and stays what it is.
+    // A device is written to and stays a device.
     project.gzette("search tick --save /dev/null").exits(0);
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
     let left: Vec<_> = fs::read_dir(project.dir())
@@ -208,8 +208,8 @@ fn what_cannot_be_saved_is_said_and_what_was_there_stays() {
     assert_eq!(fs::read(project.path("hits.log")).unwrap(), b"an older result");
 }
 
-/// The file needs every object, also those that the newest lines on the screen do not; and whoever has gone without
-/// looking is told.
+/// The file needs every object, also those that the newest lines on the screen do not. That is reported even when the
+/// reader of stdout has gone.
 #[test]
 fn what_the_file_lacks_is_said() {
     let (project, _) = thirty();

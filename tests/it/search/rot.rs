@@ -1,4 +1,4 @@
-//! A mirrored file that is no longer what was counted gives no wrong answer: it is fetched again, or named.
+//! A mirrored file that has changed since it was counted never gives a wrong answer: it is fetched again, or named.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const KEY: &str = "api/20260301/api_0.gz";
 /// The newest line with the needle, and some others: far inside, so that access points are used.
 const NEEDLE_LINES: [i64; 4] = [700, 20_000, 20_001, 39_000];
 
-/// Every way of reading lines, of which each answer is known from the file as it was.
+/// Every way of reading lines; each answer is known from the undamaged file.
 const COMMANDS: [&str; 9] = [
     "search -F needle",
     "search --count -F needle",
@@ -47,7 +47,7 @@ struct Rotting {
     project: Project,
     stored: Vec<u8>,
     file: PathBuf,
-    /// The answers as they were before.
+    /// The answers before the damage.
     answers: Vec<String>,
 }
 

@@ -216,7 +216,7 @@ struct Answer {
 #[derive(Clone, Copy)]
 enum End {
     Close,
-    /// Say nothing more, but keep the connection until the client leaves.
+    /// Send nothing more, but keep the connection until the client leaves.
     Hold,
 }
 
