@@ -132,7 +132,7 @@ impl Shelf {
         self.dir.path().join("index")
     }
 
-    /// Drops what has expired. As in [`Self::ingest`], the index's lock may be stale for a moment.
+    /// Drops what has expired. As in [`Self::ingest`], a program that is just starting may hold the index's lock.
     fn prune(&mut self, retention: Retention) -> PruneReport {
         let settings = PruneSettings { retention, ..PruneSettings::default() };
         let index_dir = self.index_dir();
