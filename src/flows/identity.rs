@@ -51,6 +51,7 @@ impl Identity {
     /// the ledger that can be made again.
     pub fn odd(&self) -> Option<Part> {
         match (self.dir, self.ledger, self.mirror) {
+            // Two that agree outvote the directory, which `settle` names anew from the ledger.
             (_, Some(ledger), Some(mirror)) if ledger == mirror => None,
             (Some(dir), Some(ledger), Some(_)) if dir == ledger => Some(Part::Mirror),
             (_, Some(_), Some(_)) | (Some(_), None, Some(_)) => Some(Part::Ledger),
@@ -112,6 +113,7 @@ pub struct Lost {
 pub fn lost_folder(ledger: &Ledger, mirror: &Mirror) -> Result<Option<PathBuf>, LedgerError> {
     let is_there = |name: &str| mirror.folder(name).is_dir();
     let mut sources = ledger.sources_in_mirror()?.into_iter();
+    // While a source is being renamed, its files are still in the folder of the old name.
     let lost = sources.find(|(name, old)| !is_there(name) && !old.as_deref().is_some_and(is_there));
     Ok(lost.map(|(name, _)| mirror.folder(&name)))
 }
@@ -125,9 +127,12 @@ pub fn look_at_mirror(state: &State, ledger: &mut Ledger) -> Result<Lost, StateE
     }
     let files = lost_files(ledger, &mirror)?;
     if files.is_empty() {
+        // Only after the look: a wrong disk must not be given the right name.
         claim_mirror(ledger, &mirror)?;
         return Ok(Lost::default());
     }
+    // Files are missing and the mirror does not say whose it is: more likely an unmounted disk than single losses.
+    // Fetching all of it again would be the worst answer.
     if mirror.id()?.is_none() {
         return Ok(Lost { folder: Some(state.mirror()), ..Lost::default() });
     }
@@ -162,6 +167,7 @@ fn lost_files(ledger: &mut Ledger, mirror: &Mirror) -> Result<Vec<(ObjectVersion
             None => lost.push((object.clone(), "the mirrored file is gone".to_owned())),
         }
     }
+    // Goes on from there in the next run, so that the files are checked in turn.
     if let Some(last) = objects.last().filter(|_| looks < all) {
         ledger.set_fact(LOOKED_TO, &last.generation.0.to_string())?;
     }

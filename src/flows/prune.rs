@@ -66,6 +66,7 @@ pub fn prune(
     let mut rows = ledger.retained()?;
     for row in &mut rows {
         row.kept.is_unwanted = row.is_deleted && settings.drop_deleted.contains(&row.source);
+        // Its blocks are not in the index yet, and this file is what they are made of.
         row.kept.is_file_needed = row.kept.is_indexed && row.batch > indexed_batch;
     }
     let kept: Vec<Kept> = rows.iter().map(|row| row.kept.clone()).collect();
@@ -115,6 +116,7 @@ fn carry_out(
     plan: &Plan,
     now_ms: UtcMs,
 ) -> Result<(), StateError> {
+    // Asked before the prune, which is a batch itself.
     let last_batch = ledger.last_batch()?;
     let payload = index.and_then(Index::payload);
     let batch = ledger.prune(plan, now_ms)?;

@@ -264,6 +264,8 @@ impl Pipeline<'_> {
             None => self.note_folder(ledger, &rendered)?,
         }
         summary.has_problems |= rendered.failure.is_some();
+        // After publishing, so that a link in a mail leads to the pages it speaks of, or the mail says that they are
+        // old.
         if self.may_mail() {
             let view = as_mailed(rendered.view, ledger.pages()?, summary);
             let delivered = self.deliver(runtime, ledger, &view, Tries::Due)?;

@@ -45,6 +45,7 @@ pub fn prove<F: Read + Seek>(
         let wanted = count(known.size_bytes);
         return Err(Unproved::Other(format!("{} instead of {wanted}", plural(summed.bytes, "byte"))));
     }
+    // In the order of what they prove: the bytes that were fetched, then the etag, then what was counted.
     match known.stored {
         Some(stored) if stored == summed.checksum => return Ok(stored),
         Some(_) => return Err(Unproved::Other("other bytes than those fetched".to_owned())),

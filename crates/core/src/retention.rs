@@ -89,6 +89,7 @@ pub fn plan(retention: &Retention, kept: &[Kept], today: Day) -> Plan {
 
 /// Returns which files go, by their age and, the oldest days first, by what all of them take.
 fn files_past(retention: &Retention, mut files: Vec<&Kept>, today: Day) -> Vec<GenerationId> {
+    // The sort is stable: files of one day go in the order of the ledger, and a dry run names the same ones.
     files.sort_by_key(|one| one.day);
     let mut bytes: u64 = files.iter().map(|one| one.size_bytes).sum();
     let mut past = Vec::new();

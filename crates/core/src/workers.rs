@@ -63,6 +63,7 @@ mod linux {
                 sched_getaffinity(None).ok().filter(|all| workers > 1 && all.count() as usize == workers)?;
             let mut processors: Vec<_> = (0..CpuSet::MAX_CPU).filter(|&number| all.is_set(number)).collect();
             let own = sched_getcpu();
+            // The current thread stays where it is: moving it would cost what pinning is to save.
             processors.sort_by_key(|&number| number != own);
             Some(Self { all, processors })
         }

@@ -223,7 +223,6 @@ mod tests {
             pause_ms: 7,
         };
         ledger.record_failed_listing(source_id, &failed).unwrap();
-        // That a run does not reach it is no other failure.
         // A run that does not reach it adds no failure.
         let left = FailedListing { now_ms: UtcMs::new(30), attempts: None, pause_ms: 0, ..failed };
         ledger.record_failed_listing(source_id, &left).unwrap();

@@ -70,6 +70,7 @@ impl SmtpTransport {
     fn submit(&self, from: Address, to: Vec<Address>, eml: &[u8]) -> Result<Receipt, MailError> {
         let mut connection = self.connect()?;
         let receipt = self.transact(&mut connection, from, to, eml);
+        // The mail is taken or refused by now; a server that does not answer QUIT must not hold up the run.
         let _ = connection.set_timeout(Some(self.command_limit.min(GOODBYE_LIMIT)));
         connection.abort();
         receipt
@@ -111,6 +112,7 @@ impl SmtpTransport {
         let mut refused = Vec::new();
         for recipient in to {
             if let Err(error) = connection.command(Rcpt::new(recipient.clone(), vec![])) {
+                // No answer at all is about the connection, not about this recipient.
                 if error.status().is_none() {
                     return Err(explain(error));
                 }

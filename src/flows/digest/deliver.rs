@@ -130,6 +130,7 @@ impl Desk<'_> {
     async fn try_to_send(&mut self, pending: &PendingMail) -> Result<Option<MailError>, DigestError> {
         let mail = &pending.mail;
         let wait = wait_after(mail, &self.setting, self.now_ms);
+        // Counted as failed before it is made: a process that dies in it cannot try the same mail for ever.
         self.ledger.begin_sending(mail.id, &if_broken_off(&wait, self.now_ms))?;
         match self.send(pending).await? {
             Ok(receipt) => self.taken(pending, wait, receipt)?,
@@ -144,6 +145,7 @@ impl Desk<'_> {
 
     async fn send(&self, pending: &PendingMail) -> Result<Result<Receipt, MailError>, DigestError> {
         let to = remaining(pending, self.settings)?;
+        // Every remaining recipient was taken out of the configuration: nothing is left to send, and the mail is done.
         if to.is_empty() {
             return Ok(Ok(Receipt::default()));
         }

@@ -74,6 +74,7 @@ fn is_due(wait: &MailWait, setting: &str, now_ms: UtcMs) -> bool {
     let is_over = wait.next_try_ms <= now_ms + SLACK_MS;
     // No pause is that long: the clock went back.
     let is_odd = wait.next_try_ms > now_ms + LONGEST_PAUSE_MS;
+    // A changed setting is what the mail waited for.
     is_over || is_odd || wait.setting != setting
 }
 

@@ -90,6 +90,7 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     let is_first = memory.day != day;
     let news = memory.news(view);
     let dark_since_ms = memory.dark_since_ms;
+    // Without this, a regrouping would make every known error news.
     let mut known = if is_first { BTreeSet::new() } else { renamed(memory.known, view) };
     let now = attention(view);
     let fresh = now.difference(&known).count();
@@ -102,6 +103,8 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     let message_id = if is_first {
         message_id(settings, &day, None)
     } else {
+        // With `always` the same things are mailed more than once a day, so the time makes the id differ. Otherwise
+        // the same news has the same id, and a repetition after a crash is not a second mail.
         let salt = (settings.when == When::Always).then_some(view.now_ms);
         let salt = salt.or(news.dark_since_ms);
         message_id(settings, &day, Some(&checksum(&now, salt)))

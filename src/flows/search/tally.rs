@@ -90,7 +90,6 @@ pub struct Buckets {
 impl Histogram {
     /// Counts a line.
     pub fn add(&mut self, time_ms: UtcMs) {
-        // Rounded down, also before 1970: `/` would put the seconds around the epoch into one bucket.
         *self.counts.entry(time_ms.stretch(width_ms(self.width))).or_default() += 1;
         while self.counts.len() > MAX_BUCKETS {
             self.widen();

@@ -25,6 +25,7 @@ pub(super) fn settle_sources(
     let is_configured = |name: &str| sources.iter().any(|source| source.name == name);
     for source in sources.iter().filter(|source| rows.iter().all(|row| row.name != source.name)) {
         let mut same = rows.iter().filter(|row| row.url == source.url && !is_configured(&row.name));
+        // With two candidates nothing tells which of them got the new name.
         let (Some(row), None) = (same.next(), same.next()) else { continue };
         if sources.iter().filter(|other| other.url == source.url).count() > 1 {
             continue;
