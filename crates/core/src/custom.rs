@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(newer.touched_since(&before), Touched::Everything);
         assert_ne!(newer.fingerprint(), before.fingerprint());
         let mut earlier = before.clone();
-        earlier.rules.iter_mut().for_each(|rule| rule.reading = 0);
+        earlier.groups.iter_mut().for_each(|group| group.reading = 0);
         assert_eq!(before.touched_since(&earlier), touched(&["a", "b"], &["a", "b"]));
         let read: Basis = serde_json::from_str(&serde_json::json!(newer).to_string()).unwrap();
         assert_eq!(read, newer);
