@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use gzette_core::model::{Level, Window};
+use gzette_core::model::{Level, UtcMs, Window};
 use gzette_core::query::Need;
 use gzette_core::words::BlockWords;
 
