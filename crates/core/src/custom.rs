@@ -328,7 +328,7 @@ mod tests {
         let text = serde_json::json!(grouping.basis()).to_string();
         assert_eq!(
             text.replace(&format!("\"version\":{}", group::VERSION), "\"version\":0"),
-            r#"{"foreign":[],"masks":[],"own":[],"rules":[{"name":"a","reading":1,"split":null,"text":"x","title":null}],"version":0}"#
+            r#"{"version":0,"own":[],"foreign":[],"masks":[],"rules":[{"name":"a","title":null,"text":"x","split":null,"reading":1}]}"#
         );
         let one = apply(&grouping.groups[0], "x").unwrap();
         assert_eq!((one.template.as_str(), one.kind.stored_name()), ("rule a", "rule"));
