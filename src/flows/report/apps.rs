@@ -124,6 +124,7 @@ impl<'f> Pause<'f> {
 /// silent for [`YOUNG_DARK_MS`]; after [`SURE_DARK_MS`] no habit explains it.
 fn dark(pauses: &[Pause<'_>]) -> Option<Dark> {
     let since_ms = pauses.iter().map(|pause| pause.newest_ms).max()?;
+    // Applications that were switched off long before the others cannot vote on whether the shipping has stopped.
     let alive: Vec<_> = pauses.iter().filter(|pause| since_ms - pause.newest_ms <= SWITCHED_OFF_MS).collect();
     let is_dark = |pause: &&Pause<'_>| match pause.habit {
         Some(habit) => pause.silent_ms > habit.limit_ms,

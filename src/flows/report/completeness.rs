@@ -58,6 +58,7 @@ fn run(ledger: &Ledger, settings: &ReportSettings) -> Result<(Option<UtcMs>, Req
     let Some(run) = ledger.last_sync()? else {
         return Ok((None, Requests::default()));
     };
+    // A summary of another version may lack the requests. They are shown as none, which is not worth an error.
     let summary: serde_json::Value = serde_json::from_str(&run.summary).unwrap_or_default();
     let requests = serde_json::from_value(summary["requests"].clone()).unwrap_or_default();
     Ok((Some(run.started_ms), requests))

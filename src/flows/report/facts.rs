@@ -204,6 +204,8 @@ impl Collector {
         let Some(&app) = self.app_index.get(&count.app) else {
             return;
         };
+        // An event in the future, by a wrong clock, is in the totals only: in a chart it would hide what is new behind
+        // it.
         let is_believed = count.slot.begins() <= count.believed_until_ms;
         let kept = is_believed && (self.kept.start..self.kept.end).contains(&count.slot);
         if kept {
@@ -219,6 +221,7 @@ impl Collector {
         if kept {
             let (slot, level) = (count.slot, count.level);
             self.rows.add(RowKey { group, slot, app, level }, count.events);
+        // Of older counts only the span is kept: whether a group was seen before, and when last.
         } else if (EARLIEST_SLOT..self.kept.start).contains(&count.slot) {
             let (first, last) = totals.earlier.unwrap_or((count.slot, count.slot));
             totals.earlier = Some((first.min(count.slot), last.max(count.slot)));

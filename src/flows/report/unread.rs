@@ -182,6 +182,7 @@ impl Survey<'_> {
         };
         let has_apps = !apps.is_empty();
         apps.retain(|app| self.may_be_new(app, day));
+        // Only days before the newest events failed, which hide no silence.
         if has_apps && apps.is_empty() {
             return;
         }
@@ -227,6 +228,7 @@ impl Survey<'_> {
     fn known_until(&mut self, app: &AppName, until_ms: Option<UtcMs>) {
         let until_ms = until_ms.unwrap_or(self.now_ms).min(self.now_ms);
         let known = self.until_ms.entry(app.clone()).or_insert(until_ms);
+        // The earliest of all causes counts: behind it something of the application may be unread.
         *known = until_ms.min(*known);
     }
 

@@ -53,6 +53,7 @@ impl Presence<'_> {
 /// before (at least 30 minutes) and the time its objects usually take to come.
 pub fn habit(presence: &Presence<'_>) -> Option<Habit> {
     let newest_slot = Slot::of(presence.newest_ms);
+    // Counted from the newest event, not from now: a silence must not become part of the habit that it is judged by.
     let history = presence.events.within(newest_slot - HABIT_DAYS * DAY_SLOTS..newest_slot + 1);
     let length_slots = history.last()?.0 - history.first()?.0;
     if history.len() < MIN_ACTIVE_SLOTS || length_slots < MIN_HISTORY_SLOTS {

@@ -120,6 +120,7 @@ fn comeback(history: &GroupHistory<'_>, last_before: Slot, return_slot: Slot) ->
     let long = silence_ms >= i64::from(history.quiet_days) * DAY_MS;
     let app_logged =
         || history.app_events.iter().any(|events| events.first_in(last_before + 1..return_slot).is_some());
+    // When the application itself was silent, the absence of its errors does not show that they were gone.
     (long && app_logged()).then_some(silence_ms)
 }
 
