@@ -89,6 +89,7 @@ impl<'w> Weaver<'w> {
         }
         self.put_up_to(self.owed.min(hit.line - 1))?;
         if counts {
+            // Skips what lies between the contexts of two hits: it is never read.
             self.last = self.last.max(hit.line.saturating_sub(self.around.before.saturating_add(1)));
             self.put_up_to(hit.line - 1)?;
             self.owed = hit.line.saturating_add(self.around.after);

@@ -58,6 +58,7 @@ fn changed<'a>(dir: &Path, files: &'a [File], ours: &BTreeSet<String>) -> io::Re
         let path = dir.join(&file.path);
         match fs::read(&path) {
             Ok(bytes) if bytes == file.bytes => {}
+            // A mistyped `dir` must not cost anyone a web site.
             Ok(_) if !ours.contains(&file.path) && !looks_like_ours(dir) => return Err(foreign(&path)),
             Ok(_) => out.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => out.push(file),
@@ -137,6 +138,7 @@ fn read_manifest(dir: &Path) -> io::Result<BTreeSet<String>> {
 fn write_manifest(dir: &Path, paths: &BTreeSet<String>) -> io::Result<()> {
     let text: String = paths.iter().flat_map(|path| [path.as_str(), "\n"]).collect();
     let path = dir.join(MANIFEST);
+    // An unchanged site writes nothing at all, which backups and syncing folders notice.
     if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(());
     }

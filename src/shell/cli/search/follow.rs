@@ -147,6 +147,8 @@ impl Seen {
             let generation = row.object.generation;
             let last_ms = last_ms(&row);
             let earlier = self.0.remove(&place);
+            // A version that ends at a later time needs no marks of the earlier end: everything before it counts as
+            // shown.
             let kept = earlier.filter(|known| known.last_ms == last_ms).map(|known| known.shown);
             self.0.insert(place, Known { generation, last_ms, shown: kept.unwrap_or_default() });
         }
