@@ -6,7 +6,7 @@
 use arbitrary::Arbitrary;
 use gzette_core::parse::{ParseSettings, Parser};
 use gzette_core::query::{Expr, Facts, Need, ObjectFacts, Pieces};
-use gzette_core::words::BlockWords;
+use gzette_core::words::{BlockWords, grams};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -85,14 +85,18 @@ fn with_facts<T>(line: &[u8], ask: impl FnOnce(&mut Facts<'_>) -> T) -> T {
 
 /// What the index answers, without its shortcuts.
 fn holds(need: &Need, block: &BlockWords, levels: u8) -> bool {
+    let sampled = |part: &[u8], begins, ends| {
+        !block.grams.is_empty()
+            && grams::Part::new(part, begins, ends).may_be_in(&block.grams.filter(1 << 16))
+    };
     match need {
         Need::Anything => true,
+        Need::Word(word) if grams::is_sampled(word) => sampled(word, true, true),
         Need::Word(word) => block.iter().any(|held| held == word),
-        Need::Prefix(part) => block.iter().any(|held| held.starts_with(part)),
-        Need::Suffix(part) => block.iter().any(|held| held.ends_with(part)),
-        Need::Inner(part) => block.iter().any(|held| memchr::memmem::find(held, part).is_some()),
+        Need::Prefix(part) => block.iter().any(|held| held.starts_with(part)) || sampled(part, true, false),
+        Need::Suffix(part) => block.iter().any(|held| held.ends_with(part)) || sampled(part, false, true),
+        Need::Inner(part) => block.iter().any(|held| memchr::memmem::find(held, part).is_some()) || sampled(part, false, false),
         Need::UnicodeEscape => block.has_unicode_escape,
-        Need::LongWord => block.has_long,
         Need::Levels(wanted) => wanted & levels != 0,
         Need::All(needs) => needs.iter().all(|need| holds(need, block, levels)),
         Need::Any(needs) => needs.iter().any(|need| holds(need, block, levels)),

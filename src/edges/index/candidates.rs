@@ -4,7 +4,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::ops::Not as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,12 +16,13 @@ use tantivy::{DocId, InvertedIndexReader, SegmentReader, TantivyError};
 
 use super::numbers::{Column, NAMES, Numbers, column};
 use super::rare::Packed;
-use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, STREAMS, UNICODE_ESCAPE_FLAG, rare_words};
+use super::schema::{CUT_LINE_FLAG, SAMPLED_FLAG, STREAMS, Stored, UNICODE_ESCAPE_FLAG};
 use super::summary::{How, Summary};
 use super::terms::{self, Part};
 use super::{Index, IndexError, IndexedBlock, Result, rare};
 use gzette_core::model::{GenerationId, UtcMs, Window};
 use gzette_core::query::Need;
+use gzette_core::words::grams::{self, is_sampled};
 use gzette_core::workers;
 
 /// With no more blocks than this left, reading them is cheaper than walking a segment's terms: a block is
@@ -174,7 +174,6 @@ impl<'s> Segment<'s> {
             Need::Word(word) => self.word(word, within),
             Need::UnicodeEscape => Ok(common_to(within, &self.postings(&[UNICODE_ESCAPE_FLAG])?)),
             Need::Levels(levels) => Ok(self.with_levels(*levels, within)),
-            Need::LongWord => Ok(common_to(within, &self.postings(&[LONG_WORD_FLAG])?)),
             Need::Prefix(part) => self.part(Part::Prefix(part), within),
             Need::Suffix(part) => self.part(Part::Suffix(part), within),
             Need::Inner(part) => self.part(Part::Inner(part), within),
@@ -208,6 +207,9 @@ impl<'s> Segment<'s> {
     }
 
     fn word(&self, word: &[u8], within: Docs) -> Result<Docs> {
+        if is_sampled(word) {
+            return self.sampled(&grams::Part::new(word, true, true), within);
+        }
         let postings = self.postings(&[word])?;
         if self.may_hold(word, How::Rare) {
             return Ok(self.holding(&postings, &rare::Finder::word(word), within));
@@ -216,6 +218,21 @@ impl<'s> Segment<'s> {
     }
 
     fn part(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
+        let found = self.part_of_words(part, within.clone())?;
+        let mut rest = within;
+        rest.retain(|doc| found.binary_search(doc).is_err());
+        Ok(union(found, self.sampled(&part.of_sampled(), rest)?))
+    }
+
+    /// The documents whose sampled words may have a part.
+    fn sampled(&self, part: &grams::Part, within: Docs) -> Result<Docs> {
+        let mut docs = common_to(within, &self.postings(&[SAMPLED_FLAG])?);
+        docs.retain(|&doc| self.has_stored(doc, |stored| part.may_be_in(stored.filter)));
+        Ok(docs)
+    }
+
+    /// The documents that have a part among the words that are kept as themselves.
+    fn part_of_words(&self, part: Part<'_>, within: Docs) -> Result<Docs> {
         let packed = self.summary.as_ref().map_or(Packed::of(part), |summary| summary.packed(part));
         if packed == Packed::Inside && part.bytes().len() < SHORT_PART {
             return Ok(within);
@@ -253,10 +270,14 @@ impl<'s> Segment<'s> {
         found
     }
 
-    /// A document whose words cannot be read may hold anything.
     fn has_rare(&self, doc: DocId, finder: &rare::Finder) -> bool {
+        self.has_stored(doc, |stored| finder.is_in(stored.rare))
+    }
+
+    /// A document that cannot be read may hold anything.
+    fn has_stored(&self, doc: DocId, holds: impl Fn(Stored<'_>) -> bool) -> bool {
         let document = self.rare.get_document_bytes(doc);
-        document.is_ok_and(|document| rare_words(&document).is_some_and(|packed| !finder.is_in(packed))).not()
+        document.map_or(true, |document| Stored::read(&document).is_none_or(holds))
     }
 
     /// The documents with any of some common words, in order.
@@ -290,7 +311,7 @@ fn longest_part(need: &Need) -> usize {
     match need {
         Need::Prefix(part) | Need::Suffix(part) | Need::Inner(part) => part.len().max(1),
         Need::All(needs) | Need::Any(needs) => needs.iter().map(longest_part).max().unwrap_or(0),
-        Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::LongWord | Need::Levels(_) => 0,
+        Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::Levels(_) => 0,
     }
 }
 

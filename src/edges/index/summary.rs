@@ -22,11 +22,12 @@ use memchr::memmem;
 use super::directory::UNFINISHED_EXTENSION;
 use super::guard::{Guard, checksum};
 use super::rare::{Packed, is_half, is_packable};
-use super::schema::{CUT_LINE_FLAG, LONG_WORD_FLAG, UNICODE_ESCAPE_FLAG};
+use super::schema::{CUT_LINE_FLAG, SAMPLED_FLAG, UNICODE_ESCAPE_FLAG};
 use super::terms::Part;
 use crate::edges::disk;
 use gzette_core::model::{UtcMs, Window};
 use gzette_core::query::Need;
+use gzette_core::words::grams::is_sampled;
 
 /// The bytes of a cache line.
 const LINE_BYTES: usize = 64;
@@ -245,9 +246,9 @@ impl Summary {
     fn may_fulfil(&self, need: &Need) -> bool {
         match need {
             Need::Anything | Need::Levels(_) => true,
+            Need::Word(word) if is_sampled(word) => self.may_hold(SAMPLED_FLAG, How::Common),
             Need::Word(word) => self.may_hold(word, How::Common) || self.may_hold(word, How::Rare),
             Need::UnicodeEscape => self.may_hold(UNICODE_ESCAPE_FLAG, How::Common),
-            Need::LongWord => self.may_hold(LONG_WORD_FLAG, How::Common),
             Need::Prefix(part) => self.may_hold_part(Part::Prefix(part)),
             Need::Suffix(part) => self.may_hold_part(Part::Suffix(part)),
             Need::Inner(part) => self.may_hold_part(Part::Inner(part)),
@@ -258,6 +259,7 @@ impl Summary {
 
     fn may_hold_part(&self, part: Part<'_>) -> bool {
         self.packed(part) != Packed::Nowhere
+            || self.may_hold(SAMPLED_FLAG, How::Common)
             || self.text().is_none_or(|text| memmem::find(text, &part.needle()).is_some())
             || self.may_be_unlisted(part)
     }
@@ -445,7 +447,6 @@ mod tests {
         assert!(!may_meet(&Need::Inner("xception_in_then".into())));
         assert!(may_meet(&Need::any([Need::Word("g".into()), Need::Prefix("order".into())])));
         assert!(!may_meet(&Need::all([Need::Word("g".into()), Need::Prefix("order".into())])));
-        assert!(!may_meet(&Need::LongWord));
         assert_eq!(summary.packed(Part::Inner(b"0123456789ab")), Packed::Whole);
         assert_eq!(summary.packed(Part::Inner(b"0123456789a")), Packed::Inside);
         assert_eq!(summary.packed(Part::Inner(b"0123456789g")), Packed::Nowhere);

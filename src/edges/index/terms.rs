@@ -5,6 +5,8 @@ use memchr::memmem;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, InvertedIndexReader, TERMINATED};
 
+use gzette_core::words::grams;
+
 /// A part of a word, in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
@@ -26,6 +28,15 @@ impl<'a> Part<'a> {
             Part::Prefix(part) => [b"\n", part].concat(),
             Part::Suffix(part) => [part, b"\n"].concat(),
             Part::Inner(part) => part.to_vec(),
+        }
+    }
+
+    /// Returns what to ask of filters of sampled words.
+    pub(super) fn of_sampled(self) -> grams::Part {
+        match self {
+            Part::Prefix(part) => grams::Part::new(part, true, false),
+            Part::Suffix(part) => grams::Part::new(part, false, true),
+            Part::Inner(part) => grams::Part::new(part, false, false),
         }
     }
 

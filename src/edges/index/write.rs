@@ -7,7 +7,7 @@ use tantivy::indexer::{AddOperation, NoMergePolicy, SegmentWriter};
 use tantivy::{SegmentMeta, SegmentReader, Term};
 
 use super::numbers::{NAMES, Numbers, column};
-use super::schema::{self, BlockDocument, Fields};
+use super::schema::{self, BlockDocument, Fields, Stored};
 use super::summary::{self, How, SummaryBuilder};
 use super::terms;
 use super::{Index, Payload, Result, rare};
@@ -26,6 +26,9 @@ const TANTIVY_BYTES: usize = 16 << 20;
 /// A word that is in no more blocks of a segment than this is a rare one, and packed with each of them: a
 /// term of tantivy's takes about 2 µs and 10 bytes, a packed word a tenth of the time and half its letters.
 const RARE_BLOCKS: u8 = 4;
+
+/// A block's filter of sampled words takes at most one byte in so many of the block.
+const FILTER_SHARE: usize = 12;
 
 /// tantivy's own worker is not used; this is the least it accepts, and it takes it only when used.
 const UNUSED_WORKER_BYTES: usize = 15_000_000;
@@ -92,7 +95,7 @@ impl Index {
         .map_err(io)?;
         for doc in 0..segment.max_doc() {
             let document = store.get_document_bytes(doc)?;
-            let Some(packed) = schema::rare_words(&document) else { return Ok(None) };
+            let Some(Stored { rare: packed, .. }) = Stored::read(&document) else { return Ok(None) };
             let add = |word: &[u8]| {
                 if rare::is_packable(word) {
                     builder.add_packed(word);
@@ -217,6 +220,8 @@ struct GatheredBlock {
     numbers: Numbers<i64>,
     flags: Vec<&'static [u8]>,
     packed: Vec<u8>,
+    /// Of the sampled words.
+    filter: Vec<u8>,
     streams: Vec<u8>,
     /// Where its words end in [`Gathered::numbers`].
     end: usize,
@@ -277,8 +282,13 @@ impl Gathered {
             self.numbers.push(number);
         }
         let (flags, packed) = (schema::flags(words), self.packer.finish());
-        self.packed_bytes += packed.len() + streams.len();
-        self.blocks.push(GatheredBlock { numbers, flags, packed, streams, end: self.numbers.len() });
+        let filter = if words.grams.is_empty() {
+            Vec::new()
+        } else {
+            words.grams.filter(numbers.length as usize / FILTER_SHARE)
+        };
+        self.packed_bytes += packed.len() + filter.len() + streams.len();
+        self.blocks.push(GatheredBlock { numbers, flags, packed, filter, streams, end: self.numbers.len() });
     }
 
     fn memory_bytes(&self) -> usize {
@@ -315,7 +325,7 @@ impl Gathered {
                 words: Arc::clone(&words),
                 common,
                 flags: block.flags,
-                rare: schema::with_length(packed),
+                stored: Stored { rare: &packed, filter: &block.filter }.write(),
                 streams: block.streams,
             })?;
         }

@@ -173,6 +173,39 @@ fn the_index_finds_words_phrases_and_patterns_of_any_language() {
     });
 }
 
+/// Lines of words, ids, and tokens of up to 700 letters: hex, base64 in both alphabets, URL-encoded.
+fn token_line() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        "[0-9a-f]{8,90}",
+        "[0-9A-F]{65,300}",
+        "[A-Za-z0-9+/]{20,700}={0,2}",
+        r"eyJ[A-Za-z0-9_-]{30,90}\.[A-Za-z0-9_-]{20,300}\.[A-Za-z0-9_-]{43}",
+        "[0-9A-HJKMNP-TV-Z]{26}",
+        "(%[0-9A-F]{2}|[a-z0-9]{1,9}){10,60}",
+        "[a-z]{60,80}",
+    ];
+    let piece = prop_oneof![2 => "[a-z]{2,9}", 1 => "[0-9]{1,6}", 1 => token];
+    vec(piece, 1..8).prop_map(|pieces| pieces.join(" ").into_bytes())
+}
+
+/// Long words and those that look random are known by samples of their parts alone.
+#[test]
+fn tokens_are_found_by_any_part() {
+    let config =
+        ProptestConfig { cases: 4, failure_persistence: None, max_shrink_iters: 50, ..Default::default() };
+    let probe = (any::<Pick>(), any::<[Pick; 3]>(), 1..60_usize);
+    proptest!(config, |(lines in vec(token_line(), 300..400), probes in vec(probe, 20))| {
+        let mut shelf = Shelf::new();
+        shelf.put("api/20260301/pod.gz", &lines.join(&b'\n'), 2);
+        shelf.take_in();
+        for (line, picks, length) in probes {
+            for asked in asked(line.get::<Vec<u8>>(&lines), picks, length) {
+                agrees(&shelf, &asked)?;
+            }
+        }
+    });
+}
+
 /// None of these words was found: every byte of a quotation mark, a dash or an arrow counted as a letter.
 #[test]
 fn words_beside_quotation_marks_dashes_and_arrows_are_found() {

@@ -1,7 +1,7 @@
 //! What a block's words must hold for an expression to be true of one of its lines: the index's question.
 
 use crate::words::escapes::escape_len;
-use crate::words::{MAX_WORD_BYTES, Standing, folded, is_cut, standing_at, tail_len};
+use crate::words::{Standing, folded, is_cut, standing_at, tail_len};
 
 /// A condition on the words of a block. Necessary, never sufficient: a block that fails it holds no match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +18,6 @@ pub enum Need {
     Inner(Vec<u8>),
     /// The block has a `\uXXXX` escape.
     UnicodeEscape,
-    /// The block has a word too long to be known.
-    LongWord,
     /// The block has a line of one of these levels, a mask of [`Level::bit`](crate::model::Level::bit)s.
     Levels(u8),
     /// All hold.
@@ -65,18 +63,12 @@ impl Need {
 
     /// Returns what a whole word requires.
     pub fn word(word: &[u8]) -> Self {
-        let word = folded(word);
-        if word.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::Word(word) }
+        Self::Word(folded(word))
     }
 
     /// Returns what the start of a word requires.
     pub fn prefix(start: &[u8]) -> Self {
-        Self::of_part(folded(start), Self::Prefix)
-    }
-
-    /// Returns what a part of a word requires, folded as the index holds it.
-    fn of_part(part: Vec<u8>, need: fn(Vec<u8>) -> Self) -> Self {
-        if part.len() > MAX_WORD_BYTES { Self::LongWord } else { Self::any([need(part), Self::LongWord]) }
+        Self::Prefix(folded(start))
     }
 
     /// Returns what the bytes `needle` require, wherever they are in a line.
@@ -146,8 +138,8 @@ fn pieces(needle: &[u8], skipped: usize, has_escapes: bool) -> Vec<Need> {
 fn piece(word: &[u8], has_open_start: bool, has_open_end: bool) -> Need {
     match (has_open_start, has_open_end) {
         (false, false) => Need::word(word),
-        (true, false) => Need::of_part(folded(word), Need::Suffix),
-        (false, true) => Need::of_part(folded(word), Need::Prefix),
-        (true, true) => Need::of_part(folded(word), Need::Inner),
+        (true, false) => Need::Suffix(folded(word)),
+        (false, true) => Need::Prefix(folded(word)),
+        (true, true) => Need::Inner(folded(word)),
     }
 }

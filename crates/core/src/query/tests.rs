@@ -9,6 +9,7 @@ use super::regex::Pattern;
 use super::{Expr, Facts, Need, Pieces};
 use crate::model::Level;
 use crate::parse::{ParseSettings, Parser};
+use crate::words::grams::{self, is_sampled};
 use crate::words::{BlockWords, each_word, folded};
 
 /// Whether the expression holds for a line that stands alone.
@@ -25,14 +26,21 @@ fn with_facts<T>(line: &[u8], ask: impl FnOnce(&mut Facts<'_>) -> T) -> T {
 /// Whether a block of these words and lines of this level may hold a match, by a naive reading of the need.
 fn holds(need: &Need, words: &BlockWords, level: Level) -> bool {
     let some = |test: &dyn Fn(&[u8]) -> bool| words.iter().any(test);
+    let filter = (!words.grams.is_empty()).then(|| words.grams.filter(1 << 16));
+    let sampled = |part: &[u8], begins, ends| {
+        filter.as_ref().is_some_and(|filter| grams::Part::new(part, begins, ends).may_be_in(filter))
+    };
     match need {
         Need::Anything => true,
+        Need::Word(word) if is_sampled(word) => sampled(word, true, true),
         Need::Word(word) => some(&|held| held == word.as_slice()),
-        Need::Prefix(part) => some(&|held| held.starts_with(part)),
-        Need::Suffix(part) => some(&|held| held.ends_with(part)),
-        Need::Inner(part) => some(&|held| held.windows(part.len()).any(|window| window == part.as_slice())),
+        Need::Prefix(part) => some(&|held| held.starts_with(part)) || sampled(part, true, false),
+        Need::Suffix(part) => some(&|held| held.ends_with(part)) || sampled(part, false, true),
+        Need::Inner(part) => {
+            some(&|held| held.windows(part.len()).any(|window| window == part.as_slice()))
+                || sampled(part, false, false)
+        }
         Need::UnicodeEscape => words.has_unicode_escape,
-        Need::LongWord => words.has_long,
         Need::Levels(levels) => levels & level.bit() != 0,
         Need::All(needs) => needs.iter().all(|need| holds(need, words, level)),
         Need::Any(needs) => needs.iter().any(|need| holds(need, words, level)),
@@ -143,15 +151,15 @@ fn inner_pieces_are_whole_words() {
     let expected = Need::all([
         Need::Word(b"4711".to_vec()),
         Need::Word(b"no".to_vec()),
-        Need::any([Need::Suffix(b"rder".to_vec()), Need::LongWord]),
-        Need::any([Need::Prefix(b"sto".to_vec()), Need::LongWord]),
+        Need::Suffix(b"rder".to_vec()),
+        Need::Prefix(b"sto".to_vec()),
     ]);
     // `r` may end an escape `\r`: then `der` begins a word.
     let escaped = Need::all([
         Need::Word(b"der".to_vec()),
         Need::Word(b"4711".to_vec()),
         Need::Word(b"no".to_vec()),
-        Need::any([Need::Prefix(b"sto".to_vec()), Need::LongWord]),
+        Need::Prefix(b"sto".to_vec()),
     ]);
     assert_eq!(need, Need::any([expected, escaped]));
 }

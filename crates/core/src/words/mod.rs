@@ -7,6 +7,7 @@
 //! `müller`. In these readings a backslash is an ordinary separator.
 
 pub mod escapes;
+pub mod grams;
 mod letter;
 
 use std::hash::{BuildHasher, Hasher};
@@ -17,10 +18,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use self::escapes::{changed_segments, changes_words, escape_len, segment, undo, undone};
+use self::grams::{Grams, is_sampled};
 use self::letter::Kind;
 
-/// The longest word that is indexed as itself, folded. A longer one sets [`BlockWords::has_long`].
-pub const MAX_WORD_BYTES: usize = 200;
+/// The longest word that is indexed as itself, folded. Of longer ones only parts are known ([`grams`]).
+pub const MAX_WORD_BYTES: usize = 64;
 
 const SEPARATOR: u8 = 0;
 const WORD: u8 = 1;
@@ -355,8 +357,8 @@ pub struct BlockWords {
     folded: Vec<u8>,
     /// The segment at hand with its escapes undone once and twice.
     undone: [Vec<u8>; escapes::DEPTH],
-    /// Whether a word was longer than [`MAX_WORD_BYTES`]: then only the line itself knows it.
-    pub has_long: bool,
+    /// The words that are not among the others: long ones, and those that look random.
+    pub grams: Grams,
     /// Whether there was a `\uXXXX` escape, or an escape of an escape (`\\n` in JSON that is a string of JSON), after
     /// which letters of a word may stand.
     pub has_unicode_escape: bool,
@@ -420,8 +422,8 @@ impl BlockWords {
             add_folded(word, &mut self.folded);
             word = &self.folded;
         }
-        if word.len() > MAX_WORD_BYTES {
-            self.has_long = true;
+        if is_sampled(word) {
+            self.grams.add(word);
             return None;
         }
         let number = self.words.add(word) as usize;
@@ -464,8 +466,8 @@ impl BlockWords {
         for word in plain_words(text) {
             self.folded.clear();
             add_folded(word, &mut self.folded);
-            if self.folded.len() > MAX_WORD_BYTES {
-                self.has_long = true;
+            if is_sampled(&self.folded) {
+                self.grams.add(&self.folded);
             } else if self.words.add(&self.folded) as usize == self.ends.len() {
                 self.ends.push(NOWHERE);
             }
@@ -482,7 +484,7 @@ impl BlockWords {
         self.words.clear();
         self.text.clear();
         self.ends.clear();
-        self.has_long = false;
+        self.grams.clear();
         self.has_unicode_escape = false;
         self.has_cut_line = false;
     }
@@ -569,13 +571,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_is_flagged_and_not_kept() {
+    fn a_long_word_is_sampled_and_not_kept() {
         let mut block = BlockWords::default();
         block.add_line(&[b'x'; MAX_WORD_BYTES + 1]);
-        assert!(block.has_long && block.iter().count() == 0);
+        assert!(!block.grams.is_empty() && block.iter().count() == 0);
         block.clear();
         block.add_line(&[b'x'; MAX_WORD_BYTES]);
-        assert!(!block.has_long && block.iter().count() == 1);
+        assert!(block.grams.is_empty() && block.iter().count() == 1);
     }
 
     #[test]
@@ -636,7 +638,7 @@ mod tests {
                 block.add_line(line);
                 let mut add = |word: &[u8]| {
                     let word = folded(word);
-                    if word.len() > MAX_WORD_BYTES { long = true } else { expected.insert(word); }
+                    if is_sampled(&word) { long = true } else { expected.insert(word); }
                 };
                 escape |= each_word(line, |start, end| add(&line[start..end]));
                 undone(line).for_each(|reading| plain_words(&reading).for_each(&mut add));
@@ -644,7 +646,7 @@ mod tests {
             let held: Vec<_> = block.iter().map(<[u8]>::to_vec).collect();
             prop_assert_eq!(held.len(), expected.len());
             prop_assert_eq!(held.into_iter().collect::<BTreeSet<_>>(), expected);
-            prop_assert_eq!((block.has_long, block.has_unicode_escape), (long, escape));
+            prop_assert_eq!((!block.grams.is_empty(), block.has_unicode_escape), (long, escape));
         }
 
         /// A word is found in a line by its segments as in the whole line.
