@@ -16,22 +16,28 @@
 //! such places and carry those streams ([`Place`]) that go on in the block. So a search that reads one block learns of
 //! each line what the count did.
 //!
+//! **Before the first time.** Lines at the start of an object that say no time take that of the first event that has one
+//! (`scout`); where none comes within the bounds, that of the object's key.
+//!
 //! **Bounds.** A stream is forgotten when [`STREAM_RECORDS`] records of others came since its last one. Parts of lines wait
 //! for [`WAITING_LINES`] lines or [`WAITING_BYTES`] at the most. Both are functions of the lines alone.
 
 mod frame;
+mod head;
 mod place;
 mod sample;
+mod scout;
 mod streams;
 #[cfg(test)]
 mod tests;
 
 pub use place::{Place, StreamPlace};
 pub use sample::{SampleText, read_sample};
+use scout::{Scout, Sight};
 use streams::Streams;
 
 use crate::model::{Day, Event, Level, UtcMs};
-use crate::parse::{Form, LineParser, Outer, ParseSettings, Scratch, strip};
+use crate::parse::{LineParser, Outer, ParseSettings, Scratch, strip};
 
 /// A stream whose last record lies further back than this is forgotten.
 pub const STREAM_RECORDS: u64 = 4096;
@@ -111,21 +117,45 @@ pub struct Reader {
     parser: LineParser,
     scratch: Scratch,
     streams: Streams,
+    /// Before the first event with a time.
+    scout: Option<Scout>,
 }
 
 impl Reader {
     /// Returns a reader at the beginning of an object whose key names `day`. What has no time before the first event that
-    /// has one is of `time_ms`.
+    /// has one takes that event's; without one, it is of `time_ms`.
     pub fn new(settings: &ParseSettings, day: Option<Day>, time_ms: UtcMs) -> Self {
-        Self {
+        let reader = Self {
             parser: LineParser::new(settings, day),
             scratch: Scratch::default(),
             streams: Streams::new(time_ms),
-        }
+            scout: None,
+        };
+        Self { scout: Some(Scout::new(reader.clone())), ..reader }
     }
 
     /// Takes the next line.
     pub fn read(&mut self, line: &Line<'_>, told: &mut dyn FnMut(Step<'_>)) {
+        let Some(scout) = &mut self.scout else { return self.read_now(line, told) };
+        match scout.read(line) {
+            Sight::Nothing => {}
+            Sight::Time(time_ms) => {
+                self.streams.begin_at(time_ms);
+                self.read_held(told);
+            }
+            Sight::TooFar => self.read_held(told),
+        }
+    }
+
+    /// Reads the lines that have waited for a time.
+    fn read_held(&mut self, told: &mut dyn FnMut(Step<'_>)) {
+        let Some(scout) = self.scout.take() else { return };
+        for line in scout.lines() {
+            self.read_now(&line, told);
+        }
+    }
+
+    fn read_now(&mut self, line: &Line<'_>, told: &mut dyn FnMut(Step<'_>)) {
         self.streams.next_line();
         let bytes = strip(line.bytes);
         if self.streams.waits_for_lines() && self.wait_on(line, bytes, told) {
@@ -171,18 +201,19 @@ impl Reader {
 
     /// Ends the object: what waits or is open is complete.
     pub fn end(&mut self, told: &mut dyn FnMut(Step<'_>)) {
+        self.read_held(told);
         self.give_up_waiting(told);
         self.streams.end(told);
     }
 
     /// Whether every line so far has been told.
     pub fn is_settled(&self) -> bool {
-        !self.streams.is_waiting()
+        self.scout.is_none() && !self.streams.is_waiting()
     }
 
     /// Whether an event that began at a line may still go on.
     pub fn is_open(&self, line: u64) -> bool {
-        self.streams.is_open(line)
+        self.scout.is_some() || self.streams.is_open(line)
     }
 
     /// Returns the time that a line without one inherits.
@@ -197,16 +228,13 @@ impl Reader {
         let read = self.parser.read_alone(line, &mut self.scratch)?;
         // Taken off by nothing: what a collector put in front may belong to a stream, whose event this line continues.
         let is_bare = read.key == 0 && !read.goes_on && read.text.as_ptr() == line.as_ptr();
-        let may_continue = match read.form {
-            Form::Headed => false,
-            Form::Record => read.is_trace_line(),
-            Form::Headless => true,
-        };
-        read.event.time_ms.filter(|_| is_bare && !may_continue).map(|time_ms| (time_ms, read.event.level))
+        let is_sure = is_bare && !read.may_go_on() && !read.awaits_level();
+        read.event.time_ms.filter(|_| is_sure).map(|time_ms| (time_ms, read.event.level))
     }
 
     /// Goes on elsewhere in the object, at a place where a block begins.
     pub fn resume(&mut self, place: &Place) {
+        self.scout = None;
         self.parser.after(place.time_ms);
         self.streams.resume(place);
     }
@@ -248,7 +276,7 @@ impl Reader {
         }
         // The rest of a line that was cut is not there, so its brackets would never close.
         if !line.is_cut && frame::opens(bytes) {
-            self.streams.begin_lines(line, bytes);
+            self.streams.begin_lines(line, bytes, told);
             return;
         }
         self.streams.take_unread(line, bytes, told);
@@ -285,6 +313,9 @@ impl Reader {
     }
 
     fn give_up_waiting(&mut self, told: &mut dyn FnMut(Step<'_>)) {
+        for head in self.streams.take_heads() {
+            self.streams.settle_head(&head, told);
+        }
         for mut waited in self.streams.take_waiting() {
             if waited.is_lines {
                 self.streams.settle_singly(&waited, told);

@@ -1,12 +1,14 @@
 //! The streams of an object: one open event each, and the parts of records that wait for others.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use super::frame::Depth;
+use super::head::LevelHead;
 use super::place::{Place, StreamPlace};
 use super::{Begun, Continued, Line, STREAM_RECORDS, Step, WAITING_BYTES, WAITING_LINES};
 use crate::model::{Event, Field, Level, UtcMs};
-use crate::parse::{Flow, Form, Outer, Read, Turn};
+use crate::parse::{Flow, Form, Outer, Read, Turn, untagged};
 
 /// All streams of an object.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Streams {
     lines: u64,
     time_ms: UtcMs,
     waiting: Vec<Waiting>,
+    /// First lines of heads that go over two, one a stream.
+    heads: Vec<LevelHead>,
     /// The line at which something began to wait.
     waiting_since: u64,
     waiting_bytes: usize,
@@ -95,6 +99,7 @@ impl Streams {
             lines: 0,
             time_ms,
             waiting: Vec::new(),
+            heads: Vec::new(),
             waiting_since: 0,
             waiting_bytes: 0,
         }
@@ -114,7 +119,12 @@ impl Streams {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || !self.heads.is_empty()
+    }
+
+    /// Notes the time that lines take of which none before them has one.
+    pub(super) fn begin_at(&mut self, time_ms: UtcMs) {
+        self.time_ms = time_ms;
     }
 
     /// Whether lines of an object that stand bare in this one are waited for.
@@ -150,7 +160,14 @@ impl Streams {
         raw: &[u8],
         told: &mut dyn FnMut(Step<'_>),
     ) -> Option<Waiting> {
-        if self.is_waiting() || read.goes_on || opens_lines(read) {
+        if !self.heads.is_empty() && self.take_behind_head(read, line, raw, told) {
+            return None;
+        }
+        if read.awaits_level() {
+            self.hold_head(read, line, raw);
+            return None;
+        }
+        if !self.waiting.is_empty() || read.goes_on || opens_lines(read) {
             return self.take_part(read, line, raw, told);
         }
         self.follow(read.key, Some(read), read.text, &[(line.number, raw)], line.is_cut, told);
@@ -189,6 +206,51 @@ impl Streams {
         None
     }
 
+    /// Takes a record whose stream has the first line of a head: the line with its level, or another. Returns whether it was
+    /// the former.
+    fn take_behind_head(
+        &mut self,
+        read: &Read<'_>,
+        line: &Line<'_>,
+        raw: &[u8],
+        told: &mut dyn FnMut(Step<'_>),
+    ) -> bool {
+        let Some(head) = self.take_head(read.key) else { return false };
+        if !read.is_level_line() {
+            self.settle_head(&head, told);
+            return false;
+        }
+        let read = read.saying(head.completed(&read.event));
+        let lines = [(head.number, head.raw.as_slice()), (line.number, raw)];
+        self.follow(head.key, Some(&read), read.text, &lines, head.is_cut || line.is_cut, told);
+        true
+    }
+
+    fn take_head(&mut self, key: u64) -> Option<LevelHead> {
+        let at = self.heads.iter().position(|head| head.key == key)?;
+        Some(self.heads.swap_remove(at))
+    }
+
+    fn hold_head(&mut self, read: &Read<'_>, line: &Line<'_>, raw: &[u8]) {
+        if !self.is_waiting() {
+            (self.waiting_since, self.waiting_bytes) = (self.lines, 0);
+        }
+        self.waiting_bytes += read.text.len() + raw.len();
+        self.heads.push(LevelHead::new(read, line, raw));
+    }
+
+    /// Follows the first line of a head by itself.
+    pub(super) fn settle_head(&mut self, head: &LevelHead, told: &mut dyn FnMut(Step<'_>)) {
+        let read = Read::headed(head.event(), &head.text);
+        let lines = [(head.number, head.raw.as_slice())];
+        self.follow(head.key, Some(&read), &head.text, &lines, head.is_cut, told);
+    }
+
+    /// Takes out the first lines of heads.
+    pub(super) fn take_heads(&mut self) -> Vec<LevelHead> {
+        std::mem::take(&mut self.heads)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "all of them are what waits")]
     fn begin(
         &mut self,
@@ -220,7 +282,10 @@ impl Streams {
     }
 
     /// Begins an object that is printed over lines.
-    pub(super) fn begin_lines(&mut self, line: &Line<'_>, raw: &[u8]) {
+    pub(super) fn begin_lines(&mut self, line: &Line<'_>, raw: &[u8], told: &mut dyn FnMut(Step<'_>)) {
+        if let Some(head) = self.take_head(0) {
+            self.settle_head(&head, told);
+        }
         let text = raw.trim_ascii_start();
         let text = text.strip_prefix(b"[").unwrap_or(text);
         self.begin(0, true, false, Outer::default(), line, raw, text);
@@ -282,6 +347,9 @@ impl Streams {
 
     /// Follows a line that no format takes.
     pub(super) fn take_unread(&mut self, line: &Line<'_>, raw: &[u8], told: &mut dyn FnMut(Step<'_>)) {
+        if let Some(head) = self.take_head(0) {
+            self.settle_head(&head, told);
+        }
         self.follow(0, None, raw, &[(line.number, raw)], line.is_cut, told);
     }
 
@@ -307,7 +375,8 @@ impl Streams {
                 self.begin_event(slot, (line, raw), is_cut, event, told)
             }
             (Turn::Continues, Some(before)) => {
-                told(Step::Continues(Continued { slot, line, raw, text: Some(text), before }));
+                let added = read.map_or(Cow::Borrowed(untagged(text)), Read::added_text);
+                told(Step::Continues(Continued { slot, line, raw, text: Some(&added), before }));
                 before
             }
             _ => {

@@ -1,7 +1,7 @@
 //! Which lines belong to the event before them. What is followed is one stream of lines: a text file, or what one
 //! container wrote to one of its outputs.
 
-use super::text;
+use super::text::{self, Mark};
 use super::unwrap::{Form, Read};
 use crate::model::Level;
 
@@ -37,6 +37,10 @@ struct Open {
     is_text: bool,
     /// Whether a line of a stack trace followed.
     is_traced: bool,
+    /// Whether its message is blank so far: the logger writes it in several calls.
+    is_blank: bool,
+    /// Whether the type of Python's exception is to come, behind the frames.
+    awaits_type: bool,
     /// How many more lines without a mark belong to it.
     unmarked: u8,
 }
@@ -50,7 +54,8 @@ impl Flow {
     pub(crate) fn take(&mut self, read: Option<&Read<'_>>, line: &[u8]) -> Turn {
         let Some(read) = read else { return self.take_unread(line) };
         let continues = match (&mut self.open, read.form) {
-            (None, _) | (_, Form::Headed) => false,
+            (None, _) => false,
+            (Some(open), Form::Headed) => open.has_as_headed(read, line),
             (Some(open), Form::Record) => open.has_as_record(read) || open.has_as_unleveled(read, line),
             (Some(open), Form::Headless) => open.has_as_line(read.outer_level, read.is_wrapped, line),
         };
@@ -63,6 +68,8 @@ impl Flow {
             is_wrapped: read.is_wrapped,
             is_text: read.is_text(),
             is_traced: false,
+            is_blank: read.is_blank_call(line),
+            awaits_type: read.begins_calls(),
             unmarked: match read.form {
                 Form::Headed if read.is_text() => UNMARKED_LINES,
                 Form::Headless | Form::Headed => text::unmarked_behind(line) as u8,
@@ -92,7 +99,7 @@ impl Flow {
     /// Returns what [`Flow::from_bytes`] makes the same flow of.
     pub(crate) fn to_bytes(self) -> [u8; FLOW_BYTES] {
         let Some(open) = self.open else { return [u8::MAX, 0, 0, 0] };
-        let flags = [open.is_text, open.is_traced, open.is_wrapped];
+        let flags = [open.is_text, open.is_traced, open.is_wrapped, open.is_blank, open.awaits_type];
         let flags = flags.iter().rev().fold(0, |flags, &flag| flags << 1 | u8::from(flag));
         [open.level as u8, open.outer_level as u8, flags, open.unmarked]
     }
@@ -105,6 +112,8 @@ impl Flow {
             is_wrapped: flags & 4 != 0,
             is_text: flags & 1 != 0,
             is_traced: flags & 2 != 0,
+            is_blank: flags & 8 != 0,
+            awaits_type: flags & 16 != 0,
             unmarked,
         };
         Self { open: (level != u8::MAX).then_some(open) }
@@ -116,10 +125,42 @@ impl Open {
     /// and their levels do not differ.
     fn has_as_record(&mut self, read: &Read<'_>) -> bool {
         let event = &read.event;
-        let has = event.trace.is_none()
-            && (event.level == Level::Unknown || event.level == self.level)
-            && text::is_trace_line(&event.message);
+        let may_be = event.trace.is_none() && (event.level == Level::Unknown || event.level == self.level);
+        let has = may_be && text::is_trace_line(&event.message);
         self.is_traced |= has;
+        self.awaits_type |= has && read.begins_calls();
+        has || may_be && event.level.is_error() && self.has_mark(read.mark())
+    }
+
+    /// Returns whether a line with a head of its own only goes on with the event: what prints a trace line by line gets a
+    /// head before each.
+    fn has_as_headed(&mut self, read: &Read<'_>, line: &[u8]) -> bool {
+        let event = &read.event;
+        let is_alike = self.is_text && read.is_text() && event.trace.is_none();
+        if !is_alike || event.level != self.level || event.level == Level::Unknown {
+            return false;
+        }
+        if self.has_mark(read.mark()) {
+            return true;
+        }
+        let is_gathered = self.is_blank && self.unmarked > 0 && text::is_written_in_calls(line);
+        self.unmarked -= u8::from(is_gathered);
+        is_gathered
+    }
+
+    /// Whether a line with this mark belongs to the event.
+    fn has_mark(&mut self, mark: Option<Mark>) -> bool {
+        let has = match mark {
+            Some(Mark::Frame | Mark::Calls) => true,
+            Some(Mark::Note) => self.is_traced,
+            Some(Mark::Type) => self.awaits_type,
+            None => false,
+        };
+        if has {
+            self.is_traced = true;
+            self.is_blank = false;
+            self.awaits_type = mark == Some(Mark::Calls) || self.awaits_type && mark != Some(Mark::Type);
+        }
         has
     }
 

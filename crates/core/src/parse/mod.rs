@@ -23,6 +23,7 @@ mod unwrap;
 mod wrap;
 
 pub(crate) use flow::{FLOW_BYTES, Flow, Turn};
+pub(crate) use text::untagged;
 pub(crate) use unwrap::{Form, LineParser, Outer, Read, Scratch};
 pub(crate) use wrap::json_end;
 
@@ -36,8 +37,9 @@ use jiff::tz::TimeZone;
 use crate::model::{Day, Event, Field};
 
 /// The version of what lines are read as. A change that reads any line differently adds one. 2: panics and other
-/// crashes whose lines have no mark in front. 3: lines in records of collectors, streams.
-pub const PARSER_VERSION: u32 = 3;
+/// crashes whose lines have no mark in front. 3: lines in records of collectors, streams. 4: traces whose lines each have a
+/// head, heads over two lines, objects of records, levels of access logs, undated lines at the start of an object.
+pub const PARSER_VERSION: u32 = 4;
 
 /// How the lines of an object are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -7,7 +7,11 @@ use super::heads;
 use super::names::Names;
 use super::time::Clock;
 use crate::model::{Event, Field, Level, colour};
-use crate::trace::{begins_crash, continues_trace};
+use crate::trace::{begins_crash, continues_trace, is_frame_line};
+
+/// The longest tag of a tagged logger, and the most of them on a line.
+const TAG_BYTES: usize = 64;
+const TAGS: usize = 4;
 
 /// Reads the first line of an event; `None` when it has neither a time nor a level near its start, or only adds to the
 /// event before it.
@@ -97,12 +101,119 @@ pub(super) fn continues(line: &[u8]) -> bool {
         || is_go_line(line)
         || heads::is_detail(line)
         || continues_trace(line)
+        || has_tagged_mark(line)
+}
+
+/// Returns whether a line is blank behind the tags of a tagged logger, or has a mark of a stack trace there.
+fn has_tagged_mark(line: &[u8]) -> bool {
+    let inner = without_tags(line);
+    inner.len() < line.len() && (inner.trim_ascii().is_empty() || continues_trace(inner))
+}
+
+/// Takes off the tags that a tagged logger repeats on every line of a message: `[a1b2] [shop] it broke`.
+pub(super) fn without_tags(line: &[u8]) -> &[u8] {
+    let mut rest = line;
+    for _ in 0..TAGS {
+        let Some(inner) = rest.strip_prefix(b"[") else { break };
+        let Some(end) = memchr::memchr(b']', &inner[..inner.len().min(TAG_BYTES)]) else { break };
+        rest = match &inner[end + 1..] {
+            [b' ', behind @ ..] => behind,
+            [] => &[],
+            _ => break,
+        };
+    }
+    rest
+}
+
+/// Takes the tags off a line of a trace.
+pub(crate) fn untagged(line: &[u8]) -> &[u8] {
+    if has_tagged_mark(line) { without_tags(line) } else { line }
+}
+
+/// What a line with a head, or a record, is to a trace whose lines each have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A frame, or the beginning of a cause.
+    Frame,
+    /// A frame of Python, behind which the exception's type is to come.
+    Calls,
+    /// What stands between frames.
+    Note,
+    /// The name of an exception and what it says.
+    Type,
+}
+
+/// Returns the mark of a message, which `indent` blanks set off from its head.
+pub(super) fn mark(message: &[u8], indent: usize, is_error: bool) -> Option<Mark> {
+    if message.starts_with(b"Exception in thread ") {
+        return None;
+    }
+    if message.starts_with(b"Traceback (most recent call last)") || is_call_of_python(message) {
+        return Some(Mark::Calls);
+    }
+    let is_frame = if message.starts_with(b"at ") {
+        continues_trace(message)
+    } else {
+        has_trace_mark(message) || is_error && is_frame_line(message)
+    };
+    if is_frame {
+        return Some(Mark::Frame);
+    }
+    if is_error && (indent > 1 || continues_trace(message)) {
+        return Some(Mark::Note);
+    }
+    (is_error && names_type(message)).then_some(Mark::Type)
+}
+
+fn is_call_of_python(message: &[u8]) -> bool {
+    let head = &message[..message.len().min(HEAD_BYTES)];
+    message.starts_with(b"File \"") && memchr::memmem::find(head, b"\", line ").is_some()
+}
+
+/// `ValueError: bad`, `shop.gateway.Down: 17`.
+fn names_type(message: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+    let length = message.iter().take_while(|byte| is_name(byte)).count();
+    let (name, rest) = message.split_at(length);
+    let is_dotted = name.contains(&b'.') && name.first().is_some_and(u8::is_ascii_alphabetic);
+    is_dotted && matches!(rest, [] | [b':', b' ', ..]) || is_exception_line(message)
+}
+
+/// Returns whether a line that begins with the name of a month says nothing but when and where: `message` is a class and a
+/// method.
+pub(super) fn is_place_alone(line: &[u8], message: &[u8]) -> bool {
+    let is_name = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._$<>".contains(byte))
+    };
+    let is_date =
+        matches!(line, [b'A'..=b'Z', _, _, b' ', _, b',', ..] | [b'A'..=b'Z', _, _, b' ', _, _, b',', ..]);
+    let Some(blank) = memchr::memchr(b' ', message).filter(|_| is_date) else { return false };
+    message.len() < HEAD_BYTES && is_name(&message[..blank]) && is_name(&message[blank + 1..])
+}
+
+/// Returns whether a line begins with a level in capitals and a colon.
+pub(super) fn is_level_line(line: &[u8]) -> bool {
+    let length = line.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
+    line[length..].starts_with(b": ") && Level::from_word(&line[..length]).is_some()
+}
+
+/// Returns the blanks in front of a message in its line.
+pub(super) fn indent(line: &[u8], message: &[u8]) -> usize {
+    let before = (message.as_ptr() as usize).checked_sub(line.as_ptr() as usize);
+    let head = before.and_then(|before| line.get(..before)).unwrap_or_default();
+    head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// Returns whether a line is one of Ruby's `Logger` at the level of errors, with which Rails writes an exception call by
+/// call: a blank message, the exception, a blank one, its frames.
+pub(super) fn is_written_in_calls(line: &[u8]) -> bool {
+    matches!(line, [b'F' | b'E', b',', b' ', b'[', ..])
 }
 
 /// Returns whether a line is the first of what a program prints when it dies of an uncaught error.
 pub(super) fn starts_crash(line: &[u8]) -> bool {
     let starts = |marks: &[&[u8]]| marks.iter().any(|mark| line.starts_with(mark));
-    starts(&[b"Uncaught ", b"Exception in thread "]) || begins_crash(line).is_some()
+    starts(&[b"Uncaught ", b"Exception in thread "]) || begins_crash(without_tags(line)).is_some()
 }
 
 fn is_rust_panic(line: &[u8]) -> bool {

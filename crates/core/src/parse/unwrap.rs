@@ -2,8 +2,11 @@
 //! application's own line is found under the names of a message, and read as if it stood alone. The record's own time
 //! and level count only where that line says none, since it says when it was written.
 
+use std::borrow::Cow;
+
 use super::envelope::{self, Envelope};
 use super::names::{Fields, Names};
+use super::text::Mark;
 use super::time::Clock;
 use super::wrap::Wrap;
 use super::{Format, ParseSettings, csv, json, ltsv, message_fields, strip, text};
@@ -366,14 +369,93 @@ impl<'a> Read<'a> {
         Self { is_wrapped: true, outer_level: level, ..read }
     }
 
+    /// Returns a line with a head of its own that says this.
+    pub(crate) fn headed(event: Event<'a>, text: &'a [u8]) -> Self {
+        Self::of(event, text, Form::Headed, Format::Text)
+    }
+
+    /// Returns the line with what it says together with another.
+    pub(crate) fn saying<'b>(&self, event: Event<'b>) -> Read<'b>
+    where
+        'a: 'b,
+    {
+        Read { event, ..*self }
+    }
+
+    /// Whether the head goes on in the next line, which has the level: this one says when and where alone.
+    pub(crate) fn awaits_level(&self) -> bool {
+        let Event { time_ms, level, logger, message, .. } = &self.event;
+        *level == Level::Unknown
+            && time_ms.is_some()
+            && logger.is_none()
+            && self.form == Form::Headed
+            && self.is_text()
+            && text::is_place_alone(self.text, message.raw)
+    }
+
+    /// Whether the line is the second of such a head: `SEVERE: it broke`.
+    pub(crate) fn is_level_line(&self) -> bool {
+        self.form == Form::Headed && text::is_level_line(self.text)
+    }
+
     /// Whether the application's own line is text.
     pub(crate) fn is_text(&self) -> bool {
         self.own == Format::Text
     }
 
-    /// Whether the message is only a line of a stack trace.
-    pub(crate) fn is_trace_line(&self) -> bool {
-        self.event.trace.is_none() && text::is_trace_line(&self.event.message)
+    /// Whether the event may only go on with the one before it, which no look at it alone can tell.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let Event { level, message, trace, .. } = &self.event;
+        match self.form {
+            Form::Headless => true,
+            Form::Headed if *level == Level::Unknown || trace.is_some() => false,
+            Form::Headed => self.mark().is_some() || text::is_written_in_calls(self.text),
+            Form::Record => {
+                trace.is_none() && (text::is_trace_line(message) || level.is_error() && self.mark().is_some())
+            }
+        }
+    }
+
+    /// Returns what the event is to a trace whose lines each have a head.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        let Event { level, message, .. } = &self.event;
+        if message.escaped || self.form == Form::Record {
+            let message = message.text();
+            let inner = message.trim_start();
+            let indent = message.len() - inner.len();
+            return text::mark(inner.as_bytes(), if indent == 0 { 0 } else { indent + 1 }, level.is_error());
+        }
+        let indent = text::indent(self.text, message.raw);
+        text::mark(text::without_tags(message.raw), indent, level.is_error())
+    }
+
+    /// Whether the event begins a traceback of Python.
+    pub(super) fn begins_calls(&self) -> bool {
+        self.event.level.is_error()
+            && self.event.message.raw.starts_with(b"Traceback (most recent call last)")
+    }
+
+    /// Whether the message is blank, of a logger that writes one in several calls.
+    pub(super) fn is_blank_call(&self, line: &[u8]) -> bool {
+        text::is_written_in_calls(line) && text::without_tags(self.event.message.raw).trim_ascii().is_empty()
+    }
+
+    /// Returns what the line adds to the event that it goes on with: of one with a head its message with the blanks in front
+    /// of it, without the tags of tagged loggers.
+    pub(crate) fn added_text(&self) -> Cow<'a, [u8]> {
+        let message = &self.event.message;
+        let text = match self.form {
+            Form::Headless => self.text,
+            _ if message.escaped => return Cow::Owned(message.text().into_owned().into_bytes()),
+            Form::Record => message.raw,
+            Form::Headed => {
+                let indent = text::indent(self.text, message.raw).saturating_sub(1);
+                let start = (message.raw.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+                let start = start.wrapping_sub(indent);
+                self.text.get(start..).unwrap_or(message.raw)
+            }
+        };
+        Cow::Borrowed(text::untagged(text))
     }
 
     fn of(event: Event<'a>, text: &'a [u8], form: Form, format: Format) -> Self {

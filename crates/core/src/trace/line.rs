@@ -41,7 +41,7 @@ pub fn begins_crash(line: &[u8]) -> Option<Language> {
         Some(Language::Dart)
     } else if begins_natively(line) {
         Some(Language::Native)
-    } else if ruby::call(line).is_some_and(|(_, rest)| rest.starts_with(": ")) {
+    } else if ruby::call(line).is_some_and(|(_, rest)| rest.starts_with(": ")) || ruby::is_thrown(line) {
         Some(Language::Ruby)
     } else if line.ends_with('.') && perl::died(line).is_some_and(|(_, file)| perl::is_script(file)) {
         Some(Language::Perl)
@@ -110,6 +110,11 @@ pub fn continues_trace(line: &[u8]) -> bool {
         Some(_) if starts(&MARKS) || php::is_next(trimmed) => true,
         Some(_) => go::is_call(line) || rust::is_frame(trimmed) || is_frame(line),
     }
+}
+
+/// Whether a line is a frame of a stack trace of any language.
+pub fn is_frame_line(line: &[u8]) -> bool {
+    looked_at(line).is_some_and(|line| rust::is_frame(line.trim_start()) || is_frame(line))
 }
 
 /// What stands between the frames of a trace.

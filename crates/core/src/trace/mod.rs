@@ -27,7 +27,7 @@ mod vendor;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-pub use line::{TraceFollower, begins_crash, continues_trace};
+pub use line::{TraceFollower, begins_crash, continues_trace, is_frame_line};
 pub use vendor::FramePrefixes;
 
 pub(super) use jvm::thrown_in;

@@ -73,6 +73,14 @@ fn header(line: &str) -> Option<Exception<'_>> {
     is_plain.then_some(Exception { kind, message, ..Exception::default() })
 }
 
+/// Whether a line is an exception as Rails writes it in front of its frames: `Acme::NoStock (no stock for order 17):`.
+pub(super) fn is_thrown(line: &str) -> bool {
+    let open = line.strip_suffix("):").and_then(|text| text.split_once(" ("));
+    open.is_some_and(|(kind, _)| {
+        is_constant(kind) && (kind.contains("::") || kind.ends_with("Error") || kind.ends_with("Exception"))
+    })
+}
+
 /// Whether a text is the name of a class, as `Acme::NoStock`.
 fn is_constant(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_uppercase())
