@@ -86,6 +86,28 @@ def newlines():
     yield event(2)
 
 
+def streams():
+    """A million streams, one record each."""
+    for number in range(1_000_000):
+        yield b'{"log":"2026-01-31T06:00:00Z ERROR order %d failed","container_id":"%032x","source":"stdout"}\n' % (number, number)
+
+
+def endless():
+    """One event of five million lines."""
+    yield event(1)
+    for _ in range(500):
+        yield b"\tat com.acme.orders.Cart.pay(Cart.java:88)\n" * 10_000
+
+
+def nesting():
+    """A hundred thousand records that open a thousand objects and arrays each."""
+    yield event(1)
+    record = b'{"level":"error","a":' + b'[{"a":' * 500 + b"1\n"
+    for _ in range(1000):
+        yield record * 100
+    yield event(2)
+
+
 def members(file):
     """A million members, one a line."""
     lines = [event(number) for number in range(10_000)]
@@ -114,6 +136,9 @@ CASES = {
     "a line of 64 MB": (in_one_member(long_line), [3, 3, 0, 1, 0]),
     "a million fields": (in_one_member(fields), [3, 3, 0, 1, 0]),
     "a million members": (members, [1_000_000, 1_000_000, 0, 0, 0]),
+    "a million streams": (in_one_member(streams), [1_000_000, 1_000_000, 0, 0, 0]),
+    "an event without an end": (in_one_member(endless), [5_000_001, 1, 5_000_000, 0, 0]),
+    "hostile nesting": (in_one_member(nesting), [100_002, 2, 0, 0, 0]),
     "a hundred million empty lines": (in_one_member(newlines), [100_000_002, 2, 100_000_000, 0, 0]),
 }
 

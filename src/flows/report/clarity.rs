@@ -1,6 +1,6 @@
 //! Applications whose lines are not understood: their figures say less than they seem to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use crate::edges::ledger::{Ledger, LedgerError};
@@ -63,27 +63,28 @@ fn examples(
     let decoder = Decoder::new(io::BufReader::new(file), &limits).take(SEARCHED_BYTES);
     let mut lines = Lines::new(decoder, limits.max_line_bytes);
     let mut reader = Reader::new(settings, version.day, UtcMs::EPOCH);
-    let mut examples = Vec::new();
-    while let Some(line) = lines.next_line()? {
-        if examples.len() == EXAMPLES {
-            break;
+    // What is told of a line may come lines later.
+    let (mut held, mut faulty) = (BTreeMap::new(), BTreeSet::new());
+    while let Some(line) = lines.next_line()?
+        && faulty.len() < EXAMPLES
+    {
+        if reader.is_settled() {
+            held.retain(|number, _| faulty.contains(number));
         }
+        held.insert(line.number, String::from_utf8_lossy(line.bytes).into_owned());
         let line = Line { number: line.number, bytes: line.bytes, is_cut: line.truncated };
-        let mut is_example = false;
-        reader.read(&line, &mut |step: Step<'_>| is_example |= has(&step, fault));
-        if is_example {
-            examples.push(String::from_utf8_lossy(line.bytes).into_owned());
-        }
+        reader.read(&line, &mut |step: Step<'_>| faulty.extend(faulty_line(&step, fault)));
     }
-    Ok(examples)
+    reader.end(&mut |step| faulty.extend(faulty_line(&step, fault)));
+    Ok(faulty.iter().filter_map(|number| held.remove(number)).take(EXAMPLES).collect())
 }
 
-/// Whether a line has a fault.
-fn has(step: &Step<'_>, fault: Fault) -> bool {
+/// Returns the number of a line that has a fault.
+fn faulty_line(step: &Step<'_>, fault: Fault) -> Option<u64> {
     match (step, fault) {
-        (Step::Unparsed { .. }, Fault::Unparsed) => true,
-        (Step::Begins(begun), Fault::Unlevelled) => begun.event.level == Level::Unknown,
-        (Step::Begins(begun), Fault::Undated) => begun.event.time_ms.is_none(),
-        _ => false,
+        (Step::Unparsed { line, .. }, Fault::Unparsed) => Some(*line),
+        (Step::Begins(begun), Fault::Unlevelled) if begun.event.level == Level::Unknown => Some(begun.line),
+        (Step::Begins(begun), Fault::Undated) if begun.event.time_ms.is_none() => Some(begun.line),
+        _ => None,
     }
 }

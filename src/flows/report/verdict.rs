@@ -13,6 +13,8 @@ const HEADLINE_CHARS: usize = 90;
 const NAME_CHARS: usize = 32;
 /// The unread places that the detail names.
 const UNREAD_NAMED: usize = 2;
+/// The further applications that are not understood whose names the detail gives.
+const UNCLEAR_NAMED: usize = 6;
 /// The most characters of each.
 const UNREAD_CHARS: usize = 140;
 const NOTHING_LISTED: &str = "No objects found so far: check `url` and `layout` of the sources.";
@@ -180,11 +182,19 @@ fn unclear(view: &View) -> Option<String> {
     })
 }
 
-/// `web: 97 % of its events have no level. `
+/// `web: 97 % of its events have no level. `; behind the first ones, the names alone.
 fn unclear_sentences(view: &View) -> String {
     let sentence =
         |unclear: &Unclear| one_line(&format!("{}: {}", unclear.app, unclear.why()), UNREAD_CHARS) + ". ";
-    view.unclear.iter().take(UNREAD_NAMED).map(sentence).collect()
+    let explained: String = view.unclear.iter().take(UNREAD_NAMED).map(sentence).collect();
+    let left = view.unclear.get(UNREAD_NAMED..).unwrap_or_default();
+    let named: Vec<_> =
+        left.iter().take(UNCLEAR_NAMED).map(|unclear| one_line(&unclear.app, NAME_CHARS)).collect();
+    match left.len() - named.len() {
+        0 if named.is_empty() => explained,
+        0 => format!("{explained}Not understood either: {}. ", named.join(", ")),
+        more => format!("{explained}Not understood either: {} and {more} more. ", named.join(", ")),
+    }
 }
 
 /// Whether no event is known and no object ever was: more likely a wrong address than a quiet day.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::parse::json_end;
+use crate::parse::{each_element, each_pair, json_end};
 
 /// Returns the JSON objects of a line that holds several, or one with a comma or a bracket of an array around it: `{..}{..}`,
 /// `[{..},{..}]`, `{..},`. `None` for other lines.
@@ -25,6 +25,59 @@ pub(super) fn records(line: &[u8]) -> Option<Vec<&[u8]>> {
     let is_framed =
         records.len() > 1 || records.first().is_some_and(|record| record.len() < line.trim_ascii().len());
     (is_end && is_framed).then_some(records)
+}
+
+/// A record in an object that holds several.
+pub(super) struct Held<'a> {
+    pub(super) record: &'a [u8],
+    /// The logger that the object names.
+    pub(super) logger: Option<&'a [u8]>,
+}
+
+/// Returns the records of an object that services make of many: `CloudTrail`'s and Azure's `records`, what `CloudWatch` hands
+/// on, and the export of OpenTelemetry's protocol. `None` for other lines.
+pub(super) fn held(line: &[u8]) -> Option<Vec<Held<'_>>> {
+    let inner = line.strip_prefix(b"{")?.trim_ascii_start();
+    let is_export = inner.starts_with(b"\"resourceLogs\"");
+    let is_list = inner.starts_with(b"\"Records\"") || inner.starts_with(b"\"records\"");
+    if !(is_export || is_list || inner.starts_with(b"\"messageType\":\"DATA_MESSAGE\"")) {
+        return None;
+    }
+    let mut records = Vec::new();
+    each_pair(line, |key, value| match key {
+        b"resourceLogs" => each_element(value, |resource| exported(resource, &mut records)),
+        b"Records" | b"records" | b"logEvents" => add(value, None, &mut records),
+        _ => {}
+    });
+    let are_objects = records.iter().all(|held| held.record.starts_with(b"{"));
+    (!records.is_empty() && are_objects).then_some(records)
+}
+
+/// Adds the records of a resource, scope by scope.
+fn exported<'a>(resource: &'a [u8], records: &mut Vec<Held<'a>>) {
+    each_pair(resource, |key, scopes| {
+        if matches!(key, b"scopeLogs" | b"instrumentationLibraryLogs") {
+            each_element(scopes, |scope| {
+                let (mut logger, mut list) = (None, None);
+                each_pair(scope, |key, value| match key {
+                    b"scope" | b"instrumentationLibrary" => each_pair(value, |key, value| {
+                        if key == b"name" && value.len() > 2 {
+                            logger = value.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\""));
+                        }
+                    }),
+                    b"logRecords" => list = Some(value),
+                    _ => {}
+                });
+                add(list.unwrap_or_default(), logger, records);
+            });
+        }
+    });
+}
+
+fn add<'a>(list: &'a [u8], logger: Option<&'a [u8]>, records: &mut Vec<Held<'a>>) {
+    if list.starts_with(b"[") {
+        each_element(list, |record| records.push(Held { record, logger }));
+    }
 }
 
 /// Returns a line of FluentD's `hash` formatter, which is Ruby's way to print one (`{"level"=>"ERROR"}`), as JSON.

@@ -22,7 +22,11 @@
 //! **Bounds.** A stream is forgotten when [`STREAM_RECORDS`] records of others came since its last one. Parts of lines wait
 //! for [`WAITING_LINES`] lines or [`WAITING_BYTES`] at the most. Both are functions of the lines alone.
 
+#[cfg(test)]
+mod cases;
 mod frame;
+#[cfg(test)]
+mod grid;
 mod head;
 mod place;
 mod sample;
@@ -36,7 +40,7 @@ pub use sample::{SampleText, read_sample};
 use scout::{Scout, Sight};
 use streams::Streams;
 
-use crate::model::{Day, Event, Level, UtcMs};
+use crate::model::{Day, Event, Field, Level, UtcMs};
 use crate::parse::{LineParser, Outer, ParseSettings, Scratch, strip};
 
 /// A stream whose last record lies further back than this is forgotten.
@@ -161,6 +165,11 @@ impl Reader {
         if self.streams.waits_for_lines() && self.wait_on(line, bytes, told) {
             return;
         }
+        if bytes.first() == Some(&b'{')
+            && let Some(records) = frame::held(bytes)
+        {
+            return self.read_held_records(&records, line, told);
+        }
         let Some(read) = self.parser.read(bytes, line.is_cut, &mut self.scratch) else {
             self.read_framed(line, bytes, told);
             return self.let_go(told);
@@ -174,6 +183,28 @@ impl Reader {
         }
         if let Some(waited) = self.streams.take_in(&read, line, bytes, told) {
             self.read_waited(&waited, told);
+        }
+        self.let_go(told);
+    }
+
+    /// Reads the records of an object that holds several; each is an event.
+    fn read_held_records(
+        &mut self,
+        records: &[frame::Held<'_>],
+        line: &Line<'_>,
+        told: &mut dyn FnMut(Step<'_>),
+    ) {
+        for held in records {
+            self.streams.next_record();
+            let Some(read) = self.parser.read(held.record, false, &mut self.scratch) else {
+                self.streams.take_unread(line, held.record, told);
+                continue;
+            };
+            let logger = read.event.logger.or(held.logger.map(Field::string));
+            let read = read.saying(Event { logger, ..read.event });
+            if let Some(waited) = self.streams.take_in(&read, line, held.record, told) {
+                self.read_waited(&waited, told);
+            }
         }
         self.let_go(told);
     }

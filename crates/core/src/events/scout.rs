@@ -1,8 +1,12 @@
 //! The lines at the start of an object that say no time: they take that of the first event that has one, so they wait for
 //! it. The scout reads ahead of the reader and finds it.
 
-use super::{Line, Reader, Step, WAITING_BYTES, WAITING_LINES};
+use super::{Line, Reader, Step};
 use crate::model::UtcMs;
+
+/// No more lines and bytes without a time are kept: as many as a block of the index has.
+const HELD_LINES: usize = 128;
+const HELD_BYTES: usize = 128 << 10;
 
 /// Lines before the first event with a time of its own.
 #[derive(Clone, Debug)]
@@ -47,7 +51,7 @@ impl Scout {
         self.bytes += line.bytes.len();
         match first {
             Some(time_ms) => Sight::Time(time_ms),
-            None if self.lines.len() as u64 >= WAITING_LINES || self.bytes >= WAITING_BYTES => Sight::TooFar,
+            None if self.lines.len() >= HELD_LINES || self.bytes >= HELD_BYTES => Sight::TooFar,
             None => Sight::Nothing,
         }
     }

@@ -1,6 +1,5 @@
 //! The streams of an object: one open event each, and the parts of records that wait for others.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use super::frame::Depth;
@@ -375,7 +374,7 @@ impl Streams {
                 self.begin_event(slot, (line, raw), is_cut, event, told)
             }
             (Turn::Continues, Some(before)) => {
-                let added = read.map_or(Cow::Borrowed(untagged(text)), Read::added_text);
+                let added = read.map_or_else(|| untagged(text), Read::added_text);
                 told(Step::Continues(Continued { slot, line, raw, text: Some(&added), before }));
                 before
             }
@@ -470,6 +469,13 @@ impl Streams {
                 self.ages.push_back((stream.record, slot));
             }
         }
+    }
+
+    /// Returns how many streams, ages of streams and lines that wait are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(|waiting| waiting.lines.len()).sum();
+        self.open.len() + self.slots.len() + self.ages.len() + waiting + self.heads.len()
     }
 
     pub(super) fn end(&mut self, told: &mut dyn FnMut(Step<'_>)) {

@@ -7,7 +7,7 @@ use crate::model::{Field, Level};
 use crate::parse::FieldNames;
 
 /// Lines as loggers write them, with what stands behind the first where an event has several.
-const LINES: [&str; 42] = [
+const LINES: [&str; 52] = [
     "2026-03-01 06:10:37,143 ERROR [main] com.acme.Cart - no stock for order 17",
     "2026-03-01 06:10:37.143 ERROR 4711 --- [nio-8080-exec-7] com.acme.orders.Cart : no stock for order 17",
     "2026-03-01T06:10:37.143Z INFO com.acme.Cart ready",
@@ -50,10 +50,20 @@ const LINES: [&str; 42] = [
     "2026-03-01 06:10:37,143 INFO  [Thread-1] x.Y:12 - a=b c=d",
     "[2026-03-01 06:10:37 +0000] [31] [ERROR] Worker failed",
     "2026-03-01 06:10:37.143 ERROR (cart) no stock",
+    "time=\"2026-03-01T06:10:37Z\" level=error msg=\"no stock for order 17\" component=cart",
+    "level=warn ts=2026-03-01T06:10:37.143Z caller=cart.go:31 msg=\"slow \\\"query\\\"\" err=reset",
+    "ts=2026-03-01T06:10:37.143Z lvl=info msg=ready",
+    "E0301 06:10:37.143456       1 controller.go:12] no stock for order 17",
+    "W20260301 06:10:37.143456 12 cart.cc:31] slow query",
+    "2026-03-01T06:10:37.143Z,ERROR,shop.cart,no stock for order 17",
+    "http 2026-03-01T06:10:37.143456Z app/lb/1 10.0.0.7:1 10.0.0.8:80 0.1 0.1 0.1 502 502 0 57 \"GET http://a:80/pay HTTP/1.1\" \"curl\"",
+    "Mar 01, 2026 6:10:37 AM com.acme.Cart pay\nSEVERE: no stock for order 17\njava.lang.IllegalStateException: closed\n\tat com.acme.Cart.pay(Cart.java:88)",
+    "2026-03-01 06:10:37,143 ERROR [stderr] (main) java.io.IOException: reset\n2026-03-01 06:10:37,143 ERROR [stderr] (main) \tat com.acme.Cart.pay(Cart.java:88)",
+    "F, [2026-03-01T06:10:37.143456 #12] FATAL -- : [r1]   \nF, [2026-03-01T06:10:37.143456 #12] FATAL -- : [r1] Acme::NoStock (no stock):\nF, [2026-03-01T06:10:37.143456 #12] FATAL -- : [r1] app/cart.rb:31:in `pay'",
 ];
 
 /// Ways to wrap a line, by name.
-const WRAPPERS: [&str; 8] =
+pub(super) const WRAPPERS: [&str; 8] =
     ["docker", "CRI", "CRI parsed", "FireLens", "out_file", "out_file without tag", "message", "OTel body"];
 
 fn json(text: &str) -> String {
@@ -61,7 +71,7 @@ fn json(text: &str) -> String {
 }
 
 /// Returns a line as a wrapper writes it.
-fn wrapped(wrapper: &str, line: &str) -> String {
+pub(super) fn wrapped(wrapper: &str, line: &str) -> String {
     let time = "2026-03-01T06:10:38.000000001Z";
     match wrapper {
         "docker" => {
@@ -367,4 +377,73 @@ fn every_line_is_told_once_and_many_streams_take_little() {
     reader.end(&mut |step| told += u64::from(!matches!(step, Step::Ends { .. })));
     assert_eq!(told, lines);
     assert!(most as u64 <= STREAM_RECORDS + WAITING_LINES + 1, "{most}");
+}
+
+/// What is held of an object grows with none of these: more streams, longer events, deeper nesting, more heads without an end.
+#[test]
+fn what_is_held_does_not_grow_with_the_object() {
+    let time = "2026-03-01T06:10:38Z";
+    let stream =
+        |number: u64| format!(r#"{{"log":"ERROR {number}","container_id":"{number}","source":"stdout"}}"#);
+    let head = |number: u64| {
+        format!(r#"{{"log":"Mar 01, 2026 6:10:37 AM com.acme.Cart pay","container_id":"{number}"}}"#)
+    };
+    let part =
+        |number: u64| format!(r#"{{"log":"part","container_id":"{number}","partial_message":"true"}}"#);
+    let endless =
+        |number: u64| if number == 1 { format!("{time} ERROR a") } else { "\tat a.B.c(B.java:1)".to_owned() };
+    let opened = |_| "{".to_owned();
+    let nested = |number: u64| format!(r#"{{"a":{}{}"#, "[{\"a\":".repeat(100 + number as usize % 50), "1");
+    let kinds: [(&str, &dyn Fn(u64) -> String); 6] = [
+        ("streams", &stream),
+        ("heads", &head),
+        ("parts", &part),
+        ("one event", &endless),
+        ("open objects", &opened),
+        ("nesting", &nested),
+    ];
+    for (kind, line) in kinds {
+        let mut reader = Reader::new(&settings(), None, 0);
+        let (mut told, mut most) = (0, 0);
+        for number in 1..=30_000 {
+            let text = line(number);
+            let line = Line { number, bytes: text.as_bytes(), is_cut: false };
+            reader.read(&line, &mut |step| told += u64::from(!matches!(step, Step::Ends { .. })));
+            most = most.max(reader.streams.held());
+        }
+        reader.end(&mut |step| told += u64::from(!matches!(step, Step::Ends { .. })));
+        assert_eq!(told, 30_000, "{kind}");
+        let bound = 3 * (STREAM_RECORDS + WAITING_LINES) + WAITING_LINES;
+        assert!(most as u64 <= bound, "{kind}: {most}");
+    }
+}
+
+/// Lines that only say what a line before them says are told with it wherever a reader begins.
+#[test]
+fn lines_before_the_first_time_take_it() {
+    let text = "starting\n  with care\nERROR early\n2026-03-01 06:10:37,143 ERROR late\nERROR undated";
+    let mut reader = Reader::new(&settings(), None, 5);
+    let mut times = Vec::new();
+    let mut take = |step: Step<'_>| match step {
+        Step::Begins(begun) => times.push((begun.line, begun.time_ms)),
+        Step::Unparsed { line, time_ms } => times.push((line, time_ms)),
+        _ => {}
+    };
+    for (number, line) in (1..).zip(text.lines()) {
+        reader.read(&Line { number, bytes: line.as_bytes(), is_cut: false }, &mut take);
+        assert_eq!(reader.is_settled(), number > 3, "{number}");
+    }
+    reader.end(&mut take);
+    let time = 1_772_345_437_143;
+    assert_eq!(times, [1, 2, 3, 4, 5].map(|line| (line, time)));
+    // Without any time, what the key says counts, and no more lines wait than a block has.
+    let mut reader = Reader::new(&settings(), None, 5);
+    let mut undated = 0;
+    for number in 1..=1000 {
+        let line = Line { number, bytes: b"ERROR a", is_cut: false };
+        reader.read(&line, &mut |step| {
+            undated += u64::from(matches!(step, Step::Begins(begun) if begun.time_ms == 5))
+        });
+        assert!(number - undated <= 128, "{number} {undated}");
+    }
 }

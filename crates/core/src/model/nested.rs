@@ -170,7 +170,9 @@ fn frame(object: &Map<String, Value>) -> Option<String> {
         (Some(class), _) if method.is_some() => {
             format!("\tat {class}.{name}({})", place.trim_end_matches(':'))
         }
-        (_, Some("py")) => format!("  File \"{}\", line {line}, in {name}", file.unwrap_or_default()),
+        (_, Some("py" | "<string>" | "<stdin>" | "<console>")) => {
+            format!("  File \"{}\", line {line}, in {name}", file.unwrap_or_default())
+        }
         (_, Some("go")) => format!("{name}(...)\n\t{place}"),
         (_, Some("rb")) => format!("\tfrom {place}:in `{name}'"),
         (None, _) if file.is_none() && line.is_empty() => return None,

@@ -9,6 +9,9 @@ use crate::model::Level;
 /// of its message, of an exception's, or of a statement.
 const UNMARKED_LINES: u8 = 8;
 
+/// An exception of JavaScript's plainest type; a line of its own begins with a level so, too.
+const BARE_ERROR: &[u8] = b"Error: ";
+
 /// What becomes of a line in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -41,6 +44,8 @@ struct Open {
     is_blank: bool,
     /// Whether the type of Python's exception is to come, behind the frames.
     awaits_type: bool,
+    /// Whether its first line is itself one of JavaScript's that names an exception.
+    is_bare_error: bool,
     /// How many more lines without a mark belong to it.
     unmarked: u8,
 }
@@ -70,10 +75,11 @@ impl Flow {
             is_traced: false,
             is_blank: read.is_blank_call(line),
             awaits_type: read.begins_calls(),
+            is_bare_error: line.starts_with(BARE_ERROR),
             unmarked: match read.form {
                 Form::Headed if read.is_text() => UNMARKED_LINES,
-                Form::Headless | Form::Headed => text::unmarked_behind(line) as u8,
-                Form::Record => 0,
+                Form::Record if !read.is_wrapped => 0,
+                _ => text::unmarked_behind(line) as u8,
             },
         });
         Turn::Begins
@@ -99,7 +105,14 @@ impl Flow {
     /// Returns what [`Flow::from_bytes`] makes the same flow of.
     pub(crate) fn to_bytes(self) -> [u8; FLOW_BYTES] {
         let Some(open) = self.open else { return [u8::MAX, 0, 0, 0] };
-        let flags = [open.is_text, open.is_traced, open.is_wrapped, open.is_blank, open.awaits_type];
+        let flags = [
+            open.is_text,
+            open.is_traced,
+            open.is_wrapped,
+            open.is_blank,
+            open.awaits_type,
+            open.is_bare_error,
+        ];
         let flags = flags.iter().rev().fold(0, |flags, &flag| flags << 1 | u8::from(flag));
         [open.level as u8, open.outer_level as u8, flags, open.unmarked]
     }
@@ -114,6 +127,7 @@ impl Flow {
             is_traced: flags & 2 != 0,
             is_blank: flags & 8 != 0,
             awaits_type: flags & 16 != 0,
+            is_bare_error: flags & 32 != 0,
             unmarked,
         };
         Self { open: (level != u8::MAX).then_some(open) }
@@ -140,12 +154,20 @@ impl Open {
         if !is_alike || event.level != self.level || event.level == Level::Unknown {
             return false;
         }
-        if self.has_mark(read.mark()) {
+        if self.has_mark(read.mark()) || self.has_as_bare_error(line) {
             return true;
         }
         let is_gathered = self.is_blank && self.unmarked > 0 && text::is_written_in_calls(line);
         self.unmarked -= u8::from(is_gathered);
         is_gathered
+    }
+
+    /// Whether a line is JavaScript's name of an exception, right behind a line with a head, rather than a level.
+    fn has_as_bare_error(&mut self, line: &[u8]) -> bool {
+        let has = line.starts_with(BARE_ERROR) && !self.is_bare_error && self.unmarked == UNMARKED_LINES;
+        self.is_traced |= has;
+        self.unmarked -= u8::from(has);
+        has
     }
 
     /// Whether a line with this mark belongs to the event.
@@ -168,7 +190,8 @@ impl Open {
     /// such a record.
     fn has_as_unleveled(&mut self, read: &Read<'_>, line: &[u8]) -> bool {
         let is_line = read.is_wrapped && read.event.level == Level::Unknown && read.event.trace.is_none();
-        is_line && self.is_wrapped && self.is_text && self.has_as_line(Level::Unknown, true, line)
+        let is_alike = self.is_wrapped && (self.is_text || self.level == Level::Unknown);
+        is_line && is_alike && self.has_as_line(Level::Unknown, true, line)
     }
 
     /// Returns whether a line without a head belongs to the event. One that a collector gave a level has to have the level

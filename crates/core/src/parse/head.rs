@@ -56,7 +56,15 @@ impl<'a> Head<'a> {
                 return Some(end);
             }
         }
-        self.access_log_time(line, clock)
+        self.time_behind_number(line, clock).or_else(|| self.access_log_time(line, clock))
+    }
+
+    /// Reads `[12] 2023/10/30 06:10:37 ...`: a process in brackets in front of the time.
+    fn time_behind_number(&mut self, line: &'a [u8], clock: &mut Clock) -> Option<usize> {
+        let leading = word(line, 0).bracketed()?;
+        let is_number = !leading.text.is_empty() && leading.text.iter().all(u8::is_ascii_digit);
+        let at = leading.end + 1;
+        if is_number { self.time_at(line, at, clock) } else { None }
     }
 
     /// Finds the time behind a level, and a thread in brackets.
@@ -108,7 +116,8 @@ impl<'a> Head<'a> {
         if !first.bracketed || line.get(first.end) != Some(&b' ') {
             return None;
         }
-        let second = word(line, first.end + 1);
+        let blanks = line[first.end..].iter().take(4).take_while(|byte| **byte == b' ').count();
+        let second = word(line, first.end + blanks);
         self.level = level_word(second, false)?;
         self.thread = Some(first.text);
         Some(second.end)
@@ -121,7 +130,7 @@ impl<'a> Head<'a> {
             let from = at + separators(&line[at..]);
             let complete = self.level != Level::Unknown && self.logger.is_some();
             if complete || from >= line.len() {
-                return from;
+                return behind_place(line, from);
             }
             let word = word(line, from);
             at = match self.take(word, line, number == 0) {
@@ -156,6 +165,9 @@ impl<'a> Head<'a> {
             self.thread = found.thread.or(self.thread);
             return Some(found.end);
         }
+        if self.level != Level::Unknown && word.colon && is_process(text) {
+            return Some(word.end);
+        }
         if self.thread.is_none() && is_id(text) {
             self.thread = Some(text);
             return Some(word.end);
@@ -173,7 +185,17 @@ impl<'a> Head<'a> {
         if is_number || text.starts_with(b"MY-") {
             return word.end;
         }
-        if self.logger.is_some() || !is_dotted_logger(text) {
+        // Twisted: `[com.acme.Cart#error]`.
+        if self.level == Level::Unknown
+            && let Some(at) = memchr::memrchr(b'#', text)
+            && let Some(level) = Level::from_word(&text[at + 1..])
+        {
+            self.level = level;
+            self.logger = Some(&text[..at]);
+            return word.end;
+        }
+        let is_printed = matches!(text, b"stdout" | b"stderr");
+        if self.logger.is_some() || !is_printed && !is_dotted_logger(text) {
             self.thread = self.thread.or(Some(text));
             return word.end;
         }
@@ -193,13 +215,18 @@ impl<'a> Head<'a> {
     fn take_name(&mut self, word: Word<'a>, line: &'a [u8]) -> Option<usize> {
         let text = word.text;
         let is_name = is_logger(text) && !text.starts_with(b"TID-");
-        if self.logger.is_some() || !is_name || !(word.colon || self.expects_more(line, word.end)) {
+        let is_column = self.level != Level::Unknown && line.get(word.end) == Some(&b'\t');
+        let is_class = self.level != Level::Unknown && self.thread.is_some() && is_catalina(line, word);
+        let is_set_off = word.colon || is_column || is_class || self.expects_more(line, word.end);
+        // `ERROR TypeError: x is undefined`.
+        let is_thrown = word.colon && (text.ends_with(b"Error") || text.ends_with(b"Exception"));
+        if self.logger.is_some() || !is_name || !is_set_off || is_thrown {
             return None;
         }
         // `main | com.acme.Foo | ...`: of two names the dotted one is the logger.
         let next = self::word(line, word.end + separators(&line[word.end..]));
-        if self.thread.is_none() && !text.contains(&b'.') && next.text.contains(&b'.') && is_logger(next.text)
-        {
+        let is_next = next.text.contains(&b'.') && is_logger(next.text) && !is_place_of_go(next.text);
+        if self.thread.is_none() && !text.contains(&b'.') && is_next {
             self.thread = Some(text);
         } else {
             self.logger = Some(without_place(text));
@@ -234,6 +261,32 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Skips the place in a file between the logger and the message, as zap's console has it between tabs.
+fn behind_place(line: &[u8], at: usize) -> usize {
+    let rest = &line[at..line.len().min(at + HEAD_BYTES)];
+    let Some(tab) = memchr::memchr(b'\t', rest) else { return at };
+    let is_place = is_place_of_go(&rest[..tab]) && !rest[..tab].contains(&b' ');
+    if is_place { at + tab + 1 } else { at }
+}
+
+/// `cart/cart.go:31`.
+fn is_place_of_go(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b".go:").is_some()
+}
+
+/// `(12)`, a process.
+fn is_process(text: &[u8]) -> bool {
+    let inner = text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")"));
+    inner.is_some_and(|inner| !inner.is_empty() && inner.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a word is class and method in a line of Tomcat's, whose days come first: `20-Nov-2026 06:10:37.143 SEVERE [main]
+/// org.apache.catalina.core.StandardContext.startInternal it broke`.
+fn is_catalina(line: &[u8], word: Word<'_>) -> bool {
+    let is_date = matches!(line, [_, _, b'-', b'A'..=b'Z', _, _, b'-', ..]);
+    is_date && word.text.iter().filter(|byte| **byte == b'.').count() > 1
+}
+
 /// A level that is joined to a name.
 struct Joined<'a> {
     level: Level,
@@ -257,6 +310,10 @@ fn joined_level(word: Word<'_>) -> Option<Joined<'_>> {
 
 /// Reads a level of one letter: `E NETWORK  [conn1] it broke` of `MongoDB` before 4.4, `E | etcdserver: it broke`.
 fn letter_word<'a>(line: &'a [u8], word: Word<'a>) -> Option<Joined<'a>> {
+    // Telegraf: `E! [outputs.file] it broke`.
+    if let [letter @ (b'E' | b'W' | b'I' | b'D'), b'!'] = word.text {
+        return Some(Joined { level: letter_level(*letter), logger: None, thread: None, end: word.end });
+    }
     let [letter @ (b'F' | b'E' | b'W' | b'I' | b'D' | b'T' | b'N')] = word.text else { return None };
     let level = if *letter == b'N' { Level::Info } else { letter_level(*letter) };
     let rest = line.get(word.end..)?.strip_prefix(b" ")?;
@@ -408,8 +465,12 @@ fn unwrapped(word: Word<'_>) -> &[u8] {
 fn is_logger(text: &[u8]) -> bool {
     text.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
         && text.len() <= HEAD_BYTES / 2
-        && text.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-' | b':' | b'/' | b'#')
+        && text.iter().enumerate().all(|(at, byte)| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'.' | b'_' | b'$' | b'-' | b':' | b'/' | b'#')
+                // Python's module level and lambdas: `shop:<module>`.
+                || *byte == b'<' && text[..at].ends_with(b":")
+                || *byte == b'>' && text.get(at + 1) == Some(&b':')
         })
 }
 

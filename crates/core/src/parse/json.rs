@@ -116,13 +116,11 @@ impl<'a> Walk<'a> {
     /// Reads an array or an object that means something, or holds what does.
     fn named_object(&mut self, entry: &Entry, place: Place<'_>, fields: &mut Fields<'a>) -> Option<()> {
         let start = self.at;
-        if self.peek() == Some(b'{')
-            && let Some(node) = place.node.below(entry)
-        {
-            let in_trace = entry.nested.is_some_and(|name| name.role == Role::Trace);
-            self.object(Place { node, in_trace }, fields)?;
-        } else {
-            self.nested()?;
+        let in_trace = entry.nested.is_some_and(|name| name.role == Role::Trace);
+        match place.node.below(entry) {
+            Some(node) if self.peek() == Some(b'{') => self.object(Place { node, in_trace }, fields)?,
+            Some(node) if !in_trace => self.key_values_or_array(node, fields)?,
+            _ => self.nested()?,
         }
         let inner = if place.in_trace { None } else { self.inner_trace.take() };
         if let Some(name) = inner.or(entry.nested.filter(|name| name.role == Role::Time || !place.in_trace)) {
@@ -134,6 +132,56 @@ impl<'a> Walk<'a> {
             }
         }
         Some(())
+    }
+
+    /// Reads an array of which each element has a key and a value, as the JSON of OpenTelemetry's protocol has the attributes of
+    /// a record: `[{"key":"k","value":{"stringValue":"v"}}]`; another array is skipped.
+    fn key_values_or_array(&mut self, node: Node<'_>, fields: &mut Fields<'a>) -> Option<()> {
+        let start = self.at;
+        if self.key_values(node, fields).is_none() && !self.ended {
+            self.at = start;
+            return self.nested();
+        }
+        (!self.ended).then_some(())
+    }
+
+    fn key_values(&mut self, node: Node<'_>, fields: &mut Fields<'a>) -> Option<()> {
+        self.expect(b'[')?;
+        loop {
+            self.expect(b'{')?;
+            self.key("key")?;
+            self.expect(b'"')?;
+            let key = self.string()?;
+            self.expect(b',')?;
+            self.key("value")?;
+            self.expect(b'{')?;
+            self.expect(b'"')?;
+            self.string()?;
+            self.expect(b':')?;
+            if let Value::Plain(value) = self.value()?
+                && let Some(name) = node.find(key.raw).and_then(|entry| entry.name)
+            {
+                fields.put(name, value);
+            }
+            self.expect(b'}')?;
+            self.expect(b'}')?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads a key that has to be this one, and the colon behind it.
+    fn key(&mut self, wanted: &str) -> Option<()> {
+        self.expect(b'"')?;
+        let key = self.string()?;
+        self.expect(b':')?;
+        (key.raw == wanted.as_bytes()).then_some(())
     }
 
     /// Reads an object and gathers the values below it that `path` names.

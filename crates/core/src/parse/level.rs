@@ -15,6 +15,8 @@ pub(super) enum Scale {
     BySize,
     /// RFC 5424, 0 to 7.
     Syslog,
+    /// As syslog's, where journald or syslog wrote the record: applications call the importance of a task so, too.
+    Priority,
     /// OpenTelemetry's `SeverityNumber`, 1 to 24.
     OpenTelemetry,
     /// Python's `levelno`, 10 to 50.

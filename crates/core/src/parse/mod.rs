@@ -25,7 +25,7 @@ mod wrap;
 pub(crate) use flow::{FLOW_BYTES, Flow, Turn};
 pub(crate) use text::untagged;
 pub(crate) use unwrap::{Form, LineParser, Outer, Read, Scratch};
-pub(crate) use wrap::json_end;
+pub(crate) use wrap::{each_element, each_pair, json_end};
 
 pub use names::FieldNames;
 

@@ -36,14 +36,14 @@ const TIMES: &str = "@timestamp time timestamp date ts datetime @t asctime timeM
     eventTime event.created log_time @time __REALTIME_TIMESTAMP _SOURCE_REALTIME_TIMESTAMP timestamp_ms timeUnixNano \
     time.repr time.timestamp t.$date timestamp.$date time.$date timestamp.seconds time.seconds timestampSeconds \
     timestamp_iso8601 time_iso8601 time_local start_time log_timestamp event_timestamp created createdAt created_at dt t \
-    syslog_timestamp observedTimestamp observedTimeUnixNano unixtime epoch epoch_ms when utc timegenerated TimeGenerated";
+    syslog_timestamp observedTimestamp observedTimeUnixNano unixtime epoch epoch_ms when utc timegenerated TimeGenerated ibm_datetime";
 const LEVELS: &str = "logLevel level severity lvl log.level levelname severity_text level_name level.name level.levelStr @l @level \
     levelStr level_str severity_label loglvl syslog_severity severity.name log.severity log.syslog.severity.name \
-    log.syslog.severity.code priority event.severity level_value severity_number levelno level.no severity_code s status \
+    log.syslog.severity.code priority at event.severity level_value severity_number levelno level.no severity_code s status \
     type label";
 const LOGGERS: &str = "logClass logger logger_name log.logger loggerName logger.name categoryName SourceContext channel category target \
     logging.logger component class name SYSLOG_IDENTIFIER syslog_identifier program ident appname \
-    instrumentationScope.name scope.name module c _SYSTEMD_UNIT";
+    instrumentationScope.name scope.name module c _SYSTEMD_UNIT eventSource";
 const THREADS: &str = "thread thread_name process.thread.name threadName thread.name threadid thread.id ctx tid \
     processName process.name";
 const MESSAGES: &str = "origLogEntry message msg log @m @message short_message textPayload body body.stringValue body.text \
@@ -72,12 +72,18 @@ const NANOS: &str = "instant.nanoOfSecond timestamp.nanos time.nanos timestampNa
 /// Names that only Python's `logging` gives.
 const PYTHONS: &str = "levelno funcName lineno asctime pathname relativeCreated";
 
+/// Names that only journald and syslog give: beside them, a number under `priority` is a severity.
+const DAEMONS: &str = "SYSLOG_IDENTIFIER SYSTEMD_UNIT REALTIME_TIMESTAMP SOURCE_REALTIME_TIMESTAMP SYSLOG_FACILITY facility \
+    TRANSPORT BOOT_ID";
+
 /// Objects that hold the application's record beside what a collector says of it, and go before that.
-const RECORDS: &str = "log_processed record jsonPayload @fields parsed";
+const RECORDS: &str = "log_processed jsonPayload @fields";
+/// Objects that hold a record too, but may be what the record at the top is about: names there go before.
+const RESULTS: &str = "record parsed";
 /// Objects that hold parts of the record.
 const PARTS: &str = "fields data context attributes properties payload body message msg json structured extra_data mdc details";
 /// Names that often hold something else: they count only at the top of a record.
-const AT_TOP_ALONE: &str = "s status type label t c ctx e name title when class tid utc text";
+const AT_TOP_ALONE: &str = "s at status type label t c ctx e name title when class tid utc text";
 
 impl Default for FieldNames {
     fn default() -> Self {
@@ -107,6 +113,12 @@ pub(super) enum Role {
     Trace,
     /// That Python wrote the record.
     Python,
+    /// That journald or syslog wrote it.
+    Daemon,
+    /// What was called, in the trail of a cloud's calls.
+    Call,
+    /// Why the call failed.
+    Failure,
 }
 
 /// The place of a field among those that say the same; a smaller one goes before.
@@ -117,6 +129,8 @@ type Rank = u16;
 pub(super) struct Name {
     pub(super) role: Role,
     pub(super) rank: Rank,
+    /// Whether it tells, too, that journald or syslog wrote the record.
+    pub(super) is_daemons: bool,
 }
 
 /// [`FieldNames`], ready to be looked up.
@@ -159,6 +173,13 @@ pub(super) struct Fields<'a> {
     is_compact: bool,
     /// Whether a key is one that collectors write.
     pub(super) is_collected: bool,
+    is_daemons: bool,
+    /// Whether there is a message that says nothing.
+    has_blank: bool,
+    /// A severity of syslog's, if it is one.
+    priority: Option<Level>,
+    call: Option<Field<'a>>,
+    failure: Option<Field<'a>>,
     /// The longest of the other texts.
     longest: Option<Field<'a>>,
 }
@@ -169,9 +190,16 @@ impl<'a> Fields<'a> {
     pub(super) fn put(&mut self, name: Name, value: Field<'a>) {
         let rank = name.rank;
         let goes_before = |kept: Option<Rank>| kept.is_none_or(|kept| rank <= kept);
+        self.is_daemons |= name.is_daemons;
+        self.has_blank |= name.role == Role::Message && value.is_empty();
         match name.role {
             Role::Message if !value.is_empty() && goes_before(self.message.map(|kept| kept.0)) => {
-                self.message = Some((rank, value));
+                let less = self.message.replace((rank, value));
+                self.put_trace_of(less.map(|(_, text)| text));
+            }
+            Role::Message => self.put_trace_of(Some(value)),
+            Role::Level(Scale::Priority) if value.raw.first().is_some_and(u8::is_ascii_digit) => {
+                self.priority = level::read(value.raw, Scale::Syslog).or(self.priority);
             }
             Role::Level(scale) if goes_before(self.level.map(|kept| kept.0)) => {
                 if let Some(level) = level::read(value.raw, scale) {
@@ -194,7 +222,17 @@ impl<'a> Fields<'a> {
             }
             Role::Nanos => self.nanos = Some(value),
             Role::Python => self.is_python = true,
+            Role::Call if is_name(&value) => self.call = Some(value),
+            Role::Failure if is_name(&value) => self.failure = Some(value),
             _ => {}
+        }
+    }
+
+    /// Keeps a text that is not the message as the trace, if it holds one: loguru's `text` beside its record.
+    fn put_trace_of(&mut self, text: Option<Field<'a>>) {
+        let Some(text) = text.filter(|text| text.escaped && self.trace.is_none()) else { return };
+        if memchr::memmem::find(text.raw, b"\\nTraceback (most recent call last):").is_some() {
+            self.trace = Some((Rank::MAX, text));
         }
     }
 
@@ -239,6 +277,21 @@ impl<'a> Fields<'a> {
         Some(time_ms + ms.map_or(0, |nanos| nanos.max(0) / 1_000_000))
     }
 
+    /// Whether the record says nothing but when: a blank line of an application, in a record of a collector.
+    pub(super) fn is_blank(&self) -> bool {
+        self.has_blank
+            && self.message.is_none()
+            && self.level.is_none()
+            && self.logger.is_none()
+            && self.trace.is_none()
+            && self.longest.is_none()
+    }
+
+    /// Whether the record is one of AWS `CloudTrail`, which says no level: what was called, where, when, and why it failed.
+    fn is_call(&self) -> bool {
+        self.call.is_some() && self.logger.is_some() && self.times[0].is_some()
+    }
+
     /// Returns whether the record says a time or a level, or has a message under a known name.
     pub(super) fn says_something(&self) -> bool {
         self.times[0].is_some() || self.level.is_some() || self.message.is_some()
@@ -266,7 +319,8 @@ impl<'a> Fields<'a> {
     /// Returns the event without its time. The message of a record that has neither message nor trace is its longest text
     /// that reads like one, else `record`.
     pub(super) fn event(&self, record: &'a [u8]) -> Event<'a> {
-        let message = self.message().or(self.longest);
+        let called = self.failure.filter(|_| self.is_call()).or(self.call);
+        let message = self.message().or(called).or(self.longest);
         let trace = self.trace();
         Event {
             time_ms: None,
@@ -288,6 +342,14 @@ impl<'a> Fields<'a> {
                 level::python(u32::from(tens - b'0') * 10)
             }
             Some((_, level, _)) => level,
+            None if self.is_daemons && self.priority.is_some() => self.priority.unwrap_or_default(),
+            None if self.is_call() => {
+                if self.failure.is_some() {
+                    Level::Error
+                } else {
+                    Level::Info
+                }
+            }
             // Serilog's compact format leaves the level out where it is the usual one.
             None if self.is_compact => Level::Info,
             None => Level::Unknown,
@@ -337,11 +399,12 @@ fn reads_like_message(raw: &[u8]) -> bool {
 /// The scale of a level's name.
 fn scale(name: &str) -> Scale {
     match name {
-        "priority" | "syslog_severity" | "log.syslog.severity.code" | "severity_code" => Scale::Syslog,
+        "priority" => Scale::Priority,
+        "syslog_severity" | "log.syslog.severity.code" | "severity_code" => Scale::Syslog,
         "severity_number" => Scale::OpenTelemetry,
         "levelno" | "level.no" => Scale::Python,
         "severity" => Scale::GoogleCloud,
-        "status" | "type" | "label" => Scale::WordsAlone,
+        "status" | "type" | "label" | "at" => Scale::WordsAlone,
         _ => Scale::BySize,
     }
 }

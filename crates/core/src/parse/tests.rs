@@ -278,7 +278,7 @@ const LAYOUTS: &[(&str, [&str; 5])] = &[
     ("<10>1 2023-10-30T06:10:37.143Z host app 77 - - it broke", [TIME, "fatal", "app", "77", "it broke"]),
     (
         "192.0.2.1 - - [30/Oct/2023:06:10:37 +0000] \"GET / HTTP/1.1\" 500 12",
-        [SECOND, "unknown", "", "", "\"GET / HTTP/1.1\" 500 12"],
+        [SECOND, "error", "", "", "\"GET / HTTP/1.1\" 500"],
     ),
     ("ERROR it broke", ["", "error", "", "", "it broke"]),
     ("[main] ERROR com.acme.Foo - it broke", ["", "error", FOO, "main", "it broke"]),

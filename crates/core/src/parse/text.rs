@@ -2,6 +2,8 @@
 //! Go, nginx, Apache and syslog write them; and the lines of stack traces in Java, Python, JavaScript, Go, Rust
 //! and .NET, which start no event.
 
+use std::borrow::Cow;
+
 use super::head::{HEAD_BYTES, Head};
 use super::heads;
 use super::names::Names;
@@ -107,11 +109,16 @@ pub(super) fn continues(line: &[u8]) -> bool {
 /// Returns whether a line is blank behind the tags of a tagged logger, or has a mark of a stack trace there.
 fn has_tagged_mark(line: &[u8]) -> bool {
     let inner = without_tags(line);
-    inner.len() < line.len() && (inner.trim_ascii().is_empty() || continues_trace(inner))
+    inner.len() < line.len()
+        && (inner.trim_ascii().is_empty() || continues_trace(inner) || is_exception_line(inner))
 }
 
 /// Takes off the tags that a tagged logger repeats on every line of a message: `[a1b2] [shop] it broke`.
 pub(super) fn without_tags(line: &[u8]) -> &[u8] {
+    // Dropwizard's lines of a trace.
+    if let Some(rest) = line.strip_prefix(b"! ") {
+        return rest;
+    }
     let mut rest = line;
     for _ in 0..TAGS {
         let Some(inner) = rest.strip_prefix(b"[") else { break };
@@ -125,9 +132,26 @@ pub(super) fn without_tags(line: &[u8]) -> &[u8] {
     rest
 }
 
-/// Takes the tags off a line of a trace.
-pub(crate) fn untagged(line: &[u8]) -> &[u8] {
-    if has_tagged_mark(line) { without_tags(line) } else { line }
+/// Takes tags and colours off a line of a trace.
+pub(crate) fn untagged(line: &[u8]) -> Cow<'_, [u8]> {
+    let line = match line {
+        // loguru marks the frame that caught the exception.
+        [b'>', b' ', rest @ ..] if is_call_of_python(rest) => rest,
+        _ if has_tagged_mark(line) => without_tags(line),
+        _ => line,
+    };
+    if memchr::memchr(b'\x1b', line).is_none() {
+        return Cow::Borrowed(line);
+    }
+    let (mut plain, mut at) = (Vec::with_capacity(line.len()), 0);
+    while at < line.len() {
+        let escape = colour(&line[at..]);
+        if escape == 0 {
+            plain.push(line[at]);
+        }
+        at += escape.max(1);
+    }
+    Cow::Owned(plain)
 }
 
 /// What a line with a head, or a record, is to a trace whose lines each have one.
@@ -145,7 +169,7 @@ pub(super) enum Mark {
 
 /// Returns the mark of a message, which `indent` blanks set off from its head.
 pub(super) fn mark(message: &[u8], indent: usize, is_error: bool) -> Option<Mark> {
-    if message.starts_with(b"Exception in thread ") {
+    if message.trim_ascii().is_empty() || message.starts_with(b"Exception in thread ") {
         return None;
     }
     if message.starts_with(b"Traceback (most recent call last)") || is_call_of_python(message) {
@@ -218,7 +242,7 @@ pub(super) fn starts_crash(line: &[u8]) -> bool {
 
 fn is_rust_panic(line: &[u8]) -> bool {
     line.starts_with(b"thread '")
-        && memchr::memmem::find(&line[..line.len().min(HEAD_BYTES)], b"' panicked at ").is_some()
+        && memchr::memmem::find(&line[..line.len().min(HEAD_BYTES)], b" panicked at ").is_some()
 }
 
 /// Returns how many lines without a mark follow a line of a trace: what a panic of Rust says, and the last line of
@@ -228,9 +252,19 @@ pub(super) fn unmarked_behind(line: &[u8]) -> u32 {
     let is_one = match first.first() {
         Some(b't') => is_rust_panic(first),
         Some(b'T') => first.starts_with(b"Traceback (most recent call last)"),
+        // Node.js quotes the line that failed.
+        Some(b'/' | b'n' | b'f') => is_place_of_node(first),
+        // It points into that line; what it says comes next.
+        Some(b'^') => first.iter().all(|byte| *byte == b'^'),
         _ => false,
     };
     u32::from(is_one)
+}
+
+/// `/app/cart.js:31`, `node:internal/process:9`, `file:///app/cart.mjs:31`.
+fn is_place_of_node(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.last().is_some_and(u8::is_ascii_digit) && !line.contains(&b' ') && begins_crash(line).is_some()
 }
 
 /// Returns whether a line is one of a Go trace that is not indented: `main.(*Server).handle(0xc000010000)`,

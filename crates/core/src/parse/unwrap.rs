@@ -180,8 +180,8 @@ impl LineParser {
             outer_level: event.level,
             ..Read::of(event, line, Form::Record, Format::Json)
         };
-        if wrap.is_part && fields.message().is_none() {
-            // The last part of a line may be empty.
+        if fields.message().is_none() && (wrap.is_part || outer.depth == 0 && fields.is_blank()) {
+            // The last part of a line may be empty, and so may a line.
             return Read { text: b"", form: Form::Headless, is_wrapped: true, ..read };
         }
         let says_all = event.level != Level::Unknown && time_ms.is_some() && !wrap.is_collector;
@@ -455,7 +455,7 @@ impl<'a> Read<'a> {
                 self.text.get(start..).unwrap_or(message.raw)
             }
         };
-        Cow::Borrowed(text::untagged(text))
+        text::untagged(text)
     }
 
     fn of(event: Event<'a>, text: &'a [u8], form: Form, format: Format) -> Self {

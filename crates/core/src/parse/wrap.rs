@@ -121,7 +121,7 @@ fn unquoted(value: &[u8]) -> &[u8] {
 }
 
 /// Calls `found` with each key of a JSON object and its value as it stands there.
-fn each_pair<'a>(object: &'a [u8], mut found: impl FnMut(&'a [u8], &'a [u8])) {
+pub(crate) fn each_pair<'a>(object: &'a [u8], mut found: impl FnMut(&'a [u8], &'a [u8])) {
     let mut at = 1;
     while let Some(key_start) = next(object, at, b'"') {
         let Some(key_end) = string_end(object, key_start + 1) else { return };
@@ -130,6 +130,18 @@ fn each_pair<'a>(object: &'a [u8], mut found: impl FnMut(&'a [u8], &'a [u8])) {
         let Some(end) = value_end(object, start) else { return };
         found(&object[key_start + 1..key_end], object[start..end].trim_ascii_end());
         let Some(comma) = next(object, end, b',') else { return };
+        at = comma + 1;
+    }
+}
+
+/// Calls `found` with each element of a JSON array as it stands there, as far as the array goes.
+pub(crate) fn each_element<'a>(array: &'a [u8], mut found: impl FnMut(&'a [u8])) {
+    let mut at = 1;
+    loop {
+        at = skip_blanks(array, at);
+        let Some(end) = value_end(array, at).filter(|end| *end > at) else { return };
+        found(array[at..end].trim_ascii_end());
+        let Some(comma) = next(array, end, b',') else { return };
         at = comma + 1;
     }
 }

@@ -25,6 +25,9 @@ const MESSAGE_BYTES: usize = 512 << 10;
 const CROWD: usize = 64;
 const CROWD_BYTES: usize = 4 << 10;
 
+/// How Python's traces begin, also those that no log line introduces.
+const CALLS: &str = "Traceback (most recent call last)";
+
 /// Follows the events of an object and tells the group of each that is an error: by its level, or because it
 /// carries a stack trace.
 pub struct EventGrouper<'s> {
@@ -225,9 +228,16 @@ impl OpenEvent {
             let raw = &field.raw[..field.raw.len().min(bounds.message)];
             Field { raw, ..*field }.text().into_owned()
         };
+        let message = text(&event.message);
+        let trace = match event.trace {
+            Some(trace) => text(&trace),
+            // The frames in the lines behind it are told by it.
+            None if message.starts_with(CALLS) => message.clone(),
+            None => String::new(),
+        };
         Self {
-            message: text(&event.message),
-            trace: event.trace.map(|trace| text(&trace)).unwrap_or_default(),
+            message,
+            trace,
             raw: line[..head].to_vec(),
             head,
             lines: 1,

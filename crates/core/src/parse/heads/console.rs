@@ -32,6 +32,31 @@ pub(super) fn bracketed<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'
     }
 }
 
+/// Reads `ERRO[0000] it broke` of logrus on a terminal, and `ERROR[11-20|06:10:37.143] it broke` of geth.
+pub(super) fn numbered<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'a>> {
+    const WORDS: [(&[u8], Level); 9] = [
+        (b"ERRO", Level::Error),
+        (b"WARN", Level::Warn),
+        (b"INFO", Level::Info),
+        (b"DEBU", Level::Debug),
+        (b"TRAC", Level::Trace),
+        (b"FATA", Level::Fatal),
+        (b"PANI", Level::Fatal),
+        (b"CRIT", Level::Fatal),
+        (b"DBUG", Level::Debug),
+    ];
+    let (word, rest) = span(line, u8::is_ascii_uppercase);
+    let &(_, level) = WORDS.iter().find(|(start, _)| word.starts_with(start) && word.len() < 6)?;
+    let (inner, message) = split(rest.trim_ascii_start().strip_prefix(b"[")?, b"]")?;
+    if let [m1, m2, b'-', d1, d2, b'|', ..] = inner {
+        let stamp = [b" ", &inner[6..]].concat();
+        let (time_ms, _) = time::behind_digits(&[*m1, *m2, *d1, *d2], &stamp, clock)?;
+        return Some(event(time_ms, level, None, message));
+    }
+    let is_number = !inner.is_empty() && inner.iter().all(u8::is_ascii_digit);
+    is_number.then(|| event(None, level, None, message))
+}
+
 /// Reads what stands behind a time in brackets, where it is a line of PHP's, Apache's or `WebSphere`'s.
 pub(in crate::parse) fn behind_time(rest: &[u8]) -> Option<Event<'_>> {
     match rest.first()? {

@@ -1,7 +1,8 @@
 //! Servers with layouts of their own: Redis, `WebLogic`, Squid, Android, load balancers of AWS.
 
-use super::{event, span, split};
+use super::{access, event, span, split};
 use crate::model::{Event, Field, Level};
+use crate::parse::head::words_event;
 use crate::parse::level::letter_level;
 use crate::parse::time::{self, Clock};
 
@@ -28,9 +29,16 @@ pub(super) fn stamped<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'a>
             let (digits, rest) = span(fraction, u8::is_ascii_digit);
             let stamp = &line[..11 + digits.len()];
             let message = rest.strip_prefix(b" ").filter(|_| !digits.is_empty())?;
-            Some(event(Some(time::read(stamp, clock)?), Level::Unknown, None, message))
+            let time_ms = Some(time::read(stamp, clock)?);
+            let inner = words_event(message, clock).filter(|inner| inner.level != Level::Unknown);
+            Some(inner.map_or_else(
+                || event(time_ms, Level::Unknown, None, message),
+                |inner| Event { time_ms, ..inner },
+            ))
         }
         (2, [b'-', _, _, b' ', ..]) => android(line, clock),
+        // log4j's TTCC, which begins with milliseconds: `17 [main] ERROR com.acme.Cart  - it broke`.
+        (1.., [b' ', b'[', ..]) => words_event(&rest[1..], clock).filter(|read| read.level != Level::Unknown),
         _ => None,
     }
 }
@@ -65,5 +73,6 @@ pub(super) fn balancer<'a>(line: &'a [u8], clock: &mut Clock) -> Option<Event<'a
     }
     let rest = rest.strip_prefix(b" ").filter(|rest| rest.first().is_some_and(u8::is_ascii_digit))?;
     let (time_ms, used) = time::scan(rest, clock)?;
-    Some(event(Some(time_ms), Level::Unknown, None, &rest[used..]))
+    let read = event(Some(time_ms), Level::Unknown, None, &rest[used..]);
+    Some(access::complete(&read, &rest[used..]).unwrap_or(read))
 }

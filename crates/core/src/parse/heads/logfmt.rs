@@ -55,6 +55,13 @@ fn pair(text: &[u8]) -> Option<(&[u8], Field<'_>, &[u8])> {
         let end = closing_quote(quoted)?;
         return Some((key, Field::string(&quoted[..end]), &quoted[end + 1..]));
     }
+    // Python's `repr`.
+    if let Some(quoted) = value.strip_prefix(b"'")
+        && let Some(end) =
+            memchr::memmem::find(quoted, b"' ").or_else(|| quoted.ends_with(b"'").then(|| quoted.len() - 1))
+    {
+        return Some((key, Field::string(&quoted[..end]), &quoted[end + 1..]));
+    }
     let end = memchr::memchr(b' ', value).unwrap_or(value.len());
     Some((key, Field::plain(&value[..end]), &value[end..]))
 }

@@ -1,6 +1,7 @@
 //! Heads that no reading of words finds, one file a family. Each takes a line and returns its event, or gives up within the
 //! first bytes.
 
+mod access;
 mod console;
 mod daemons;
 mod glog;
@@ -23,15 +24,17 @@ pub(super) fn special<'a>(line: &'a [u8], names: &Names, clock: &mut Clock) -> O
     match line.first()? {
         b'0'..=b'9' if line.get(4) == Some(&b'-') => None,
         b'0'..=b'9' => daemons::redis(line, clock).or_else(|| daemons::stamped(line, clock)),
-        b'[' => console::bracketed(line, clock),
+        b'[' => console::bracketed(line, clock).or_else(|| access::bare(line, clock)),
         b'<' => syslog::with_priority(line, names, clock).or_else(|| daemons::weblogic(line, clock)),
         b'#' => daemons::weblogic(line.strip_prefix(b"####")?, clock),
         b'=' => runtimes::erlang(line, clock),
         b'A'..=b'Z' => glog::event(line, clock)
             .or_else(|| runtimes::ruby(line, clock))
             .or_else(|| runtimes::python(line))
+            .or_else(|| console::numbered(line, clock))
             .or_else(|| runtimes::php(line))
-            .or_else(|| syslog::plain(line, names, clock)),
+            .or_else(|| syslog::plain(line, names, clock))
+            .or_else(|| access::bare(line, clock)),
         b'a'..=b'z' | b'@' | b'_' => logfmt::event(line, names, clock)
             .or_else(|| console::dotnet(line))
             .or_else(|| daemons::balancer(line, clock)),

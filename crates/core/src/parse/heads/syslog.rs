@@ -1,7 +1,7 @@
 //! Syslog (RFC 3164 and 5424), as daemons send it and as rsyslog and journald write it: host and program in front of the
 //! message, which often has a head of its own.
 
-use super::{event, glog, logfmt, runtimes, span, split};
+use super::{access, event, glog, logfmt, runtimes, span, split};
 use crate::model::{Event, Field, Level};
 use crate::parse::head::words_event;
 use crate::parse::level::syslog_level;
@@ -102,7 +102,7 @@ pub(super) fn tagged(text: &[u8], has_host: bool) -> Option<Event<'_>> {
 }
 
 /// Takes what the message's own head says; its level is the program's, that of the priority often only the stream's.
-fn completed<'a>(mut read: Event<'a>, names: &Names, clock: &mut Clock) -> Event<'a> {
+pub(super) fn completed<'a>(mut read: Event<'a>, names: &Names, clock: &mut Clock) -> Event<'a> {
     let message = read.message.raw;
     let inner = logfmt::event(message, names, clock)
         .or_else(|| glog::event(message, clock))
@@ -117,6 +117,9 @@ fn completed<'a>(mut read: Event<'a>, names: &Names, clock: &mut Clock) -> Event
             thread: inner.thread.or(read.thread),
             ..inner
         };
+    }
+    if read.level == Level::Unknown && memchr::memchr(b'"', message).is_some() {
+        return access::complete(&read, message).unwrap_or(read);
     }
     read
 }

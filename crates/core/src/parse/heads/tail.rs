@@ -1,7 +1,7 @@
 //! What stands between a time and the message where words alone do not tell it: severities of `PostgreSQL`, programs behind
 //! ISO stamps, pairs of logfmt, nginx' connections.
 
-use super::{logfmt, runtimes, span, split, syslog};
+use super::{access, logfmt, runtimes, span, split, syslog};
 use crate::model::{Event, Field, Level};
 use crate::parse::names::Names;
 use crate::parse::time::Clock;
@@ -22,6 +22,9 @@ pub(in crate::parse) fn complete<'a>(
         Some(Postgres::Detail) => return None,
         None => {}
     }
+    if let Some(answered) = access::complete(&event, rest) {
+        return Some(answered);
+    }
     if let Some((level, message)) = runtimes::php_head(trimmed) {
         return Some(Event { level, message: Field::plain(message), ..event });
     }
@@ -33,12 +36,36 @@ pub(in crate::parse) fn complete<'a>(
     if let Some(inner) = syslog::tagged(trimmed, true).or_else(|| syslog::tagged(trimmed, false))
         && inner.thread.is_some()
     {
+        let read = syslog::completed(inner, names, clock);
+        return Some(Event { time_ms: event.time_ms, ..read });
+    }
+    if let Some(inner) = behind_colon(rest).or_else(|| sidekiq(trimmed)) {
         return Some(Event { time_ms: event.time_ms, ..inner });
     }
     if event.message.raw.starts_with(b"Task timed out after ") {
         return Some(Event { level: Level::Error, ..event });
     }
     Some(event)
+}
+
+/// Reads `:ERROR:shop.cart:it broke`, and the same without a name.
+fn behind_colon(rest: &[u8]) -> Option<Event<'_>> {
+    let rest = rest.strip_prefix(b":")?;
+    runtimes::python(rest).or_else(|| {
+        let (word, message) = span(rest, u8::is_ascii_uppercase);
+        let level = Level::from_word(word)?;
+        Some(super::event(None, level, None, message.strip_prefix(b":")?))
+    })
+}
+
+/// Reads `12 TID-abc Cart JID-1 INFO: start` of Sidekiq before 6.
+fn sidekiq(rest: &[u8]) -> Option<Event<'_>> {
+    let (process, rest) = span(rest, u8::is_ascii_digit);
+    rest.strip_prefix(b" TID-")?;
+    let (head, message) = split(rest, b": ")?;
+    let word = head.rsplit(|byte| *byte == b' ').next()?;
+    let level = Level::from_word(word)?;
+    Some(Event { thread: Some(Field::plain(process)), ..super::event(None, level, None, message) })
 }
 
 /// Returns whether a line is one of `PostgreSQL` that only adds to the event before it.

@@ -246,7 +246,7 @@ const COLLECTORS: &[(&str, [&str; 5])] = &[
     ),
     (
         r#"{"timestamp":"2026-11-20T06:10:01.143Z","level":"ERROR","message":{"errorType":"E","errorMessage":"it broke","stackTrace":["a","b"]}}"#,
-        [MS, "error", "", M, ""],
+        [MS, "error", "", M, "a"],
     ),
     (
         r#"{"status":"error","timestamp":"2026-11-20T06:10:01.143Z","message":"it broke"}"#,
@@ -408,7 +408,9 @@ fn levels_of_every_logger_are_known_by_word_and_number() {
         ("severity_number", "1", Level::Trace),
         ("levelno", "20", Level::Info),
         ("levelno", "50", Level::Fatal),
-        ("priority", "4", Level::Warn),
+        // Without a name of journald's or syslog's it is the importance of a task.
+        ("priority", "4", Level::Unknown),
+        ("priority", "warning", Level::Warn),
         ("priority", "high", Level::Unknown),
         ("priority", "10", Level::Unknown),
         ("level", "off", Level::Unknown),

@@ -1,14 +1,19 @@
 //! Names by what they mean, as a tree of the objects that hold them.
 
 use super::{
-    AT_TOP_ALONE, FieldNames, NANOS, Name, PARTS, PYTHONS, RECORDS, Rank, Role, Scale, TRACE_OBJECTS,
-    TRACE_PARTS, scale,
+    AT_TOP_ALONE, DAEMONS, FieldNames, NANOS, Name, PARTS, PYTHONS, RECORDS, RESULTS, Rank, Role, Scale,
+    TRACE_OBJECTS, TRACE_PARTS, scale,
 };
 
-/// The ranks of names in [`RECORDS`], at the top and in [`PARTS`] begin here.
+/// The ranks of names in [`RECORDS`], at the top, in [`RESULTS`], of [`AT_TOP_ALONE`] and in [`PARTS`] begin here.
 const IN_RECORD: Rank = 0;
 const AT_TOP: Rank = 1024;
-const IN_PART: Rank = 2048;
+const IN_RESULT: Rank = 2048;
+const WEAK_AT_TOP: Rank = 3072;
+const IN_PART: Rank = 4096;
+
+/// The top, the records, the parts and the results.
+const OBJECTS: u16 = 4;
 
 /// Keys are looked up by the letters that they begin and end with.
 const BUCKETS: usize = 128;
@@ -63,22 +68,35 @@ impl<'t> Node<'t> {
 
     /// Returns whether texts under unknown keys may be the message.
     pub(crate) fn is_record(self) -> bool {
-        self.at <= 2
+        self.at < OBJECTS
     }
 }
 
 impl Tree {
     pub(super) fn new(fields: &FieldNames) -> Self {
-        // The top, the records and the parts; the objects of dotted names come behind them.
-        let mut tree = Self((0..3).map(|_| Object::new()).collect());
-        for (at, first, in_top) in [(0, AT_TOP, true), (1, IN_RECORD, false), (2, IN_PART, false)] {
-            tree.add_all(at, first, in_top, fields);
+        // The objects of dotted names come behind these.
+        let mut tree = Self((0..OBJECTS).map(|_| Object::new()).collect());
+        let objects = [(0, AT_TOP), (1, IN_RECORD), (2, IN_PART), (3, IN_RESULT)];
+        for (at, first) in objects {
+            tree.add_all(at, first, at == 0, fields);
         }
-        for (containers, at) in [(RECORDS, 1), (PARTS, 2)] {
+        for (name, role) in [("eventName", Role::Call), ("errorCode", Role::Failure)] {
+            tree.add(0, name, Name { role, rank: AT_TOP, is_daemons: false });
+        }
+        for (containers, at) in [(RECORDS, 1), (PARTS, 2), (RESULTS, 3)] {
             for container in containers.split_ascii_whitespace() {
-                tree.entry(0, container).child.get_or_insert(at);
+                let known = tree.entry(0, container).child;
+                match known {
+                    // Some of its names have been added as dotted ones.
+                    Some(known) => tree.add_all(known, objects[usize::from(at)].1, false, fields),
+                    None => tree.entry(0, container).child = Some(at),
+                }
             }
         }
+        // A body of OpenTelemetry's that is a list of keys and values.
+        let body = tree.child(0, "body");
+        let list = tree.child(body, "kvlistValue");
+        tree.entry(list, "values").child = Some(2);
         tree
     }
 
@@ -97,20 +115,24 @@ impl Tree {
         ];
         for (list, role) in lists {
             for (rank, name) in (first..first + 999).zip(list) {
-                if in_top || !AT_TOP_ALONE.split(' ').any(|weak| weak == name) {
+                let is_weak = AT_TOP_ALONE.split(' ').any(|weak| weak == name);
+                if in_top || !is_weak {
+                    let rank = if is_weak { rank - first + WEAK_AT_TOP } else { rank };
                     let role = match role {
                         Role::Level(_) => Role::Level(scale(name)),
                         Role::Time if name == "@t" => Role::CompactTime,
                         role => role,
                     };
-                    self.add(at, name, Name { role, rank });
+                    let is_daemons =
+                        DAEMONS.split_ascii_whitespace().any(|daemons| is_same_name(daemons, name));
+                    self.add(at, name, Name { role, rank, is_daemons });
                 }
             }
         }
         self.add_trace_objects(at, first + fields.trace.len() as Rank);
-        for (names, role) in [(NANOS, Role::Nanos), (PYTHONS, Role::Python)] {
+        for (names, role) in [(NANOS, Role::Nanos), (PYTHONS, Role::Python), (DAEMONS, Role::Daemon)] {
             for name in names.split_ascii_whitespace() {
-                self.add(at, name, Name { role, rank: first });
+                self.add(at, name, Name { role, rank: first, is_daemons: role == Role::Daemon });
             }
         }
     }
@@ -121,11 +143,11 @@ impl Tree {
             TRACE_OBJECTS.iter().flat_map(|object| TRACE_PARTS.map(|part| format!("{object}.{part}")));
         let mut rank = first;
         for name in parts {
-            self.add(at, &name, Name { role: Role::Trace, rank });
+            self.add(at, &name, Name { role: Role::Trace, rank, is_daemons: false });
             rank += 1;
         }
         for object in TRACE_OBJECTS {
-            self.entry(at, object).nested.get_or_insert(Name { role: Role::Trace, rank });
+            self.entry(at, object).nested.get_or_insert(Name { role: Role::Trace, rank, is_daemons: false });
             rank += 1;
         }
     }
@@ -178,6 +200,11 @@ impl Entry {
             self.nested.get_or_insert(meaning);
         }
     }
+}
+
+/// Whether two names are the same key.
+fn is_same_name(one: &str, other: &str) -> bool {
+    folded(one.as_bytes()).eq(folded(other.as_bytes()))
 }
 
 /// Returns the bytes by which keys compare.
