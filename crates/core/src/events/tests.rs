@@ -442,7 +442,7 @@ fn lines_before_the_first_time_take_it() {
     for number in 1..=1000 {
         let line = Line { number, bytes: b"ERROR a", is_cut: false };
         reader.read(&line, &mut |step| {
-            undated += u64::from(matches!(step, Step::Begins(begun) if begun.time_ms == 5))
+            undated += u64::from(matches!(step, Step::Begins(begun) if begun.time_ms == 5));
         });
         assert!(number - undated <= 128, "{number} {undated}");
     }

@@ -29,6 +29,7 @@ pub(crate) struct Flow {
     open: Option<Open>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own, kept as a bit")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Open {
     level: Level,

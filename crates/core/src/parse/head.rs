@@ -284,7 +284,7 @@ fn is_process(text: &[u8]) -> bool {
 /// org.apache.catalina.core.StandardContext.startInternal it broke`.
 fn is_catalina(line: &[u8], word: Word<'_>) -> bool {
     let is_date = matches!(line, [_, _, b'-', b'A'..=b'Z', _, _, b'-', ..]);
-    is_date && word.text.iter().filter(|byte| **byte == b'.').count() > 1
+    is_date && memchr::memchr_iter(b'.', word.text).count() > 1
 }
 
 /// A level that is joined to a name.

@@ -159,6 +159,7 @@ impl Names {
 const TIMES_KEPT: usize = 4;
 
 /// What a record holds under the [`FieldNames`].
+#[expect(clippy::struct_excessive_bools, reason = "each tells of another writer of the record")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fields<'a> {
     /// The best first.

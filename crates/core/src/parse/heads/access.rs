@@ -66,7 +66,7 @@ fn balanced(text: &[u8]) -> Option<Level> {
     let fields: Vec<_> = text.trim_ascii().split(|byte| *byte == b' ').collect();
     let is_number = |field: &[u8]| !field.is_empty() && field.iter().all(u8::is_ascii_digit);
     let is_durations = |field: &&[u8]| {
-        field.iter().filter(|byte| **byte == b'/').count() == 4
+        memchr::memchr_iter(b'/', field).count() == 4
             && field.iter().all(|byte| byte.is_ascii_digit() || b"/-+".contains(byte))
     };
     if let [.., own, targets, received, sent] = fields.as_slice()
