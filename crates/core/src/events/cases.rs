@@ -47,7 +47,7 @@ impl Seen {
 /// records; a partial has to count what was told.
 pub(super) fn seen(text: &str) -> (Vec<Seen>, usize) {
     let day = Some(jiff::civil::date(2026, 11, 20));
-    let mut reader = Reader::new(&ParseSettings::default(), day, 0);
+    let mut reader = Reader::new(&ParseSettings::default(), day, UtcMs::EPOCH);
     let (mut events, mut unparsed) = (Vec::<(usize, Seen)>::new(), 0);
     let mut told = vec![0; text.lines().count() + 1];
     let mut take = |step: Step<'_>| match step {
@@ -139,7 +139,7 @@ fn differs(want: &str, event: &Seen) -> Option<String> {
         wrong.push(format!("level {has_level}"));
     }
     let has_time = event.time_ms.map_or("-".to_owned(), |ms| {
-        let time = jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
+        let time = jiff::Timestamp::from_millisecond(ms.get()).unwrap().to_string();
         time.strip_prefix("2026-11-20T").map_or(time.clone(), |time| time.trim_end_matches('Z').to_owned())
     });
     if *time != "?" && *time != has_time {

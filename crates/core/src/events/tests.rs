@@ -403,7 +403,7 @@ fn what_is_held_does_not_grow_with_the_object() {
         ("nesting", &nested),
     ];
     for (kind, line) in kinds {
-        let mut reader = Reader::new(&settings(), None, 0);
+        let mut reader = Reader::new(&settings(), None, UtcMs::EPOCH);
         let (mut told, mut most) = (0, 0);
         for number in 1..=30_000 {
             let text = line(number);
@@ -422,7 +422,7 @@ fn what_is_held_does_not_grow_with_the_object() {
 #[test]
 fn lines_before_the_first_time_take_it() {
     let text = "starting\n  with care\nERROR early\n2026-03-01 06:10:37,143 ERROR late\nERROR undated";
-    let mut reader = Reader::new(&settings(), None, 5);
+    let mut reader = Reader::new(&settings(), None, UtcMs::new(5));
     let mut times = Vec::new();
     let mut take = |step: Step<'_>| match step {
         Step::Begins(begun) => times.push((begun.line, begun.time_ms)),
@@ -434,15 +434,15 @@ fn lines_before_the_first_time_take_it() {
         assert_eq!(reader.is_settled(), number > 3, "{number}");
     }
     reader.end(&mut take);
-    let time = 1_772_345_437_143;
+    let time = UtcMs::new(1_772_345_437_143);
     assert_eq!(times, [1, 2, 3, 4, 5].map(|line| (line, time)));
     // Without any time, what the key says counts, and no more lines wait than a block has.
-    let mut reader = Reader::new(&settings(), None, 5);
+    let mut reader = Reader::new(&settings(), None, UtcMs::new(5));
     let mut undated = 0;
     for number in 1..=1000 {
         let line = Line { number, bytes: b"ERROR a", is_cut: false };
         reader.read(&line, &mut |step| {
-            undated += u64::from(matches!(step, Step::Begins(begun) if begun.time_ms == 5));
+            undated += u64::from(matches!(step, Step::Begins(begun) if begun.time_ms == UtcMs::new(5)));
         });
         assert!(number - undated <= 128, "{number} {undated}");
     }
