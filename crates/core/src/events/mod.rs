@@ -22,18 +22,14 @@
 //! **Bounds.** A stream is forgotten when [`STREAM_RECORDS`] records of others came since its last one. Parts of lines wait
 //! for [`WAITING_LINES`] lines or [`WAITING_BYTES`] at the most. Both are functions of the lines alone.
 
-#[cfg(test)]
-mod cases;
 mod frame;
-#[cfg(test)]
-mod grid;
 mod head;
 mod place;
 mod sample;
 mod scout;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use place::{Place, StreamPlace};
 pub use sample::{SampleText, read_sample};

@@ -63,7 +63,7 @@ const LINES: [&str; 52] = [
 ];
 
 /// Ways to wrap a line, by name.
-pub(super) const WRAPPERS: [&str; 8] =
+pub(crate) const WRAPPERS: [&str; 8] =
     ["docker", "CRI", "CRI parsed", "FireLens", "out_file", "out_file without tag", "message", "OTel body"];
 
 fn json(text: &str) -> String {
@@ -71,7 +71,7 @@ fn json(text: &str) -> String {
 }
 
 /// Returns a line as a wrapper writes it.
-pub(super) fn wrapped(wrapper: &str, line: &str) -> String {
+pub(crate) fn wrapped(wrapper: &str, line: &str) -> String {
     let time = "2026-03-01T06:10:38.000000001Z";
     match wrapper {
         "docker" => {

@@ -2,7 +2,11 @@
 //! [`Partial`] and a stream of [`Block`]s out; no state is shared between objects.
 
 mod builder;
+#[cfg(test)]
+mod cases;
 mod event;
+#[cfg(test)]
+mod grid;
 mod ingested;
 mod regroup;
 mod settings;

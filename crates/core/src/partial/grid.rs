@@ -1,7 +1,7 @@
 //! Formats × exceptions × ways of writing × wrappers: one error, whose group is that of its exception, and a line behind it.
 
 use super::cases::{Seen, seen};
-use super::tests::{WRAPPERS, wrapped};
+use crate::events::tests::{WRAPPERS, wrapped};
 use crate::group::group;
 use crate::model::{GroupKind, Level};
 

@@ -10,11 +10,11 @@
 
 use std::fmt::Write as _;
 
-use super::tests::{WRAPPERS, wrapped};
-use super::{Begun, Continued, Line, Reader, Step};
+use super::{About, ReadSettings, read_object};
+use crate::events::tests::{WRAPPERS, wrapped};
+use crate::events::{Begun, Continued, Line, Reader, Step};
 use crate::model::{Field, GroupId, GroupKind, Level, UtcMs};
 use crate::parse::ParseSettings;
-use crate::partial::{About, ReadSettings, read_object};
 
 const FILES: [(&str, &str); 4] = [
     ("python", include_str!("cases/python.txt")),
