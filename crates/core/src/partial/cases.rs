@@ -90,7 +90,7 @@ fn count(text: &str, events: &mut [Seen], unparsed: usize) {
     let day = Some(jiff::civil::date(2026, 11, 20));
     let about = About { day, asked: &asked, ..About::default() };
     let partial =
-        read_object::<_, std::io::Error>(text.as_bytes(), &ReadSettings::default(), &about, |_| Ok(()))
+        read_object::<_, std::io::Error>(text.as_bytes(), &ReadSettings::default(), &about, |_, _| Ok(()))
             .unwrap();
     let lines = partial.lines;
     assert_eq!(lines.total, lines.events + lines.continuation + lines.unparsed, "{text}");
