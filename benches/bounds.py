@@ -5,7 +5,7 @@
     python3 benches/bounds.py target/release/gzette [CASE ...]
 
 Prints, for each object, its stored and decoded size, and the seconds and the peak resident memory of `ingest`, of a
-search that counts and of those that show all lines with `level`, in each form of output and the newest 5 (the most of any);
+search that counts and of those that show all lines with `level`, in each form of output and the newest 9 (the most of any);
 then what was counted. Ends with 1 when a peak is over 300 MB, a search's over 150 MB, or what was counted is not what was
 written.
 """
@@ -67,6 +67,16 @@ def long_line():
     for number in range(4_000_000):
         yield b"word_%010d " % number
     yield b'"}\n' + event(2)
+
+
+def long_lines():
+    """Eight messages of 30 MB."""
+    yield event(1)
+    for number in range(8):
+        yield b'{"level":"error","message":"'
+        yield b"word %d " % number * 3_750_000
+        yield b'"}\n'
+    yield event(2)
 
 
 def fields():
@@ -134,6 +144,7 @@ CASES = {
     "zeros": (in_one_member(zeros), [3, 2, 1, 1, 0]),
     "zeros compressed twice": (twice, [1, 0, 0, 1, 1]),
     "a line of 64 MB": (in_one_member(long_line), [3, 3, 0, 1, 0]),
+    "eight lines of 30 MB": (in_one_member(long_lines), [10, 10, 0, 8, 0]),
     "a million fields": (in_one_member(fields), [3, 3, 0, 1, 0]),
     "a million members": (members, [1_000_000, 1_000_000, 0, 0, 0]),
     "a million streams": (in_one_member(streams), [1_000_000, 1_000_000, 0, 0, 0]),
@@ -171,7 +182,7 @@ def run(gzette, name, write, expected):
         measured([*quiet, "sync"], folder)
         ingest, ingest_mb, _ = measured([*quiet, "ingest"], folder)
         search, search_mb, found = measured([*quiet, "search", "--fixed", "--count", "order 2 "], folder)
-        forms = [*(["--output", form] for form in ("raw", "text", "json", "csv", "table")), ["--limit", "5"]]
+        forms = [*(["--output", form] for form in ("raw", "text", "json", "csv", "table")), ["--limit", "9"]]
         shown = [measured([*quiet, "search", "--fixed", "level", *form], folder)[:2] for form in forms]
         show, show_mb = map(max, zip(*shown))
         _, _, status = measured([*quiet, "status", "--json"], folder)

@@ -175,6 +175,11 @@ impl Ui {
         }
     }
 
+    /// Returns whether only results and problems are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
     /// Returns whether everything that was noticed is wanted.
     pub fn is_verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose

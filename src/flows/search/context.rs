@@ -117,6 +117,7 @@ impl<'w> Weaver<'w> {
                 day: self.row.object.day,
                 object: Arc::clone(&self.place),
                 line: self.last,
+                length: found.raw.len(),
                 raw: found.raw,
                 group: None,
                 is_match: self.aside.binary_search(&self.last).is_ok(),

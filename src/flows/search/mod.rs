@@ -1,6 +1,7 @@
 //! Search: candidate blocks from the index, the exact lines from the mirror. What the index does not hold
 //! (yet) is read whole, so that an answer never depends on the index's state.
 
+mod again;
 mod context;
 mod fetch;
 mod follow;
@@ -115,6 +116,8 @@ pub struct Hit {
     pub line: u64,
     /// The bytes of the line, without the newline; none where [`Request::with_bytes`] does not ask for them.
     pub raw: Vec<u8>,
+    /// How many bytes those are; `raw` is empty while others than the newest lines may still be found.
+    length: usize,
     /// Its event's group, where [`Request::with_groups`] or the expression asks for groups.
     pub group: Option<GroupId>,
     /// Whether it was found; otherwise it is context.
@@ -174,6 +177,18 @@ impl Library<'_> {
     }
 }
 
+impl Hit {
+    /// Gives up the bytes, which can be read again.
+    fn forget(&mut self) {
+        self.raw = Vec::new();
+    }
+
+    /// Whether the bytes were given up.
+    fn is_forgotten(&self) -> bool {
+        self.raw.len() < self.length
+    }
+}
+
 /// How often a search looks at the ledger at the most, when runs beside it replace what it is about to read.
 const LOOKS: u32 = 50;
 
@@ -207,12 +222,14 @@ pub fn search(
             }
         })?;
         let Searching { tasks, mut report, .. } = searching;
-        if request.around.is_none() {
-            let _ = newest.into_hits().try_for_each(found);
-            return Ok(report);
-        }
-        let places = newest.into_places();
-        if run::with_context(library, request, (&tasks, &places), looks > 0, &mut report, found) {
+        let is_done = if request.around.is_none() {
+            let hits = newest.into_hits();
+            again::hand_over(library, request, (&tasks, hits), looks > 0, &mut report, found)
+        } else {
+            let places = newest.into_places();
+            run::with_context(library, request, (&tasks, &places), looks > 0, &mut report, found)
+        };
+        if is_done {
             return Ok(report);
         }
     }

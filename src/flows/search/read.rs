@@ -1,5 +1,6 @@
 //! Reading stretches of one object back from the mirror and picking the lines that match.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -32,6 +33,12 @@ pub(super) struct Scan<'s> {
     follower: Follower<'s>,
     /// Reads the fields of single lines.
     field_parser: Parser,
+    /// Only these lines are wanted; `None`: all that match.
+    only: Option<&'s HashSet<u64>>,
+    /// No more bytes of lines are held than this; those of earlier lines are given up.
+    most_bytes: usize,
+    /// The bytes of lines in `hits`.
+    raw_bytes: usize,
     /// Matches that were not handed over yet.
     pub(super) hits: Vec<Hit>,
     /// The bytes in `hits`.
@@ -58,6 +65,9 @@ impl<'s> Scan<'s> {
             row,
             field_parser: Parser::new(&settings.parse, row.object.day),
             follower: Follower::new(settings, &about, follows_groups),
+            only: None,
+            most_bytes: usize::MAX,
+            raw_bytes: 0,
             hits: Vec::new(),
             held_bytes: 0,
             counted: 0,
@@ -65,6 +75,21 @@ impl<'s> Scan<'s> {
             app: row.object.app.as_str().into(),
             source: row.object.source.as_str().into(),
         }
+    }
+
+    /// Keeps only these lines.
+    pub(super) fn of_lines(self, only: Option<&'s HashSet<u64>>) -> Self {
+        Self { only, ..self }
+    }
+
+    /// Holds at most this many bytes of lines: of those that are too many, only the place is kept.
+    pub(super) fn holding(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
+    }
+
+    /// Whether all lines that are wanted alone were found.
+    pub(super) fn has_all(&self) -> bool {
+        self.only.is_some_and(|only| only.len() == self.hits.len())
     }
 
     /// Reads the stretches in order and checks each before it searches its lines. A whole object is checked at its end,
@@ -152,6 +177,7 @@ impl<'s> Scan<'s> {
     pub(super) fn keep_newest(&mut self, limit: usize) {
         self.hits.sort_by_key(|hit| (hit.time_ms, hit.line));
         self.hits.drain(..self.hits.len().saturating_sub(limit));
+        self.raw_bytes = self.hits.iter().map(|hit| hit.raw.len()).sum();
     }
 
     /// Picks the matching lines of whole blocks.
@@ -298,11 +324,16 @@ impl<'s> Scan<'s> {
     }
 
     fn keep(&mut self, line: u64, raw: &[u8], time_ms: UtcMs, level: Level, group: Option<GroupId>) {
+        if self.only.is_some_and(|only| !only.contains(&line)) {
+            return;
+        }
         self.counted += 1;
         if self.request.count_only {
             return;
         }
         let raw = if self.request.with_bytes { raw } else { &[] };
+        let length = raw.len();
+        let raw = self.make_room_for(raw);
         self.held_bytes += raw.len() + 64;
         self.hits.push(Hit {
             time_ms,
@@ -313,9 +344,21 @@ impl<'s> Scan<'s> {
             object: self.place.clone(),
             line,
             raw: raw.to_vec(),
+            length,
             group,
             is_match: true,
         });
+    }
+
+    /// Gives up the bytes of the lines so far where they and the next line are too many; returns as much of that as is held.
+    fn make_room_for<'r>(&mut self, raw: &'r [u8]) -> &'r [u8] {
+        if self.raw_bytes + raw.len() > self.most_bytes {
+            self.hits.iter_mut().for_each(Hit::forget);
+            self.raw_bytes = 0;
+        }
+        let held = if raw.len() > self.most_bytes { &[] } else { raw };
+        self.raw_bytes += held.len();
+        held
     }
 }
 

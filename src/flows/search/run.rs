@@ -14,7 +14,7 @@ use super::piece::Piece;
 use super::plan::Task;
 use super::present::Present;
 use super::read::Scan;
-use super::{Hit, Library, Request, SearchReport};
+use super::{Hit, Library, Request, SearchReport, newest};
 use gzette_core::decode::Point;
 use gzette_core::partial::{ReadSettings, SourceSettings};
 use gzette_core::workers;
@@ -24,6 +24,9 @@ pub(super) type Consume<'c> = &'c mut (dyn FnMut(usize, Vec<Hit>) -> ControlFlow
 
 /// Workers hold no more bytes of hits than this before their turn has come.
 const HELD_BYTES: usize = 2 << 20;
+
+/// Of the newest lines, each worker holds as many bytes as its share of those that are held in all, but no smaller one.
+const NEWEST_SHARES: usize = 8;
 
 /// No more files than this are kept open between the choice of lines and the reading of their context.
 const OPEN_FILES: usize = 256;
@@ -253,7 +256,7 @@ impl<'r> Runner<'r> {
 }
 
 /// The lines chosen of a task, by its number.
-type Place = (usize, HashSet<u64>);
+pub(super) type Place = (usize, HashSet<u64>);
 
 /// Reads the lines of a search's tasks that were chosen, with their context, one task after another. Returns whether it
 /// could: otherwise nothing was handed over, since a run beside the search has replaced one of the versions.
@@ -299,9 +302,38 @@ pub(super) fn with_context(
     true
 }
 
+/// Returns some lines of a task, which matched when it was searched.
+pub(super) fn lines_of(
+    library: &Library<'_>,
+    (stock, request): (Stock<'_>, &Request),
+    task: &Task,
+    lines: &HashSet<u64>,
+) -> io::Result<Vec<Hit>> {
+    let mut reading = Reading {
+        stock,
+        settings: library.settings.of(&task.row.object.source),
+        request,
+        task,
+        kept: Some(lines),
+        weaves: false,
+        newest: None,
+        hand_over: None,
+        handed: Handed::default(),
+        stop: &AtomicBool::new(false),
+        piece: &mut Piece::new(),
+    };
+    let (hits, _, result) = reading.read();
+    result.map(|()| hits)
+}
+
 /// Returns the tasks of some places with their files open, as far as these are in the mirror and not very many; `None`
 /// when one was replaced.
-fn opened(stock: Stock<'_>, tasks: &[Task], places: &[Place], looks_again: bool) -> Option<Vec<Task>> {
+pub(super) fn opened(
+    stock: Stock<'_>,
+    tasks: &[Task],
+    places: &[Place],
+    looks_again: bool,
+) -> Option<Vec<Task>> {
     let open = |(number, (task, _)): (usize, &Place)| {
         let task = tasks[*task].clone();
         // Open files stay readable when a run removes them, so what was chosen is what is shown. Processes may often
@@ -397,7 +429,11 @@ impl Reading<'_, '_> {
         around_points: &[Point],
     ) -> io::Result<Found> {
         let task = self.task;
-        let mut scan = Scan::new(self.request, &task.expr, self.settings, &task.row);
+        let only = self.kept.filter(|_| !self.weaves);
+        let mut scan = Scan::new(self.request, &task.expr, self.settings, &task.row).of_lines(only);
+        if self.newest.is_some() {
+            scan = scan.holding(newest::HELD_BYTES / workers::count().clamp(1, NEWEST_SHARES));
+        }
         let mut object = Object::new(bytes.clone(), &task.row, &self.settings.limits, points);
         if task.ranges.iter().any(|range| range.crc().is_none()) {
             object = object.checked_whole();
@@ -411,6 +447,10 @@ impl Reading<'_, '_> {
         let mut piece = std::mem::replace(self.piece, Piece::new());
         let read = scan.read(&mut object, &task.ranges, &mut piece, &mut |scan, object| {
             self.lighten(scan, object, weaver.as_mut())?;
+            if scan.has_all() {
+                object.check_all()?;
+                return Ok(false);
+            }
             Ok(!self.stop.load(Ordering::Relaxed))
         });
         *self.piece = piece;

@@ -124,6 +124,7 @@ impl Opened<'_> {
             day: object.day,
             object: Arc::clone(place),
             line,
+            length: text.raw.len(),
             raw: text.raw,
             group: None,
             is_match,

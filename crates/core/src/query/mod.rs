@@ -1,6 +1,7 @@
 //! The search expression: its text ([`Expr::parse`]), and its two readings: an exact predicate on a line
 //! ([`Expr::holds`]), and what a block must hold for it to be true of one of its lines ([`Expr::need`]).
 
+mod advice;
 mod error;
 mod expr;
 mod field;
@@ -16,6 +17,7 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
+pub use self::advice::Advice;
 pub use self::error::QueryError;
 pub use self::expr::{Expr, Facts, ObjectFacts};
 pub use self::field::{Comparison, FieldName, FieldTest, ValueTest};

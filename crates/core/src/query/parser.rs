@@ -294,7 +294,7 @@ fn is_value(text: &str) -> bool {
 }
 
 /// Returns whether a text can be the name of a field.
-fn is_path(name: &str) -> bool {
+pub(super) fn is_path(name: &str) -> bool {
     let is_inside = |character: char| character.is_ascii_alphanumeric() || "_@$.-".contains(character);
     let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || "_@$".contains(first));
     begins && name.chars().all(is_inside) && !FIELDS.contains(&name)

@@ -75,6 +75,16 @@ pub(super) fn fold(letter: char) -> char {
     }
 }
 
+/// Returns whether a letter is of a script that writes several words without spaces between them: Han, Kana, Hangul, Thai, Lao,
+/// Burmese, Khmer.
+pub fn is_unspaced(letter: char) -> bool {
+    matches!(letter,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}' | '\u{1780}'..='\u{17ff}'
+        | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{318f}' | '\u{31f0}'..='\u{31ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}')
+}
+
 fn small(character: char) -> Option<(Kind, char)> {
     let at = u32::from(character).checked_sub(SMALL.start)?;
     SMALL.contains(&u32::from(character)).then(|| SMALL_LETTERS[at as usize])

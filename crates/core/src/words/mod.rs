@@ -20,6 +20,7 @@ use hashbrown::hash_table::Entry;
 use self::escapes::{changed_segments, changes_words, escape_len, segment, undo, undone};
 use self::grams::{Grams, is_sampled};
 use self::letter::Kind;
+pub use self::letter::is_unspaced;
 
 /// The longest word that is indexed as itself, folded. Of longer ones only parts are known ([`grams`]).
 pub const MAX_WORD_BYTES: usize = 64;

@@ -3,6 +3,7 @@
 mod counting;
 mod fields;
 mod follow;
+mod hints;
 pub(super) mod output;
 mod save;
 
@@ -162,7 +163,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     if index.is_none() || report.index_failed {
         context.tell_of_index(&project);
     }
-    finish(args, context, &request, &report)
+    let exit = finish(args, context, &request, &report)?;
+    if report.hits == 0 && exit == Exit::Fine && !context.ui.is_quiet() {
+        let text = if args.fixed { None } else { words(&args.text).ok() };
+        if let Some(hint) = asked.hint(&request, text.as_deref())? {
+            context.ui.hint(&hint);
+        }
+    }
+    Ok(exit)
 }
 
 /// A search that is to be shown.
