@@ -158,10 +158,8 @@ def questions(recipe, pick, ids):
     grep = lambda text, *options: [*RG, "-F", *options, "--", text, "logs"]
     fixed = lambda text, *options: ["search", "--fixed", *options, "--", text]
     pattern = f"[0-9A-Za-z-]+{end}\\b"
-    # An escape that was escaped again is no longer one: `\\u003d` before an id makes it a part of the word `u003d...`.
-    is_part = recipe["wrap"] == "docker" and recipe["escapes"] == "html"
     return [
-        Question("rare id", ["search", f'"{needle}"' if is_part else needle], grep(needle)),
+        Question("rare id", ["search", needle], grep(needle)),
         Question("rare id, --fixed", fixed(needle), grep(needle)),
         Question("fragment", fixed(fragment), grep(fragment)),
         Question("absent word", fixed(ABSENT_WORD), grep(ABSENT_WORD)),
