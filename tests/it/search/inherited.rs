@@ -47,12 +47,12 @@ struct Known {
 /// An object in which lines inherit all they can: undated events, a stack trace longer than any
 /// block, unparsed lines, at the start too, and stretches without a match longer than any piece.
 fn inheriting() -> Vec<Known> {
-    let midnight_ms = NOON_MS - 12 * HOUR_MS;
     let mut known = Vec::new();
     let mut add =
         |line: &str, time_ms, level| known.push(Known { line: line.trim_end().to_owned(), time_ms, level });
-    add("mark starting up", midnight_ms, Level::Unknown);
-    add(r#"{"logLevel":"WARN","msg":"mark undated at the start"}"#, midnight_ms, Level::Warn);
+    // What stands before the first time takes it.
+    add("mark starting up", NOON_MS, Level::Unknown);
+    add(r#"{"logLevel":"WARN","msg":"mark undated at the start"}"#, NOON_MS, Level::Warn);
     for round in 0..4 {
         let time_ms = NOON_MS + round * HOUR_MS;
         add(&event(time_ms, "ERROR", "mark failed"), time_ms, Level::Error);
