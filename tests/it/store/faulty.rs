@@ -72,11 +72,7 @@ async fn a_server_that_goes_quiet_is_left() {
     let headless = Answer { bytes: Vec::new(), end: End::Hold };
     let faulty = Faulty::start(vec![silent, headless, Answer::whole("200 OK", "text/plain", b"hello")]);
     let options = S3Options {
-        limits: S3Limits {
-            answer: Duration::from_millis(200),
-            stall: Duration::from_millis(200),
-            ..quick_limits()
-        },
+        limits: S3Limits { answer: Duration::from_secs(1), stall: Duration::from_secs(1), ..quick_limits() },
         ..faulty.options()
     };
     let store = S3Store::connect("bucket", &options).await;
