@@ -44,15 +44,16 @@ pub use error::{FileFault, LedgerError, Result};
 pub use gets::{GetRecord, PendingObject};
 pub use listings::{FailedListing, ListedRow, ListingRecord};
 pub use moved::{MirroredVersion, Moved, reading_fact};
-pub use outbox::{MailWait, NewMail, PendingMail, UnsentMail};
+pub use outbox::{MailCause, MailWait, NewMail, PendingMail, UnsentMail};
 pub use published::{PagesState, PublishedChecksum};
 pub use read::{
-    AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, SightingSpan, SourceTotals, StoredSighting,
+    AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, ProblemKind, SightingSpan, SourceTotals,
+    StoredSighting,
 };
 pub use retention::RetainedRow;
 pub use rows::{GenerationRow, object_place};
 pub use sources::SourceRow;
-pub use status::{ObjectTotals, RunRow, Stamps};
+pub use status::{ObjectTotals, RunCommand, RunRow, Stamps};
 pub use trouble::Trouble;
 pub use unread::{PrefixState, UnreadObject};
 

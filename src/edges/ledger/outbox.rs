@@ -1,9 +1,10 @@
 //! Mails on their way: the row comes first, the sending after, the mark last. A try is written down as failed before it
 //! is made, so that a process that dies in it cannot send a mail without end.
 
+use rusqlite::types::{FromSqlResult, ValueRef};
 use rusqlite::{Row, Transaction, params};
 
-use super::column::value;
+use super::column::{Column, value};
 use super::facts::set_fact;
 use super::schema::Added;
 use super::{Ledger, Result};
@@ -44,6 +45,54 @@ pub struct PendingMail {
     pub taken_by: Vec<String>,
 }
 
+/// The kind of a failure, as far as it decides when the mail is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MailCause {
+    /// No try has failed yet, or the last one was interrupted.
+    #[default]
+    None,
+    /// The configuration is wrong.
+    Config,
+    /// The credentials are wrong, or do not allow it: neither goes away before something is changed.
+    Auth,
+    /// The server said no for good.
+    Refused,
+    /// The server asked to try again later.
+    Later,
+    /// The server could not be reached.
+    Network,
+    /// The local disk refused.
+    Local,
+    /// The word of another version of gzette, kept as it is. The mail is tried again like one that found no server.
+    Other(String),
+}
+
+impl MailCause {
+    const KNOWN: [Self; 7] =
+        [Self::None, Self::Config, Self::Auth, Self::Refused, Self::Later, Self::Network, Self::Local];
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::None => "",
+            Self::Config => "config",
+            Self::Auth => "auth",
+            Self::Refused => "refused",
+            Self::Later => "later",
+            Self::Network => "network",
+            Self::Local => "local",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl Column for MailCause {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let known = Self::KNOWN.into_iter().find(|cause| cause.as_str() == word);
+        Ok(known.unwrap_or_else(|| Self::Other(word.to_owned())))
+    }
+}
+
 /// Why a mail waits, and until when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailWait {
@@ -51,8 +100,8 @@ pub struct MailWait {
     pub first_failed_ms: Option<UtcMs>,
     /// When it is tried next.
     pub next_try_ms: UtcMs,
-    /// The kind of the last failure; empty before the first.
-    pub cause: String,
+    /// The kind of the last failure.
+    pub cause: MailCause,
     /// A mark of the setting of the last try.
     pub setting: String,
     /// What the last failure was.
@@ -150,7 +199,7 @@ impl Ledger {
                 id,
                 first_failed_ms.map(UtcMs::get),
                 next_try_ms.get(),
-                cause,
+                cause.as_str(),
                 setting,
                 failure,
                 given_up_ms.map(UtcMs::get)
@@ -231,7 +280,7 @@ fn unsent_mail(row: &Row<'_>) -> rusqlite::Result<UnsentMail> {
         wait: MailWait {
             first_failed_ms: value(row, 7)?,
             next_try_ms: value(row, 8)?,
-            cause: row.get(9)?,
+            cause: value(row, 9)?,
             setting: row.get(10)?,
             failure: row.get(11)?,
             given_up_ms: value(row, 12)?,
@@ -330,6 +379,23 @@ mod tests {
         assert_eq!(ledger.unsent_mails().unwrap().len(), 2);
         ledger.enqueue_mail(&mail("<4@x>", KEPT_MS + 41)).unwrap();
         assert_eq!(ledger.unsent_mails().unwrap().len(), 2, "a month after it was told, it goes");
+    }
+
+    #[test]
+    fn the_cause_of_another_version_stays_what_it_is() {
+        let mut ledger = Ledger::in_memory().unwrap();
+        ledger.enqueue_mail(&mail("<1@x>", 10)).unwrap();
+        let wait = |ledger: &Ledger| ledger.unsent_mails().unwrap().remove(0).wait;
+        for cause in MailCause::KNOWN {
+            ledger.keep_waiting(1, &MailWait { cause: cause.clone(), ..failed(20) }).unwrap();
+            assert_eq!(wait(&ledger).cause, cause);
+        }
+        ledger.connection.execute("UPDATE outbox SET cause = 'quota'", []).unwrap();
+        assert_eq!(wait(&ledger).cause, MailCause::Other("quota".to_owned()));
+        ledger.keep_waiting(1, &wait(&ledger)).unwrap();
+        let sql = "SELECT cause FROM outbox";
+        let kept: String = ledger.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "quota");
     }
 
     #[test]

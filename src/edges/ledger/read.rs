@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::column::value;
+use super::column::{Named, value};
 use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, sample, unsigned};
 use super::schema::Added;
 use super::{Ledger, Result};
@@ -100,13 +100,72 @@ pub struct SourceTotals {
     pub failed_prefixes: u64,
 }
 
+/// What is wrong with an object or a prefix, in the order of the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// The object is in an archive tier.
+    Archived,
+    /// The object was counted up to where it is damaged.
+    Damaged,
+    /// There is no permission to read the object.
+    Denied,
+    /// The object holds the same bytes as another.
+    Duplicate,
+    /// Reading the object failed otherwise.
+    Failed,
+    /// The prefix could not be listed.
+    Unlisted,
+    /// The object was listed, and not there when read.
+    Missing,
+    /// The key or the prefix does not fit the layout.
+    Stray,
+}
+
+impl ProblemKind {
+    /// All kinds.
+    const ALL: [Self; 8] = [
+        Self::Archived,
+        Self::Damaged,
+        Self::Denied,
+        Self::Duplicate,
+        Self::Failed,
+        Self::Unlisted,
+        Self::Missing,
+        Self::Stray,
+    ];
+
+    /// Returns its name, for people and for the queries of the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Archived => "archived",
+            Self::Damaged => "damaged",
+            Self::Denied => "denied",
+            Self::Duplicate => "duplicate",
+            Self::Failed => "failed",
+            Self::Unlisted => "listing failed",
+            Self::Missing => "missing",
+            Self::Stray => "stray",
+        }
+    }
+}
+
+impl Named for ProblemKind {
+    fn name(&self) -> &'static str {
+        ProblemKind::name(*self)
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// An object or prefix with a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The object or prefix as people write it.
     pub place: String,
-    /// `damaged`, `missing`, `denied`, `archived`, `failed`, `duplicate`, `listing failed`, `stray`.
-    pub kind: String,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
     /// Why.
     pub reason: String,
     /// When it was last tried or listed.
@@ -272,7 +331,7 @@ impl Ledger {
             let (url, key): (String, String) = (row.get(0)?, row.get(1)?);
             let problem = Problem {
                 place: object_place(&url, &key),
-                kind: row.get(2)?,
+                kind: value(row, 2)?,
                 reason: row.get(3)?,
                 tried_ms: value(row, 4)?,
             };
@@ -293,7 +352,8 @@ impl Ledger {
     }
 }
 
-/// Everything that is wrong: unreadable objects, damaged ones, duplicates, failed listings.
+/// Everything that is wrong: unreadable objects, damaged ones, duplicates, failed listings. The kinds are names of
+/// [`ProblemKind`].
 const PROBLEMS: &str = "
     SELECT source.url AS url, object.key AS key, object.state AS kind,
         coalesce(object.reason, '') AS reason, object.last_listed_ms AS tried_ms

@@ -1,8 +1,9 @@
 //! What the ledger holds in all, and the runs that made it.
 
+use rusqlite::types::{FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension, params};
 
-use super::column::{Name, value};
+use super::column::{Column, Name, value};
 use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
 use super::rows::{LINE_SUMS, line_counts, unsigned};
 use super::schema::Added;
@@ -50,11 +51,52 @@ pub struct Stamps {
     pub past: u64,
 }
 
+/// A command that keeps its summary in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunCommand {
+    /// `run`
+    Run,
+    /// `sync`
+    Sync,
+    /// `ingest`
+    Ingest,
+    /// `group rebuild`
+    GroupRebuild,
+    /// `publish`
+    Publish,
+    /// A command of another version of gzette.
+    Other(String),
+}
+
+impl RunCommand {
+    const KNOWN: [Self; 5] = [Self::Run, Self::Sync, Self::Ingest, Self::GroupRebuild, Self::Publish];
+
+    /// Returns it as people call it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Run => "run",
+            Self::Sync => "sync",
+            Self::Ingest => "ingest",
+            Self::GroupRebuild => "group rebuild",
+            Self::Publish => "publish",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl Column for RunCommand {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let name = value.as_str()?;
+        let known = Self::KNOWN.into_iter().find(|command| command.as_str() == name);
+        Ok(known.unwrap_or_else(|| Self::Other(name.to_owned())))
+    }
+}
+
 /// A finished or unfinished run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
     /// The command.
-    pub command: String,
+    pub command: RunCommand,
     /// When it began.
     pub started_ms: UtcMs,
     /// When it ended; `None` while it runs, or when it was killed.
@@ -173,7 +215,7 @@ impl Ledger {
         );
         let row = self.connection.query_row(&sql, [], |row| {
             Ok(RunRow {
-                command: row.get(0)?,
+                command: value(row, 0)?,
                 started_ms: value(row, 1)?,
                 finished_ms: value(row, 2)?,
                 exit_code: row.get(3)?,
@@ -184,10 +226,10 @@ impl Ledger {
     }
 
     /// Notes that a command begins; returns its row.
-    pub fn start_run(&mut self, command: &str, now_ms: UtcMs) -> Result<i64> {
+    pub fn start_run(&mut self, command: &RunCommand, now_ms: UtcMs) -> Result<i64> {
         self.connection.execute(
             "INSERT INTO run (command, started_ms) VALUES (?1, ?2)",
-            params![command, now_ms.get()],
+            params![command.as_str(), now_ms.get()],
         )?;
         Ok(self.connection.last_insert_rowid())
     }

@@ -85,7 +85,7 @@ fn records_delivered_twice_count_once() {
     assert_eq!(counted, 15);
     let (problems, number) = ledger.problems(10).unwrap();
     assert_eq!(number, 1);
-    assert_eq!(problems[0].kind, "duplicate");
+    assert_eq!(problems[0].kind, ProblemKind::Duplicate);
     assert!(problems[0].reason.starts_with("the same bytes as `logs/orders/"));
     assert_eq!(ledger.app_totals(MIDNIGHT, UtcMs::EPOCH).unwrap()[1].lines.total, 9);
 }
@@ -104,7 +104,7 @@ fn harmless_problems_come_last_into_the_limit() {
     let (problems, number) = ledger.problems(2).unwrap();
     assert_eq!(number, 3);
     let shown: Vec<_> =
-        problems.iter().map(|p| (p.kind.as_str(), p.place.as_str(), p.reason.as_str())).collect();
+        problems.iter().map(|p| (p.kind.name(), p.place.as_str(), p.reason.as_str())).collect();
     assert_eq!(
         shown,
         [

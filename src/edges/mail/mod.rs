@@ -82,19 +82,6 @@ pub enum MailErrorKind {
 }
 
 impl MailErrorKind {
-    /// Returns the kind in one word, as the ledger keeps it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            // The ledger has one word for both: neither goes away before something is changed.
-            Self::Auth | Self::Denied => "auth",
-            Self::Refused => "refused",
-            Self::Later => "later",
-            Self::Network => "network",
-            Self::Local => "local",
-        }
-    }
-
     /// Returns whether the next mail by the same way would fail the same way.
     pub fn is_for_all(self) -> bool {
         !matches!(self, Self::Refused | Self::Later)

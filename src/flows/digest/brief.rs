@@ -334,7 +334,7 @@ impl Teller<'_> {
             rows.push(row("sources", format!("{more} more, on the ingest page")));
         }
         for problem in whole.problems.iter().take(self.detail.problems) {
-            rows.push((header(&problem.kind, NAME_CHARS), self.problem(problem)));
+            rows.push(row(problem.kind.name(), self.problem(problem)));
         }
         let shown = whole.problems.len().min(self.detail.problems) as u64;
         if whole.problem_count > shown {

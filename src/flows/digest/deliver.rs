@@ -3,8 +3,8 @@
 
 use super::patience::{Tries, because, if_broken_off, turns, wait_after};
 use super::{DigestError, DigestSettings, eml, plan, render_with};
-use crate::edges::ledger::{Ledger, MailWait, NewMail, PendingMail, UnsentMail};
-use crate::edges::mail::{self, Letter, MailError, MailErrorKind, Receipt, Refusal, Transport};
+use crate::edges::ledger::{Ledger, MailCause, MailWait, NewMail, PendingMail, UnsentMail};
+use crate::edges::mail::{self, Letter, MailError, Receipt, Refusal, Transport};
 use crate::flows::report::View;
 use gzette_core::model::UtcMs;
 
@@ -170,7 +170,7 @@ impl Desk<'_> {
             let mut taken_by = pending.taken_by.clone();
             taken_by.extend(remaining(pending, self.settings)?.into_iter().filter(|to| !again(to)));
             self.ledger.set_taken_by(id, &taken_by)?;
-            let cause = MailErrorKind::Later.word().to_owned();
+            let cause = MailCause::Later;
             self.ledger.keep_waiting(id, &MailWait { cause, failure: Some(refused), ..wait })?;
         } else {
             let refused = (!receipt.refused.is_empty()).then_some(refused);

@@ -1,7 +1,7 @@
 //! How long a mail that was not taken is tried again: it waits as long again as it has waited already, from the time
 //! between two runs to some hours, and is given up after days (RFC 5321, 4.5.4.1: at least 4 to 5).
 
-use crate::edges::ledger::{MailWait, UnsentMail};
+use crate::edges::ledger::{MailCause, MailWait, UnsentMail};
 use crate::edges::mail::{MailError, MailErrorKind};
 use gzette_core::model::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 
@@ -32,7 +32,7 @@ pub(super) fn wait_after(mail: &UnsentMail, setting: &str, now_ms: UtcMs) -> Mai
     MailWait {
         first_failed_ms: Some(first_failed_ms),
         next_try_ms: now_ms + waited_ms.clamp(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS),
-        cause: String::new(),
+        cause: MailCause::None,
         setting: setting.to_owned(),
         failure: Some("the try was interrupted".to_owned()),
         given_up_ms: is_last.then_some(now_ms),
@@ -49,7 +49,7 @@ pub(super) fn if_broken_off(wait: &MailWait, now_ms: UtcMs) -> MailWait {
 pub(super) fn because(wait: MailWait, error: &MailError, now_ms: UtcMs) -> MailWait {
     let is_local = error.kind == MailErrorKind::Local;
     MailWait {
-        cause: error.kind.word().to_owned(),
+        cause: cause_of(error.kind),
         failure: Some(error.to_string()),
         next_try_ms: if is_local { now_ms } else { wait.next_try_ms },
         ..wait
@@ -61,12 +61,12 @@ pub(super) fn because(wait: MailWait, error: &MailError, now_ms: UtcMs) -> MailW
 /// is at fault, nothing is tried before the pause is over or the setting is another one.
 pub(super) fn turns(pending: &[&UnsentMail], setting: &str, now_ms: UtcMs, tries: Tries) -> Vec<bool> {
     let is_due = |mail: &UnsentMail| tries == Tries::All || is_due(&mail.wait, setting, now_ms);
-    let is_barred = |mail: &UnsentMail| is_any(mail, &[MailErrorKind::Auth, MailErrorKind::Config]);
+    let is_barred = |mail: &UnsentMail| matches!(mail.wait.cause, MailCause::Auth | MailCause::Config);
     if pending.iter().any(|mail| is_barred(mail) && !is_due(mail)) {
         return vec![false; pending.len()];
     }
     let last = pending.iter().rposition(|mail| is_due(mail));
-    let is_passed = |at, mail| Some(at) < last && !is_any(mail, &[MailErrorKind::Refused]);
+    let is_passed = |at, mail: &UnsentMail| Some(at) < last && mail.wait.cause != MailCause::Refused;
     pending.iter().enumerate().map(|(at, mail)| is_due(mail) || is_passed(at, mail)).collect()
 }
 
@@ -78,8 +78,16 @@ fn is_due(wait: &MailWait, setting: &str, now_ms: UtcMs) -> bool {
     is_over || is_odd || wait.setting != setting
 }
 
-fn is_any(mail: &UnsentMail, kinds: &[MailErrorKind]) -> bool {
-    kinds.iter().any(|kind| kind.word() == mail.wait.cause)
+/// Returns a failure as the mail remembers it.
+fn cause_of(kind: MailErrorKind) -> MailCause {
+    match kind {
+        MailErrorKind::Config => MailCause::Config,
+        MailErrorKind::Auth | MailErrorKind::Denied => MailCause::Auth,
+        MailErrorKind::Refused => MailCause::Refused,
+        MailErrorKind::Later => MailCause::Later,
+        MailErrorKind::Network => MailCause::Network,
+        MailErrorKind::Local => MailCause::Local,
+    }
 }
 
 #[cfg(test)]
@@ -88,11 +96,11 @@ mod tests {
 
     const NOW: UtcMs = UtcMs::new(1_795_510_800_000);
 
-    fn mail(cause: &str, next_try_ms: UtcMs) -> UnsentMail {
+    fn mail(cause: MailCause, next_try_ms: UtcMs) -> UnsentMail {
         let wait = MailWait {
             first_failed_ms: Some(NOW),
             next_try_ms,
-            cause: cause.to_owned(),
+            cause,
             setting: "s".to_owned(),
             ..MailWait::default()
         };
@@ -109,7 +117,7 @@ mod tests {
     }
 
     fn new() -> UnsentMail {
-        UnsentMail { wait: MailWait::default(), attempts: 0, ..mail("", UtcMs::EPOCH) }
+        UnsentMail { wait: MailWait::default(), attempts: 0, ..mail(MailCause::None, UtcMs::EPOCH) }
     }
 
     fn turns_of(pending: &[UnsentMail]) -> Vec<bool> {
@@ -118,7 +126,8 @@ mod tests {
 
     #[test]
     fn pauses_double_from_ten_minutes_to_four_hours_for_five_days() {
-        let mut waiting = UnsentMail { attempts: 0, wait: MailWait::default(), ..mail("", UtcMs::EPOCH) };
+        let mut waiting =
+            UnsentMail { attempts: 0, wait: MailWait::default(), ..mail(MailCause::None, UtcMs::EPOCH) };
         let (mut now_ms, mut pauses) = (NOW, Vec::new());
         loop {
             waiting.wait = wait_after(&waiting, "s", now_ms);
@@ -137,7 +146,7 @@ mod tests {
 
     #[test]
     fn days_without_a_run_or_a_clock_that_jumps_give_no_mail_up() {
-        let mut waiting = mail("network", NOW);
+        let mut waiting = mail(MailCause::Network, NOW);
         waiting.wait.first_failed_ms = Some(NOW - 300 * DAY_MS);
         assert_eq!(wait_after(&waiting, "s", NOW).given_up_ms, None, "tried once in all that time");
         waiting.attempts = 50;
@@ -152,16 +161,32 @@ mod tests {
     #[test]
     fn a_new_mail_has_those_before_it_tried_and_passes_one_that_is_refused() {
         let later = NOW + 2 * HOUR_MS;
-        assert_eq!(turns_of(&[mail("network", later), mail("network", later)]), [false, false]);
-        assert_eq!(turns_of(&[mail("network", later), mail("later", later), new()]), [true, true, true]);
-        assert_eq!(turns_of(&[mail("refused", later), new()]), [false, true]);
-        assert_eq!(turns_of(&[new(), mail("network", later)]), [true, false]);
-        assert_eq!(turns_of(&[mail("network", NOW + SLACK_MS)]), [true], "runs do not begin to the second");
+        assert_eq!(
+            turns_of(&[mail(MailCause::Network, later), mail(MailCause::Network, later)]),
+            [false, false]
+        );
+        assert_eq!(
+            turns_of(&[mail(MailCause::Network, later), mail(MailCause::Later, later), new()]),
+            [true, true, true]
+        );
+        assert_eq!(turns_of(&[mail(MailCause::Refused, later), new()]), [false, true]);
+        assert_eq!(turns_of(&[new(), mail(MailCause::Network, later)]), [true, false]);
+        assert_eq!(
+            turns_of(&[mail(MailCause::Network, NOW + SLACK_MS)]),
+            [true],
+            "runs do not begin to the second"
+        );
+    }
+
+    #[test]
+    fn a_cause_of_another_version_stops_no_mail() {
+        let odd = mail(MailCause::Other("quota".to_owned()), NOW + HOUR_MS);
+        assert_eq!(turns_of(&[odd, new()]), [true, true]);
     }
 
     #[test]
     fn wrong_credentials_are_not_tried_again_until_the_pause_is_over_or_they_change() {
-        let queue = [mail("auth", NOW + HOUR_MS), new()];
+        let queue = [mail(MailCause::Auth, NOW + HOUR_MS), new()];
         assert_eq!(turns_of(&queue), [false, false]);
         let queue: Vec<_> = queue.iter().collect();
         assert_eq!(turns(&queue, "another", NOW, Tries::Due), [true, true]);

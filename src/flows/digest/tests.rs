@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::flows::report::{
     Change, Completeness, Dark, Figures, GroupState, GroupView, Heat, MailView, ObjectProblem, PagesTrouble,
-    SampleRole, SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
+    ProblemKind, SampleRole, SampleView, SilentApp, SourceView, Trouble, Unread, UnreadPlace, Verdict, View,
 };
 use gzette_core::model::{
     DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, Requests, UtcMs,
@@ -155,7 +155,7 @@ fn busy() -> View {
     view.completeness.problem_count = 1;
     view.completeness.problems = vec![ObjectProblem {
         place: "s3://logs/prod/payments-worker/20261124/payments_10.gz".to_owned(),
-        kind: "damaged".to_owned(),
+        kind: ProblemKind::Damaged,
         reason: "member ends early".to_owned(),
         tried_ms: NOW,
     }];
@@ -191,7 +191,6 @@ fn hostile() -> View {
     view.completeness.sources[0].name = HOSTILE.to_owned();
     view.completeness.sources[0].listed_ms = Some(UtcMs::MIN);
     view.completeness.problems[0].place = HOSTILE.to_owned();
-    view.completeness.problems[0].kind = HOSTILE.to_owned();
     view.completeness.newest_event_ms = Some(UtcMs::MAX);
     view.completeness.mails = vec![MailView {
         subject: HOSTILE.to_owned(),
@@ -227,7 +226,8 @@ fn huge(letter: &str) -> View {
         failed_prefixes: 1,
     };
     view.completeness.sources = vec![source; 100];
-    let problem = ObjectProblem { place: long.clone(), kind: long.clone(), reason: long, tried_ms: NOW };
+    let problem =
+        ObjectProblem { place: long.clone(), kind: ProblemKind::Unlisted, reason: long, tried_ms: NOW };
     view.completeness.problems = vec![problem; 100];
     view.completeness.problem_count = 100;
     let mail = MailView {

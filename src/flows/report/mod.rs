@@ -24,6 +24,6 @@ pub use settings::ReportSettings;
 pub use unread::SourceShape;
 pub use view::{
     AppView, Bucket, Change, Completeness, Dark, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, PagesTrouble, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unclear,
-    Unread, UnreadPlace, Verdict, View,
+    ObjectProblem, PagesTrouble, ProblemKind, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble,
+    Unclear, Unread, UnreadPlace, Verdict, View,
 };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::edges::ledger::ProblemKind;
 use gzette_core::human::{count, plural};
 use gzette_core::model::{AppName, GroupId, GroupKind, Level, LineCounts, SourceName, UtcMs};
 pub use gzette_core::stats::{GroupState, Unclear};
@@ -450,8 +451,8 @@ pub struct SourceView {
 pub struct ObjectProblem {
     /// The object or prefix as people write it.
     pub place: String,
-    /// `damaged`, `missing`, `denied`, `archived`, `failed`, `duplicate`, `listing failed`.
-    pub kind: String,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
     /// Why.
     pub reason: String,
     /// When it was last tried or listed.

@@ -116,7 +116,7 @@ fn problems(site: &Site<'_>) -> Markup {
                     tr {
                         th scope="row" { code { bdi { (text::line(&problem.place, text::PLACE_CHARS)) } }
                             div.sub { bdi { (text::line(&problem.reason, 300)) } } }
-                        td.kind { span.badge.silent { (text::line(&problem.kind, 40)) } }
+                        td.kind { span.badge.silent { (problem.kind.name()) } }
                         td.w.seen { (format::time(problem.tried_ms, Show::Minute)) }
                     }
                 } }

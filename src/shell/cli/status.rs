@@ -100,7 +100,7 @@ impl Status {
     fn json(&self) -> serde_json::Value {
         let last_run = self.last_run.as_ref().map(|run| {
             serde_json::json!({
-                "command": run.command,
+                "command": run.command.as_str(),
                 "started": human::time(run.started_ms),
                 "finished": run.finished_ms.map(human::time),
                 "exit_code": run.exit_code,
@@ -218,7 +218,7 @@ impl Status {
         self.show_newest(&line)?;
         let last = self.last_run.as_ref().map_or("never".to_owned(), |run| {
             let end = run.exit_code.map_or("not finished".to_owned(), |code| format!("exit code {code}"));
-            format!("{} ({}), {end}", human::time(run.started_ms), run.command)
+            format!("{} ({}), {end}", human::time(run.started_ms), run.command.as_str())
         });
         line("last run", &last)?;
         let index = self.index_batch.map_or("none".to_owned(), |batch| batch.to_string());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 
 use super::Project;
-use crate::edges::ledger::Ledger;
+use crate::edges::ledger::{Ledger, RunCommand};
 use crate::flows::digest::{self, Mail, Tries};
 use crate::flows::identity::{Lost, look_at_mirror};
 use crate::flows::prune::{PruneReport, drop_source, prune};
@@ -65,7 +65,7 @@ impl<'p> Stages<'p> {
 
     /// Does everything: sync, ingest, report, publish, digest, prune.
     pub fn run(&self) -> Result<Done, Failure> {
-        self.recorded("run", |ledger, summary| {
+        self.recorded(&RunCommand::Run, |ledger, summary| {
             with_runtime(|runtime| {
                 let sources = runtime.block_on(self.project.sources())?;
                 let target = runtime.block_on(self.project.publish_target())?;
@@ -76,7 +76,7 @@ impl<'p> Stages<'p> {
 
     /// Mirrors what is new.
     pub fn sync(&self) -> Result<Done, Failure> {
-        self.recorded("sync", |ledger, summary| self.fetch(ledger, summary))
+        self.recorded(&RunCommand::Sync, |ledger, summary| self.fetch(ledger, summary))
     }
 
     /// Mirrors what is new into a ledger that is open.
@@ -90,7 +90,7 @@ impl<'p> Stages<'p> {
 
     /// Counts and indexes what is in the mirror and not yet counted.
     pub fn ingest(&self) -> Result<Done, Failure> {
-        self.recorded("ingest", |ledger, summary| {
+        self.recorded(&RunCommand::Ingest, |ledger, summary| {
             self.pipeline().ingest(ledger, summary)?;
             Ok(())
         })
@@ -98,7 +98,7 @@ impl<'p> Stages<'p> {
 
     /// Groups the past by the present rules; with `all`, whether they have changed or not.
     pub fn regroup(&self, all: bool) -> Result<Done, Failure> {
-        self.recorded("group rebuild", |ledger, summary| {
+        self.recorded(&RunCommand::GroupRebuild, |ledger, summary| {
             if all {
                 ledger.outdate_all()?;
             }
@@ -109,7 +109,7 @@ impl<'p> Stages<'p> {
 
     /// Renders the site and publishes it.
     pub fn publish(&self) -> Result<Done, Failure> {
-        self.recorded("publish", |ledger, summary| {
+        self.recorded(&RunCommand::Publish, |ledger, summary| {
             with_runtime(|runtime| {
                 let target = runtime.block_on(self.project.publish_target())?.ok_or_else(|| {
                     Failure::usage("there is no `publish` in `[site]`")
@@ -170,10 +170,10 @@ impl<'p> Stages<'p> {
     /// Does some work under the lock and keeps its summary in the ledger.
     fn recorded(
         &self,
-        command: &str,
+        command: &RunCommand,
         work: impl FnOnce(&mut Ledger, &mut Summary) -> Result<(), Failure>,
     ) -> Result<Done, Failure> {
-        let _lock = self.project.lock(command)?;
+        let _lock = self.project.lock(command.as_str())?;
         let begin = Instant::now();
         let is_ledger_lost = self.project.has_lost_ledger()?;
         let mut ledger = self.project.ledger()?;

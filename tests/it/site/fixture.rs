@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use gzette::flows::report::{
     AppView, Bucket, Change, Completeness, Family, Figures, GroupState, GroupView, Heat, MailView,
-    ObjectProblem, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread, UnreadPlace,
-    Verdict, View,
+    ObjectProblem, ProblemKind, SampleRole, SampleView, Series, SilentApp, SourceView, Trouble, Unread,
+    UnreadPlace, Verdict, View,
 };
 use gzette_core::model::{
     AppName, DAY_MS, GroupId, GroupKind, HOUR_MS, Level, LineCounts, MINUTE_MS, Requests, UtcMs,
@@ -358,7 +358,8 @@ fn completeness() -> Completeness {
     };
     let problem = |place: usize| ObjectProblem {
         place: format!("s3://acme-logs/{}/20261122/buffer_{place}.log.gz", APPS[place % 8]),
-        kind: ["damaged", "denied", "missing", "listing failed"][place % 4].to_owned(),
+        kind: [ProblemKind::Damaged, ProblemKind::Denied, ProblemKind::Missing, ProblemKind::Unlisted]
+            [place % 4],
         reason: "member 3 ends early at byte 48,211 <eof> \x1b[1m".to_owned(),
         tried_ms: NOW - place as i64 * HOUR_MS,
     };
