@@ -58,7 +58,7 @@ fn group(bits: u64, title: &str, now_ms: UtcMs) -> GroupView {
     let sample = SampleView {
         role: SampleRole::Latest,
         time_ms: now_ms,
-        app: "shop".to_owned(),
+        app: "shop".into(),
         level: Level::Error,
         logger: None,
         thread: None,
@@ -79,7 +79,7 @@ fn group(bits: u64, title: &str, now_ms: UtcMs) -> GroupView {
         total: 4,
         first_ms: now_ms - HOUR_MS,
         last_ms: now_ms,
-        apps: vec![("shop".to_owned(), 4, 4)],
+        apps: vec![("shop".into(), 4, 4)],
         levels: vec![(Level::Error, 4)],
         hours: vec![0; 24],
         trend: Vec::new(),

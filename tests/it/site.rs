@@ -195,7 +195,7 @@ fn worst_view() -> View {
     let model = view.apps[2].clone();
     view.apps.extend((0..300).map(|_| {
         let mut app = model.clone();
-        app.name = noise(400, &mut seed);
+        app.name = noise(400, &mut seed).into();
         app
     }));
     view
@@ -206,7 +206,7 @@ fn worst_group(model: &GroupView, place: u64, seed: &mut u64) -> GroupView {
     group.id = GroupId::from_bits(place);
     group.title = noise(300, seed);
     group.template = noise(30_000, seed);
-    group.apps = (0..50).map(|_| (noise(300, seed), 3, 9)).collect();
+    group.apps = (0..50).map(|_| (noise(300, seed).into(), 3, 9)).collect();
     group.reason = noise(2000, seed);
     group.samples = vec![model.samples[0].clone(); if place < 4 { 9 } else { 0 }];
     for sample in &mut group.samples {

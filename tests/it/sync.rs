@@ -667,7 +667,7 @@ async fn a_corrected_layout_moves_what_is_known() {
     assert_eq!((report.got, report.unplaced, report.new, report.gone), (0, 0, 0, 0));
     let id = world.ledger.source_id("prod", "s3://bucket/logs").unwrap();
     let known = world.ledger.known_objects(id, "logs/", false).unwrap();
-    assert!(known.iter().all(|object| object.app != "unplaced" && object.day.is_some()));
+    assert!(known.iter().all(|object| object.app.as_str() != "unplaced" && object.day.is_some()));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use gzette_core::model::{AppName, Level, ObjectVersion, UtcMs};
 use gzette_core::stats::Clarity;
 
+use super::column::value;
 use super::rows::object_version;
 use super::{Ledger, Result};
 
@@ -32,13 +33,13 @@ impl Ledger {
                 undated: number(4)?,
                 unlevelled: number(5)?,
             };
-            Ok((row.get(0)?, clarity))
+            Ok((value(row, 0)?, clarity))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Returns the newest mirrored version of an application that is not a copy of another.
-    pub fn newest_version(&self, app: &str) -> Result<Option<ObjectVersion>> {
+    pub fn newest_version(&self, app: &AppName) -> Result<Option<ObjectVersion>> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day
              FROM generation
@@ -48,7 +49,7 @@ impl Ledger {
              WHERE app.name = ?1 AND generation.duplicate_of IS NULL AND object.state = 'mirrored'
              ORDER BY {OBJECT_MS} DESC LIMIT 1"
         ))?;
-        let mut rows = statement.query([app])?;
+        let mut rows = statement.query([app.as_str()])?;
         rows.next()?.map(object_version).transpose()
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
-use gzette_core::model::{GroupKind, Slot, UtcMs};
+use gzette_core::model::{AppName, GroupKind, Slot, UtcMs};
 use gzette_core::plan::ObjectState;
 
 /// A value that a column holds in a plainer form.
@@ -34,6 +34,12 @@ impl<T: Column> Column for Option<T> {
 impl Column for UtcMs {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_i64().map(Self::new)
+    }
+}
+
+impl Column for AppName {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
     }
 }
 

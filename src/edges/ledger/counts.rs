@@ -50,7 +50,7 @@ impl Dimension {
 
     fn cell(self, value: Value) -> Cell {
         match (self, value) {
-            (Self::App, Value::Text(name)) => Cell::Name(name),
+            (Self::App, Value::Text(name)) => Cell::Name(name.into()),
             (Self::Level, Value::Integer(level)) => Cell::Level(Level::from_number(level as u8)),
             (Self::Hour, Value::Integer(hour)) => Cell::Time(UtcMs::EPOCH + hour * HOUR_MS),
             (Self::Day, Value::Integer(day)) => Cell::Time(UtcMs::EPOCH + day * DAY_MS),
@@ -128,7 +128,7 @@ impl Ledger {
             Value::Integer(i64::from(filter.levels)),
             filter.group.map_or(Value::Null, |group| Value::Integer(group.bits() as i64)),
         ];
-        values.extend(filter.apps.iter().cloned().map(Value::Text));
+        values.extend(filter.apps.iter().map(|app| Value::Text(app.to_string())));
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
             let cells = by.iter().enumerate().map(|(place, dimension)| Ok(dimension.cell(row.get(place)?)));

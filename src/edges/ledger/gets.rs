@@ -114,7 +114,7 @@ fn pending_object(row: &Row<'_>) -> rusqlite::Result<PendingObject> {
         state: value(row, 1)?,
         attempts: row.get(2)?,
         next_try_ms: value(row, 3)?,
-        app: row.get(4)?,
+        app: value(row, 4)?,
         day: listed_day(row, 5)?,
         key: row.get(6)?,
     })

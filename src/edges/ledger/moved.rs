@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::column::value;
 use super::duplicates::mark_duplicates;
 use super::facts::set_fact;
 use super::objects::app_id;
@@ -179,9 +180,9 @@ fn misplaced(
     let mut rows = statement.query([source_id])?;
     let mut changed = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, key, app): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, key): (i64, String) = (row.get(0)?, row.get(1)?);
         let Some(placed) = place(&key) else { continue };
-        if placed != (app, listed_day(row, 3)?) {
+        if placed != (value(row, 2)?, listed_day(row, 3)?) {
             changed.push((id, placed.0, placed.1));
         }
     }

@@ -60,7 +60,7 @@ fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
         etag: row.get(2)?,
         size_bytes: unsigned(row, 3)?,
         state: value(row, 4)?,
-        app: row.get(5)?,
+        app: value(row, 5)?,
         day: listed_day(row, 6)?,
     })
 }
@@ -105,10 +105,12 @@ pub(super) fn upsert_object(
 
 pub(super) fn app_id(transaction: &Transaction<'_>, app: &AppName) -> Result<i64> {
     let find = "SELECT id FROM app WHERE name = ?1";
-    if let Some(id) = transaction.prepare_cached(find)?.query_row([app], |row| row.get(0)).optional()? {
+    if let Some(id) =
+        transaction.prepare_cached(find)?.query_row([app.as_str()], |row| row.get(0)).optional()?
+    {
         return Ok(id);
     }
-    transaction.execute("INSERT INTO app (name) VALUES (?1)", [app])?;
+    transaction.execute("INSERT INTO app (name) VALUES (?1)", [app.as_str()])?;
     Ok(transaction.last_insert_rowid())
 }
 
@@ -148,7 +150,7 @@ mod tests {
             size_bytes: 1,
             modified_ms: UtcMs::EPOCH,
         };
-        PlacedObject { object, app: "web".to_owned(), day: None }
+        PlacedObject { object, app: "web".into(), day: None }
     }
 
     fn ledger_with(keys: &[&str]) -> (Ledger, i64) {
@@ -202,7 +204,7 @@ mod tests {
             state: ObjectState::Listed,
             attempts: 0,
             next_try_ms: UtcMs::EPOCH,
-            app: "web".to_owned(),
+            app: "web".into(),
             day: None,
             key: "k".to_owned(),
         };

@@ -198,7 +198,7 @@ impl Ledger {
     /// Returns the names of all applications that objects were ever ingested of.
     pub fn app_names(&self) -> Result<Vec<AppName>> {
         let mut statement = self.connection.prepare("SELECT name FROM app ORDER BY name")?;
-        let names = statement.query_map([], |row| row.get(0))?;
+        let names = statement.query_map([], |row| value(row, 0))?;
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -218,7 +218,7 @@ impl Ledger {
             Ok(AppTotals {
                 lines: line_counts(row)?,
                 id: row.get(7)?,
-                name: row.get(8)?,
+                name: value(row, 8)?,
                 objects: unsigned(row, 9)?,
                 newest_ms: value(row, 10)?,
                 delivery_ms: Vec::new(),
@@ -391,7 +391,7 @@ fn stored_sighting(row: &Row<'_>) -> Result<StoredSighting> {
     Ok(StoredSighting {
         source: row.get(6)?,
         place: object_place(&url, &key),
-        app: row.get(9)?,
+        app: value(row, 9)?,
         first: sample(row, 0)?,
         last: sample(row, 3)?,
     })

@@ -74,7 +74,7 @@ pub(super) fn object_version(row: &Row<'_>) -> Result<ObjectVersion> {
         key,
         etag,
         size_bytes,
-        app: row.get(4)?,
+        app: value(row, 4)?,
         day: known_day(row, 5)?,
     })
 }

@@ -176,7 +176,7 @@ fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &[u8]) -> PlacedObject
             size_bytes: text.len() as u64,
             modified_ms,
         },
-        app: app.to_owned(),
+        app: app.into(),
         day: None,
     }
 }

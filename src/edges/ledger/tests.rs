@@ -25,7 +25,7 @@ fn story() -> Story {
 fn rows(ledger: &Ledger, by: &[Dimension], filter: &CountFilter) -> Vec<(String, u64)> {
     let text = |cell: &Cell| match cell {
         Cell::None => "-".to_owned(),
-        Cell::Name(name) => name.clone(),
+        Cell::Name(name) => name.to_string(),
         Cell::Level(level) => level.to_string(),
         Cell::Time(time_ms) => time_ms.stamp().unwrap().to_string(),
         Cell::Group(_) => "group".to_owned(),
@@ -70,7 +70,7 @@ fn counts_take_the_slots_that_begin_in_the_window() {
 fn counts_are_filtered_by_names_that_are_only_names() {
     let ledger = story().ledger(MIDNIGHT);
     let of = |app: &str| {
-        let filter = CountFilter { apps: vec![app.to_owned()], levels: Level::Error.bit(), ..all() };
+        let filter = CountFilter { apps: vec![app.into()], levels: Level::Error.bit(), ..all() };
         ledger.count(&[], &filter).unwrap()[0].events
     };
     assert_eq!((of("orders"), of("billing"), of("') OR 1 --")), (7, 0, 0));

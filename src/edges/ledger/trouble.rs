@@ -142,7 +142,7 @@ impl Ledger {
 
 fn trouble(row: &Row<'_>) -> rusqlite::Result<Trouble> {
     Ok(Trouble {
-        app: row.get(0)?,
+        app: value(row, 0)?,
         state: value(row, 1)?,
         number: unsigned(row, 2)?,
         since_ms: value(row, 3)?,

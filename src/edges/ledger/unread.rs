@@ -86,7 +86,7 @@ impl Ledger {
         while let Some(row) = rows.next()? {
             visit(UnreadObject {
                 source: row.get(0)?,
-                app: row.get(1)?,
+                app: value(row, 1)?,
                 state: value(row, 2)?,
                 reason: row.get(3)?,
                 day: listed_day(row, 4)?,
@@ -113,7 +113,7 @@ impl Ledger {
              JOIN source ON source.id = source_id JOIN app ON app.id = app_id
              ORDER BY source.name, app.name",
         )?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, value(row, 1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -31,7 +31,7 @@ fn group(bits: u64, state: GroupState, title: &str) -> GroupView {
         total: 7,
         first_ms: NOW - 48 * MINUTE_MS,
         last_ms: NOW - 8 * MINUTE_MS,
-        apps: vec![("payments-worker".to_owned(), 7, 7)],
+        apps: vec![("payments-worker".into(), 7, 7)],
         levels: vec![(Level::Error, 7)],
         hours: vec![0; 24],
         trend: Vec::new(),
@@ -44,7 +44,7 @@ fn sample(text: &str) -> SampleView {
     SampleView {
         role: SampleRole::Latest,
         time_ms: NOW - 8 * MINUTE_MS,
-        app: "payments-worker".to_owned(),
+        app: "payments-worker".into(),
         level: Level::Error,
         logger: None,
         thread: None,
@@ -147,7 +147,7 @@ fn busy() -> View {
     view.groups.splice(0..0, [spiking, new, regressed]);
     view.attention = vec![0, 1, 2];
     view.silent = vec![SilentApp {
-        name: "invoice-export".to_owned(),
+        name: "invoice-export".into(),
         since_ms: NOW - 250 * MINUTE_MS,
         habit_ms: 12 * MINUTE_MS,
     }];
@@ -182,11 +182,11 @@ fn hostile() -> View {
     for group in &mut view.groups {
         group.title = HOSTILE.to_owned();
         group.reason = HOSTILE.to_owned();
-        group.apps = vec![(HOSTILE.to_owned(), 1, 1); 9];
+        group.apps = vec![(HOSTILE.into(), 1, 1); 9];
         group.samples = vec![sample(HOSTILE)];
         group.last_ms = UtcMs::MAX;
     }
-    view.silent[0].name = HOSTILE.to_owned();
+    view.silent[0].name = HOSTILE.into();
     view.silent[0].since_ms = UtcMs::MIN;
     view.completeness.sources[0].name = HOSTILE.to_owned();
     view.completeness.sources[0].listed_ms = Some(UtcMs::MIN);
@@ -211,13 +211,13 @@ fn huge(letter: &str) -> View {
     view.groups = (0..500)
         .map(|bits| GroupView {
             reason: long.clone(),
-            apps: vec![(long.clone(), 1, 1); 40],
+            apps: vec![(long.as_str().into(), 1, 1); 40],
             samples: vec![sample(&long)],
             ..group(bits, GroupState::New, &long)
         })
         .collect();
     view.attention = (0..500).collect();
-    view.silent = vec![SilentApp { name: long.clone(), since_ms: NOW - DAY_MS, habit_ms: 1 }; 500];
+    view.silent = vec![SilentApp { name: long.as_str().into(), since_ms: NOW - DAY_MS, habit_ms: 1 }; 500];
     let source = SourceView {
         name: long.clone(),
         url: long.clone(),
@@ -549,8 +549,8 @@ fn the_end_of_a_silence_of_everything_is_told_once_with_its_length() {
 
 fn unread(minutes: i64) -> Unread {
     Unread {
-        place: UnreadPlace::App("checkout-api".to_owned()),
-        apps: vec!["checkout-api".to_owned()],
+        place: UnreadPlace::App("checkout-api".into()),
+        apps: vec!["checkout-api".into()],
         since_ms: Some(NOW - minutes * MINUTE_MS),
         troubles: vec![(Trouble::Denied, 12)],
         error: "AccessDenied: <no>\r\nBcc: x".to_owned(),

@@ -60,7 +60,7 @@ fn a_new_error_is_named() {
     let group = &view.groups[view.attention[0]];
     assert_eq!(group.state, GroupState::New);
     assert_eq!(group.reason, "first seen 2 hours ago; 3 since then");
-    assert_eq!(group.apps, [("billing".to_owned(), 3, 3)]);
+    assert_eq!(group.apps, [("billing".into(), 3, 3)]);
     assert_eq!(group.levels, [(Level::Fatal, 3)]);
     assert_eq!(group.first_ms, NOON - 2 * HOUR_MS);
     assert_eq!(group.last_ms, NOON - 2 * HOUR_MS + 2000);
@@ -95,7 +95,7 @@ fn an_application_that_stops_has_gone_silent() {
     assert_eq!(
         view.silent,
         [SilentApp {
-            name: "sync".to_owned(),
+            name: "sync".into(),
             since_ms: NOON - 5 * HOUR_MS - 10 * MINUTE_MS,
             habit_ms: 10 * MINUTE_MS
         }]
@@ -151,7 +151,7 @@ fn charts_add_up() {
     assert_eq!((app.name.as_str(), app.groups.as_slice()), ("orders", &[0][..]));
     assert_eq!(app.trend.len(), 7 * 24);
     assert_eq!(view.errors[0].buckets, app.trend);
-    assert_eq!(view.errors[1].name, "billing");
+    assert_eq!(view.errors[1].name.as_str(), "billing");
     let heat: u64 = view.heat.cells.iter().flatten().sum();
     assert_eq!(heat, 21 * 24);
     assert_eq!(view.heat.cells[0], [3; 24], "three Mondays");
@@ -236,7 +236,7 @@ fn a_stamp_of_the_future_ends_no_silence_when_its_time_comes() {
     let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
     list(&mut ledger, source, PREFIX, now_ms);
     let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
-    assert!(view.silent.iter().any(|app| app.name == "sync"), "{:?}", view.silent);
+    assert!(view.silent.iter().any(|app| *app.name == *"sync"), "{:?}", view.silent);
     assert_eq!(view.figures.newest_event_ms, Some(NOON - 10 * MINUTE_MS));
     assert_eq!(ledger.stamps(now_ms).unwrap().future, 1);
 }
@@ -322,7 +322,7 @@ fn sources_and_applications_that_were_not_read_are_called_what_they_are() {
         troubles: Vec::new(),
         error: String::new(),
     };
-    let (app, source) = (UnreadPlace::App("web".to_owned()), UnreadPlace::Source("prod".to_owned()));
+    let (app, source) = (UnreadPlace::App("web".into()), UnreadPlace::Source("prod".to_owned()));
     let counted = |places: &[&UnreadPlace]| {
         let places: Vec<Unread> = places.iter().map(|&place| unread(place.clone())).collect();
         Unread::counted(&places, "more ")

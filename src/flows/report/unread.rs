@@ -41,7 +41,7 @@ pub(super) struct Knowledge {
 
 impl Knowledge {
     /// Returns up to when an application is known; of one that no source feeds any more, its newest event.
-    pub(super) fn until_ms(&self, app: &str, newest_ms: UtcMs) -> UtcMs {
+    pub(super) fn until_ms(&self, app: &AppName, newest_ms: UtcMs) -> UtcMs {
         self.until_ms.get(app).copied().unwrap_or(newest_ms)
     }
 
@@ -162,7 +162,7 @@ impl Survey<'_> {
         let Level::Folder { days, .. } = shape.layout.level(relative) else {
             return None;
         };
-        let app = shape.layout.place(relative).app.map(str::to_owned);
+        let app = shape.layout.place(relative).app.map(AppName::from);
         Some((app, days.map(|days| days.1)))
     }
 

@@ -298,7 +298,7 @@ impl Unread {
     pub fn name(&self) -> String {
         match &self.place {
             UnreadPlace::Source(name) => format!("source {name}"),
-            UnreadPlace::App(name) => name.clone(),
+            UnreadPlace::App(name) => name.to_string(),
         }
     }
 
@@ -338,7 +338,7 @@ impl Trouble {
 #[derive(Clone, Debug)]
 pub struct Series {
     /// The application.
-    pub name: String,
+    pub name: AppName,
     /// Its counts, oldest first; all series of a chart have the same starts.
     pub buckets: Vec<Bucket>,
 }

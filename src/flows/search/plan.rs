@@ -456,7 +456,7 @@ pub(super) mod tests {
             key: format!("api/{object_id}.gz"),
             etag: String::new(),
             size_bytes: 100,
-            app: "api".to_owned(),
+            app: "api".into(),
             day: None,
             generation: GenerationId(object_id),
         };
@@ -477,7 +477,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_object_that_is_planned_again_is_not_its_own_duplicate() {
-        let contents = Contents::from([("api".to_owned(), [7; 32])]);
+        let contents = Contents::from([("api".into(), [7; 32])]);
         let settled = Settled { objects: HashSet::from([1]), contents, unsettled: None };
         for _ in 0..2 {
             let mut planned = Contents::new();

@@ -111,5 +111,5 @@ fn place_of(source: &SyncSource, key: &str) -> (AppName, Option<Day>) {
         None if place.fits => &source.name,
         None => UNPLACED_APP,
     };
-    (app.to_owned(), place.day)
+    (AppName::from(app), place.day)
 }

@@ -133,7 +133,7 @@ mod tests {
 
     fn group(at: usize, app: &str, day: i8) -> Arc<Group> {
         let prefix = format!("{app}/{day}/");
-        Arc::new(Group { at, prefix, app: app.to_owned(), day: Some(date(2026, 3, day)) })
+        Arc::new(Group { at, prefix, app: app.into(), day: Some(date(2026, 3, day)) })
     }
 
     fn push(queue: &mut Queue, group: &Arc<Group>, ids: std::ops::Range<i64>) {

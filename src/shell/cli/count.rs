@@ -66,7 +66,7 @@ fn json_row(by: &[Dimension], cells: &[Cell], events: u64) -> serde_json::Value 
 fn show(cell: &Cell) -> String {
     match cell {
         Cell::None => "-".to_owned(),
-        Cell::Name(name) => terminal(name).into_owned(),
+        Cell::Name(name) => terminal(name.as_str()).into_owned(),
         Cell::Level(level) => level.name().to_owned(),
         Cell::Time(time_ms) => human::time(*time_ms).replace(".000Z", "Z"),
         Cell::Group(group) => group.to_string(),

@@ -236,7 +236,7 @@ impl Status {
         let without = if self.objects.duplicate > 0 { ", without duplicates" } else { "" };
         line("lines", &format!("{} = {}{without}", count(lines.total), counted(&parts, " + ")))?;
         self.unclear.iter().try_for_each(|unclear| {
-            let (app, why, remedy) = (terminal(&unclear.app), unclear.why(), unclear.remedy());
+            let (app, why, remedy) = (terminal(unclear.app.as_str()), unclear.why(), unclear.remedy());
             line("unclear", &format!("{app}: {why}; {remedy}"))
         })
     }

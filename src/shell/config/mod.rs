@@ -352,7 +352,7 @@ fn checked_source(raw: RawSource, dir: &Path) -> Result<Source, Failure> {
         backfill_days: raw.backfill_days,
         format,
         fields: raw.fields.before_usual(),
-        unlevelled: raw.unlevelled,
+        unlevelled: raw.unlevelled.into_iter().map(AppName::from).collect(),
         keep_deleted: raw.keep_deleted,
         s3: s3_options(raw.s3).map_err(wrong)?,
         name: raw.name,

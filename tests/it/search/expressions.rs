@@ -293,7 +293,7 @@ fn agree(shelf: &Shelf, objects: &[(String, &Object)], asks: &[Ask]) -> Result<(
         prop_assert_eq!(report.hits, expected.len() as u64);
         let counted = shelf.search(&Request { count_only: true, ..request.clone() }).1;
         prop_assert_eq!(counted.hits, expected.len() as u64, "count of {}", text);
-        let app: AppName = "api".parse().unwrap();
+        let app = AppName::from("api");
         let of_api = shelf.search(&Request { apps: vec![app], levels: Level::Warn.bit(), ..request }).1;
         let expected =
             objects.iter().filter(|(_, object)| object.app == "api").flat_map(|(_, object)| &object.rows);

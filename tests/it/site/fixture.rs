@@ -93,7 +93,7 @@ pub(crate) fn view() -> View {
         figures: figures(),
         attention: vec![0, 1, 5, 7],
         silent: vec![SilentApp {
-            name: "email-dispatch".to_owned(),
+            name: "email-dispatch".into(),
             since_ms: NOW - 5 * HOUR_MS,
             habit_ms: 14 * MINUTE_MS,
         }],
@@ -101,15 +101,15 @@ pub(crate) fn view() -> View {
         unclear: Vec::new(),
         unread: vec![
             Unread {
-                place: UnreadPlace::App(APPS[6].to_owned()),
-                apps: vec![APPS[6].to_owned()],
+                place: UnreadPlace::App(APPS[6].into()),
+                apps: vec![APPS[6].into()],
                 since_ms: Some(NOW - 30 * HOUR_MS),
                 troubles: vec![(Trouble::NotListed, 1), (Trouble::Denied, 12)],
                 error: "AccessDenied: <b>no</b> \x1b[1m".to_owned(),
             },
             Unread {
-                place: UnreadPlace::App("auth-gateway".to_owned()),
-                apps: vec!["auth-gateway".to_owned()],
+                place: UnreadPlace::App("auth-gateway".into()),
+                apps: vec!["auth-gateway".into()],
                 since_ms: Some(NOW - HOUR_MS),
                 troubles: vec![(Trouble::Failed, 3)],
                 error: "SlowDown: please".to_owned(),
@@ -238,7 +238,7 @@ fn trend(place: usize, state: GroupState) -> Vec<Bucket> {
 fn shares(place: usize, day: u64, total: u64) -> Vec<(AppName, u64, u64)> {
     let shares: &[u64] = [&[1][..], &[3, 1], &[4, 2, 1]][place % 3];
     let of: u64 = shares.iter().sum();
-    let app = |more: usize| APPS[(place + 1 + more) % 8].to_owned();
+    let app = |more: usize| AppName::from(APPS[(place + 1 + more) % 8]);
     (0..).zip(shares).map(|(more, share)| (app(more), day * share / of, total * share / of)).collect()
 }
 
@@ -308,7 +308,7 @@ fn app(place: usize, name: &str, groups: &[GroupView]) -> AppView {
     let lines = 1_226_541 / (place as u64 + 1);
     AppView {
         is_silent: name == "email-dispatch",
-        name: name.to_owned(),
+        name: name.into(),
         errors: Change {
             now: errors,
             yesterday: Some((errors * 0.8).round()),

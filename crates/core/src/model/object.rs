@@ -1,6 +1,8 @@
 //! Remote objects and their ingested versions.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +12,58 @@ use super::UtcMs;
 pub type SourceName = String;
 /// The key of an object, as the store lists it; never a path.
 pub type ObjectKey = String;
-/// The name of an application, as the key spells it.
-pub type AppName = String;
 /// The calendar day that a key names, in the source's own zone.
 pub type Day = jiff::civil::Date;
+
+/// The name of an application, as the key spells it. It reads as text, and no other text passes for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppName(String);
+
+impl AppName {
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for AppName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for AppName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for AppName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl From<&str> for AppName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl PartialEq<str> for AppName {
+    fn eq(&self, name: &str) -> bool {
+        self.0 == name
+    }
+}
+
+impl fmt::Display for AppName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
 
 /// One entry of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]

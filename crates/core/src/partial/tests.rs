@@ -134,7 +134,7 @@ proptest! {
             key: "logs/shop/\u{e9}\u{1}.gz".to_owned(),
             etag: "e\"1".to_owned(),
             size_bytes: u64::MAX,
-            app: "shop".to_owned(),
+            app: "shop".into(),
             day: Some(jiff::civil::date(2026, 2, 28)),
             generation: GenerationId(i64::MAX),
         };

@@ -131,7 +131,7 @@ pub fn arrange(
             None if place.fits => source,
             None => UNPLACED_APP,
         };
-        let (app, day) = (app.to_owned(), place.day);
+        let (app, day) = (AppName::from(app), place.day);
         if !place.fits {
             arranged.unplaced += 1;
             arranged.first_unplaced.get_or_insert_with(|| object.key.clone());

@@ -370,7 +370,7 @@ fn a_listing_is_compared_with_what_is_known() {
         etag: etag.to_owned(),
         size_bytes: 3,
         state,
-        app: "web".to_owned(),
+        app: "web".into(),
         day: Some(date(2026, 3, 1)),
     };
     let known = [

@@ -234,7 +234,7 @@ fn apps_text(apps: &[(AppName, u64)]) -> String {
 fn json(row: &Row) -> serde_json::Value {
     let Grouped { id, kind, title, template } = &row.group;
     let apps: serde_json::Map<_, _> =
-        row.apps.iter().map(|(app, events)| (app.clone(), (*events).into())).collect();
+        row.apps.iter().map(|(app, events)| (app.to_string(), (*events).into())).collect();
     serde_json::json!({
         "id": id.to_string(),
         "kind": kind.name(),

@@ -99,7 +99,7 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, C
 
 fn name(cell: &Cell) -> String {
     match cell {
-        Cell::Name(name) => name.clone(),
+        Cell::Name(name) => name.to_string(),
         Cell::Level(level) => level.name().to_owned(),
         Cell::Time(time_ms) => human::time(*time_ms).chars().take(10).collect(),
         Cell::Group(group) => group.to_string(),
