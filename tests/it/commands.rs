@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use gzette_core::model::HOUR_MS;
 use serde_json::json;
 
+use crate::old_states::{project_with, verifies_but_for_the_index};
 use crate::support::{NOON_MS, Outcome, Project, event, text_of};
 
 /// Returns a project that has read one object.
@@ -78,19 +79,9 @@ fn verify_says_in_words_what_differs_first() {
 /// results that no thread took any more.
 #[test]
 fn verify_reads_an_older_ledger_and_ends_when_it_cannot() {
-    let project = Project::new();
-    project.put_week();
-    project.gzette("run").exits(0);
+    let project = project_with("schema-2");
+    verifies_but_for_the_index(&project);
     let ledger = gzette::edges::ledger::connect(&project.path("state/ledger.sqlite")).unwrap();
-    ledger
-        .execute_batch(
-            "ALTER TABLE generation DROP COLUMN mirrored; ALTER TABLE generation DROP COLUMN indexed;
-             ALTER TABLE object DROP COLUMN expired; DROP TABLE point; PRAGMA user_version = 2;",
-        )
-        .unwrap();
-    project.verifies();
-    project.counts_what_is_there();
-    project.finds_what_is_there(["thing 3"]);
     ledger.execute_batch("DROP TABLE sighting").unwrap();
     let verify = project.gzette("verify").exits(1);
     assert!(verify.stderr.contains("no such table: sighting"), "{}", verify.stderr);

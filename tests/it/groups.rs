@@ -61,8 +61,10 @@ fn counted(project: &Project) -> Vec<String> {
         "SELECT key || '|' || group_id || '|' || level || '|' || slot || '|' || count.events FROM count
             JOIN generation ON generation.id = generation_id JOIN object ON object.id = object_id",
         "SELECT key || '|' || group_id || '|' || sighting.events || '|' || sighting.first_ms || '|' || first_line || '|' || sighting.last_ms
-            || '|' || last_line || '|' || coalesce(sighting.title, '') || '|' || hex(first_raw) FROM sighting
-            JOIN generation ON generation.id = generation_id JOIN object ON object.id = object_id",
+            || '|' || last_line FROM sighting JOIN generation ON generation.id = generation_id
+            JOIN object ON object.id = object_id",
+        "SELECT key || '|' || group_id || '|' || is_last || '|' || time_ms || '|' || line || '|' || coalesce(title, '') || '|' || hex(raw)
+            FROM sample JOIN generation ON generation.id = generation_id JOIN object ON object.id = object_id",
     ] {
         let mut statement = ledger.prepare(sql).unwrap();
         let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

@@ -26,6 +26,7 @@ mod points;
 mod readers;
 mod retention;
 mod rot;
+mod samples;
 mod search;
 mod servers;
 mod shapes;

@@ -63,7 +63,7 @@ const NEEDLES: [&str; 5] = ["order", "Basket.java:", "disk", "at com", "nowhere"
 ///   where a sighting has no title itself;
 /// - `fact`: the identity of the index;
 /// - `run`, `outbox`, `published`: what commands did, not what objects hold.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("app", "SELECT name FROM app ORDER BY name"),
     ("listing", "SELECT prefix, tried_ms, listed_ms, objects, failure FROM listing ORDER BY prefix"),
     (
@@ -86,6 +86,7 @@ const TABLES: [(&str, &str); 7] = [
     ),
     ("count", "SELECT * FROM count ORDER BY generation_id, group_id, level, slot"),
     ("sighting", "SELECT * FROM sighting ORDER BY generation_id, group_id"),
+    ("sample", "SELECT * FROM sample ORDER BY group_id, generation_id, is_last"),
 ];
 
 /// An object as it comes.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::duplicates::mark_duplicates;
+use super::generations::delete_generation;
 use super::grouping::rename_groups;
 use super::partials::insert_partial;
 use super::rows::{object_row, object_version};
-use super::{Ledger, Result};
+use super::{Ledger, Result, samples};
 use gzette_core::model::{GenerationId, ObjectVersion, UtcMs};
 use gzette_core::partial::Ingested;
 
@@ -64,12 +65,7 @@ impl Ledger {
     /// Forgets what was counted of a generation: its object is counted again by the next ingest.
     pub fn forget_generation(&mut self, generation: GenerationId) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        let checksum: Option<Vec<u8>> = transaction
-            .query_row("DELETE FROM generation WHERE id = ?1 RETURNING checksum", [generation.0], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        if let Some(checksum) = checksum {
+        if let Some(checksum) = delete_generation(&transaction, generation)? {
             mark_duplicates(&transaction, &checksum)?;
         }
         transaction.commit()?;
@@ -92,8 +88,9 @@ impl Ledger {
         // Both the bytes that left and those that came: of the copies that remain of either, another one may count
         // now.
         let mut checksums = BTreeSet::new();
+        let mut gone = samples::Gone::new();
         for item in items {
-            if let Some((replaced, checksum)) = remove_generation(&transaction, item)? {
+            if let Some((replaced, checksum)) = remove_generation(&transaction, item, &mut gone)? {
                 committed.replaced.push(replaced);
                 checksums.insert(checksum);
             }
@@ -106,6 +103,7 @@ impl Ledger {
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
+        samples::choose(&transaction, items, &gone)?;
         transaction.commit()?;
         Ok(committed)
     }
@@ -141,8 +139,12 @@ impl Ledger {
     }
 }
 
-/// Removes the object's earlier version; returns it with the checksum of its bytes.
-fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<(ObjectVersion, Vec<u8>)>> {
+/// Removes the object's earlier version; returns it with the checksum of its bytes. Its samples are added to `gone`.
+fn remove_generation(
+    connection: &Connection,
+    item: &Ingested,
+    gone: &mut samples::Gone,
+) -> Result<Option<(ObjectVersion, Vec<u8>)>> {
     let object = &item.object;
     let object_id = object_row(connection, object)?;
     let earlier = connection
@@ -162,6 +164,7 @@ fn remove_generation(connection: &Connection, item: &Ingested) -> Result<Option<
             params![object_id, etag, size_bytes],
         )?;
     }
+    gone.extend(samples::take(connection, id)?);
     // Counts, sightings and points go with it, by their foreign keys.
     connection.execute("DELETE FROM generation WHERE id = ?1", [id])?;
     let earlier =

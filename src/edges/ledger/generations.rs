@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, Params, Row};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::column::value;
 use super::rows::{GenerationRow, key_at, object_version, unsigned};
 use super::schema::Added;
-use super::{Ledger, LedgerError, Result};
+use super::{Ledger, LedgerError, Result, samples};
 use gzette_core::model::{GenerationId, GroupId, UtcMs};
 use gzette_core::partial::Reading;
 
@@ -78,6 +78,17 @@ impl Ledger {
         let rows = statement.query_map(params, |row| row.get(0).map(GenerationId))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+/// Deletes a generation and all that hangs on it; returns the checksum of its bytes. Groups that lose a sample with it are
+/// noted.
+pub(super) fn delete_generation(
+    connection: &Connection,
+    generation: GenerationId,
+) -> Result<Option<Vec<u8>>> {
+    samples::note_short(connection, &samples::take(connection, generation.0)?)?;
+    let sql = "DELETE FROM generation WHERE id = ?1 RETURNING checksum";
+    Ok(connection.prepare_cached(sql)?.query_row([generation.0], |row| row.get(0)).optional()?)
 }
 
 fn generation_row(row: &Row<'_>) -> Result<GenerationRow> {

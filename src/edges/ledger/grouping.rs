@@ -9,7 +9,7 @@ use super::facts::set_fact;
 use super::partials::insert_groups;
 use super::rows::{group_id, object_version, unsigned};
 use super::schema::Added;
-use super::{Ledger, Result};
+use super::{Ledger, Result, samples};
 use gzette_core::model::{GenerationId, GroupId, Grouped, ObjectVersion};
 use gzette_core::partial::{Ingested, Reading};
 
@@ -54,9 +54,11 @@ impl Ledger {
         let generation = item.object.generation;
         // First, while the sightings that it asks are still there.
         rename_groups(&transaction, generation, &item.partial.answers)?;
+        let gone = samples::take(&transaction, generation.0)?;
         transaction.execute("DELETE FROM sighting WHERE generation_id = ?1", [generation.0])?;
         transaction.execute("DELETE FROM count WHERE generation_id = ?1", [generation.0])?;
         insert_groups(&transaction, item)?;
+        samples::choose(&transaction, std::slice::from_ref(item), &gone)?;
         set_grouping(&transaction, generation, item.reading.grouping)?;
         Ok(transaction.commit()?)
     }

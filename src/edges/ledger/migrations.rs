@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_stored.sql"),
     include_str!("migrations/0008_pauses.sql"),
     include_str!("migrations/0009_waiting.sql"),
+    include_str!("migrations/0010_samples.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version. Returns the version it has then.

@@ -27,6 +27,7 @@ mod read;
 mod reader;
 mod retention;
 mod rows;
+mod samples;
 mod schema;
 mod sources;
 mod status;
@@ -46,12 +47,10 @@ pub use listings::{FailedListing, ListedRow, ListingRecord};
 pub use moved::{MirroredVersion, Moved, reading_fact};
 pub use outbox::{MailCause, MailWait, NewMail, PendingMail, UnsentMail};
 pub use published::{PagesState, PublishedChecksum};
-pub use read::{
-    AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, ProblemKind, SightingSpan, SourceTotals,
-    StoredSighting,
-};
+pub use read::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, ProblemKind, SightingSpan, SourceTotals};
 pub use retention::RetainedRow;
 pub use rows::{GenerationRow, object_place};
+pub use samples::StoredSample;
 pub use sources::SourceRow;
 pub use status::{ObjectTotals, RunCommand, RunRow, Stamps};
 pub use trouble::Trouble;

@@ -8,11 +8,12 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::column::value;
 use super::duplicates::mark_duplicates;
 use super::facts::set_fact;
+use super::generations::delete_generation;
 use super::objects::app_id;
 use super::rows::{listed_day, unsigned};
 use super::sources::SourceRow;
 use super::{Ledger, Result};
-use gzette_core::model::{AppName, Day, GenerationId, ObjectKey, SourceName, UtcMs};
+use gzette_core::model::{AppName, Day, GenerationId, ObjectKey, SourceName, UtcMs, rank};
 
 /// The fact that a source is being renamed, by its row: the old name.
 pub(super) const RENAMING: &str = "renaming:";
@@ -94,7 +95,9 @@ impl Ledger {
         let facts = [reading_fact(&source.name), reading_fact(name)];
         transaction.execute("UPDATE OR REPLACE fact SET name = ?2 WHERE name = ?1", facts)?;
         let mut checksums = BTreeSet::new();
-        for (old, new, checksum) in renumbered(&transaction, source.id, name)? {
+        for Renumbered { old, new, rank, checksum } in renumbered(&transaction, source.id, name)? {
+            let sql = "UPDATE sample SET generation_id = ?2, rank = ?3 WHERE generation_id = ?1";
+            transaction.prepare_cached(sql)?.execute([old, new.0, rank])?;
             for sql in [
                 "UPDATE generation SET id = ?2 WHERE id = ?1",
                 "UPDATE count SET generation_id = ?2 WHERE generation_id = ?1",
@@ -143,10 +146,9 @@ impl Ledger {
     /// Forgets a source of which nothing is counted any more.
     pub fn forget_source(&mut self, source_id: i64) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        transaction.execute(
-            "DELETE FROM generation WHERE object_id IN (SELECT id FROM object WHERE source_id = ?1)",
-            [source_id],
-        )?;
+        for generation in of_source(&transaction, source_id)? {
+            delete_generation(&transaction, generation)?;
+        }
         let sql = "SELECT name FROM source WHERE id = ?1";
         let name: Option<SourceName> =
             transaction.query_row(sql, [source_id], |row| row.get(0)).optional()?;
@@ -206,19 +208,32 @@ pub(super) fn move_object(
     Ok(statement.query_row([object_id, app_id], |row| row.get(0)).optional()?)
 }
 
-/// Returns the versions of a source with their ids before and after it is renamed.
-fn renumbered(
-    transaction: &Transaction<'_>,
-    source_id: i64,
-    name: &str,
-) -> Result<Vec<(i64, GenerationId, Vec<u8>)>> {
+fn of_source(transaction: &Transaction<'_>, source_id: i64) -> Result<Vec<GenerationId>> {
+    let sql =
+        "SELECT generation.id FROM generation JOIN object ON object.id = object_id WHERE source_id = ?1";
+    let mut statement = transaction.prepare(sql)?;
+    let ids = statement.query_map([source_id], |row| row.get(0).map(GenerationId))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A version whose source is renamed: its ids, the rank that its object has then, and the checksum of its bytes.
+struct Renumbered {
+    old: i64,
+    new: GenerationId,
+    rank: i64,
+    checksum: Vec<u8>,
+}
+
+/// Returns the versions of a source that gets another name.
+fn renumbered(transaction: &Transaction<'_>, source_id: i64, name: &str) -> Result<Vec<Renumbered>> {
     let mut statement = transaction.prepare(
         "SELECT generation.id, key, generation.etag, generation.size_bytes, checksum
          FROM generation JOIN object ON object.id = object_id WHERE source_id = ?1",
     )?;
     let rows = statement.query_map([source_id], |row| {
         let (key, etag): (String, String) = (row.get(1)?, row.get(2)?);
-        Ok((row.get(0)?, GenerationId::of(name, &key, &etag, unsigned(row, 3)?), row.get(4)?))
+        let new = GenerationId::of(name, &key, &etag, unsigned(row, 3)?);
+        Ok(Renumbered { old: row.get(0)?, new, rank: rank(name, &key), checksum: row.get(4)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -8,11 +8,8 @@ use super::rows::{LINES, counted_group, group_id, line_counts, object_row, sampl
 use super::schema::Added;
 use super::{Ledger, LedgerError, Result};
 use gzette_core::group;
-use gzette_core::model::{Damage, GenerationId, GroupKind, Grouped, Level, UtcMs};
-use gzette_core::partial::{Count, Ingested, Partial, Sample, Sighting};
-
-/// How hard samples are compressed: what zstd calls its default.
-const SAMPLE_LEVEL: i32 = 3;
+use gzette_core::model::{Damage, GenerationId, Grouped, Level, UtcMs};
+use gzette_core::partial::{Count, Ingested, Partial, Sighting};
 
 impl Ledger {
     /// Returns what was committed of a generation, as it was given; `None` when there is no such generation.
@@ -41,16 +38,26 @@ impl Ledger {
         Ok(counts)
     }
 
+    /// Of the raw lines those that are kept, and of the titles those that are known for this object; others are empty.
     fn stored_sightings(&self, generation: GenerationId) -> Result<Vec<Sighting>> {
-        let own_title = if self.has(Added::Titles) { "sighting.title" } else { "NULL" };
+        let title = if self.has(Added::Titles) && !self.has(Added::Samples) {
+            "coalesce(sighting.title, error_group.title)"
+        } else {
+            "error_group.title"
+        };
+        let raw = if self.has(Added::Samples) { ["NULL", "NULL"] } else { ["first_raw", "last_raw"] };
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT group_id, kind, coalesce({own_title}, error_group.title), template, events,
-                first_ms, first_line, first_raw, last_ms, last_line, last_raw
+            "SELECT group_id, kind, {title}, template, events, first_ms, first_line, {}, last_ms, last_line, {}
              FROM sighting JOIN error_group ON error_group.id = sighting.group_id
-             WHERE generation_id = ?1 ORDER BY group_id"
+             WHERE generation_id = ?1 ORDER BY group_id",
+            raw[0], raw[1]
         ))?;
         let rows = statement.query_map([generation.0], |row| Ok(stored_sighting(row)))?;
-        rows.map(|row| row?).collect()
+        let mut sightings = rows.map(|row| row?).collect::<Result<Vec<_>>>()?;
+        if self.has(Added::Samples) {
+            self.add_samples(generation, &mut sightings)?;
+        }
+        Ok(sightings)
     }
 }
 
@@ -181,8 +188,8 @@ fn insert_group(connection: &Connection, group: &Grouped) -> Result<bool> {
 fn insert_sighting(connection: &Connection, generation: GenerationId, sighting: &Sighting) -> Result<()> {
     let Sighting { group, events, first, last } = sighting;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, first_raw, last_ms, last_line, last_raw, title)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, last_ms, last_line)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     statement.execute(params![
         generation.0,
@@ -190,17 +197,8 @@ fn insert_sighting(connection: &Connection, generation: GenerationId, sighting: 
         *events as i64,
         first.time_ms.get(),
         first.line as i64,
-        compress(first)?,
         last.time_ms.get(),
         last.line as i64,
-        compress(last)?,
-        // The title of a message is its template, the same in every object.
-        (group.kind != GroupKind::Message).then_some(&group.title),
     ])?;
     Ok(())
-}
-
-/// Compresses the raw lines of a sample for its column.
-fn compress(sample: &Sample) -> Result<Vec<u8>> {
-    zstd::bulk::compress(&sample.raw, SAMPLE_LEVEL).map_err(LedgerError::Uncompressed)
 }

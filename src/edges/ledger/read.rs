@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::OptionalExtension;
 
 use super::column::{Named, value};
-use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, sample, unsigned};
+use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, unsigned};
 use super::schema::Added;
 use super::{Ledger, Result};
 use gzette_core::model::{
     AppName, GenerationId, GroupId, Grouped, Level, LineCounts, Slot, SourceName, UtcMs,
 };
-use gzette_core::partial::Sample;
 
-/// The title in the object with the latest event; in the order of the index `sighting_group`.
-const LATEST_TITLE: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id
+/// The title in the object with the latest event.
+const LATEST_TITLE: &str = "(SELECT sample.title FROM sample WHERE group_id = error_group.id AND is_last
+    ORDER BY is_believed DESC, time_ms DESC LIMIT 1)";
+/// The same in a ledger without samples; in the order of the index `sighting_group`.
+const LATEST_TITLE_OF_SIGHTINGS: &str = "(SELECT sighting.title FROM sighting WHERE group_id = error_group.id
     ORDER BY last_ms DESC, first_ms DESC, generation_id DESC LIMIT 1)";
 
 /// 2000-01-01. Earlier stamps come from clocks that were not set.
@@ -68,21 +70,6 @@ pub struct SightingSpan {
     pub last_ms: UtcMs,
     /// The latest time that a stamp of the object can have.
     pub believed_until_ms: UtcMs,
-}
-
-/// A sighting with its raw lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredSighting {
-    /// The name of the object's source.
-    pub source: SourceName,
-    /// The object as people write it.
-    pub place: String,
-    /// The application.
-    pub app: AppName,
-    /// The earliest event.
-    pub first: Sample,
-    /// The latest event.
-    pub last: Sample,
 }
 
 /// A source with its listings.
@@ -244,7 +231,11 @@ impl Ledger {
     /// Returns what people are shown of a group; `None` when there is no such group. Where objects title it
     /// differently, that with the latest event counts.
     pub fn group(&self, id: GroupId) -> Result<Option<Grouped>> {
-        let own_title = if self.has(Added::Titles) { LATEST_TITLE } else { "NULL" };
+        let own_title = match () {
+            () if self.has(Added::Samples) => LATEST_TITLE,
+            () if self.has(Added::Titles) => LATEST_TITLE_OF_SIGHTINGS,
+            () => "NULL",
+        };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT kind, coalesce({own_title}, title), template FROM error_group WHERE id = ?1"
         ))?;
@@ -271,22 +262,6 @@ impl Ledger {
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Returns a sighting with its raw lines; `None` when the group was not seen in that generation.
-    pub fn sighting(&self, generation: GenerationId, group: GroupId) -> Result<Option<StoredSighting>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT sighting.first_ms, first_line, first_raw, sighting.last_ms, last_line, last_raw, source.name, source.url,
-                object.key, app.name
-             FROM sighting JOIN generation ON generation.id = sighting.generation_id
-             JOIN object ON object.id = generation.object_id JOIN source ON source.id = object.source_id
-             JOIN app ON app.id = generation.app_id
-             WHERE generation_id = ?1 AND group_id = ?2",
-        )?;
-        let found = statement
-            .query_row(params![generation.0, group.bits() as i64], |row| Ok(stored_sighting(row)))
-            .optional()?;
-        found.transpose()
     }
 }
 
@@ -385,14 +360,3 @@ const STRAYS: &str = "
         'does not fit the layout, nor do ' || (stray.number - 1) || ' more here', 'does not fit the layout'),
         stray.told_ms
     FROM stray JOIN source ON source.id = stray.source_id";
-
-fn stored_sighting(row: &Row<'_>) -> Result<StoredSighting> {
-    let (url, key): (String, String) = (row.get(7)?, row.get(8)?);
-    Ok(StoredSighting {
-        source: row.get(6)?,
-        place: object_place(&url, &key),
-        app: value(row, 9)?,
-        first: sample(row, 0)?,
-        last: sample(row, 3)?,
-    })
-}

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::column::value;
 use super::duplicates::mark_duplicates;
+use super::generations::delete_generation;
 use super::rows::{known_day, unsigned};
 use super::{Ledger, Result};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
@@ -124,6 +125,5 @@ fn expire(transaction: &Transaction<'_>, generation: GenerationId) -> Result<Opt
         WHERE generation.id = ?1 AND generation.object_id = object.id AND object.state <> 'deleted'
           AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)";
     transaction.prepare_cached(sql)?.execute(params![generation.0])?;
-    let sql = "DELETE FROM generation WHERE id = ?1 RETURNING checksum";
-    Ok(transaction.prepare_cached(sql)?.query_row([generation.0], |row| row.get(0)).optional()?)
+    delete_generation(transaction, generation)
 }

@@ -108,17 +108,18 @@ pub(super) fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {
     })
 }
 
-/// Reads a sample from three columns: time, line, raw lines.
+/// Reads a sample from three columns: time, line, raw lines, which are empty where none are kept.
 pub(super) fn sample(row: &Row<'_>, column: usize) -> Result<Sample> {
-    let raw: Vec<u8> = row.get(column + 2)?;
-    Ok(Sample { time_ms: value(row, column)?, line: unsigned(row, column + 1)?, raw: decompress(&raw)? })
+    let raw: Option<Vec<u8>> = row.get(column + 2)?;
+    let raw = raw.map(|raw| decompress(&raw)).transpose()?.unwrap_or_default();
+    Ok(Sample { time_ms: value(row, column)?, line: unsigned(row, column + 1)?, raw })
 }
 
 /// Returns the raw lines of a sample's column.
-fn decompress(column: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn decompress(column: &[u8]) -> Result<Vec<u8>> {
     // The capacity is a bound, not a guess: a damaged column cannot ask for more memory than a sample may take.
     zstd::bulk::decompress(column, 2 * SAMPLE_BYTES)
-        .map_err(|_| LedgerError::Unreadable { what: "sighting.raw" })
+        .map_err(|_| LedgerError::Unreadable { what: "sample.raw" })
 }
 
 /// Reads a count or a length, which SQLite keeps as a signed number.

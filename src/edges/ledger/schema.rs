@@ -20,6 +20,8 @@ pub(super) enum Added {
     Troubles = 8,
     /// The columns of `outbox` that say why a mail waits.
     MailWaits = 9,
+    /// The table `sample`, which has the raw lines that `sighting` had.
+    Samples = 10,
 }
 
 impl Ledger {

@@ -2,6 +2,7 @@
 //! index's commit after it. At the start, whatever a crash left between the two is repaired.
 
 mod regroup;
+mod samples;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -117,6 +118,7 @@ pub fn ingest(
         // A batch may have replaced what could not be read.
         lacking = reconcile(ledger, &reader, &uuid, &mut report)?;
     }
+    samples::fill(ledger, &reader, &mut report)?;
     if report.batches > 0 {
         let batch = if lacking.is_empty() { ledger.last_batch()? } else { INCOMPLETE };
         index.writer()?.merge_if_many(&Payload { batch, uuid })?;
@@ -405,6 +407,11 @@ impl Reader<'_> {
         Ok(builder.finish()?)
     }
 
+    /// Returns an object as people write it.
+    fn place(&self, object: &ObjectVersion) -> String {
+        self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key))
+    }
+
     /// Reads one object after proving that its bytes are those of its version: a fault must be known before
     /// the first block goes to the index. Also returns the checksum of its stored bytes.
     fn read_one(
@@ -416,8 +423,7 @@ impl Reader<'_> {
         let settings = self.settings.of(&object.source);
         let mut file = self.mirror.open(&object.source, &object.key, object.generation)?;
         let checksum = prove(&mut file, &object.etag, &job.known, &settings.limits)?;
-        let place =
-            self.urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
+        let place = self.place(object);
         let asked = job.asked.as_deref().unwrap_or_default();
         let about = About { day: object.day, app: &object.app, place: &place, asked };
         let partial = read_object(file, settings, &about, |block, words| {

@@ -1,16 +1,16 @@
 //! What a change of the rules touches: versions it does not are taken over, those whose files were pruned get their
 //! groups from samples, and the rest is read again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::edges::index::{INCOMPLETE, Index, Wanted};
-use crate::edges::ledger::{GenerationRow, Ledger, object_place, reading_fact};
+use crate::edges::ledger::{GenerationRow, Ledger, LedgerError, object_place, reading_fact};
 use crate::flows::error::StateError;
 use gzette_core::custom::{Basis, Touched, stored_template};
 use gzette_core::human::plural;
-use gzette_core::model::{GenerationId, Window};
+use gzette_core::model::{GenerationId, GroupId, Window};
 use gzette_core::parse::FieldNames;
-use gzette_core::partial::{About, Ingested, SourceSettings};
+use gzette_core::partial::{About, Ingested, Partial, SourceSettings};
 use gzette_core::query::ObjectFacts;
 
 /// The name of the fact that holds the basis of the groups, as JSON.
@@ -116,6 +116,17 @@ fn of_custom_groups(
     Ok(touched)
 }
 
+/// Returns lines of the groups of which a version has none itself: those of their latest events elsewhere.
+fn latest_lines(ledger: &Ledger, stored: &Partial) -> Result<BTreeMap<GroupId, Vec<u8>>, LedgerError> {
+    let mut lines = BTreeMap::new();
+    for sighting in stored.sightings.iter().filter(|sighting| sighting.last.raw.is_empty()) {
+        let samples = ledger.samples(sighting.group.id)?;
+        let latest = samples.into_iter().max_by_key(|sample| (sample.end.is_last, sample.end.time_ms));
+        lines.extend(latest.map(|latest| (sighting.group.id, latest.raw)));
+    }
+    Ok(lines)
+}
+
 /// Regroups versions whose files are gone from their samples; returns how many.
 pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Result<u64, StateError> {
     let reading = settings.reading();
@@ -123,9 +134,11 @@ pub(super) fn from_samples(ledger: &mut Ledger, settings: &SourceSettings) -> Re
     let urls = ledger.source_urls()?;
     for object in &outdated {
         let Some(stored) = ledger.stored_partial(object.generation)? else { continue };
+        let lines = latest_lines(ledger, &stored)?;
         let place = urls.get(&object.source).map_or_else(String::new, |url| object_place(url, &object.key));
         let about = About { day: object.day, app: &object.app, place: &place, asked: &[] };
-        let partial = stored.regrouped(settings.of(&object.source), &about);
+        let partial =
+            stored.regrouped(settings.of(&object.source), &about, |group| lines.get(&group).cloned());
         let object = object.clone();
         let item = Ingested { object, partial, reading, stored_checksum: None, is_read_again: true };
         ledger.regroup(&item)?;

@@ -153,7 +153,7 @@ fn view(
         levels: by_level(group),
         hours: series.stretches(facts.hour_end, HOUR_SLOTS, 24),
         trend: hourly(&series, facts.hour_end, SHOWN_HOURS),
-        samples: samples::read(ledger, group.id, &spans, facts.now_ms, settings)?,
+        samples: samples::read(ledger, group.id, facts.now_ms, settings)?,
         family: None,
     })
 }

@@ -23,8 +23,9 @@ pub(super) fn counts(stored: &Partial, found: &Partial) -> Option<Row> {
 
 /// Returns the first error group that differs, if one does.
 pub(super) fn sightings(stored: &Partial, found: &Partial) -> Option<Row> {
-    (stored.sightings != found.sightings)
-        .then(|| first_sighting(stored, found).unwrap_or_else(|| in_other_words("error groups")))
+    let is_same = stored.sightings.len() == found.sightings.len()
+        && stored.sightings.iter().zip(&found.sightings).all(|(kept, found)| found.is_kept_as(kept));
+    (!is_same).then(|| first_sighting(stored, found).unwrap_or_else(|| in_other_words("error groups")))
 }
 
 /// Rows that differ in something that is not shown: their order, or bytes that are not text.
@@ -55,10 +56,17 @@ fn first_count(stored: &Partial, found: &Partial) -> Option<Row> {
 
 /// Returns the first error group by the first of its parts that differs.
 fn first_sighting(stored: &Partial, found: &Partial) -> Option<Row> {
-    let by_id = |partial: &Partial| -> BTreeMap<GroupId, Vec<String>> {
-        partial.sightings.iter().map(|sighting| (sighting.group.id, parts(sighting))).collect()
+    let by_id = |partial: &Partial| -> BTreeMap<GroupId, Sighting> {
+        partial.sightings.iter().map(|sighting| (sighting.group.id, sighting.clone())).collect()
     };
-    let (stored, found) = (by_id(stored), by_id(found));
+    let (stored, mut found) = (by_id(stored), by_id(found));
+    for (id, found) in &mut found {
+        stored.get(id).into_iter().for_each(|kept| leave_out(found, kept));
+    }
+    let in_parts = |sightings: BTreeMap<GroupId, Sighting>| -> BTreeMap<GroupId, Vec<String>> {
+        sightings.into_iter().map(|(id, sighting)| (id, parts(&sighting))).collect()
+    };
+    let (stored, found) = (in_parts(stored), in_parts(found));
     let ids = differing(&stored, &found);
     let id = ids.first()?;
     let (ledger, found) = match (stored.get(id), found.get(id)) {
@@ -74,6 +82,18 @@ fn first_sighting(stored: &Partial, found: &Partial) -> Option<Row> {
         }
     };
     Some(Row { what: format!("error groups, {}: {id}", place_in(ids.len())), ledger, found })
+}
+
+/// Empties what the ledger keeps of few sightings only, and not of this one.
+fn leave_out(found: &mut Sighting, kept: &Sighting) {
+    if kept.group.title.is_empty() {
+        found.group.title.clear();
+    }
+    for (found, kept) in [(&mut found.first, &kept.first), (&mut found.last, &kept.last)] {
+        if kept.raw.is_empty() {
+            found.raw.clear();
+        }
+    }
 }
 
 /// Returns the keys whose values differ or that only one side has, in order.

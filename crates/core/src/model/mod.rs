@@ -17,6 +17,7 @@ pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};
 pub use object::{
     AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, ObjectVersion, SourceName,
+    rank,
 };
 pub use requests::Requests;
 pub use state::StateId;

@@ -117,6 +117,11 @@ impl GenerationId {
     }
 }
 
+/// Returns the place of an object, in all its versions, in an order that has nothing to do with keys or times.
+pub fn rank(source: &str, key: &str) -> i64 {
+    GenerationId::of(source, key, "", 0).0
+}
+
 impl fmt::Display for GenerationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -4,6 +4,7 @@
 mod builder;
 #[cfg(test)]
 mod cases;
+mod choice;
 mod event;
 #[cfg(test)]
 mod grid;
@@ -23,6 +24,7 @@ use crate::words::BlockWords;
 use builder::Builder;
 use serde::{Deserialize, Serialize};
 
+pub use choice::{End, chosen};
 pub use event::{EventExplanation, EventGrouper, explain_event};
 pub use ingested::Ingested;
 pub use settings::{ReadSettings, Reading, SourceSettings};
@@ -78,6 +80,23 @@ pub struct Sighting {
     pub first: Sample,
     /// The latest by (time, line).
     pub last: Sample,
+}
+
+impl Sighting {
+    /// Whether a sighting that a ledger holds is this one, as far as the ledger keeps it: of most sightings it has neither
+    /// raw lines nor title, and what it does not have is empty.
+    #[must_use]
+    pub fn is_kept_as(&self, kept: &Self) -> bool {
+        let is_same = |kept: &Sample, found: &Sample| {
+            (kept.time_ms, kept.line) == (found.time_ms, found.line)
+                && (kept.raw.is_empty() || kept.raw == found.raw)
+        };
+        let (own, other) = (&self.group, &kept.group);
+        (self.events, own.id, own.kind, &own.template) == (kept.events, other.id, other.kind, &other.template)
+            && (other.title.is_empty() || own.title == other.title)
+            && is_same(&kept.first, &self.first)
+            && is_same(&kept.last, &self.last)
+    }
 }
 
 /// An event's place and its raw lines.

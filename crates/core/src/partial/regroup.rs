@@ -1,5 +1,6 @@
 //! Groups of an object whose lines are no longer there: what the samples that were kept of it say.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{About, EventGrouper, Partial, ReadSettings, SAMPLE_BYTES, Sighting};
@@ -8,14 +9,22 @@ use crate::model::{GroupId, Grouped, UtcMs};
 
 impl Partial {
     /// Returns the partial with the groups that its samples have by `settings`: all events of a group go where its
-    /// latest one does. The answers say where that is.
+    /// latest one does. The answers say where that is. `elsewhere` gives lines of a group in another object, for groups
+    /// of which this one has none.
     #[must_use]
-    pub fn regrouped(mut self, settings: &ReadSettings, about: &About<'_>) -> Self {
+    pub fn regrouped(
+        mut self,
+        settings: &ReadSettings,
+        about: &About<'_>,
+        elsewhere: impl Fn(GroupId) -> Option<Vec<u8>>,
+    ) -> Self {
         let mut groups: BTreeMap<GroupId, GroupId> = BTreeMap::new();
         let mut sightings: BTreeMap<GroupId, Sighting> = BTreeMap::new();
         for mut sighting in std::mem::take(&mut self.sightings) {
-            let group = group_of_sample(&sighting.last.raw, settings, about);
             let old = sighting.group.id;
+            let raw = Some(&sighting.last.raw).filter(|raw| !raw.is_empty()).map(Cow::Borrowed);
+            let raw = raw.or_else(|| elsewhere(old).map(Cow::Owned));
+            let group = raw.and_then(|raw| group_of_sample(&raw, settings, about));
             sighting.group = group.unwrap_or(sighting.group);
             let new = sighting.group.id;
             groups.insert(old, new);
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn samples_say_what_the_lines_would() {
         let before = read(&ReadSettings::default());
-        let unchanged = before.clone().regrouped(&ReadSettings::default(), &About::default());
+        let unchanged = before.clone().regrouped(&ReadSettings::default(), &About::default(), |_| None);
         assert_eq!(unchanged.sightings, before.sightings);
         assert_eq!(unchanged.counts, before.counts);
         let custom = CustomGroup {
@@ -116,10 +125,23 @@ mod tests {
         };
         let custom = CustomGrouping { groups: vec![custom], ..CustomGrouping::default() };
         let settings = ReadSettings { custom: Arc::new(custom), ..ReadSettings::default() };
-        let (after, expected) = (before.regrouped(&settings, &About::default()), read(&settings));
+        let (after, expected) =
+            (before.clone().regrouped(&settings, &About::default(), |_| None), read(&settings));
         assert_eq!(after.sightings, expected.sightings);
         assert_eq!(after.sightings.len(), 2);
         assert_eq!(after.counts, expected.counts);
         assert_eq!(after.answers.len(), 3, "one for each group before");
+
+        // Of a group without lines here, those of another object say it.
+        let lines: BTreeMap<_, _> =
+            before.sightings.iter().map(|seen| (seen.group.id, seen.last.raw.clone())).collect();
+        let mut bare = before;
+        bare.sightings.iter_mut().for_each(|sighting| sighting.last.raw.clear());
+        let again = bare.regrouped(&settings, &About::default(), |group| lines.get(&group).cloned());
+        assert_eq!((&again.counts, &again.answers), (&after.counts, &after.answers));
+        assert!(
+            again.sightings.iter().all(|sighting| sighting.last.raw.is_empty()),
+            "they are another object's"
+        );
     }
 }

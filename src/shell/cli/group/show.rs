@@ -1,7 +1,7 @@
 //! `gzette group show`: all about one group.
 
 use super::list::{first_and_last, minute};
-use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSighting};
+use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSample};
 use crate::flows::report::{SampleRole, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
@@ -11,7 +11,7 @@ use gzette_core::custom::shown_template;
 use gzette_core::human;
 use gzette_core::model::{GroupId, GroupKind, Grouped, UtcMs, Window};
 use gzette_core::parse::{ParseSettings, Parser};
-use gzette_core::partial::{SAMPLE_BYTES, Sample, SourceSettings};
+use gzette_core::partial::{SAMPLE_BYTES, SourceSettings};
 use gzette_core::visible::terminal;
 
 /// The days shown.
@@ -36,7 +36,7 @@ struct Facts {
     apps: Vec<(String, u64)>,
     levels: Vec<(String, u64)>,
     days: Vec<(String, u64)>,
-    samples: Vec<(SampleRole, StoredSighting, Sample)>,
+    samples: Vec<(SampleRole, StoredSample)>,
     span_ms: (UtcMs, UtcMs),
 }
 
@@ -72,29 +72,26 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, C
         rows
     };
     let states = states(ledger, now_ms)?;
-    let mut samples = Vec::new();
-    let first = spans.iter().min_by_key(|span| (span.first_ms, span.generation));
-    let last = spans.iter().max_by_key(|span| (span.last_ms, span.generation));
-    for (role, span) in [(SampleRole::First, first), (SampleRole::Latest, last)] {
-        let Some(span) = span else { continue };
-        let Some(sighting) = ledger.sighting(span.generation, id)? else { continue };
-        let sample = if role == SampleRole::First { sighting.first.clone() } else { sighting.last.clone() };
-        samples.push((role, sighting, sample));
-    }
-    if let [(_, a, first), (_, b, last)] = samples.as_slice()
-        && (&a.place, first.line) == (&b.place, last.line)
-    {
-        samples.remove(0);
-    }
     Ok(Some(Facts {
         state: states.get(&id).map(|(state, reason)| (state.name().to_owned(), reason.clone())),
         apps: most_first(counted(Dimension::App)?),
         levels: most_first(counted(Dimension::Level)?),
         days: counted(Dimension::Day)?,
         span_ms: first_and_last(&spans),
-        samples,
+        samples: first_and_latest(ledger.samples(id)?),
         group,
     }))
+}
+
+/// Returns the first and the latest event; one that is both is the latest.
+fn first_and_latest(samples: Vec<StoredSample>) -> Vec<(SampleRole, StoredSample)> {
+    let early = |sample: &&StoredSample| (!sample.end.is_believed, sample.end.time_ms, sample.end.rank);
+    let first = samples.iter().filter(|sample| !sample.end.is_last).min_by_key(early).cloned();
+    let latest = samples.into_iter().max_by_key(|sample| (sample.end.is_last, sample.end.time_ms));
+    let place = |sample: &StoredSample| (sample.end.generation, sample.end.line);
+    let first = first.filter(|first| latest.as_ref().map(place) != Some(place(first)));
+    let first = first.map(|first| (SampleRole::First, first));
+    first.into_iter().chain(latest.map(|latest| (SampleRole::Latest, latest))).collect()
 }
 
 fn name(cell: &Cell) -> String {
@@ -108,7 +105,7 @@ fn name(cell: &Cell) -> String {
 }
 
 /// Returns what an event says, its trace included: escapes resolved, one line each.
-fn text(settings: &ParseSettings, sample: &Sample) -> String {
+fn text(settings: &ParseSettings, sample: &StoredSample) -> String {
     let mut lines = sample.raw.split(|&byte| byte == b'\n');
     let first = lines.next().unwrap_or_default();
     let is_cut = sample.raw.len() >= SAMPLE_BYTES;
@@ -157,11 +154,11 @@ fn print(context: &Context, facts: &Facts, settings: &SourceSettings) -> Result<
         let bar = "█".repeat((events * BAR_CHARS).div_ceil(most) as usize);
         ui.result(&format!("  {day}  {bar} {}", human::count(*events)))?;
     }
-    for (role, sighting, sample) in &facts.samples {
+    for (role, sample) in &facts.samples {
         let name = if *role == SampleRole::First { "First event" } else { "Latest event" };
-        head(&format!("{name}, {}", human::time(sample.time_ms)))?;
-        line(&format!("  {}:{}", sighting.place, sample.line))?;
-        let text = text(&settings.of(&sighting.source).parse, sample);
+        head(&format!("{name}, {}", human::time(sample.end.time_ms)))?;
+        line(&format!("  {}:{}", sample.place, sample.end.line))?;
+        let text = text(&settings.of(&sample.source).parse, sample);
         text.lines().try_for_each(|text| line(&format!("  {text}")))?;
     }
     head("All events")?;
@@ -177,13 +174,13 @@ fn json(facts: &Facts) -> serde_json::Value {
     let samples: Vec<_> = facts
         .samples
         .iter()
-        .map(|(role, sighting, sample)| {
+        .map(|(role, sample)| {
             serde_json::json!({
                 "role": role.name(),
-                "time": human::time(sample.time_ms),
-                "app": sighting.app,
-                "object": sighting.place,
-                "line": sample.line,
+                "time": human::time(sample.end.time_ms),
+                "app": sample.app,
+                "object": sample.place,
+                "line": sample.end.line,
                 "raw": String::from_utf8_lossy(&sample.raw),
             })
         })
