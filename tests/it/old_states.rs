@@ -18,7 +18,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("0007_stored.sql", "443f69116eecdfea"),
     ("0008_pauses.sql", "23f74e62942bc3a0"),
     ("0009_waiting.sql", "bf0bb51373269f3e"),
-    ("0010_samples.sql", "?"),
+    ("0010_samples.sql", "1f20592c42bea09e"),
 ];
 
 /// The ledgers in `fixtures/state`.

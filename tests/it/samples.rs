@@ -19,8 +19,8 @@ fn key(day: i64) -> String {
 /// Two errors of one group, some hours apart, on the day so many days ago.
 fn errors(day: i64) -> String {
     let at = NOON_MS - day * DAY_MS - 5 * HOUR_MS;
-    [(0, "first"), (3, "last")]
-        .map(|(hours, which)| event(at + hours * HOUR_MS, "ERROR", &format!("order {day} lost \"{which}\"")))
+    [(0, 10), (3, 20)]
+        .map(|(hours, which)| event(at + hours * HOUR_MS, "ERROR", &format!("order {day} lost part {which}")))
         .concat()
 }
 
@@ -64,9 +64,9 @@ fn a_group_keeps_few_lines_of_many_objects() {
     let project = project();
     let (lines, unread) = kept(&project);
     assert!((2..=7).contains(&lines.len()) && unread == 0, "{lines:#?}");
-    assert_eq!(lines.first(), Some(&line(DAYS, "first")));
-    assert_eq!(lines.last(), Some(&line(1, "last")));
-    let roles = [("first", line(DAYS, "first")), ("latest", line(1, "last"))];
+    assert_eq!(lines.first(), Some(&line(DAYS, "part 10")));
+    assert_eq!(lines.last(), Some(&line(1, "part 20")));
+    let roles = [("first", line(DAYS, "part 10")), ("latest", line(1, "part 20"))];
     assert_eq!(shown(&project), roles.map(|(role, line)| (role.to_owned(), line)));
     project.verifies();
 }
@@ -79,7 +79,7 @@ fn samples_of_what_is_replaced_or_deleted_are_chosen_again() {
         project.put(&key(day), event(NOON_MS - day * DAY_MS, "INFO", "nothing is lost"));
     }
     // Grows, as objects do that are written again and again.
-    project.put(&key(2), errors(2) + &event(NOON_MS - 2 * DAY_MS, "ERROR", "order 2 lost \"later\""));
+    project.put(&key(2), errors(2) + &event(NOON_MS - 2 * DAY_MS, "ERROR", "order 2 lost part 99"));
     project.gzette("run").exits(0);
     let fresh = Project::new();
     fresh.reconfigure(
@@ -89,8 +89,8 @@ fn samples_of_what_is_replaced_or_deleted_are_chosen_again() {
     fresh.gzette("run").exits(0);
     let (lines, unread) = kept(&project);
     assert_eq!((&lines, unread), (&kept(&fresh).0, 0));
-    assert_eq!(lines.first(), Some(&line(DAYS - 1, "first")));
-    assert!(lines.last().unwrap().contains("later"), "{lines:#?}");
+    assert_eq!(lines.first(), Some(&line(DAYS - 1, "part 10")));
+    assert!(lines.last().unwrap().contains("part 20"), "{lines:#?}");
     assert_eq!(shown(&project), shown(&fresh));
     project.verifies();
 }
@@ -103,13 +103,16 @@ fn no_line_of_an_expired_object_is_kept() {
     let (lines, _) = kept(&project);
     assert!(!lines.is_empty(), "{lines:#?}");
     for day in 7..=DAYS {
-        assert!(!lines.contains(&line(day, "first")) && !lines.contains(&line(day, "last")), "{lines:#?}");
+        assert!(
+            !lines.contains(&line(day, "part 10")) && !lines.contains(&line(day, "part 20")),
+            "{lines:#?}"
+        );
     }
     // What is not in the mirror any more cannot be read from it, and is not asked for again and again.
     project.now_ms += HOUR_MS;
     let ingest = project.gzette("ingest").exits(0);
     assert!(!ingest.stderr.contains("unreadable"), "{}", ingest.stderr);
-    assert_eq!(shown(&project).last().unwrap().1, line(1, "last"));
+    assert_eq!(shown(&project).last().unwrap().1, line(1, "part 20"));
     project.verifies();
 }
 
@@ -123,7 +126,7 @@ fn verify_notices_a_line_that_is_not_the_objects() {
     let verify = project.gzette("verify").exits(3);
     assert!(verify.text().contains("the first `"), "{}", verify.text());
     project.gzette("verify --repair").exits(0);
-    assert_eq!(kept(&project).0.last(), Some(&line(1, "last")));
+    assert_eq!(kept(&project).0.last(), Some(&line(1, "part 20")));
     project.verifies();
 }
 
