@@ -89,7 +89,7 @@ fn check_survey(layout: &Layout, root: &str, children: &[String]) {
 fn check_plan(layout: &Layout, prefix: &str, objects: Vec<ListedObject>, known: &[(u8, bool)]) {
     let listed = objects.len();
     let Arranged { objects, folder_markers, too_old, unplaced, .. } =
-        arrange(objects, layout, prefix, "source", Day::MIN);
+        arrange(objects, layout, prefix, &"source".into(), Day::MIN);
     assert_eq!((objects.len() as u64 + folder_markers + too_old) as usize, listed, "no entry is lost");
     assert!(unplaced <= objects.len() as u64);
     assert!(objects.iter().all(|placed| !placed.app.is_empty()));

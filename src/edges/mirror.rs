@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::edges::disk::{self, named};
-use gzette_core::model::{GenerationId, StateId, UtcMs};
+use gzette_core::model::{GenerationId, ObjectKey, SourceName, StateId, UtcMs};
 
 /// What stays as it is in a file name.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
@@ -71,7 +71,7 @@ impl Mirror {
     }
 
     /// Returns the folder of a source.
-    pub fn folder(&self, source: &str) -> PathBuf {
+    pub fn folder(&self, source: &SourceName) -> PathBuf {
         self.dir.join(encode_segment(source))
     }
 
@@ -95,7 +95,7 @@ impl Mirror {
     }
 
     /// Returns how many objects the folder of a source holds, and when the first of them was written.
-    pub fn census(&self, source: &str) -> io::Result<(u64, Option<UtcMs>)> {
+    pub fn census(&self, source: &SourceName) -> io::Result<(u64, Option<UtcMs>)> {
         let (mut files, mut first_ms) = (0, None::<UtcMs>);
         let mut folders = vec![self.folder(source)];
         while let Some(folder) = folders.pop() {
@@ -120,7 +120,7 @@ impl Mirror {
     }
 
     /// Returns the path of one version of an object.
-    pub fn path(&self, source: &str, key: &str, generation: GenerationId) -> PathBuf {
+    pub fn path(&self, source: &SourceName, key: &ObjectKey, generation: GenerationId) -> PathBuf {
         let mut path = self.dir.join(encode_segment(source));
         path.push(encode_key(key));
         let mut whole: OsString = path.into_os_string();
@@ -136,7 +136,13 @@ impl Mirror {
 
     /// Writes one version of an object; when it returns, the file is whole and will survive a power cut. An older
     /// file of the same name is replaced.
-    pub fn write(&self, source: &str, key: &str, generation: GenerationId, bytes: &[u8]) -> io::Result<()> {
+    pub fn write(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        generation: GenerationId,
+        bytes: &[u8],
+    ) -> io::Result<()> {
         self.write_file(&self.path(source, key, generation), bytes)
     }
 
@@ -151,7 +157,7 @@ impl Mirror {
     }
 
     /// Opens one version of an object.
-    pub fn open(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<File> {
+    pub fn open(&self, source: &SourceName, key: &ObjectKey, generation: GenerationId) -> io::Result<File> {
         let path = self.path(source, key, generation);
         named(File::open(&path), "open", &path)
     }
@@ -160,8 +166,8 @@ impl Mirror {
     /// one that is not there.
     pub fn open_whole(
         &self,
-        source: &str,
-        key: &str,
+        source: &SourceName,
+        key: &ObjectKey,
         generation: GenerationId,
         size_bytes: u64,
     ) -> io::Result<File> {
@@ -176,7 +182,12 @@ impl Mirror {
     }
 
     /// Returns the length of one version of an object in bytes; `None` when it is not in the mirror.
-    pub fn len(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<Option<u64>> {
+    pub fn len(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        generation: GenerationId,
+    ) -> io::Result<Option<u64>> {
         let path = self.path(source, key, generation);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(Some(metadata.len())),
@@ -189,9 +200,9 @@ impl Mirror {
     /// there, or has that name already.
     pub fn rename(
         &self,
-        key: &str,
-        (old_source, old): (&str, GenerationId),
-        (new_source, new): (&str, GenerationId),
+        key: &ObjectKey,
+        (old_source, old): (&SourceName, GenerationId),
+        (new_source, new): (&SourceName, GenerationId),
     ) -> io::Result<()> {
         let (from, to) = (self.path(old_source, key, old), self.path(new_source, key, new));
         // A file that cannot be looked at is not one that is gone.
@@ -211,7 +222,7 @@ impl Mirror {
     }
 
     /// Removes all that is kept of a source.
-    pub fn remove_source(&self, source: &str) -> io::Result<()> {
+    pub fn remove_source(&self, source: &SourceName) -> io::Result<()> {
         let folder = self.dir.join(encode_segment(source));
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -229,7 +240,7 @@ impl Mirror {
     }
 
     /// Removes one version of an object, and the folders that this leaves empty. Returns whether it was there.
-    pub fn remove(&self, source: &str, key: &str, generation: GenerationId) -> io::Result<bool> {
+    pub fn remove(&self, source: &SourceName, key: &ObjectKey, generation: GenerationId) -> io::Result<bool> {
         let path = self.path(source, key, generation);
         match fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

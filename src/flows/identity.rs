@@ -7,7 +7,7 @@ use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::edges::state::State;
 use crate::flows::error::StateError;
-use gzette_core::model::{GenerationId, ObjectVersion, StateId};
+use gzette_core::model::{GenerationId, ObjectVersion, SourceName, StateId};
 
 /// The name of the fact that says which state a ledger belongs to.
 const STATE_ID: &str = "state_id";
@@ -111,10 +111,10 @@ pub struct Lost {
 
 /// Returns the folder of mirrored files that is missing as a whole. Looks at a few folders only.
 pub fn lost_folder(ledger: &Ledger, mirror: &Mirror) -> Result<Option<PathBuf>, LedgerError> {
-    let is_there = |name: &str| mirror.folder(name).is_dir();
+    let is_there = |name: &SourceName| mirror.folder(name).is_dir();
     let mut sources = ledger.sources_in_mirror()?.into_iter();
     // While a source is being renamed, its files are still in the folder of the old name.
-    let lost = sources.find(|(name, old)| !is_there(name) && !old.as_deref().is_some_and(is_there));
+    let lost = sources.find(|(name, old)| !is_there(name) && !old.as_ref().is_some_and(is_there));
     Ok(lost.map(|(name, _)| mirror.folder(&name)))
 }
 

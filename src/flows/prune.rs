@@ -85,14 +85,14 @@ pub fn drop_source(
     ledger: &mut Ledger,
     mirror: &Mirror,
     index_dir: &Path,
-    name: &str,
+    name: &SourceName,
     now_ms: UtcMs,
 ) -> Result<Option<PruneReport>, StateError> {
-    let Some(source) = ledger.source_rows()?.into_iter().find(|row| row.name == name) else {
+    let Some(source) = ledger.source_rows()?.into_iter().find(|row| row.name == *name) else {
         return Ok(None);
     };
     let mut rows = ledger.retained()?;
-    rows.retain(|row| row.source == name);
+    rows.retain(|row| row.source == *name);
     let plan = Plan { expired: rows.iter().map(|row| row.kept.generation).collect(), ..Plan::default() };
     let report = PruneReport::of(&rows, &plan);
     let index = own_index(ledger, index_dir)?;

@@ -421,7 +421,7 @@ impl Pipeline<'_> {
             .map(|(name, read)| (name.clone(), read.parse.clone()))
             .collect();
         let mut view = report::build(ledger, self.now_ms, &settings)?;
-        let parse = |source: &str| settings.parse.get(source).unwrap_or(&settings.parse_other).clone();
+        let parse = |source: &SourceName| settings.parse.get(source).unwrap_or(&settings.parse_other).clone();
         report::add_examples(&mut view.unclear, ledger, &Mirror::new(self.state.mirror()), parse)?;
         Ok(view)
     }

@@ -124,7 +124,7 @@ fn a_source_renamed_again_after_an_interrupted_run_keeps_its_files() {
     // Here a run stops: the ledger knows the new name, no file has it yet.
     let mut ledger = Ledger::open(&project.path("state/ledger.sqlite")).unwrap();
     let source = ledger.source_rows().unwrap().remove(0);
-    ledger.rename_source(&source, "between", project.now_ms).unwrap();
+    ledger.rename_source(&source, &"between".into(), project.now_ms).unwrap();
     drop(ledger);
     project.reconfigure("name = \"prod\"", "name = \"live\"");
     let status = project.gzette("status").text();

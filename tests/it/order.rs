@@ -245,7 +245,7 @@ impl Scene {
 
     fn source(&self) -> SyncSource {
         SyncSource {
-            name: "prod".to_owned(),
+            name: "prod".into(),
             url: "s3://bucket/logs".to_owned(),
             layout: Layout::parse("{app}/{date:%Y%m%d}/").unwrap(),
             zone: TimeZone::UTC,

@@ -286,7 +286,7 @@ async fn keys_of_any_kind_in_a_bucket_are_mirrored_counted_and_found() {
     let (state, mirror) = (tempfile::tempdir().unwrap(), Mirror::new(dir.path().join("mirror")));
     let mut ledger = Ledger::open(&state.path().join("ledger.sqlite")).unwrap();
     let source = SyncSource {
-        name: "prod".to_owned(),
+        name: "prod".into(),
         url: "s3://bucket/logs".to_owned(),
         layout: Layout::parse("{app}/{date:%Y%m%d}/").unwrap(),
         zone: TimeZone::UTC,

@@ -14,7 +14,7 @@ use gzette::edges::store::{
 };
 use gzette::flows::error::StateError;
 use gzette::flows::sync::{Deadline, SyncOptions, SyncReport, SyncSource, sync};
-use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, Requests, UtcMs};
+use gzette_core::model::{GenerationId, ListedObject, MINUTE_MS, Requests, SourceName, UtcMs};
 use gzette_core::plan::{Layout, ObjectState, Why};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -66,7 +66,7 @@ fn entry(key: &str, bytes: &[u8]) -> ListedObject {
     for byte in Md5::digest(bytes) {
         write!(etag, "{byte:02x}").unwrap();
     }
-    ListedObject { key: key.to_owned(), etag, size_bytes: bytes.len() as u64, modified_ms: UtcMs::EPOCH }
+    ListedObject { key: key.into(), etag, size_bytes: bytes.len() as u64, modified_ms: UtcMs::EPOCH }
 }
 
 impl ObjectStore for Bucket {
@@ -102,10 +102,10 @@ impl ObjectStore for Bucket {
             let mut state = self.state();
             let left = state.sizes_in_flight.iter().position(|other| *other == size).unwrap();
             state.sizes_in_flight.swap_remove(left);
-            if let Some(kind) = state.refused_gets.get(&object.key) {
+            if let Some(kind) = state.refused_gets.get(object.key.as_str()) {
                 return Err(self.refusal(*kind, Action::Get, &object.key));
             }
-            match state.objects.get(&object.key) {
+            match state.objects.get(object.key.as_str()) {
                 None => Err(self.refusal(StoreErrorKind::Missing, Action::Get, &object.key)),
                 Some(bytes) if entry(&object.key, bytes).etag != object.etag => {
                     Err(self.refusal(StoreErrorKind::Changed, Action::Get, &object.key))
@@ -175,7 +175,7 @@ impl World {
         let bucket = Arc::new(Bucket::default());
         let dir = tempfile::tempdir().unwrap();
         let source = SyncSource {
-            name: "prod".to_owned(),
+            name: "prod".into(),
             url: "s3://bucket/logs".to_owned(),
             layout: Layout::parse("{app}/{date:%Y%m%d}/").unwrap(),
             zone: TimeZone::UTC,
@@ -237,9 +237,9 @@ impl World {
     }
 
     fn mirrored_version(&self, object: &ListedObject) -> Option<Vec<u8>> {
-        let generation = GenerationId::of("prod", &object.key, &object.etag, object.size_bytes);
+        let generation = GenerationId::of(&"prod".into(), &object.key, &object.etag, object.size_bytes);
         let mut bytes = Vec::new();
-        self.mirror.open("prod", &object.key, generation).ok()?.read_to_end(&mut bytes).unwrap();
+        self.mirror.open(&"prod".into(), &object.key, generation).ok()?.read_to_end(&mut bytes).unwrap();
         Some(bytes)
     }
 
@@ -561,8 +561,7 @@ async fn a_source_that_cannot_be_read_does_not_stop_the_next() {
         let mut world = World::with_week();
         world.put("other/web/20260301/x.gz", b"x");
         world.bucket.state().refused_lists.insert("logs/".to_owned(), kind);
-        let other =
-            SyncSource { name: "other".to_owned(), prefix: "other/".to_owned(), ..world.source.clone() };
+        let other = SyncSource { name: "other".into(), prefix: "other/".to_owned(), ..world.source.clone() };
         let sources = [world.source.clone(), other];
         let report = sync(&sources, &mut world.ledger, &world.mirror, &world.options, &()).await.unwrap();
         assert_eq!((report.got, report.source_errors.len()), (1, 1));
@@ -665,7 +664,7 @@ async fn a_corrected_layout_moves_what_is_known() {
     world.source.layout = Layout::parse("{app}/{date}/").unwrap();
     let report = world.run().await;
     assert_eq!((report.got, report.unplaced, report.new, report.gone), (0, 0, 0, 0));
-    let id = world.ledger.source_id("prod", "s3://bucket/logs").unwrap();
+    let id = world.ledger.source_id(&"prod".into(), "s3://bucket/logs").unwrap();
     let known = world.ledger.known_objects(id, "logs/", false).unwrap();
     assert!(known.iter().all(|object| object.app.as_str() != "unplaced" && object.day.is_some()));
 }
@@ -674,10 +673,10 @@ async fn a_corrected_layout_moves_what_is_known() {
 async fn progress_is_told_without_printing() {
     struct Counter(AtomicUsize, AtomicUsize);
     impl gzette::flows::sync::Progress for Counter {
-        fn listed(&self, _source: &str, prefixes: u64, _objects: u64) {
+        fn listed(&self, _source: &SourceName, prefixes: u64, _objects: u64) {
             self.0.store(prefixes as usize, Ordering::Relaxed);
         }
-        fn got(&self, _source: &str, done: u64, total: u64, _bytes: u64) {
+        fn got(&self, _source: &SourceName, done: u64, total: u64, _bytes: u64) {
             assert!(done <= total);
             self.1.store(done as usize, Ordering::Relaxed);
         }

@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
-use gzette_core::model::{AppName, GroupKind, Slot, UtcMs};
+use gzette_core::model::{AppName, GroupKind, ObjectKey, Slot, SourceName, UtcMs};
 use gzette_core::plan::ObjectState;
 
 /// A value that a column holds in a plainer form.
@@ -38,6 +38,18 @@ impl Column for UtcMs {
 }
 
 impl Column for AppName {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
+    }
+}
+
+impl Column for SourceName {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
+    }
+}
+
+impl Column for ObjectKey {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_str().map(Self::from)
     }

@@ -101,7 +101,7 @@ const LISTED_OBJECT: &str = "SELECT key, etag, size_bytes, modified_ms FROM obje
 
 fn listed_object(row: &Row<'_>) -> rusqlite::Result<ListedObject> {
     Ok(ListedObject {
-        key: row.get(0)?,
+        key: value(row, 0)?,
         etag: row.get(1)?,
         size_bytes: unsigned(row, 2)?,
         modified_ms: value(row, 3)?,
@@ -116,7 +116,7 @@ fn pending_object(row: &Row<'_>) -> rusqlite::Result<PendingObject> {
         next_try_ms: value(row, 3)?,
         app: value(row, 4)?,
         day: listed_day(row, 5)?,
-        key: row.get(6)?,
+        key: value(row, 6)?,
     })
 }
 

@@ -136,7 +136,7 @@ fn upsert_all<'p>(
 fn follow_move(transaction: &Transaction<'_>, source_id: i64, placed: &PlacedObject) -> Result<()> {
     let find = "SELECT id FROM object WHERE source_id = ?1 AND key = ?2";
     let mut find = transaction.prepare_cached(find)?;
-    let id = find.query_row(params![source_id, placed.object.key], |row| row.get(0))?;
+    let id = find.query_row(params![source_id, placed.object.key.as_str()], |row| row.get(0))?;
     if let Some(checksum) = move_object(transaction, id, &placed.app, placed.day)? {
         mark_duplicates(transaction, &checksum)?;
     }

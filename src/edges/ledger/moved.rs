@@ -39,7 +39,7 @@ pub struct Moved {
 }
 
 /// Returns the name of the fact that says how a source's lines were read.
-pub fn reading_fact(source: &str) -> String {
+pub fn reading_fact(source: &SourceName) -> String {
     format!("reading of {source}")
 }
 
@@ -50,7 +50,7 @@ impl Ledger {
         &mut self,
         source_id: i64,
         (fact, value): (&str, &str),
-        place: impl Fn(&str) -> Option<(AppName, Option<Day>)>,
+        place: impl Fn(&ObjectKey) -> Option<(AppName, Option<Day>)>,
     ) -> Result<Moved> {
         let transaction = self.connection.transaction()?;
         let changed = misplaced(&transaction, source_id, place)?;
@@ -72,11 +72,11 @@ impl Ledger {
     }
 
     /// Marks the versions of a source to be read again and sets a fact, all or nothing; returns how many.
-    pub fn outdate_source(&mut self, name: &str, (fact, value): (&str, &str)) -> Result<u64> {
+    pub fn outdate_source(&mut self, name: &SourceName, (fact, value): (&str, &str)) -> Result<u64> {
         let transaction = self.connection.transaction()?;
         let sql = "UPDATE generation SET grouping = 0 FROM object JOIN source ON source.id = object.source_id
             WHERE object.id = generation.object_id AND source.name = ?1";
-        let versions = transaction.execute(sql, [name])? as u64;
+        let versions = transaction.execute(sql, [name.as_str()])? as u64;
         set_fact(&transaction, fact, value)?;
         transaction.commit()?;
         Ok(versions)
@@ -84,12 +84,13 @@ impl Ledger {
 
     /// Gives a source another name, and its versions the ids that follow from it. Mirrored files keep their old names
     /// until [`Ledger::forget_old_name`]; the index is made to follow by a batch of its own.
-    pub fn rename_source(&mut self, source: &SourceRow, name: &str, now_ms: UtcMs) -> Result<()> {
+    pub fn rename_source(&mut self, source: &SourceRow, name: &SourceName, now_ms: UtcMs) -> Result<()> {
         let transaction = self.connection.transaction()?;
         // A generation's id hashes the source's name. Ids of parents and children change one after the other, so the
         // keys are checked at the end.
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
-        transaction.execute("UPDATE source SET name = ?2 WHERE id = ?1", params![source.id, name])?;
+        transaction
+            .execute("UPDATE source SET name = ?2 WHERE id = ?1", params![source.id, name.as_str()])?;
         let fact = format!("{RENAMING}{}", source.id);
         set_fact(&transaction, &fact, &source.name)?;
         let facts = [reading_fact(&source.name), reading_fact(name)];
@@ -118,7 +119,7 @@ impl Ledger {
 
     /// Returns the old name under which the mirror may still hold files of a source.
     pub fn old_name(&self, source_id: i64) -> Result<Option<SourceName>> {
-        self.fact(&format!("{RENAMING}{source_id}"))
+        Ok(self.fact(&format!("{RENAMING}{source_id}"))?.map(SourceName::from))
     }
 
     /// Forgets that name when no file has it any more.
@@ -138,7 +139,7 @@ impl Ledger {
                JOIN object ON object.id = object_id WHERE source_id = ?1",
         )?;
         let rows = statement.query_map([source_id], |row| {
-            Ok(MirroredVersion { key: row.get(0)?, etag: row.get(1)?, size_bytes: unsigned(row, 2)? })
+            Ok(MirroredVersion { key: value(row, 0)?, etag: row.get(1)?, size_bytes: unsigned(row, 2)? })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -151,7 +152,7 @@ impl Ledger {
         }
         let sql = "SELECT name FROM source WHERE id = ?1";
         let name: Option<SourceName> =
-            transaction.query_row(sql, [source_id], |row| row.get(0)).optional()?;
+            transaction.query_row(sql, [source_id], |row| value(row, 0)).optional()?;
         for sql in [
             "DELETE FROM listing WHERE source_id = ?1",
             "DELETE FROM object WHERE source_id = ?1",
@@ -161,7 +162,7 @@ impl Ledger {
         }
         let facts = ["first_listed_ms", "layout", "etags_differ", "renaming"];
         let facts = facts.into_iter().map(|fact| format!("{fact}:{source_id}"));
-        for fact in facts.chain(name.as_deref().map(reading_fact)) {
+        for fact in facts.chain(name.as_ref().map(reading_fact)) {
             transaction.execute("DELETE FROM fact WHERE name = ?1", [fact])?;
         }
         forget_empty_apps(&transaction)?;
@@ -174,7 +175,7 @@ type Misplaced = Vec<(i64, AppName, Option<Day>)>;
 fn misplaced(
     transaction: &Transaction<'_>,
     source_id: i64,
-    place: impl Fn(&str) -> Option<(AppName, Option<Day>)>,
+    place: impl Fn(&ObjectKey) -> Option<(AppName, Option<Day>)>,
 ) -> Result<Misplaced> {
     let sql =
         "SELECT object.id, key, app.name, day FROM object JOIN app ON app.id = app_id WHERE source_id = ?1";
@@ -182,7 +183,7 @@ fn misplaced(
     let mut rows = statement.query([source_id])?;
     let mut changed = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, key): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (id, key): (i64, ObjectKey) = (row.get(0)?, value(row, 1)?);
         let Some(placed) = place(&key) else { continue };
         if placed != (value(row, 2)?, listed_day(row, 3)?) {
             changed.push((id, placed.0, placed.1));
@@ -225,13 +226,13 @@ struct Renumbered {
 }
 
 /// Returns the versions of a source that gets another name.
-fn renumbered(transaction: &Transaction<'_>, source_id: i64, name: &str) -> Result<Vec<Renumbered>> {
+fn renumbered(transaction: &Transaction<'_>, source_id: i64, name: &SourceName) -> Result<Vec<Renumbered>> {
     let mut statement = transaction.prepare(
         "SELECT generation.id, key, generation.etag, generation.size_bytes, checksum
          FROM generation JOIN object ON object.id = object_id WHERE source_id = ?1",
     )?;
     let rows = statement.query_map([source_id], |row| {
-        let (key, etag): (String, String) = (row.get(1)?, row.get(2)?);
+        let (key, etag): (ObjectKey, String) = (value(row, 1)?, row.get(2)?);
         let new = GenerationId::of(name, &key, &etag, unsigned(row, 3)?);
         Ok(Renumbered { old: row.get(0)?, new, rank: rank(name, &key), checksum: row.get(4)? })
     })?;

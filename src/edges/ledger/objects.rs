@@ -56,7 +56,7 @@ const KNOWN_IN_RANGE: &str = "
 fn known_object(row: &Row<'_>) -> rusqlite::Result<KnownObject> {
     Ok(KnownObject {
         id: row.get(0)?,
-        key: row.get(1)?,
+        key: value(row, 1)?,
         etag: row.get(2)?,
         size_bytes: unsigned(row, 3)?,
         state: value(row, 4)?,
@@ -92,7 +92,7 @@ pub(super) fn upsert_object(
     let object = &placed.object;
     let values = params![
         source_id,
-        object.key,
+        object.key.as_str(),
         app_id,
         placed.day.map(|day| day.to_string()),
         object.etag,
@@ -144,18 +144,14 @@ mod tests {
     use gzette_core::plan::{Diff, KnownListing};
 
     fn placed(key: &str, etag: &str) -> PlacedObject {
-        let object = ListedObject {
-            key: key.to_owned(),
-            etag: etag.to_owned(),
-            size_bytes: 1,
-            modified_ms: UtcMs::EPOCH,
-        };
+        let object =
+            ListedObject { key: key.into(), etag: etag.to_owned(), size_bytes: 1, modified_ms: UtcMs::EPOCH };
         PlacedObject { object, app: "web".into(), day: None }
     }
 
     fn ledger_with(keys: &[&str]) -> (Ledger, i64) {
         let mut ledger = Ledger::in_memory().unwrap();
-        let source_id = ledger.source_id("prod", "s3://b/p").unwrap();
+        let source_id = ledger.source_id(&"prod".into(), "s3://b/p").unwrap();
         let diff = Diff { new: keys.iter().map(|key| placed(key, "e1")).collect(), ..Diff::default() };
         record(&mut ledger, source_id, "", &diff);
         (ledger, source_id)
@@ -206,7 +202,7 @@ mod tests {
             next_try_ms: UtcMs::EPOCH,
             app: "web".into(),
             day: None,
-            key: "k".to_owned(),
+            key: "k".into(),
         };
         assert_eq!(ledger.pending_objects(source_id).unwrap(), [pending]);
         ledger.record_gets(&[got("e2", ObjectState::Mirrored, None)], UtcMs::new(40)).unwrap();

@@ -277,7 +277,7 @@ impl Ledger {
         )?;
         let rows = statement.query_map([], |row| {
             Ok(SourceTotals {
-                name: row.get(0)?,
+                name: value(row, 0)?,
                 url: row.get(1)?,
                 objects: unsigned(row, 2)?,
                 listed_ms: value(row, 3)?,
@@ -290,7 +290,7 @@ impl Ledger {
     /// Returns where the sources are, by name.
     pub fn source_urls(&self) -> Result<HashMap<SourceName, String>> {
         let mut statement = self.connection.prepare("SELECT name, url FROM source")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((value(row, 0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -96,7 +96,7 @@ fn retained(row: &Row<'_>) -> Result<RetainedRow> {
             is_file_needed: false,
             is_unwanted: false,
         },
-        source: row.get(7)?,
+        source: value(row, 7)?,
         batch: row.get(8)?,
         is_deleted: row.get(9)?,
     })

@@ -4,7 +4,9 @@ use rusqlite::{Connection, Row, RowIndex};
 
 use super::column::value;
 use super::{LedgerError, Result};
-use gzette_core::model::{Day, GenerationId, GroupId, LineCounts, ObjectVersion, UtcMs};
+use gzette_core::model::{
+    Day, GenerationId, GroupId, LineCounts, ObjectKey, ObjectVersion, SourceName, UtcMs,
+};
 use gzette_core::partial::{Reading, SAMPLE_BYTES, Sample};
 
 /// An ingested version as a search needs it.
@@ -66,7 +68,7 @@ fn base_of(source_url: &str) -> &str {
 
 /// Reads the first six columns: source, key, etag, size, application, day.
 pub(super) fn object_version(row: &Row<'_>) -> Result<ObjectVersion> {
-    let (source, key, etag): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (source, key, etag): (SourceName, ObjectKey, String) = (value(row, 0)?, value(row, 1)?, row.get(2)?);
     let size_bytes = unsigned(row, 3)?;
     Ok(ObjectVersion {
         generation: GenerationId::of(&source, &key, &etag, size_bytes),
@@ -84,7 +86,7 @@ pub(super) fn object_row(connection: &Connection, object: &ObjectVersion) -> Res
     let sql = "SELECT object.id FROM object JOIN source ON source.id = source_id
         WHERE source.name = ?1 AND object.key = ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.query_row([&object.source, &object.key], |row| row.get(0))?)
+    Ok(statement.query_row([object.source.as_str(), object.key.as_str()], |row| row.get(0))?)
 }
 
 /// The columns of a generation that [`line_counts`] reads, summed.

@@ -12,7 +12,9 @@ use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
 use super::rows::{decompress, group_id, object_place, object_row, object_version, unsigned};
 use super::schema::Added;
 use super::{Ledger, LedgerError, Result};
-use gzette_core::model::{AppName, GenerationId, GroupId, GroupKind, ObjectVersion, SourceName, UtcMs, rank};
+use gzette_core::model::{
+    AppName, GenerationId, GroupId, GroupKind, ObjectKey, ObjectVersion, SourceName, UtcMs, rank,
+};
 use gzette_core::partial::{End, Ingested, Partial, Sample, Sighting, chosen};
 
 /// How hard samples are compressed: what zstd calls its default.
@@ -253,7 +255,7 @@ fn ends_of_group(connection: &Connection, group: GroupId) -> Result<Vec<End>> {
     let mut rows = statement.query([group.bits() as i64])?;
     let mut ends = Vec::new();
     while let Some(row) = rows.next()? {
-        let (source, key): (String, String) = (row.get(1)?, row.get(2)?);
+        let (source, key): (SourceName, ObjectKey) = (value(row, 1)?, value(row, 2)?);
         let places = [(value(row, 4)?, unsigned(row, 5)?), (value(row, 6)?, unsigned(row, 7)?)];
         let generation = GenerationId(row.get(0)?);
         ends.extend(both_ends(generation, rank(&source, &key), value(row, 3)?, places));
@@ -282,7 +284,7 @@ fn stored(row: &Row<'_>) -> Result<StoredSample> {
     let (raw, url, key): (Vec<u8>, String, String) = (row.get(6)?, row.get(8)?, row.get(9)?);
     Ok(StoredSample {
         end: end(row, 0)?,
-        source: row.get(7)?,
+        source: value(row, 7)?,
         place: object_place(&url, &key),
         app: value(row, 10)?,
         raw: decompress(&raw)?,

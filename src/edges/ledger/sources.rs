@@ -2,6 +2,7 @@
 
 use rusqlite::types::FromSql;
 
+use super::column::value;
 use super::rows::unsigned;
 use super::{Ledger, LedgerError, Result};
 use gzette_core::model::{SourceName, UtcMs};
@@ -19,10 +20,10 @@ pub struct SourceRow {
 
 impl Ledger {
     /// Notes a source and returns its row.
-    pub fn source_id(&mut self, name: &str, url: &str) -> Result<i64> {
+    pub fn source_id(&mut self, name: &SourceName, url: &str) -> Result<i64> {
         let sql = "INSERT INTO source (name, url) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET url = excluded.url RETURNING id";
-        self.insert_returning(sql, [name, url])
+        self.insert_returning(sql, [name.as_str(), url])
     }
 
     /// Returns when a source was listed for the first time; `now_ms` if never, and then remembers it.
@@ -47,7 +48,7 @@ impl Ledger {
     pub fn source_rows(&self) -> Result<Vec<SourceRow>> {
         let mut statement = self.connection.prepare("SELECT id, name, url FROM source ORDER BY name")?;
         let rows = statement
-            .query_map([], |row| Ok(SourceRow { id: row.get(0)?, name: row.get(1)?, url: row.get(2)? }))?;
+            .query_map([], |row| Ok(SourceRow { id: row.get(0)?, name: value(row, 1)?, url: row.get(2)? }))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

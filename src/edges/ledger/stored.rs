@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::column::value;
 use super::moved::RENAMING;
 use super::rows::{object_row, object_version, unsigned};
 use super::schema::Added;
@@ -63,7 +64,7 @@ impl Ledger {
             self.is_in_mirror()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let names = statement.query_map([], |row| Ok((value(row, 0)?, value(row, 1)?)))?;
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -111,7 +111,7 @@ impl Story {
     /// Returns the ledger, all objects listed at `now_ms`.
     pub(crate) fn ledger(&self, now_ms: UtcMs) -> Ledger {
         let mut ledger = Ledger::in_memory().unwrap();
-        let source = ledger.source_id(SOURCE, "s3://bucket/logs").unwrap();
+        let source = ledger.source_id(&SOURCE.into(), "s3://bucket/logs").unwrap();
         let read =
             self.objects.iter().map(|(key, told)| placed(key, &told.app, told.modified_ms, &told.text));
         let app = |key: &str| key[PREFIX.len()..].split('/').next().unwrap_or_default().to_owned();
@@ -133,7 +133,7 @@ impl Story {
         let pending = ledger.pending_objects(source).unwrap();
         let get = |id| {
             let object = ledger.listed_object(id).unwrap();
-            let failure = self.failed.iter().find(|(key, ..)| *key == object.key);
+            let failure = self.failed.iter().find(|(key, ..)| object.key == **key);
             GetRecord {
                 object_id: id,
                 etag: object.etag,
@@ -149,7 +149,7 @@ impl Story {
 
     fn ingest_all(&self, ledger: &mut Ledger, now_ms: UtcMs) {
         let mut pending = ledger.pending(usize::MAX >> 1).unwrap();
-        pending.retain(|object| !self.uncounted.contains(&object.key));
+        pending.retain(|object| !self.uncounted.iter().any(|key| object.key == **key));
         if self.backwards {
             pending.reverse();
         }
@@ -157,7 +157,7 @@ impl Story {
         for objects in pending.chunks(batch_objects) {
             let ingested = objects.iter().map(|object| Ingested {
                 object: object.clone(),
-                partial: read(&self.objects[&object.key].text),
+                partial: read(&self.objects[object.key.as_str()].text),
                 reading: Reading { parser_version: PARSER_VERSION, grouping: 1 },
                 stored_checksum: None,
                 is_read_again: false,
@@ -171,7 +171,7 @@ impl Story {
 fn placed(key: &str, app: &str, modified_ms: UtcMs, text: &[u8]) -> PlacedObject {
     PlacedObject {
         object: ListedObject {
-            key: key.to_owned(),
+            key: key.into(),
             etag: blake3::hash(text).to_hex()[..32].to_owned(),
             size_bytes: text.len() as u64,
             modified_ms,

@@ -96,7 +96,7 @@ fn harmless_problems_come_last_into_the_limit() {
         .twice("orders", MIDNIGHT + HOUR_MS)
         .unreadable("x/1.gz", ObjectState::Denied, "AccessDenied")
         .ledger(MIDNIGHT);
-    let source = ledger.source_id(super::testing::SOURCE, "s3://bucket/logs").unwrap();
+    let source = ledger.source_id(&super::testing::SOURCE.into(), "s3://bucket/logs").unwrap();
     let now_ms = MIDNIGHT + DAY_MS;
     let failed =
         FailedListing { prefix: "logs/y/", now_ms, why: "timed out", attempts: Some(1), pause_ms: 0 };
@@ -130,13 +130,13 @@ fn mirrored_versions_follow_one_another_round_and_round() {
     assert_eq!(after(&ledger, all[0], 100), [&all[1..], &all[..1]].concat());
     let source = ledger.source_rows().unwrap().remove(0);
     assert_eq!(ledger.source_objects(source.id).unwrap(), number);
-    ledger.rename_source(&source, "live", MIDNIGHT).unwrap();
+    ledger.rename_source(&source, &"live".into(), MIDNIGHT).unwrap();
     assert!(after(&ledger, all[0], 100).is_empty(), "the files may still have their old names");
-    let old = Some(super::testing::SOURCE.to_owned());
-    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".to_owned(), old)]);
+    let old = Some(super::testing::SOURCE.into());
+    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".into(), old)]);
     ledger.forget_old_name(source.id).unwrap();
     assert_eq!(after(&ledger, all[0], 100).len(), all.len());
-    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".to_owned(), None)]);
+    assert_eq!(ledger.sources_in_mirror().unwrap(), [("live".into(), None)]);
 }
 
 #[test]
@@ -144,12 +144,12 @@ fn how_a_source_was_read_goes_with_its_name() {
     let mut ledger = story().ledger(MIDNIGHT);
     let source = ledger.source_rows().unwrap().remove(0);
     ledger.set_fact(&reading_fact(&source.name), "UTC").unwrap();
-    ledger.set_fact(&reading_fact("live"), "of one that was dropped long ago").unwrap();
-    ledger.rename_source(&source, "live", MIDNIGHT).unwrap();
+    ledger.set_fact(&reading_fact(&"live".into()), "of one that was dropped long ago").unwrap();
+    ledger.rename_source(&source, &"live".into(), MIDNIGHT).unwrap();
     assert_eq!(ledger.fact(&reading_fact(&source.name)).unwrap(), None);
-    assert_eq!(ledger.fact(&reading_fact("live")).unwrap().as_deref(), Some("UTC"));
+    assert_eq!(ledger.fact(&reading_fact(&"live".into())).unwrap().as_deref(), Some("UTC"));
     ledger.forget_source(source.id).unwrap();
-    assert_eq!(ledger.fact(&reading_fact("live")).unwrap(), None);
+    assert_eq!(ledger.fact(&reading_fact(&"live".into())).unwrap(), None);
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Ledger {
         )?;
         let rows = statement.query_map([], |row| {
             Ok(PrefixState {
-                source: row.get(0)?,
+                source: value(row, 0)?,
                 prefix: row.get(1)?,
                 tried_ms: value(row, 2)?,
                 listed_ms: value(row, 3)?,
@@ -85,7 +85,7 @@ impl Ledger {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             visit(UnreadObject {
-                source: row.get(0)?,
+                source: value(row, 0)?,
                 app: value(row, 1)?,
                 state: value(row, 2)?,
                 reason: row.get(3)?,
@@ -113,7 +113,7 @@ impl Ledger {
              JOIN source ON source.id = source_id JOIN app ON app.id = app_id
              ORDER BY source.name, app.name",
         )?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, value(row, 1)?)))?;
+        let rows = statement.query_map([], |row| Ok((value(row, 0)?, value(row, 1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -44,7 +44,7 @@ const HOSTILE: [&str; 24] = [
 
 fn paths_of(keys: impl IntoIterator<Item = String>) -> Vec<PathBuf> {
     let mirror = Mirror::new("/m".into());
-    keys.into_iter().map(|key| mirror.path("s", &key, GenerationId(1))).collect()
+    keys.into_iter().map(|key| mirror.path(&"s".into(), &key.into(), GenerationId(1))).collect()
 }
 
 fn assert_safe(path: &Path) {
@@ -87,7 +87,11 @@ fn the_longest_keys_are_bounded() {
 
 #[test]
 fn a_plain_key_stays_readable() {
-    let path = Mirror::new("m".into()).path("prod", "logs/web/20260301/pod-1_10.gz", GenerationId(0xabc));
+    let path = Mirror::new("m".into()).path(
+        &"prod".into(),
+        &"logs/web/20260301/pod-1_10.gz".into(),
+        GenerationId(0xabc),
+    );
     assert_eq!(path, Path::new("m/prod/logs/web/20260301/pod-1_10.gz~0000000000000abc"));
 }
 
@@ -95,13 +99,13 @@ fn a_plain_key_stays_readable() {
 fn every_hostile_key_holds_its_own_bytes() {
     let (_dir, mirror) = mirror();
     for key in HOSTILE {
-        mirror.write("s", key, GenerationId(7), key.as_bytes()).unwrap();
+        mirror.write(&"s".into(), &key.into(), GenerationId(7), key.as_bytes()).unwrap();
     }
     for key in HOSTILE {
         let mut bytes = Vec::new();
-        mirror.open("s", key, GenerationId(7)).unwrap().read_to_end(&mut bytes).unwrap();
+        mirror.open(&"s".into(), &key.into(), GenerationId(7)).unwrap().read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, key.as_bytes(), "{key:?}");
-        assert_eq!(mirror.len("s", key, GenerationId(7)).unwrap(), Some(key.len() as u64));
+        assert_eq!(mirror.len(&"s".into(), &key.into(), GenerationId(7)).unwrap(), Some(key.len() as u64));
     }
     assert_eq!(fs::read_dir(mirror.dir.join(TEMPORARY)).unwrap().count(), 0);
 }
@@ -110,31 +114,31 @@ fn every_hostile_key_holds_its_own_bytes() {
 fn removing_takes_empty_folders_along_and_leaves_neighbours() {
     let (_dir, mirror) = mirror();
     for key in ["a/b/c", "a/d"] {
-        mirror.write("s", key, GenerationId(1), b"x").unwrap();
+        mirror.write(&"s".into(), &key.into(), GenerationId(1), b"x").unwrap();
     }
-    assert!(mirror.remove("s", "a/b/c", GenerationId(1)).unwrap());
+    assert!(mirror.remove(&"s".into(), &"a/b/c".into(), GenerationId(1)).unwrap());
     assert!(!mirror.dir.join("s/a/b").exists());
-    assert_eq!(mirror.len("s", "a/d", GenerationId(1)).unwrap(), Some(1));
-    assert!(!mirror.remove("s", "a/b/c", GenerationId(1)).unwrap());
+    assert_eq!(mirror.len(&"s".into(), &"a/d".into(), GenerationId(1)).unwrap(), Some(1));
+    assert!(!mirror.remove(&"s".into(), &"a/b/c".into(), GenerationId(1)).unwrap());
 }
 
 #[test]
 fn unfinished_files_are_cleaned_away() {
     let (_dir, mirror) = mirror();
     assert_eq!(mirror.clean().unwrap(), 0);
-    mirror.write("s", "k", GenerationId(1), b"whole").unwrap();
+    mirror.write(&"s".into(), &"k".into(), GenerationId(1), b"whole").unwrap();
     fs::write(mirror.dir.join(TEMPORARY).join("half"), b"ha").unwrap();
     assert_eq!(mirror.clean().unwrap(), 1);
-    assert_eq!(mirror.len("s", "k", GenerationId(1)).unwrap(), Some(5));
+    assert_eq!(mirror.len(&"s".into(), &"k".into(), GenerationId(1)).unwrap(), Some(5));
 }
 
 #[test]
 fn errors_name_the_path() {
     let (dir, mirror) = mirror();
     fs::write(dir.path().join("mirror"), b"a file where the folder should be").unwrap();
-    let error = mirror.write("s", "k", GenerationId(1), b"x").unwrap_err();
+    let error = mirror.write(&"s".into(), &"k".into(), GenerationId(1), b"x").unwrap_err();
     assert!(error.to_string().contains("mirror"), "{error}");
-    let error = mirror.open("s", "k", GenerationId(1)).unwrap_err();
+    let error = mirror.open(&"s".into(), &"k".into(), GenerationId(1)).unwrap_err();
     assert!(error.to_string().starts_with("open `"), "{error}");
 }
 
@@ -145,7 +149,7 @@ proptest! {
         other in (".{0,6}", "[a/.~%A\\PC]{0,40}", 0..4_i64),
     ) {
         let mirror = Mirror::new("/m".into());
-        let path = |(source, key, id): &(String, String, i64)| mirror.path(source, key, GenerationId(*id));
+        let path = |(source, key, id): &(String, String, i64)| mirror.path(&source.as_str().into(), &key.as_str().into(), GenerationId(*id));
         assert_safe(&path(&one));
         prop_assert_eq!(one == other, path(&one) == path(&other));
     }
@@ -153,12 +157,12 @@ proptest! {
     #[test]
     fn no_file_stands_where_another_needs_a_folder(one in "[a~/]{0,6}", other in "[a~/]{0,6}", id in 0..2_i64) {
         let mirror = Mirror::new("/m".into());
-        let (one, other) = (mirror.path("s", &one, GenerationId(id)), mirror.path("s", &other, GenerationId(1)));
+        let (one, other) = (mirror.path(&"s".into(), &one.into(), GenerationId(id)), mirror.path(&"s".into(), &other.into(), GenerationId(1)));
         prop_assert!(one == other || !other.starts_with(&one));
     }
 
     #[test]
     fn any_length_is_bounded(key in "[a-zé/.]{0,1100}") {
-        assert_safe(&Mirror::new("/m".into()).path("s", &key, GenerationId(1)));
+        assert_safe(&Mirror::new("/m".into()).path(&"s".into(), &key.into(), GenerationId(1)));
     }
 }

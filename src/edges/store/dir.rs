@@ -296,7 +296,7 @@ impl Walk<'_> {
     fn object(&mut self, key: String, found: &Metadata) {
         if key.starts_with(self.prefix) {
             self.listing.objects.push(ListedObject {
-                key,
+                key: key.into(),
                 etag: etag_of(found),
                 size_bytes: found.len(),
                 modified_ms: UtcMs::new(found.mtime() * 1000 + found.mtime_nsec() / 1_000_000),

@@ -63,7 +63,7 @@ impl MemoryStore {
         let place = self.describe(&object.key);
         let fail = |kind, reason| StoreError::new(kind, self.service(), Action::Get, &place, reason);
         let objects = self.locked();
-        let Some(stored) = objects.get(&object.key) else {
+        let Some(stored) = objects.get(object.key.as_str()) else {
             return Err(fail(StoreErrorKind::Missing, "no such key"));
         };
         if matched && stored.etag != object.etag {
@@ -92,7 +92,7 @@ impl MemoryStore {
 impl Stored {
     fn listed_as(&self, key: &str) -> ListedObject {
         ListedObject {
-            key: key.to_owned(),
+            key: key.into(),
             etag: self.etag.clone(),
             size_bytes: self.body.len() as u64,
             modified_ms: self.modified_ms,

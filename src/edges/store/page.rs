@@ -105,7 +105,7 @@ impl<'a> Pages<'a> {
             etag,
             size_bytes: size_bytes.ok_or_else(|| lacking("a size"))?,
             modified_ms: entry.modified_ms.ok_or_else(|| lacking("a time"))?,
-            key,
+            key: key.into(),
         })
     }
 
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn keys_that_were_not_encoded_stay_as_they_are() {
         let listing = listed([page(&["a/b+c%20"])]).unwrap();
-        assert_eq!(listing.objects[0].key, "a/b+c%20");
+        assert_eq!(listing.objects[0].key.as_str(), "a/b+c%20");
     }
 
     #[test]

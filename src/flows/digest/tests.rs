@@ -93,7 +93,7 @@ fn quiet() -> View {
 fn completeness() -> Completeness {
     Completeness {
         sources: vec![SourceView {
-            name: "prod".to_owned(),
+            name: "prod".into(),
             url: "s3://logs/".to_owned(),
             objects: 12_403,
             listed_ms: Some(NOW - 2 * MINUTE_MS),
@@ -188,7 +188,7 @@ fn hostile() -> View {
     }
     view.silent[0].name = HOSTILE.into();
     view.silent[0].since_ms = UtcMs::MIN;
-    view.completeness.sources[0].name = HOSTILE.to_owned();
+    view.completeness.sources[0].name = HOSTILE.into();
     view.completeness.sources[0].listed_ms = Some(UtcMs::MIN);
     view.completeness.problems[0].place = HOSTILE.to_owned();
     view.completeness.newest_event_ms = Some(UtcMs::MAX);
@@ -219,7 +219,7 @@ fn huge(letter: &str) -> View {
     view.attention = (0..500).collect();
     view.silent = vec![SilentApp { name: long.as_str().into(), since_ms: NOW - DAY_MS, habit_ms: 1 }; 500];
     let source = SourceView {
-        name: long.clone(),
+        name: long.as_str().into(),
         url: long.clone(),
         objects: u64::MAX,
         listed_ms: None,

@@ -14,7 +14,9 @@ use crate::edges::index::{INCOMPLETE, Index, IndexError, Payload, SegmentBuilder
 use crate::edges::ledger::{Ledger, LedgerError, object_place};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
-use gzette_core::model::{Checksum, GenerationId, KnownBytes, LineCounts, ObjectVersion, UtcMs};
+use gzette_core::model::{
+    Checksum, GenerationId, KnownBytes, LineCounts, ObjectKey, ObjectVersion, SourceName, UtcMs,
+};
 use gzette_core::partial::{About, Ingested, Partial, Reading, SourceSettings, read_object};
 use gzette_core::proof::{Unproved, prove};
 use gzette_core::workers;
@@ -39,7 +41,7 @@ pub struct IngestReport {
     /// The objects in them.
     pub objects: u64,
     /// The damaged ones among them: the key and the damage.
-    pub damaged: Vec<(String, String)>,
+    pub damaged: Vec<(ObjectKey, String)>,
     /// The accounting of their lines.
     pub lines: LineCounts,
     /// Error events.
@@ -49,7 +51,7 @@ pub struct IngestReport {
     /// Their decoded length.
     pub decoded_bytes: u64,
     /// Objects whose mirrored file could not be read: the key and why. They are fetched again.
-    pub unreadable: Vec<(String, String)>,
+    pub unreadable: Vec<(ObjectKey, String)>,
     /// What was wrong with the index, if it is rebuilt in full or in part.
     pub index_fault: Option<String>,
     /// Generations whose blocks were written to the index again, after a crash or for a lost index.
@@ -165,7 +167,7 @@ fn reconcile(
     reader: &Reader<'_>,
     uuid: &str,
     report: &mut IngestReport,
-) -> Result<Vec<(String, String)>, StateError> {
+) -> Result<Vec<(ObjectKey, String)>, StateError> {
     let last_batch = ledger.last_batch()?;
     if reader.index.payload().is_some_and(|found| found.batch == last_batch) {
         return Ok(Vec::new());
@@ -345,7 +347,7 @@ struct Reader<'r> {
     settings: &'r SourceSettings,
     reading: Reading,
     /// Where the sources are, by name.
-    urls: HashMap<String, String>,
+    urls: HashMap<SourceName, String>,
     stop: &'r AtomicBool,
     progress: &'r (dyn Fn(u64, u64) + Sync),
     done: AtomicU64,

@@ -7,7 +7,7 @@ use crate::edges::ledger::{Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use gzette_core::decode::{Decoder, Limits, Lines};
 use gzette_core::events::{Line, Reader, Step};
-use gzette_core::model::{AppName, Level, ObjectVersion, UtcMs};
+use gzette_core::model::{AppName, Level, ObjectVersion, SourceName, UtcMs};
 use gzette_core::parse::ParseSettings;
 use gzette_core::stats::{Fault, JUDGED_MS, Unclear};
 
@@ -39,7 +39,7 @@ pub fn add_examples(
     unclear: &mut [Unclear],
     ledger: &Ledger,
     mirror: &Mirror,
-    parse: impl Fn(&str) -> ParseSettings,
+    parse: impl Fn(&SourceName) -> ParseSettings,
 ) -> Result<(), LedgerError> {
     for unclear in unclear.iter_mut().take(EXAMPLE_APPS) {
         let (Some(version), Some(&(fault, _))) =

@@ -233,7 +233,7 @@ fn a_stamp_of_the_future_ends_no_silence_when_its_time_comes() {
     let mut ledger = story.ledger(NOW);
     assert_eq!(build(&ledger, NOW, &ReportSettings::default()).unwrap().silent.len(), 1);
     let now_ms = NOW + 3 * DAY_MS;
-    let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    let source = ledger.source_id(&crate::edges::ledger::testing::SOURCE.into(), "s3://bucket/logs").unwrap();
     list(&mut ledger, source, PREFIX, now_ms);
     let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
     assert!(view.silent.iter().any(|app| *app.name == *"sync"), "{:?}", view.silent);
@@ -273,7 +273,7 @@ fn an_application_is_not_silent_while_newer_objects_of_it_are_unread() {
     // An old one hides nothing.
     let story = stopped().unreadable("sync/old.gz", ObjectState::Archived, "in Glacier");
     let mut ledger = story.ledger(NOON - 9 * HOUR_MS);
-    let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    let source = ledger.source_id(&crate::edges::ledger::testing::SOURCE.into(), "s3://bucket/logs").unwrap();
     list(&mut ledger, source, PREFIX, NOW);
     let view = build(&ledger, NOW, &ReportSettings::default()).unwrap();
     assert_eq!(view.verdict.headline, "sync has gone silent");
@@ -302,7 +302,7 @@ fn a_silence_is_told_when_all_objects_have_been_deleted() {
     let story = Story::default().heartbeat("orders", 21, NOON).heartbeat("billing", 21, NOON);
     let now_ms = NOW + 4 * DAY_MS;
     let mut ledger = story.ledger(NOW);
-    let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+    let source = ledger.source_id(&crate::edges::ledger::testing::SOURCE.into(), "s3://bucket/logs").unwrap();
     let known = ledger.known_objects(source, PREFIX, false).unwrap();
     let gone = known.into_iter().map(|object| object.id).collect();
     let diff = gzette_core::plan::Diff { gone, ..gzette_core::plan::Diff::default() };
@@ -322,7 +322,7 @@ fn sources_and_applications_that_were_not_read_are_called_what_they_are() {
         troubles: Vec::new(),
         error: String::new(),
     };
-    let (app, source) = (UnreadPlace::App("web".into()), UnreadPlace::Source("prod".to_owned()));
+    let (app, source) = (UnreadPlace::App("web".into()), UnreadPlace::Source("prod".into()));
     let counted = |places: &[&UnreadPlace]| {
         let places: Vec<Unread> = places.iter().map(|&place| unread(place.clone())).collect();
         Unread::counted(&places, "more ")
@@ -350,7 +350,8 @@ fn a_silence_of_everything_is_never_forgotten() {
     ] {
         let now_ms = NOW + days * DAY_MS;
         let mut ledger = story.ledger(NOW);
-        let source = ledger.source_id(crate::edges::ledger::testing::SOURCE, "s3://bucket/logs").unwrap();
+        let source =
+            ledger.source_id(&crate::edges::ledger::testing::SOURCE.into(), "s3://bucket/logs").unwrap();
         list(&mut ledger, source, PREFIX, now_ms);
         let view = build(&ledger, now_ms, &ReportSettings::default()).unwrap();
         assert_eq!(view.verdict.headline, format!("No lines from any application since {since}"));

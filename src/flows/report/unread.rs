@@ -53,7 +53,7 @@ impl Knowledge {
         shapes: &BTreeMap<SourceName, SourceShape>,
         now_ms: UtcMs,
     ) -> Result<Self, LedgerError> {
-        let is_ours = |source: &str| shapes.is_empty() || shapes.contains_key(source);
+        let is_ours = |source: &SourceName| shapes.is_empty() || shapes.contains_key(source);
         let mut feeds = ledger.feeds()?;
         feeds.retain(|(source, _)| is_ours(source));
         let mut survey = Survey {
@@ -135,8 +135,8 @@ impl Survey<'_> {
         }
     }
 
-    fn apps_of(&self, source: &str) -> Vec<AppName> {
-        self.feeds.iter().filter(|feed| feed.0 == source).map(|feed| feed.1.clone()).collect()
+    fn apps_of(&self, source: &SourceName) -> Vec<AppName> {
+        self.feeds.iter().filter(|feed| feed.0 == *source).map(|feed| feed.1.clone()).collect()
     }
 
     /// Returns when the folder of each application, if it has its own, was last listed. Levels above it

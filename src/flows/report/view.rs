@@ -435,7 +435,7 @@ pub struct PagesTrouble {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceView {
     /// Its name.
-    pub name: String,
+    pub name: SourceName,
     /// Where it is.
     pub url: String,
     /// Objects listed.

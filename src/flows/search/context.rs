@@ -113,7 +113,7 @@ impl<'w> Weaver<'w> {
                 time_ms: found.time_ms,
                 level: found.level,
                 app: self.row.object.app.as_str().into(),
-                source: self.row.object.source.as_str().into(),
+                source: Arc::new(self.row.object.source.clone()),
                 day: self.row.object.day,
                 object: Arc::clone(&self.place),
                 line: self.last,

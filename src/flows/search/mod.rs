@@ -27,7 +27,7 @@ use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
 pub use context::Around;
 pub use fetch::Fetch;
-use gzette_core::model::{AppName, Day, GroupId, Level, UtcMs, Window};
+use gzette_core::model::{AppName, Day, GroupId, Level, SourceName, UtcMs, Window};
 use gzette_core::partial::SourceSettings;
 use gzette_core::query::Expr;
 use gzette_core::workers;
@@ -107,7 +107,7 @@ pub struct Hit {
     /// The application.
     pub app: Arc<str>,
     /// The name of the object's source.
-    pub source: Arc<str>,
+    pub source: Arc<SourceName>,
     /// The day that the object's key names.
     pub day: Option<Day>,
     /// The object as people write it.

@@ -452,8 +452,8 @@ pub(super) mod tests {
     /// An object whose bytes have this checksum.
     pub(in crate::flows::search) fn row(object_id: i64, checksum: u8) -> GenerationRow {
         let object = ObjectVersion {
-            source: "logs".to_owned(),
-            key: format!("api/{object_id}.gz"),
+            source: "logs".into(),
+            key: format!("api/{object_id}.gz").into(),
             etag: String::new(),
             size_bytes: 100,
             app: "api".into(),

@@ -10,7 +10,7 @@ use super::piece::{PIECE_BYTES, Piece};
 use super::range::{HELD_LINE_BYTES, Range};
 use super::{Hit, Request};
 use crate::edges::ledger::GenerationRow;
-use gzette_core::model::{GroupId, Level, UtcMs};
+use gzette_core::model::{GroupId, Level, SourceName, UtcMs};
 use gzette_core::parse::Parser;
 use gzette_core::partial::{About, ReadSettings};
 use gzette_core::query::{Expr, Facts, Pieces};
@@ -28,7 +28,7 @@ pub(super) struct Scan<'s> {
     /// The object, its application and its source, as every line found names them.
     place: Arc<str>,
     app: Arc<str>,
-    source: Arc<str>,
+    source: Arc<SourceName>,
     /// Follows the events.
     follower: Follower<'s>,
     /// Reads the fields of single lines.
@@ -73,7 +73,7 @@ impl<'s> Scan<'s> {
             counted: 0,
             place: place.into(),
             app: row.object.app.as_str().into(),
-            source: row.object.source.as_str().into(),
+            source: Arc::new(row.object.source.clone()),
         }
     }
 

@@ -120,7 +120,7 @@ impl Opened<'_> {
             time_ms: text.time_ms,
             level: text.level,
             app: object.app.as_str().into(),
-            source: object.source.as_str().into(),
+            source: Arc::new(object.source.clone()),
             day: object.day,
             object: Arc::clone(place),
             line,

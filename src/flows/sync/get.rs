@@ -227,7 +227,7 @@ impl Run<'_> {
         doubts.iter().try_for_each(|doubt| self.tell_doubt(doubt))
     }
 
-    fn leave_object(&mut self, at: usize, key: &str) {
+    fn leave_object(&mut self, at: usize, key: &ObjectKey) {
         let reason = format!("not fetched, {}", self.why_left(at));
         self.add_problem(at, key, ProblemKind::Object, reason);
     }
@@ -408,8 +408,12 @@ impl Run<'_> {
     fn tell_refused(&mut self, doubt: &Doubt) {
         self.report.failed += 1;
         if !doubt.waiting.is_known {
-            let key: &ObjectKey = &doubt.object.key;
-            self.add_problem(doubt.waiting.group.at, key, ProblemKind::Object, doubt.reason.clone());
+            self.add_problem(
+                doubt.waiting.group.at,
+                &doubt.object.key,
+                ProblemKind::Object,
+                doubt.reason.clone(),
+            );
         }
     }
 }

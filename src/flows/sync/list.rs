@@ -307,7 +307,8 @@ impl Run<'_> {
         self.report.too_old += arranged.too_old;
         let front = &mut self.fronts[at];
         front.fitting += arranged.objects.len() as u64 - arranged.unplaced;
-        front.misfit = front.misfit.take().or_else(|| arranged.first_unplaced.clone());
+        front.misfit =
+            front.misfit.take().or_else(|| arranged.first_unplaced.as_ref().map(ToString::to_string));
         let (place, now_ms) = (self.place(at), self.options.now_ms);
         if self.fronts[at].survey.strays.contains(&task.prefix) {
             // The folder is reported, not each key in it.
@@ -429,7 +430,7 @@ impl Run<'_> {
     pub(super) fn add_problem(&mut self, at: usize, key: &str, kind: ProblemKind, reason: String) {
         let place = self.place(at);
         let about = place.source.store.describe(key);
-        self.report.add_problem(Problem { source: place.name().to_owned(), place: about, kind, reason });
+        self.report.add_problem(Problem { source: place.name().clone(), place: about, kind, reason });
     }
 }
 

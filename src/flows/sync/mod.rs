@@ -35,7 +35,7 @@ use crate::edges::ledger::Ledger;
 use crate::edges::mirror::Mirror;
 use crate::edges::store::{ObjectStore, StoreErrorKind};
 use crate::flows::error::StateError;
-use gzette_core::model::{Day, ListedObject, UtcMs};
+use gzette_core::model::{Day, ListedObject, ObjectKey, SourceName, UtcMs};
 use gzette_core::plan::{Layout, Reach};
 
 use get::{Done, Gets};
@@ -49,7 +49,7 @@ const DEADLINE_LOOK: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct SyncSource {
     /// Its name in the configuration.
-    pub name: String,
+    pub name: SourceName,
     /// Its place, as people write it.
     pub url: String,
     /// How its keys are built, relative to `prefix`.
@@ -119,12 +119,12 @@ impl Deadline {
 /// Receives the progress of a sync. Every method may do nothing.
 pub trait Progress: Send + Sync {
     /// Called with the prefixes and objects of a source listed so far.
-    fn listed(&self, source: &str, prefixes: u64, objects: u64) {
+    fn listed(&self, source: &SourceName, prefixes: u64, objects: u64) {
         let _ = (source, prefixes, objects);
     }
 
     /// Called with the objects and bytes of a source handled so far.
-    fn got(&self, source: &str, done: u64, total: u64, bytes: u64) {
+    fn got(&self, source: &SourceName, done: u64, total: u64, bytes: u64) {
         let _ = (source, done, total, bytes);
     }
 }
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
         let place = self.fronts[at].place;
         self.report.waiting += self.ledger.pending_objects(place.id)?.len() as u64;
         for trouble in self.ledger.troubles(place.id, self.options.now_ms)? {
-            let (is_new, known) = (trouble.is_new, Known { source: place.name().to_owned(), trouble });
+            let (is_new, known) = (trouble.is_new, Known { source: place.name().clone(), trouble });
             self.report.is_failing |= known.may_pass();
             if !is_new {
                 self.report.known.push(known);
@@ -325,12 +325,12 @@ impl<'a> Place<'a> {
         Ok(Self { source, id, prefix, reach, is_loose })
     }
 
-    fn name(&self) -> &'a str {
+    fn name(&self) -> &'a SourceName {
         &self.source.name
     }
 
     /// Returns the prefix whose listing holds a key; `None` for a key outside the layout.
-    fn leaf_of(&self, key: &str) -> Option<String> {
+    fn leaf_of(&self, key: &ObjectKey) -> Option<String> {
         let leaf = self.source.layout.leaf_of(key.strip_prefix(&self.prefix)?)?;
         Some(format!("{}{leaf}", self.prefix))
     }

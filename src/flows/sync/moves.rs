@@ -5,7 +5,7 @@ use crate::edges::ledger::{Ledger, Moved};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
 use gzette_core::human::plural;
-use gzette_core::model::{AppName, Day, GenerationId};
+use gzette_core::model::{AppName, Day, GenerationId, ObjectKey, SourceName};
 use gzette_core::plan::UNPLACED_APP;
 
 use super::{SyncOptions, SyncReport, SyncSource};
@@ -22,7 +22,7 @@ pub(super) fn settle_sources(
     // This comes first: a source renamed again would lose track of where its files are.
     finish_renames(ledger, mirror)?;
     let rows = ledger.source_rows()?;
-    let is_configured = |name: &str| sources.iter().any(|source| source.name == name);
+    let is_configured = |name: &SourceName| sources.iter().any(|source| source.name == *name);
     for source in sources.iter().filter(|source| rows.iter().all(|row| row.name != source.name)) {
         let mut same = rows.iter().filter(|row| row.url == source.url && !is_configured(&row.name));
         // With two candidates nothing tells which of them got the new name.
@@ -54,7 +54,7 @@ fn finish_renames(ledger: &mut Ledger, mirror: &Mirror) -> Result<(), StateError
 }
 
 /// Says that the ledger holds objects of a source that is not configured.
-pub fn unconfigured(name: &str, objects: u64) -> String {
+pub fn unconfigured(name: &SourceName, objects: u64) -> String {
     format!(
         "the ledger holds {} of the source `{name}`, which is not configured; `gzette prune --source {name}` drops them",
         plural(objects, "object")
@@ -65,7 +65,7 @@ pub fn unconfigured(name: &str, objects: u64) -> String {
 fn rename_files(
     ledger: &mut Ledger,
     mirror: &Mirror,
-    (old, new): (&str, &str),
+    (old, new): (&SourceName, &SourceName),
     source_id: i64,
 ) -> Result<(), StateError> {
     for version in ledger.mirrored_versions(source_id)? {
@@ -93,7 +93,7 @@ pub(super) fn settle_layout(
     }
     let is_renamed =
         earlier.is_some_and(|value| value.rsplit_once('\n').is_some_and(|(old, _)| old == layout));
-    let place = |key: &str| Some(place_of(source, key.strip_prefix(prefix)?));
+    let place = |key: &ObjectKey| Some(place_of(source, key.strip_prefix(prefix)?));
     let Moved { objects, apps } = ledger.move_objects(source_id, (&fact, &value), place)?;
     if objects > 0 {
         let name = &source.name;
@@ -108,7 +108,7 @@ fn place_of(source: &SyncSource, key: &str) -> (AppName, Option<Day>) {
     let place = source.layout.place(key);
     let app = match place.app {
         Some(app) => app,
-        None if place.fits => &source.name,
+        None if place.fits => source.name.as_str(),
         None => UNPLACED_APP,
     };
     (AppName::from(app), place.day)

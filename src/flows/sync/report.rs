@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::edges::ledger::Trouble;
 use crate::edges::store::StoreError;
+use gzette_core::model::SourceName;
 use gzette_core::plan::{ObjectState, Why};
 
 /// The most problems that are named one by one; all are counted.
@@ -69,7 +70,7 @@ pub struct SyncReport {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Known {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// What, since when, and when it is tried again.
     #[serde(skip)]
     pub trouble: Trouble,
@@ -86,7 +87,7 @@ impl Known {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// What it is about, as the store writes it.
     pub place: String,
     /// What kind of problem.
@@ -111,7 +112,7 @@ pub enum ProblemKind {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SourceError {
     /// The source.
-    pub source: String,
+    pub source: SourceName,
     /// Why.
     #[serde(serialize_with = "as_text")]
     pub error: StoreError,
@@ -129,16 +130,16 @@ impl SyncReport {
     }
 
     /// Removes the messages about a source, for a caller that reports them in another way.
-    pub fn forget(&mut self, source: &str) {
-        self.source_errors.retain(|failed| failed.source != source);
+    pub fn forget(&mut self, source: &SourceName) {
+        self.source_errors.retain(|failed| failed.source != *source);
         let told = self.problems.len();
-        self.problems.retain(|problem| problem.source != source);
+        self.problems.retain(|problem| problem.source != *source);
         self.problem_count -= (told - self.problems.len()) as u64;
-        self.known.retain(|known| known.source != source);
+        self.known.retain(|known| known.source != *source);
     }
 
-    pub(super) fn has_failed(&self, source: &str) -> bool {
-        self.source_errors.iter().any(|failed| failed.source == source)
+    pub(super) fn has_failed(&self, source: &SourceName) -> bool {
+        self.source_errors.iter().any(|failed| failed.source == *source)
     }
 
     pub(super) fn add_problem(&mut self, problem: Problem) {
@@ -155,9 +156,9 @@ impl SyncReport {
     }
 
     /// Records the error of a source of which nothing was listed yet; only the first counts.
-    pub(super) fn note_root_error(&mut self, source: &str, error: &StoreError) {
-        if !self.root_errors.iter().any(|failed| failed.source == source) {
-            self.root_errors.push(SourceError { source: source.to_owned(), error: error.clone() });
+    pub(super) fn note_root_error(&mut self, source: &SourceName, error: &StoreError) {
+        if !self.root_errors.iter().any(|failed| failed.source == *source) {
+            self.root_errors.push(SourceError { source: source.clone(), error: error.clone() });
         }
     }
 
@@ -168,9 +169,9 @@ impl SyncReport {
     }
 
     /// Notes the error that ends a source; the first is the one that counts.
-    pub(super) fn fail_source(&mut self, source: &str, error: StoreError) {
+    pub(super) fn fail_source(&mut self, source: &SourceName, error: StoreError) {
         if !self.has_failed(source) {
-            self.source_errors.push(SourceError { source: source.to_owned(), error });
+            self.source_errors.push(SourceError { source: source.clone(), error });
         }
     }
 }

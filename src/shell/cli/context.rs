@@ -64,8 +64,8 @@ impl Context {
             return Ok(ReadSettings::default());
         }
         let project = self.project()?;
-        let first = project.config.sources.first().map(|source| source.name.as_str());
-        Ok(project.ingest_settings().of(first.unwrap_or_default()).clone())
+        let first = project.config.sources.first().map(|source| source.name.clone());
+        Ok(project.ingest_settings().of(&first.unwrap_or_default()).clone())
     }
 
     /// Takes the state's lock for a command that only reads; a user who may not write it shares it with others.

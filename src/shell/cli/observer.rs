@@ -20,7 +20,7 @@ use crate::flows::verify::{Rebuilt, VerifyReport};
 use crate::shell::error::{mail_hint, store_hint};
 use crate::shell::ui::Ui;
 use gzette_core::human;
-use gzette_core::model::UtcMs;
+use gzette_core::model::{SourceName, UtcMs};
 use gzette_core::plan::ObjectState;
 use gzette_core::visible;
 
@@ -89,7 +89,7 @@ impl<'u> Shown<'u> {
 }
 
 impl Progress for Shown<'_> {
-    fn listed(&self, source: &str, prefixes: u64, objects: u64) {
+    fn listed(&self, source: &SourceName, prefixes: u64, objects: u64) {
         let prefixes = human::count(prefixes);
         self.progress(
             "sync",
@@ -97,7 +97,7 @@ impl Progress for Shown<'_> {
         );
     }
 
-    fn got(&self, source: &str, done: u64, total: u64, bytes: u64) {
+    fn got(&self, source: &SourceName, done: u64, total: u64, bytes: u64) {
         self.progress(
             "sync",
             format!(

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
     let project = context.project()?;
     context.names_state(&project);
     let report = match &args.source {
-        Some(name) => project.drop_source(name, context.now_ms())?,
+        Some(name) => project.drop_source(&name.as_str().into(), context.now_ms())?,
         None => project.prune(context.now_ms(), args.dry_run)?,
     };
     show(args, context, &report)

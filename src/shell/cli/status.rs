@@ -14,7 +14,7 @@ use crate::shell::error::Exit;
 use crate::shell::project::Project;
 use crate::shell::ui::OutputError;
 use gzette_core::human::{self, count};
-use gzette_core::model::{LineCounts, UtcMs};
+use gzette_core::model::{LineCounts, SourceName, UtcMs};
 use gzette_core::visible::terminal;
 
 /// The arguments of `gzette status`.
@@ -28,7 +28,7 @@ struct Status {
     prefixes: (u64, u64),
     strays: u64,
     /// Sources that are not configured, with their objects.
-    unconfigured: Vec<(String, u64)>,
+    unconfigured: Vec<(SourceName, u64)>,
     lines: LineCounts,
     stamps: Stamps,
     unread: Vec<Unread>,
@@ -243,7 +243,7 @@ impl Status {
 }
 
 /// Returns the sources of the ledger that the configuration does not name.
-fn unconfigured(project: &Project, ledger: &Ledger) -> Result<Vec<(String, u64)>, LedgerError> {
+fn unconfigured(project: &Project, ledger: &Ledger) -> Result<Vec<(SourceName, u64)>, LedgerError> {
     let mut rows = ledger.source_rows()?;
     rows.retain(|row| {
         // One with the same address has been renamed, which the next run sees.

@@ -19,7 +19,7 @@ use crate::edges::store::{Location, S3Limits, S3Options, parse_url};
 use crate::flows::digest::When;
 use crate::shell::error::Failure;
 use gzette_core::custom::CustomGrouping;
-use gzette_core::model::AppName;
+use gzette_core::model::{AppName, SourceName};
 use gzette_core::parse::{FieldNames, Format};
 use gzette_core::plan::Layout;
 use gzette_core::retention::Retention;
@@ -53,7 +53,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Its name.
-    pub name: String,
+    pub name: SourceName,
     /// Its place as written, made absolute if it is a folder.
     pub url: String,
     /// Its place.
@@ -143,7 +143,7 @@ struct RawRetention {
 
 #[derive(Deserialize)]
 struct RawSource {
-    name: String,
+    name: SourceName,
     url: String,
     #[serde(default = "default_layout")]
     layout: String,

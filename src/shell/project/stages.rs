@@ -14,7 +14,7 @@ use crate::flows::identity::{Lost, look_at_mirror};
 use crate::flows::prune::{PruneReport, drop_source, prune};
 use crate::flows::run::{Delivered, Observer, Pipeline, RunSettings, Summary, TimeLimit};
 use crate::shell::error::{Exit, Failure};
-use gzette_core::model::UtcMs;
+use gzette_core::model::{SourceName, UtcMs};
 
 /// The stages of the pipeline of a project.
 pub struct Stages<'p> {
@@ -207,7 +207,7 @@ impl Project {
     }
 
     /// Drops all that is known of a source that is no longer configured.
-    pub fn drop_source(&self, name: &str, now_ms: UtcMs) -> Result<PruneReport, Failure> {
+    pub fn drop_source(&self, name: &SourceName, now_ms: UtcMs) -> Result<PruneReport, Failure> {
         let _lock = self.lock("prune")?;
         let mut ledger = self.ledger()?;
         if self.config.sources.iter().any(|source| source.name == *name) {

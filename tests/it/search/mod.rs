@@ -66,7 +66,7 @@ impl Shelf {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(MemoryStore::new());
         let source = SyncSource {
-            name: "prod".to_owned(),
+            name: "prod".into(),
             url: "memory".to_owned(),
             layout: Layout::parse("{app}/{date:%Y%m%d}/").unwrap(),
             zone: TimeZone::UTC,
@@ -158,7 +158,7 @@ impl Shelf {
     /// Fetches from the store what was pruned from the mirror.
     fn search_with(&self, index: Option<&Index>, request: &Request) -> (Vec<Hit>, SearchReport) {
         let stored = &self.stored;
-        let fetch = |object: &ObjectVersion| Ok(stored[&object.key].clone());
+        let fetch = |object: &ObjectVersion| Ok(stored[object.key.as_str()].clone());
         let library = Library {
             ledger: &self.ledger,
             index,

@@ -350,7 +350,7 @@ fn heat() -> Heat {
 
 fn completeness() -> Completeness {
     let source = |place: usize| SourceView {
-        name: format!("{}-logs", APPS[place]),
+        name: format!("{}-logs", APPS[place]).into(),
         url: format!("s3://acme-logs/{}/", APPS[place]),
         objects: 200 - place as u64,
         listed_ms: Some(NOW - MINUTE_MS),

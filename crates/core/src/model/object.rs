@@ -8,61 +8,77 @@ use serde::{Deserialize, Serialize};
 
 use super::UtcMs;
 
-/// The name of a `[[source]]` of the configuration.
-pub type SourceName = String;
-/// The key of an object, as the store lists it; never a path.
-pub type ObjectKey = String;
+/// Declares a type of texts with one meaning. It reads as text, and no other text passes for one.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Returns it as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                self.0 == text
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
 /// The calendar day that a key names, in the source's own zone.
 pub type Day = jiff::civil::Date;
 
-/// The name of an application, as the key spells it. It reads as text, and no other text passes for one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AppName(String);
-
-impl AppName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+text_type! {
+    /// The name of an application, as the key spells it.
+    AppName
 }
 
-impl Deref for AppName {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
+text_type! {
+    /// The name of a `[[source]]` of the configuration.
+    SourceName
 }
 
-impl Borrow<str> for AppName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for AppName {
-    fn from(name: String) -> Self {
-        Self(name)
-    }
-}
-
-impl From<&str> for AppName {
-    fn from(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-}
-
-impl PartialEq<str> for AppName {
-    fn eq(&self, name: &str) -> bool {
-        self.0 == name
-    }
-}
-
-impl fmt::Display for AppName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
+text_type! {
+    /// The key of an object, as the store lists it; never a path.
+    ObjectKey
 }
 
 /// One entry of a listing.
@@ -104,9 +120,9 @@ pub struct GenerationId(pub i64);
 
 impl GenerationId {
     /// Returns the id of one version of one object.
-    pub fn of(source: &str, key: &str, etag: &str, size_bytes: u64) -> Self {
+    pub fn of(source: &SourceName, key: &ObjectKey, etag: &str, size_bytes: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
-        for part in [source, key, etag] {
+        for part in [source.as_str(), key.as_str(), etag] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -118,7 +134,7 @@ impl GenerationId {
 }
 
 /// Returns the place of an object, in all its versions, in an order that has nothing to do with keys or times.
-pub fn rank(source: &str, key: &str) -> i64 {
+pub fn rank(source: &SourceName, key: &ObjectKey) -> i64 {
     GenerationId::of(source, key, "", 0).0
 }
 

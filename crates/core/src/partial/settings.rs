@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::custom::CustomGrouping;
 use crate::decode::Limits;
+use crate::model::SourceName;
 use crate::parse::{PARSER_VERSION, ParseSettings};
 
 /// How to read an object.
@@ -26,7 +27,7 @@ pub struct ReadSettings {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SourceSettings {
     /// By the source's name.
-    pub sources: HashMap<String, ReadSettings>,
+    pub sources: HashMap<SourceName, ReadSettings>,
     /// For sources that are not named. The user's word on groups is the same in all of them.
     pub other: ReadSettings,
 }
@@ -49,7 +50,7 @@ impl ReadSettings {
 
 impl SourceSettings {
     /// Returns how to read the objects of a source.
-    pub fn of(&self, source: &str) -> &ReadSettings {
+    pub fn of(&self, source: &SourceName) -> &ReadSettings {
         self.sources.get(source).unwrap_or(&self.other)
     }
 

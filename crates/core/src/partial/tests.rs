@@ -130,8 +130,8 @@ proptest! {
         prop_assert_eq!(&here, &there);
         prop_assert_eq!(shipped(&settings).reading(), settings.reading());
         let object = ObjectVersion {
-            source: "prod".to_owned(),
-            key: "logs/shop/\u{e9}\u{1}.gz".to_owned(),
+            source: "prod".into(),
+            key: "logs/shop/\u{e9}\u{1}.gz".into(),
             etag: "e\"1".to_owned(),
             size_bytes: u64::MAX,
             app: "shop".into(),

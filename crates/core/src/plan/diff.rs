@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{AppName, Day, ListedObject, ObjectKey};
+use crate::model::{AppName, Day, ListedObject, ObjectKey, SourceName};
 
 use super::{Layout, UNPLACED_APP};
 
@@ -111,7 +111,7 @@ pub fn arrange(
     listed: Vec<ListedObject>,
     layout: &Layout,
     prefix: &str,
-    source: &str,
+    source: &SourceName,
     floor: Day,
 ) -> Arranged {
     let mut arranged = Arranged::default();

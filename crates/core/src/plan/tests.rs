@@ -355,7 +355,7 @@ fn a_wrong_clock_does_not_stop_the_turns() {
 }
 
 fn entry(key: &str, etag: &str) -> ListedObject {
-    ListedObject { key: key.to_owned(), etag: etag.to_owned(), size_bytes: 3, modified_ms: UtcMs::EPOCH }
+    ListedObject { key: key.into(), etag: etag.to_owned(), size_bytes: 3, modified_ms: UtcMs::EPOCH }
 }
 
 #[test]
@@ -363,10 +363,10 @@ fn a_listing_is_compared_with_what_is_known() {
     let layout = layout("{app}/{date}/");
     let listed =
         ["same", "other", "back", "fresh"].map(|name| entry(&format!("p/web/20260301/{name}"), "e1"));
-    let arranged = arrange(listed.into(), &layout, "p/", "prod", Day::MIN);
+    let arranged = arrange(listed.into(), &layout, "p/", &"prod".into(), Day::MIN);
     let known = |id, name: &str, etag: &str, state| KnownObject {
         id,
-        key: format!("p/web/20260301/{name}"),
+        key: format!("p/web/20260301/{name}").into(),
         etag: etag.to_owned(),
         size_bytes: 3,
         state,
@@ -401,7 +401,7 @@ fn nothing_is_left_out_for_its_name() {
         .map(|key| entry(key, "e"))
         .to_vec();
     listed.push(ListedObject { size_bytes: 0, ..entry("p/web/", "e") });
-    let arranged = arrange(listed, &layout, "p/", "prod", date(2026, 1, 1));
+    let arranged = arrange(listed, &layout, "p/", &"prod".into(), date(2026, 1, 1));
     let apps: Vec<&str> = arranged.objects.iter().map(|placed| placed.app.as_str()).collect();
     assert_eq!(apps, [UNPLACED_APP, "web", "web"]);
     assert_eq!((arranged.unplaced, arranged.folder_markers, arranged.too_old), (2, 1, 1));

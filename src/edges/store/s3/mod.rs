@@ -153,7 +153,7 @@ impl S3Store {
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(&object.key)
+            .key(object.key.as_str())
             .set_if_match(matched.then(|| quoted(&object.etag)))
             .send();
         let mut answer = answered(request, self.limits.answer, true).await?;

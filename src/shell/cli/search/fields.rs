@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::flows::search::Hit;
-use gzette_core::model::{Day, Event};
+use gzette_core::model::{Day, Event, SourceName};
 use gzette_core::parse::Parser;
 use gzette_core::partial::SourceSettings;
 
 /// Reads the fields of lines as their sources are configured.
 pub(super) struct FieldReader<'s> {
     settings: &'s SourceSettings,
-    parser: Option<(Arc<str>, Option<Day>, Parser)>,
+    parser: Option<(Arc<SourceName>, Option<Day>, Parser)>,
 }
 
 impl<'s> FieldReader<'s> {
@@ -52,8 +52,9 @@ impl<'s> FieldReader<'s> {
     }
 
     fn parser(&mut self, hit: &Hit) -> &mut Parser {
-        let fits =
-            |(source, day, _): &(Arc<str>, Option<Day>, Parser)| *source == hit.source && *day == hit.day;
+        let fits = |(source, day, _): &(Arc<SourceName>, Option<Day>, Parser)| {
+            *source == hit.source && *day == hit.day
+        };
         if !self.parser.as_ref().is_some_and(fits) {
             self.parser = None;
         }
