@@ -87,3 +87,14 @@ fn a_recipe_gives_the_same_objects_each_time() {
     assert!(one.len() > 3, "{:?}", one.keys());
     assert!(one == same && one != other);
 }
+
+#[test]
+fn many_small_objects_are_measured_and_their_answers_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let size = ["--objects", "60", "--apps", "5", "--days", "2", "--rounds", "1"];
+    let args = [&[GZETTE, "--keep", kept.to_str().unwrap()], &size[..]].concat();
+    let table = bench("objects.py", &args).exits(0).text();
+    assert!(table.contains("| 60 objects, 5 applications, 2 days |"), "{table}");
+    assert_eq!(table.lines().filter(|line| line.matches('|').count() == 5).count(), 9, "{table}");
+}

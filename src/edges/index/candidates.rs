@@ -23,6 +23,7 @@ use super::{Index, IndexError, IndexedBlock, Result, rare};
 use gzette_core::model::{GenerationId, UtcMs, Window};
 use gzette_core::query::Need;
 use gzette_core::words::grams::{self, is_sampled};
+use gzette_core::words::numbers::is_short_number;
 use gzette_core::workers;
 
 /// With no more blocks than this left, reading them is cheaper than walking a segment's terms: a block is
@@ -311,6 +312,8 @@ fn longest_part(need: &Need) -> usize {
     match need {
         Need::Prefix(part) | Need::Suffix(part) | Need::Inner(part) => part.len().max(1),
         Need::All(needs) | Need::Any(needs) => needs.iter().map(longest_part).max().unwrap_or(0),
+        // Short numbers are read with the blocks, as most parts are.
+        Need::Word(word) if is_short_number(word) => word.len(),
         Need::Anything | Need::Word(_) | Need::UnicodeEscape | Need::Levels(_) => 0,
     }
 }

@@ -31,7 +31,7 @@ use crate::edges::disk;
 
 /// The format of the index: its files, its fields, and what a word is. An index of another one is built again from the
 /// mirror. Raised with every change of any of them.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// The name of the file of seals. tantivy leaves alone what begins with a dot.
 const SEALS: &str = ".seals";

@@ -3,59 +3,35 @@
 //! here it costs its own bytes, half of them for digits and hex: the packed words are stored with the block's
 //! document, and a search scans them (a few megabytes for each gigabyte of lines).
 //!
-//! Format: classes of words of one length, 4 to 255, that have only `[0-9a-f]`, two letters a byte, high half
-//! first, an unused half is 0: length (u8), number of words (u16 little endian), the words; then 0; then
+//! Format: the short numbers ([`numbers`](gzette_core::words::numbers)); classes of words of one length, 4 to 64, that have only `[0-9a-f]`, two letters a byte, high half
+//! first, an unused half is 0 ([`hex`]): length (u8), number of words (u16 little endian), the words; then 0; then
 //! the other words as text, `\n` word `\n` word `\n`, or nothing.
-
-use std::collections::BTreeMap;
 
 use memchr::memmem;
 
 use super::terms::Part;
+use gzette_core::words::BlockWords;
+use gzette_core::words::hex::{self, is_digit, is_hex, packed_len, unpack};
+use gzette_core::words::numbers::{self, ShortNumbers, is_short_number};
 
-/// Shorter words are kept as text: they are few, and packing saves nothing on them.
-const MIN_PACKED_BYTES: usize = 4;
 /// With fewer packed bytes to look for, unpacking is cheaper than the false finds.
 const MIN_NEEDLE_BYTES: usize = 3;
 
-/// The longest word that is packed, so that its length fits a byte.
-const MAX_PACKED_BYTES: usize = 255;
-
-/// Returns whether a word is packed in half its letters. Such words are ids and numbers in nearly all cases,
-/// and are packed with every block that holds them, rare or not.
-pub(super) fn is_packable(word: &[u8]) -> bool {
-    (MIN_PACKED_BYTES..=MAX_PACKED_BYTES).contains(&word.len()) && word.iter().all(|&byte| is_half(byte))
-}
-
-/// Packs the words of a block, one after the other.
-#[derive(Default)]
-pub(super) struct Packer {
-    /// By length.
-    classes: BTreeMap<u8, Vec<u8>>,
-}
-
-impl Packer {
-    /// Adds a word that is packable.
-    pub(super) fn add(&mut self, word: &[u8]) {
-        pack_word(word, self.classes.entry(word.len() as u8).or_default());
-    }
-
-    /// Returns the packed words and clears the buffer, but keeps its memory.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
-        let mut packed =
-            Vec::with_capacity(self.classes.values().map(|words| words.len() + 3).sum::<usize>() + 1);
-        for (&class, words) in &mut self.classes {
-            // The number of words is a u16. A class with more of them appears more than once, which readers accept.
-            for words in words.chunks(packed_len(class) * usize::from(u16::MAX)) {
-                packed.push(class);
-                packed.extend_from_slice(&((words.len() / packed_len(class)) as u16).to_le_bytes());
-                packed.extend_from_slice(words);
-            }
-            words.clear();
+/// Returns the packed words of a block.
+pub(super) fn pack(words: &BlockWords) -> Vec<u8> {
+    let mut packed = Vec::new();
+    words.numbers.write(&mut packed);
+    packed.reserve(words.hex.classes().map(|(_, words)| words.len() + 3).sum::<usize>() + 1);
+    for (letters, words) in words.hex.classes() {
+        // The number of words is a u16. A class with more of them appears more than once, which readers accept.
+        for words in words.chunks(packed_len(letters) * usize::from(u16::MAX)) {
+            packed.push(letters as u8);
+            packed.extend_from_slice(&((words.len() / packed_len(letters)) as u16).to_le_bytes());
+            packed.extend_from_slice(words);
         }
-        packed.push(0);
-        packed
     }
+    packed.push(0);
+    packed
 }
 
 /// Adds the rare words that are not packable.
@@ -70,60 +46,38 @@ pub(super) fn add_text<'w>(packed: &mut Vec<u8>, words: impl Iterator<Item = &'w
     }
 }
 
-/// Whether a byte takes half a byte in a packed word.
-pub(super) fn is_half(byte: u8) -> bool {
-    half(byte).is_some()
-}
-
-/// Returns the value of a hex digit; `None` for any other byte.
-fn half(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
-}
-
-fn packed_len(class: u8) -> usize {
-    usize::from(class).div_ceil(2)
-}
-
-fn pack_word(word: &[u8], out: &mut Vec<u8>) {
-    let half = |byte| half(byte).unwrap_or(0);
-    out.extend(word.chunks(2).map(|pair| half(pair[0]) << 4 | pair.get(1).map_or(0, |&byte| half(byte))));
-}
-
-/// The classes of packed words and the text after them; `None` when the bytes make no sense.
-struct Parts<'p> {
-    classes: Vec<(u8, &'p [u8])>,
+/// The classes of packed words and the text after them.
+pub(super) struct Parts<'p> {
+    pub(super) numbers: ShortNumbers,
+    /// With the number of letters of each word.
+    pub(super) classes: Vec<(usize, &'p [u8])>,
     text: &'p [u8],
 }
 
-fn parts(mut packed: &[u8]) -> Option<Parts<'_>> {
+impl Parts<'_> {
+    /// Returns the words that are not packed.
+    pub(super) fn text_words(&self) -> impl Iterator<Item = &[u8]> {
+        self.text.split(|&byte| byte == b'\n').filter(|word| !word.is_empty())
+    }
+}
+
+/// Returns the parts of the packed words of a block; `None` when the bytes make no sense.
+pub(super) fn parts(packed: &[u8]) -> Option<Parts<'_>> {
+    let (numbers, mut packed) = ShortNumbers::read(packed)?;
     let mut classes = Vec::new();
     loop {
         let (&class, rest) = packed.split_first()?;
         if class == 0 {
-            return Some(Parts { classes, text: rest });
+            return Some(Parts { numbers, classes, text: rest });
         }
         // Nothing here may panic: the bytes come from a file, and what makes no sense is read as if it held every
         // word.
         let (number, rest) = rest.split_at_checked(2)?;
         let number = usize::from(u16::from_le_bytes([number[0], number[1]]));
-        let (words, rest) = rest.split_at_checked(number * packed_len(class))?;
-        classes.push((class, words));
+        let (words, rest) = rest.split_at_checked(number * packed_len(usize::from(class)))?;
+        classes.push((usize::from(class), words));
         packed = rest;
     }
-}
-
-/// Calls `found` with each of the packed words of a block; `None` when the bytes make no sense.
-pub(super) fn each_word(packed: &[u8], mut found: impl FnMut(&[u8])) -> Option<()> {
-    let Parts { classes, text } = parts(packed)?;
-    let classes = classes.iter().map(|&(class, words)| unpack(class, words));
-    for words in classes.chain([text.to_vec()]) {
-        words.split(|&byte| byte == b'\n').filter(|word| !word.is_empty()).for_each(&mut found);
-    }
-    Some(())
 }
 
 /// Where a part of a word may occur among the packed words.
@@ -140,7 +94,7 @@ pub(super) enum Packed {
 impl Packed {
     /// Returns what is known about a part without a search.
     pub(super) fn of(part: Part<'_>) -> Self {
-        if part.bytes().iter().all(|&byte| is_half(byte)) { Self::Inside } else { Self::Nowhere }
+        if part.bytes().iter().all(|&byte| is_digit(byte)) { Self::Inside } else { Self::Nowhere }
     }
 }
 
@@ -156,8 +110,10 @@ pub(super) struct Finder {
 
 /// A needle of hex digits.
 enum Needle {
-    /// The whole word.
-    Word(Vec<u8>),
+    /// A short number.
+    Number(Vec<u8>),
+    /// The whole word, packed.
+    Word { letters: usize, packed: Vec<u8> },
     /// A part of one.
     Part(Box<PartNeedle>),
 }
@@ -174,7 +130,7 @@ struct PartNeedle {
 impl Finder {
     /// Returns a finder of a whole word, in lower case.
     pub(super) fn word(word: &[u8]) -> Self {
-        if is_packable(word) {
+        if is_hex(word) || is_short_number(word) {
             return Self::new(None, Some(Needle::word(word)));
         }
         Self::new(Some(owned(&[b"\n", word, b"\n"].concat())), None)
@@ -202,7 +158,8 @@ impl Finder {
     fn needles(&self) -> Option<Vec<memmem::Finder<'static>>> {
         let packed = match &self.packed {
             None => Vec::new(),
-            Some(Needle::Word(word)) => vec![owned(word)],
+            Some(Needle::Number(_)) => return None,
+            Some(Needle::Word { packed, .. }) => vec![owned(packed)],
             Some(Needle::Part(part)) => part.needles.clone()?.to_vec(),
         };
         let needles: Vec<_> = packed.into_iter().chain(self.text.clone()).collect();
@@ -219,20 +176,20 @@ impl Finder {
 
     /// Returns whether the packed words of a block hold it. Bytes that make no sense may hold anything.
     pub(super) fn is_in(&self, packed: &[u8]) -> bool {
-        let Some(Parts { classes, text }) = parts(packed) else { return true };
-        let in_classes = self
-            .packed
-            .as_ref()
-            .is_some_and(|needle| classes.iter().any(|&(class, words)| needle.is_in(class, words)));
-        in_classes || self.text.as_ref().is_some_and(|finder| finder.find(text).is_some())
+        let Some(parts) = parts(packed) else { return true };
+        self.packed.as_ref().is_some_and(|needle| needle.is_in(&parts))
+            || self.text.as_ref().is_some_and(|finder| finder.find(parts.text).is_some())
     }
 }
 
 impl Needle {
     fn word(word: &[u8]) -> Self {
+        if is_short_number(word) {
+            return Self::Number(word.to_vec());
+        }
         let mut packed = Vec::new();
-        pack_word(word, &mut packed);
-        Self::Word(packed)
+        hex::pack(word, &mut packed);
+        Self::Word { letters: word.len(), packed }
     }
 
     fn part(letters: &[u8], text: memmem::Finder<'static>) -> Self {
@@ -240,21 +197,35 @@ impl Needle {
         Self::Part(Box::new(PartNeedle { letters: letters.len(), needles, text }))
     }
 
-    fn is_in(&self, class: u8, words: &[u8]) -> bool {
+    fn is_in(&self, parts: &Parts<'_>) -> bool {
         match self {
-            Self::Word(word) => {
-                word.len() == packed_len(class) && words.chunks_exact(word.len()).any(|packed| packed == word)
+            Self::Number(number) => parts.numbers.holds(number),
+            Self::Word { letters, packed } => {
+                let class = parts.classes.iter().filter(|(class, _)| class == letters);
+                class.flat_map(|(_, words)| words.chunks_exact(packed.len())).any(|word| word == packed)
             }
             Self::Part(part) => {
-                let may_be = |needles: &[memmem::Finder<'static>; 2]| {
-                    needles.iter().any(|needle| needle.find(words).is_some())
-                };
-                // The cheap tests first: unpacking is the dear part, and few classes get so far.
-                part.letters <= usize::from(class)
-                    && part.needles.as_ref().is_none_or(may_be)
-                    && part.text.find(&unpack(class, words)).is_some()
+                part.is_in_numbers(&parts.numbers)
+                    || parts.classes.iter().any(|&(letters, words)| part.is_in_class(letters, words))
             }
         }
+    }
+}
+
+impl PartNeedle {
+    fn is_in_class(&self, letters: usize, words: &[u8]) -> bool {
+        let may_be = |needles: &[memmem::Finder<'static>; 2]| {
+            needles.iter().any(|needle| needle.find(words).is_some())
+        };
+        // The cheap tests first: unpacking is the dear part, and few classes get so far.
+        self.letters <= letters
+            && self.needles.as_ref().is_none_or(may_be)
+            && self.text.find(&unpack(letters, words)).is_some()
+    }
+
+    fn is_in_numbers(&self, numbers: &ShortNumbers) -> bool {
+        self.letters <= numbers::MAX_DIGITS
+            && numbers.iter().any(|number| self.text.find(format!("\n{number}\n").as_bytes()).is_some())
     }
 }
 
@@ -262,29 +233,12 @@ impl Needle {
 fn packed_needles(letters: &[u8]) -> Option<[memmem::Finder<'static>; 2]> {
     let whole_bytes = |letters: &[u8]| {
         let mut packed = Vec::new();
-        pack_word(&letters[..letters.len() / 2 * 2], &mut packed);
+        hex::pack(&letters[..letters.len() / 2 * 2], &mut packed);
         packed
     };
     // The half bytes at both ends are left out: their other halves belong to letters that are not known.
     let odd = whole_bytes(letters.get(1..)?);
     (odd.len() >= MIN_NEEDLE_BYTES).then(|| [owned(&whole_bytes(letters)), owned(&odd)])
-}
-
-/// Returns the words of a class as text.
-fn unpack(class: u8, words: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = Vec::with_capacity(words.len() * 2 + words.len() / packed_len(class) + 1);
-    text.push(b'\n');
-    for word in words.chunks_exact(packed_len(class)) {
-        let end = text.len() + usize::from(class);
-        text.extend(
-            word.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
-        );
-        // A word of odd length has an unused last half.
-        text.truncate(end);
-        text.push(b'\n');
-    }
-    text
 }
 
 fn owned(needle: &[u8]) -> memmem::Finder<'static> {
@@ -297,14 +251,11 @@ mod tests {
 
     use super::*;
 
-    fn pack<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
-        let (packable, text): (Vec<_>, Vec<_>) = words.partition(|word| is_packable(word));
-        let mut packer = Packer::default();
-        for word in packable {
-            packer.add(word);
-        }
-        let mut bytes = packer.finish();
-        add_text(&mut bytes, text.into_iter());
+    fn packed<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
+        let mut block = BlockWords::default();
+        words.for_each(|word| block.add_line(word));
+        let mut bytes = pack(&block);
+        add_text(&mut bytes, block.text.iter());
         bytes
     }
 
@@ -316,15 +267,16 @@ mod tests {
     fn ids_take_half_their_bytes() {
         let words: Vec<String> =
             (0..100_u64).map(|id| format!("{:016x}", id.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
-        let packed = pack(words.iter().map(String::as_bytes));
-        assert_eq!(packed.len(), 1 + 2 + 100 * 8 + 1);
+        let packed = packed(words.iter().map(String::as_bytes));
+        // No numbers, a class with its letters and how many words, the end of the classes.
+        assert_eq!(packed.len(), 1 + (1 + 2 + 100 * 8) + 1);
         assert!(Finder::word(words[7].as_bytes()).is_in(&packed));
         assert!(!Finder::word(b"0123456789abcdef").is_in(&packed));
     }
 
     #[test]
     fn what_is_in_no_block_is_ruled_out_at_once() {
-        let packed = pack([b"12345678abcd".as_slice(), b"word"].into_iter());
+        let packed = packed([b"12345678abcd".as_slice(), b"word"].into_iter());
         for absent in [b"1234567eabcd".as_slice(), b"other", b"wor"] {
             assert!(!Finder::word(absent).may_be_among(&packed), "{absent:?}");
         }
@@ -339,7 +291,7 @@ mod tests {
 
     #[test]
     fn wrecks_may_hold_anything() {
-        let packed = pack([b"12345678".as_slice(), b"word"].into_iter());
+        let packed = packed([b"12345678".as_slice(), b"word"].into_iter());
         assert!(!Finder::word(b"other").is_in(&packed));
         for cut in 0..8 {
             assert!(Finder::word(b"other").is_in(&packed[..cut]), "cut at {cut}");
@@ -359,7 +311,7 @@ mod tests {
             let start = cut.index(word.len().max(1));
             let inside = word.as_bytes().get(start..start + cut.index(word.len() - start.min(word.len()) + 1)).unwrap_or_default();
             let needle = if from_word && !inside.is_empty() { inside } else { needle.as_bytes() };
-            let packed = pack(words.iter().map(String::as_bytes));
+            let packed = packed(words.iter().map(String::as_bytes));
             let any = |test: &dyn Fn(&[u8]) -> bool| words.iter().any(|word| test(word.as_bytes()));
             prop_assert_eq!(Finder::word(needle).is_in(&packed), any(&|word| word == needle));
             prop_assert_eq!(holds(&packed, Part::Prefix(needle)), any(&|word| word.starts_with(needle)));

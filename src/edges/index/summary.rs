@@ -21,13 +21,15 @@ use memchr::memmem;
 
 use super::directory::UNFINISHED_EXTENSION;
 use super::guard::{Guard, checksum};
-use super::rare::{Packed, is_half, is_packable};
+use super::rare::Packed;
 use super::schema::{CUT_LINE_FLAG, SAMPLED_FLAG, UNICODE_ESCAPE_FLAG};
 use super::terms::Part;
 use crate::edges::disk;
 use gzette_core::model::{UtcMs, Window};
 use gzette_core::query::Need;
 use gzette_core::words::grams::is_sampled;
+use gzette_core::words::hex::{self, is_digit, is_hex, packed_len};
+use gzette_core::words::numbers::{ShortNumbers, is_short_number};
 
 /// The bytes of a cache line.
 const LINE_BYTES: usize = 64;
@@ -92,10 +94,18 @@ impl SummaryBuilder {
         self.span_ms = (self.span_ms.0.min(first_ms), self.span_ms.1.max(last_ms));
     }
 
-    /// Adds a word that is packed.
-    pub(super) fn add_packed(&mut self, word: &[u8]) {
-        self.hashes.push(hash(word, How::Rare));
-        self.lengths[word.len() / 8] |= 1 << (word.len() % 8);
+    /// Adds packed words with so many letters each.
+    pub(super) fn add_packed(&mut self, letters: usize, packed: &[u8]) {
+        self.hashes.extend(packed.chunks_exact(packed_len(letters)).map(|word| hash_packed(letters, word)));
+        self.lengths[letters / 8] |= 1 << (letters % 8);
+    }
+
+    /// Adds short numbers.
+    pub(super) fn add_numbers(&mut self, numbers: &ShortNumbers) {
+        for number in numbers.iter() {
+            self.hashes.push(hash(number.as_bytes(), How::Rare));
+            self.lengths[0] |= 1 << number.len();
+        }
     }
 
     /// Adds a flag.
@@ -274,7 +284,14 @@ impl Summary {
 
     /// Returns whether the segment may hold a word, or a flag, in this way.
     pub(super) fn may_hold(&self, word: &[u8], how: How) -> bool {
-        let (at, mut places) = places(hash(word, how), self.header.lines);
+        let hash = if is_hex(word) {
+            let mut packed = Vec::new();
+            hex::pack(word, &mut packed);
+            hash_packed(word.len(), &packed)
+        } else {
+            hash(word, how)
+        };
+        let (at, mut places) = places(hash, self.header.lines);
         let mut line = [0; LINE_BYTES];
         let offset = HEADER_BYTES + at * LINE_BYTES;
         // What cannot be read may hold anything.
@@ -286,13 +303,16 @@ impl Summary {
     pub(super) fn packed(&self, part: Part<'_>) -> Packed {
         let letters = part.bytes();
         let has = |length: &usize| self.header.lengths[length / 8] & 1 << (length % 8) != 0;
-        if !letters.iter().all(|&byte| is_half(byte)) {
+        if !letters.iter().all(|&byte| is_digit(byte)) {
             Packed::Nowhere
         // Lengths are enough to rule out most segments: ids of one kind have one length, and a whole id is not a part
         // of an equally long one.
         } else if (letters.len() + 1..256).any(|length| has(&length)) {
             Packed::Inside
-        } else if is_packable(letters) && has(&letters.len()) && self.may_hold(letters, How::Rare) {
+        } else if (is_hex(letters) || is_short_number(letters))
+            && has(&letters.len())
+            && self.may_hold(letters, How::Rare)
+        {
             Packed::Whole
         } else {
             Packed::Nowhere
@@ -319,10 +339,19 @@ fn places(hash: u32, lines: usize) -> (usize, impl Iterator<Item = usize>) {
     (line, (0..BITS).map(move |bit| (mixed >> (9 * bit)) as usize % (8 * LINE_BYTES)))
 }
 
-/// A hash that stays the same on all machines and for ever: files hold it.
+/// The hash of a word that is not packed, or of a flag.
 fn hash(word: &[u8], how: How) -> u32 {
-    let start = word.len() as u64 | (how as u64) << 32;
-    let mixed = word.chunks(8).fold(start, |state, chunk| {
+    hash_bytes(word, word.len() as u64 | (how as u64) << 32)
+}
+
+/// The hash of a packed word.
+fn hash_packed(letters: usize, word: &[u8]) -> u32 {
+    hash_bytes(word, letters as u64 | 1 << 40)
+}
+
+/// A hash that stays the same on all machines and for ever: files hold it.
+fn hash_bytes(bytes: &[u8], start: u64) -> u32 {
+    let mixed = bytes.chunks(8).fold(start, |state, chunk| {
         let mut bytes = [0; 8];
         bytes[..chunk.len()].copy_from_slice(chunk);
         mix(state ^ u64::from_le_bytes(bytes))
@@ -389,8 +418,10 @@ mod tests {
         let mut builder = SummaryBuilder::default();
         builder.add_span(UtcMs::new(10), UtcMs::new(20));
         for word in words {
-            if is_packable(word) {
-                builder.add_packed(word);
+            if is_hex(word) {
+                let mut packed = Vec::new();
+                hex::pack(word, &mut packed);
+                builder.add_packed(word.len(), &packed);
             } else {
                 builder.add_unpacked(word, how);
             }

@@ -13,6 +13,7 @@ use super::terms;
 use super::{Index, Payload, Result, rare};
 use gzette_core::model::{GenerationId, UtcMs};
 use gzette_core::partial::Block;
+use gzette_core::words::numbers::ShortNumbers;
 use gzette_core::words::{BlockWords, WordSet};
 
 /// The memory that the words of a worker's segment may take before it is written out. Fewer and larger
@@ -93,20 +94,16 @@ impl Index {
             }
         })
         .map_err(io)?;
+        let mut numbers = ShortNumbers::default();
         for doc in 0..segment.max_doc() {
             let document = store.get_document_bytes(doc)?;
             let Some(Stored { rare: packed, .. }) = Stored::read(&document) else { return Ok(None) };
-            let add = |word: &[u8]| {
-                if rare::is_packable(word) {
-                    builder.add_packed(word);
-                } else {
-                    rare_text.add(word);
-                }
-            };
-            if rare::each_word(packed, add).is_none() {
-                return Ok(None);
-            }
+            let Some(packed) = rare::parts(packed) else { return Ok(None) };
+            numbers.add_all(&packed.numbers);
+            packed.classes.iter().for_each(|&(letters, words)| builder.add_packed(letters, words));
+            packed.text_words().for_each(|word| _ = rare_text.add(word));
         }
+        builder.add_numbers(&numbers);
         rare_text.iter().for_each(|word| builder.add_unpacked(word, How::Rare));
         Ok(Some(builder))
     }
@@ -204,10 +201,11 @@ pub struct SegmentBuilder<'s> {
 /// The blocks of a segment. Which of their words are common is known when the last one is there.
 #[derive(Default)]
 struct Gathered {
-    packer: rare::Packer,
     packed_bytes: usize,
     summary: SummaryBuilder,
-    /// The words that are not packable.
+    /// The short numbers of all blocks.
+    short: ShortNumbers,
+    /// The words that are not packed with every block.
     words: WordSet,
     /// The number of blocks that hold each word, as far as it matters.
     blocks_with: Vec<u8>,
@@ -268,12 +266,9 @@ impl SegmentBuilder<'_> {
 impl Gathered {
     fn add(&mut self, numbers: Numbers<i64>, streams: Vec<u8>, words: &BlockWords) {
         self.summary.add_span(UtcMs::new(numbers.first_ms), UtcMs::new(numbers.last_ms));
-        for word in words.iter() {
-            if rare::is_packable(word) {
-                self.packer.add(word);
-                self.summary.add_packed(word);
-                continue;
-            }
+        self.short.add_all(&words.numbers);
+        words.hex.classes().for_each(|(letters, words)| self.summary.add_packed(letters, words));
+        for word in words.text.iter() {
             let number = self.words.add(word);
             match self.blocks_with.get_mut(number as usize) {
                 Some(blocks) => *blocks = blocks.saturating_add(1),
@@ -281,7 +276,7 @@ impl Gathered {
             }
             self.numbers.push(number);
         }
-        let (flags, packed) = (schema::flags(words), self.packer.finish());
+        let (flags, packed) = (schema::flags(words), rare::pack(words));
         let filter = if words.grams.is_empty() {
             Vec::new()
         } else {
@@ -306,6 +301,7 @@ impl Gathered {
         mut add: impl FnMut(BlockDocument) -> tantivy::Result<()>,
     ) -> tantivy::Result<SummaryBuilder> {
         let mut summary = self.summary;
+        summary.add_numbers(&self.short);
         for (word, &blocks) in self.words.iter().zip(&self.blocks_with) {
             summary.add_unpacked(word, if blocks <= RARE_BLOCKS { How::Rare } else { How::Common });
         }

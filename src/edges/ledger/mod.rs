@@ -64,6 +64,9 @@ use tempfile::TempDir;
 
 /// How long a reader waits for a writer, and a writer for a checkpoint.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// The pages that a run keeps in memory, in KiB. Its rows lie scattered over the file, and each page that is read again is
+/// copied and checked again.
+const CACHE_KIB: i64 = 32 << 10;
 
 /// An open ledger.
 pub struct Ledger {
@@ -124,6 +127,8 @@ impl Ledger {
 
     fn prepare(mut connection: Connection) -> Result<Self> {
         connection.pragma_update(None, "foreign_keys", true)?;
+        // Negative, or it would be a number of pages.
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let schema = migrations::migrate(&mut connection)?;
         Ok(Self { connection, schema, _copy: None })
     }

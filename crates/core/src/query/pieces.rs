@@ -18,6 +18,8 @@ pub struct Pieces<'e> {
     expr: &'e Expr,
     /// Whether each of the expression's words, phrases and substrings, in order, was seen.
     seen: Vec<bool>,
+    /// Whether each was seen in what stands before the first escape, in case one comes: there, a phrase's tabs are blanks.
+    seen_if_escaped: Vec<bool>,
     /// The line as it stands, and with its escapes undone once and twice, from where that makes a difference.
     readings: Vec<Reading>,
 }
@@ -33,7 +35,8 @@ impl<'e> Pieces<'e> {
         };
         let longest = leaves.iter().map(length).max().unwrap_or(0);
         let reading = Reading { longest, ..Reading::default() };
-        Self { expr, seen: vec![false; leaves.len()], readings: vec![reading] }
+        let none = vec![false; leaves.len()];
+        Self { expr, seen_if_escaped: none.clone(), seen: none, readings: vec![reading] }
     }
 
     /// Looks at the line's next bytes.
@@ -48,6 +51,7 @@ impl<'e> Pieces<'e> {
             // Up to here, it is the same with its escapes undone.
             let same = Reading { undoing: Undoing::default(), ..self.readings[depth].clone() };
             self.readings.push(same);
+            self.seen.iter_mut().zip(&self.seen_if_escaped).for_each(|(seen, before)| *seen |= before);
         }
         if let Some(next) = self.readings.get_mut(depth + 1) {
             let mut undone = Vec::with_capacity(text.len());
@@ -77,9 +81,14 @@ impl<'e> Pieces<'e> {
         let Reading { held, words_from, .. } = &self.readings[depth];
         let words = &held[*words_from..words_to];
         let kind = if depth == 0 { Text::Standing } else { Text::Undone };
-        for (leaf, seen) in leaves(self.expr).into_iter().zip(&mut self.seen) {
+        let is_unescaped = self.readings.len() == 1;
+        let seen = self.seen.iter_mut().zip(&mut self.seen_if_escaped);
+        for (leaf, (seen, seen_if_escaped)) in leaves(self.expr).into_iter().zip(seen) {
             let text = if matches!(leaf, Expr::Word(_) | Expr::Prefix(_)) { words } else { held };
             *seen = *seen || leaf.is_in(text, kind) == Some(true);
+            if is_unescaped && let Expr::Phrase(phrase) = leaf {
+                *seen_if_escaped = *seen_if_escaped || phrase.is_in_undone(text);
+            }
         }
     }
 }

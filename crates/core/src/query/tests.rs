@@ -25,7 +25,7 @@ fn with_facts<T>(line: &[u8], ask: impl FnOnce(&mut Facts<'_>) -> T) -> T {
 
 /// Whether a block of these words and lines of this level may hold a match, by a naive reading of the need.
 fn holds(need: &Need, words: &BlockWords, level: Level) -> bool {
-    let some = |test: &dyn Fn(&[u8]) -> bool| words.iter().any(test);
+    let some = |test: &dyn Fn(&[u8]) -> bool| words.known().iter().any(|word| test(word));
     let filter = (!words.grams.is_empty()).then(|| words.grams.filter(1 << 16));
     let sampled = |part: &[u8], begins, ends| {
         filter.as_ref().is_some_and(|filter| grams::Part::new(part, begins, ends).may_be_in(filter))

@@ -203,3 +203,15 @@ fn what_an_event_says_is_found_however_it_is_escaped() {
     let fixed = Expr::fixed(["Müller".as_bytes()]).unwrap();
     assert!(!matches(&fixed, br"M\u00fcller"), "bytes are those of the line");
 }
+
+#[test]
+fn a_tab_of_a_phrase_is_a_blank_of_an_escaped_line_that_comes_in_pieces() {
+    let phrase = Expr::phrase(b"a\tb");
+    for (line, expected) in
+        [("a b", false), ("a b\\", true), ("a b c\\n", true), ("c\\n a b", true), ("a\tb", true)]
+    {
+        for size in 1..=line.len() {
+            assert_eq!(is_found(&phrase, line.as_bytes(), size).unwrap(), expected, "{line} by {size}");
+        }
+    }
+}
