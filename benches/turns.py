@@ -3,7 +3,7 @@
 
     python3 benches/turns.py OLD NEW CORPUS [ROUNDS]
 
-CORPUS is a folder of `cargo bench --bench corpus` or of `corpora.py`. Each binary has a state of its own. In each round
+Commands of a few milliseconds take more rounds, since a single run of them says little. CORPUS is a folder of `cargo bench --bench corpus` or of `corpora.py`. Each binary has a state of its own. In each round
 both mirror and ingest the corpus from nothing, in the other order every other time; then they run each kind of search, a run with
 nothing new, a report and the commands that read the ledger. Prints the medians of CPU and wall time, their ratios, and
 whether both printed the same bytes and ended with the same code; the worst ratio first at the end.
@@ -20,6 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+# A command is run so many times as often, or for so many seconds a round, whichever is less.
+SHORT_ROUNDS, SHORT_SECONDS = 20, 0.3
 
 # The ids of `cargo bench --bench corpus`.
 ID = re.compile(rb"requestId=([0-9a-f]{16})")
@@ -167,9 +170,10 @@ def main():
     table = Table()
     table.add("ingest", *in_turns(rounds, programs, Program.ingest))
     for name, command in commands(corpus, files).items():
-        for program in programs:
-            program.run(*command)  # warms the cache, and renders what there is to render
-        table.add(name, *in_turns(rounds, programs, lambda program: program.run(*command)))
+        # Warms the cache, and renders what there is to render.
+        slowest = max(program.run(*command).wall for program in programs)
+        enough = rounds * max(1, min(SHORT_ROUNDS, int(SHORT_SECONDS / slowest)))
+        table.add(name, *in_turns(enough, programs, lambda program: program.run(*command)))
     table.print_worst()
     shutil.rmtree(work)
 

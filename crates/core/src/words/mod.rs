@@ -408,8 +408,8 @@ const NOWHERE: usize = usize::MAX;
 /// undone.
 ///
 /// Lines of a log repeat each other. After a word seen before, the following text is compared with what
-/// followed it last time; words in the matching stretch are not looked up again. Ids and numbers say nothing about what
-/// follows, so they are not looked up at all ([`hex`]).
+/// followed it last time; words in the matching stretch are not looked up again. Where the match ends, in an id mostly, the
+/// text after both ids is compared in the same way. Ids and numbers themselves are not looked up at all ([`hex`]).
 #[derive(Debug, Default)]
 pub struct BlockWords {
     /// The words that are not among the others, in the order of their first appearance.
@@ -451,6 +451,8 @@ impl BlockWords {
         let mut same_until = 0;
         // Up to here, escapes have been undone where that changes words.
         let mut undone_until = 0;
+        // A place of this line, and the place of earlier text that it repeats the text before.
+        let mut twins = (usize::MAX, 0);
         while let Some(&byte) = self.lines.get(at) {
             // One table access per position: this loop and the lookup after it take a quarter of an ingest.
             let (end, classes) = match CLASS[byte as usize] {
@@ -479,11 +481,14 @@ impl BlockWords {
                 }
             };
             let before = self.add_word(at - begin..end - begin, classes, end);
+            // What follows an id is nearly always what followed the id in its place.
+            let before = before.or_else(|| (twins.0 == at).then(|| self.end_of_twin(twins.1)).flatten());
             at = end;
             // Text is never compared twice; otherwise a hostile line could take quadratic time.
             if let (Some(before), true) = (before, at >= same_until && !self.goes_on_undone(at)) {
                 same_until = at + same_bytes(&self.lines[before..], &self.lines[at..]);
                 at = last_boundary(&self.lines[..same_until], at);
+                twins = (at, before + at - end);
             }
         }
     }
@@ -519,6 +524,17 @@ impl BlockWords {
         }
         let before = std::mem::replace(&mut self.ends[number], end);
         (before != NOWHERE).then_some(before)
+    }
+
+    /// Returns where the word ends that begins at a place of earlier text, unless it is long.
+    #[inline]
+    fn end_of_twin(&self, start: usize) -> Option<usize> {
+        const MAX_CHAR_BYTES: usize = 4;
+        // Bounded: a long word may be the twin of any number of short ones.
+        let text = &self.lines[..self.lines.len().min(start + MAX_WORD_BYTES + MAX_CHAR_BYTES)];
+        let (end, _) = word_end(text, start);
+        // Nearer to where the text was cut, a character may have been cut, too.
+        (end + MAX_CHAR_BYTES <= text.len()).then_some(end)
     }
 
     /// Whether the word that ends there may be a longer one once escapes are undone. Then what follows it is not passed over,
