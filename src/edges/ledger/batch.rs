@@ -8,7 +8,7 @@ use super::duplicates::mark_duplicates;
 use super::generations::delete_generation;
 use super::grouping::rename_groups;
 use super::partials::insert_partial;
-use super::rows::{object_row, object_version};
+use super::rows::{object_row, object_version, unsigned};
 use super::{Ledger, Result, samples};
 use gzette_core::model::{GenerationId, ObjectVersion, UtcMs};
 use gzette_core::partial::Ingested;
@@ -24,19 +24,30 @@ pub struct Committed {
     pub new_groups: u64,
 }
 
+/// The index has the order of the answer, so that each batch reads its own rows only.
+pub(super) const PENDING: &str = "SELECT source.name, object.key, object.etag, object.size_bytes, app.name, object.day
+             FROM object INDEXED BY object_uncounted
+             CROSS JOIN source ON source.id = object.source_id CROSS JOIN app ON app.id = object.app_id
+             LEFT JOIN generation ON generation.object_id = object.id
+             WHERE object.uncounted = 1 AND object.state = 'mirrored' AND object.expired = 0 AND (generation.id IS NULL
+                OR generation.etag <> object.etag OR generation.size_bytes <> object.size_bytes)
+             ORDER BY object.day, object.source_id, object.key LIMIT ?1";
+
 impl Ledger {
     /// Returns the mirrored versions that no batch holds, oldest day first, at most `limit`.
     pub fn pending(&self, limit: usize) -> Result<Vec<ObjectVersion>> {
-        let mut statement = self.connection.prepare(
-            "SELECT source.name, object.key, object.etag, object.size_bytes, app.name, object.day
-             FROM object JOIN source ON source.id = object.source_id JOIN app ON app.id = object.app_id
-             LEFT JOIN generation ON generation.object_id = object.id
-             WHERE object.state = 'mirrored' AND object.expired = 0 AND (generation.id IS NULL
-                OR generation.etag <> object.etag OR generation.size_bytes <> object.size_bytes)
-             ORDER BY object.day, source.name, object.key LIMIT ?1",
-        )?;
+        let mut statement = self.connection.prepare(PENDING)?;
         let rows = statement.query_map([limit as i64], |row| Ok(object_version(row)))?;
+        debug_assert_eq!(self.overlooked()?, 0, "each version that is not counted is marked so");
         rows.map(|row| row?).collect()
+    }
+
+    /// Returns how many versions are to be counted and are not marked so. Looks at all objects.
+    fn overlooked(&self) -> Result<u64> {
+        let sql = "SELECT count(*) FROM object WHERE state = 'mirrored' AND expired = 0 AND uncounted = 0
+            AND NOT EXISTS (SELECT 1 FROM generation WHERE object_id = object.id
+              AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes))";
+        Ok(self.connection.query_row(sql, [], |row| unsigned(row, 0))?)
     }
 
     /// Notes that the mirrored file of an object's version is lost or unreadable: the next sync gets it again, unless
@@ -65,6 +76,9 @@ impl Ledger {
     /// Forgets what was counted of a generation: its object is counted again by the next ingest.
     pub fn forget_generation(&mut self, generation: GenerationId) -> Result<()> {
         let transaction = self.connection.transaction()?;
+        let sql =
+            "UPDATE object SET uncounted = 1 WHERE id = (SELECT object_id FROM generation WHERE id = ?1)";
+        transaction.execute(sql, [generation.0])?;
         if let Some(checksum) = delete_generation(&transaction, generation)? {
             mark_duplicates(&transaction, &checksum)?;
         }

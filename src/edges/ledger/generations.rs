@@ -8,8 +8,30 @@ use super::column::value;
 use super::rows::{GenerationRow, key_at, object_version, unsigned};
 use super::schema::Added;
 use super::{Ledger, LedgerError, Result, samples};
-use gzette_core::model::{GenerationId, GroupId, UtcMs};
+use gzette_core::model::{AppName, GenerationId, GroupId, UtcMs};
 use gzette_core::partial::Reading;
+
+/// Where less than one of this many versions is asked for, each is looked up.
+const FEW: u64 = 8;
+
+/// What a search needs to know of an ingested version before it has asked the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Its id.
+    pub generation: GenerationId,
+    /// The row of its object.
+    pub object_id: i64,
+    /// Its batch.
+    pub batch: i64,
+    /// Whether the retention has left its documents in the index.
+    pub is_indexed: bool,
+    /// The number of its blocks in the index.
+    pub blocks: u64,
+    /// Whether another version with the same bytes counts instead.
+    pub is_duplicate: bool,
+    /// The times of its earliest and latest event.
+    pub span_ms: Option<(UtcMs, UtcMs)>,
+}
 
 impl Ledger {
     /// Returns all ingested versions, ordered by (source, key).
@@ -18,6 +40,50 @@ impl Ledger {
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map([], |row| Ok(generation_row(row)))?;
         rows.map(|row| row?).collect()
+    }
+
+    /// Returns the ingested versions with these ids, in no order to rely on.
+    pub fn generations_of(&self, ids: &HashSet<GenerationId>) -> Result<Vec<GenerationRow>> {
+        if ids.len() as u64 > self.generation_count()? / FEW {
+            let mut all = self.generations()?;
+            all.retain(|row| ids.contains(&row.object.generation));
+            return Ok(all);
+        }
+        let sql = self.select_generations("WHERE generation.id = ?1");
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = statement.query_row([id.0], |row| Ok(generation_row(row))).optional()?;
+            found.extend(row.transpose()?);
+        }
+        Ok(found)
+    }
+
+    /// Calls `visit` with what an index of the ledger holds of every ingested version of some applications, of all where
+    /// none is named.
+    pub fn each_outline(&self, apps: &[AppName], mut visit: impl FnMut(Outline)) -> Result<()> {
+        let indexed = if self.has(Added::Retention) { "indexed" } else { "1" };
+        let chosen = "WHERE app_id IN (SELECT id FROM app WHERE name IN (SELECT value FROM json_each(?1)))";
+        let chosen = if apps.is_empty() { "WHERE ?1 IS NOT NULL" } else { chosen };
+        let sql = format!(
+            "SELECT id, object_id, batch_id, {indexed}, blocks, duplicate_of IS NOT NULL, first_ms, last_ms
+             FROM generation {chosen}"
+        );
+        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([serde_json::Value::from(names).to_string()])?;
+        while let Some(row) = rows.next()? {
+            visit(Outline {
+                generation: GenerationId(row.get(0)?),
+                object_id: row.get(1)?,
+                batch: row.get(2)?,
+                is_indexed: row.get(3)?,
+                blocks: unsigned(row, 4)?,
+                is_duplicate: row.get(5)?,
+                span_ms: value::<Option<UtcMs>>(row, 6)?.zip(value(row, 7)?),
+            });
+        }
+        Ok(())
     }
 
     /// Returns the ingested version of an object by its place, as people write it.

@@ -127,7 +127,9 @@ fn note_got(transaction: &Transaction<'_>, get: &GetRecord) -> Result<()> {
     let version = params![get.object_id, get.etag, get.size_bytes as i64];
     transaction.prepare_cached(back)?.execute(version)?;
     let got = "UPDATE object SET state = 'mirrored', reason = NULL, attempts = 0, next_try_ms = 0,
-          failing_since_ms = NULL, stored_checksum = coalesce(?4, stored_checksum)
+          failing_since_ms = NULL, stored_checksum = coalesce(?4, stored_checksum),
+          uncounted = NOT EXISTS (SELECT 1 FROM generation
+            WHERE object_id = ?1 AND generation.etag = ?2 AND generation.size_bytes = ?3)
         WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3";
     let version = params![get.object_id, get.etag, get.size_bytes as i64, get.stored_checksum];
     transaction.prepare_cached(got)?.execute(version)?;

@@ -19,21 +19,15 @@ const MAX_ALIASES: usize = 16;
 impl Ledger {
     /// Returns counted versions in the mirror that were not read by `reading`, at most `limit`.
     pub fn outdated(&self, reading: Reading, limit: usize) -> Result<Vec<ObjectVersion>> {
-        let sql = format!(
-            "{COUNTED} WHERE (generation.parser_version <> ?1 OR generation.grouping <> ?2)
-                AND generation.mirrored = 1 AND object.state IN ('mirrored', 'deleted')
-                AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)
-             ORDER BY object.day, source.name, object.key LIMIT ?3"
-        );
-        let values = params![reading.parser_version, reading.grouping, limit as i64];
-        let mut statement = self.connection.prepare(&sql)?;
+        let values = params![reading.grouping, reading.parser_version, limit as i64];
+        let mut statement = self.connection.prepare(&outdated())?;
         let rows = statement.query_map(values, |row| Ok(object_version(row)))?;
         rows.map(|row| row?).collect()
     }
 
     /// Returns counted versions that were not grouped by `grouping` and are no longer in the mirror.
     pub fn outdated_and_pruned(&self, grouping: i64) -> Result<Vec<ObjectVersion>> {
-        let sql = format!("{COUNTED} WHERE generation.mirrored = 0 AND generation.grouping <> ?1");
+        let sql = format!("{COUNTED} WHERE generation.id IN ({OTHER_GROUPING}) AND generation.mirrored = 0");
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map([grouping], |row| Ok(object_version(row)))?;
         rows.map(|row| row?).collect()
@@ -135,6 +129,23 @@ const COUNTED: &str = "
     SELECT source.name, object.key, generation.etag, generation.size_bytes, app.name, object.day
     FROM generation JOIN object ON object.id = generation.object_id
     JOIN source ON source.id = object.source_id JOIN app ON app.id = generation.app_id";
+
+/// Returns the query of [`Ledger::outdated`].
+pub(super) fn outdated() -> String {
+    format!(
+        "{COUNTED} WHERE generation.id IN ({OTHER_GROUPING}
+                  UNION ALL SELECT id FROM generation WHERE grouping = ?1 AND parser_version < ?2
+                  UNION ALL SELECT id FROM generation WHERE grouping = ?1 AND parser_version > ?2)
+                AND generation.mirrored = 1 AND object.state IN ('mirrored', 'deleted')
+                AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)
+             ORDER BY object.day, source.name, object.key LIMIT ?3"
+    )
+}
+
+/// Versions that were not grouped by the first parameter. An index is searched for each part, so that a run with nothing to
+/// do looks at none.
+const OTHER_GROUPING: &str = "
+    SELECT id FROM generation WHERE grouping < ?1 UNION ALL SELECT id FROM generation WHERE grouping > ?1";
 
 fn described_group(row: &Row<'_>) -> rusqlite::Result<Grouped> {
     Ok(Grouped { id: group_id(row, 0)?, kind: value(row, 1)?, title: String::new(), template: row.get(2)? })

@@ -42,6 +42,7 @@ mod unread;
 pub use batch::Committed;
 pub use counts::{Cell, CountFilter, CountRow, Dimension};
 pub use error::{FileFault, LedgerError, Result};
+pub use generations::Outline;
 pub use gets::{GetRecord, PendingObject};
 pub use listings::{FailedListing, ListedRow, ListingRecord};
 pub use moved::{MirroredVersion, Moved, reading_fact};

@@ -98,6 +98,7 @@ fn stored_sighting(row: &Row<'_>) -> Result<Sighting> {
 /// Inserts all that was read of a version; returns how many of its groups were new.
 pub(super) fn insert_partial(connection: &Connection, item: &Ingested, batch: i64) -> Result<u64> {
     insert_generation(connection, item, batch)?;
+    note_counted(connection, item)?;
     insert_points(connection, item.object.generation, &item.partial.points)?;
     insert_groups(connection, item)
 }
@@ -145,6 +146,16 @@ fn insert_generation(connection: &Connection, item: &Ingested, batch: i64) -> Re
             item.reading.grouping,
             item.stored_checksum,
         ])?;
+    Ok(())
+}
+
+/// Notes that the object is counted, if this is still its listed version.
+fn note_counted(connection: &Connection, item: &Ingested) -> Result<()> {
+    let object = &item.object;
+    let sql = "UPDATE object SET uncounted = 0
+        WHERE id = ?1 AND etag = ?2 AND size_bytes = ?3 AND uncounted = 1";
+    let version = params![object_row(connection, object)?, object.etag, object.size_bytes as i64];
+    connection.prepare_cached(sql)?.execute(version)?;
     Ok(())
 }
 

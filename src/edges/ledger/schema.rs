@@ -22,6 +22,8 @@ pub(super) enum Added {
     MailWaits = 9,
     /// The table `sample`, which has the raw lines that `sighting` had.
     Samples = 10,
+    /// `object.uncounted` and the indices of what is looked for among all versions.
+    Uncounted = 11,
 }
 
 impl Ledger {

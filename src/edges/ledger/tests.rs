@@ -161,3 +161,30 @@ fn misfits_are_told_when_they_grow_and_counted_as_they_are() {
         assert_eq!((told, ledger.stray_count().unwrap()), (is_told, number));
     }
 }
+
+#[test]
+fn a_run_with_nothing_to_do_reads_no_table_of_objects_from_end_to_end() {
+    let ledger = Ledger::in_memory().unwrap();
+    for sql in [super::batch::PENDING, &super::grouping::outdated(), &ledger.unread()] {
+        let mut plan = ledger.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps =
+            plan.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<Vec<String>>>().unwrap();
+        let is_whole = |step: &&String| {
+            step.starts_with("SCAN") && ["object", "generation"].iter().any(|table| step.contains(table))
+        };
+        let whole: Vec<_> = steps.iter().filter(is_whole).collect();
+        let allowed =
+            |step: &&String| step.contains("object_uncounted") || step.contains("generation_damaged");
+        assert!(whole.iter().all(allowed), "{sql}: {steps:#?}");
+        assert!(!steps.is_empty());
+    }
+}
+
+#[test]
+fn what_is_counted_again_is_pending_and_nothing_else() {
+    let mut ledger = story().ledger(MIDNIGHT);
+    assert_eq!(ledger.pending(10).unwrap(), []);
+    let forgotten = ledger.generations().unwrap().remove(1).object;
+    ledger.forget_generation(forgotten.generation).unwrap();
+    assert_eq!(ledger.pending(10).unwrap(), [forgotten]);
+}

@@ -56,6 +56,10 @@ const NOT_COUNTED: &str = "
       AND (generation.etag, generation.size_bytes) = (object.etag, object.size_bytes)
     WHERE state = 'mirrored' AND (generation.id IS NULL OR (damage_reason IS NOT NULL AND last_ms IS NULL))";
 
+/// Limits [`NOT_COUNTED`] to the objects that it may name, so that it does not look at all.
+const MAY_NOT_BE_COUNTED: &str = "AND object.id IN (SELECT id FROM object WHERE uncounted = 1
+      UNION ALL SELECT object_id FROM generation WHERE damage_reason IS NOT NULL)";
+
 impl Ledger {
     /// Returns all prefixes that were ever tried, by source and prefix.
     pub fn prefix_states(&self) -> Result<Vec<PrefixState>> {
@@ -79,9 +83,7 @@ impl Ledger {
     /// Calls `visit` with every listed object that is not in the mirror, not counted, or damaged without an event that
     /// could be read, in no order to rely on.
     pub fn each_unread(&self, mut visit: impl FnMut(UnreadObject)) -> Result<()> {
-        let kept = if self.has(Added::Retention) { "AND NOT object.expired" } else { "" };
-        let mut statement =
-            self.connection.prepare(&format!("{NOT_FETCHED} UNION ALL {NOT_COUNTED} {kept}"))?;
+        let mut statement = self.connection.prepare(&self.unread())?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             visit(UnreadObject {
@@ -95,6 +97,13 @@ impl Ledger {
             });
         }
         Ok(())
+    }
+
+    /// Returns the query of [`Ledger::each_unread`].
+    pub(super) fn unread(&self) -> String {
+        let kept = if self.has(Added::Retention) { "AND NOT object.expired" } else { "" };
+        let few = if self.has(Added::Uncounted) { MAY_NOT_BE_COUNTED } else { "" };
+        format!("{NOT_FETCHED} UNION ALL {NOT_COUNTED} {kept} {few}")
     }
 
     /// Returns whether no prefix of any source was ever listed whole.

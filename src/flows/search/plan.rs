@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fetch::StoredBytes;
 use super::range::Range;
 use super::{Library, Request, SearchReport};
-use crate::edges::index::{Index, IndexedBlock, Wanted};
+use crate::edges::index::{Candidates, Index, IndexedBlock, Wanted};
 use crate::edges::ledger::{GenerationRow, Ledger, LedgerError};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
@@ -100,44 +100,43 @@ pub(super) struct Plan {
 pub(super) fn plan(library: &Library<'_>, request: &Request, settled: &Settled) -> Result<Plan, StateError> {
     let mut report = SearchReport::default();
     let expr = in_present_ids(request.condition(), library.ledger)?;
-    let (mut wanted, duplicates) = wanted_objects(library, request, &expr, settled)?;
-    report.objects = wanted.len() as u64;
-    report.duplicates = duplicates.len() as u64;
-    let mut tasks = Vec::new();
     let indexed_batch = library.indexed_batch();
-    let is_indexed = |row: &GenerationRow| row.indexed && row.batch <= indexed_batch;
-    let indexed: HashMap<_, _> = wanted
-        .values()
-        .filter(|(row, _)| is_indexed(row))
-        .map(|(row, _)| (row.object.generation, row.object_id))
-        .collect();
+    let mut chosen = chosen(library, request, &expr, settled)?;
+    report.objects = (chosen.indexed.len() + chosen.others.len()) as u64 + chosen.empty;
+    report.duplicates = chosen.duplicates.len() as u64;
+    let mut tasks = Vec::new();
+    let (mut candidates, mut need) = (Candidates::default(), Need::Anything);
     if let (Some(index), true) = (library.index, indexed_batch > 0) {
-        let generations = indexed.keys().copied().collect();
+        let generations = chosen.indexed.keys().copied().collect();
         // The group of an event depends on all its lines, wherever the words are.
-        let need = if expr.asks_about_groups() || request.with_groups { Need::Anything } else { expr.need() };
+        if !expr.asks_about_groups() && !request.with_groups {
+            need = expr.need();
+        }
         let Request { window, levels, .. } = *request;
         let asked = Wanted { need: &need, generations: &generations, window, levels, batch: indexed_batch };
-        let candidates = index.candidates(&asked)?;
+        candidates = index.candidates(&asked)?;
         report.blocks = candidates.of;
         report.blocks_read = candidates.blocks.len() as u64;
-        for blocks in candidates.blocks.chunk_by(|a, b| a.generation == b.generation) {
-            let Some((row, expr)) = wanted.get(&blocks[0].generation) else {
-                continue;
-            };
-            tasks.push(of_blocks(library.ledger, row, expr, blocks)?);
-        }
-        if request.limit.is_some() && request.around.is_none() && need != Need::Anything {
-            in_parts(library, &candidates.blocks, &mut tasks)?;
-        }
+    }
+    let blocks = &candidates.blocks;
+    let mut wanted = chosen.rows(library.ledger, blocks)?;
+    for blocks in blocks.chunk_by(|a, b| a.generation == b.generation) {
+        let Some((row, expr)) = wanted.get(&blocks[0].generation) else {
+            continue;
+        };
+        tasks.push(of_blocks(library.ledger, row, expr, blocks)?);
+    }
+    if request.limit.is_some() && request.around.is_none() && need != Need::Anything {
+        in_parts(library, blocks, &mut tasks)?;
     }
     if let (Some(index), false) = (library.index, request.around.is_none()) {
         add_surroundings(library, (index, indexed_batch), request, &mut tasks)?;
     }
     // A batch that is in the ledger and not in the index, or what the retention took out of the index.
-    wanted.retain(|_, (row, _)| !is_indexed(row) && row.blocks > 0);
+    wanted.retain(|generation, _| chosen.others.contains(generation));
     tasks.extend(wanted.into_values().map(|(row, expr)| whole(library.settings, row, expr)));
     tasks.retain(|task| request.window.meets(task.first_ms, task.last_ms));
-    Ok(Plan { tasks, report, indexed, duplicates })
+    Ok(Plan { tasks, report, indexed: chosen.indexed, duplicates: chosen.duplicates })
 }
 
 /// Returns the task to read some blocks of an object.
@@ -402,13 +401,88 @@ pub(super) fn points_for(
 /// The objects to search, each with what its lines have to fulfil.
 type WantedObjects = BTreeMap<GenerationId, (GenerationRow, Arc<Expr>)>;
 
-/// Returns the objects that may hold a line for which `expr` holds, and those that are duplicates of others.
-fn wanted_objects(
+/// The objects that may hold a line.
+#[derive(Default)]
+struct Chosen {
+    /// Those that the index has whole.
+    indexed: HashMap<GenerationId, i64>,
+    /// Those that are read whole: of a batch that is in the ledger and not in the index, or what the retention took out of
+    /// the index.
+    others: HashSet<GenerationId>,
+    /// How many of the rest hold no line.
+    empty: u64,
+    /// Those that are duplicates of others.
+    duplicates: HashSet<i64>,
+    /// What their lines have to fulfil, where that is the same for all.
+    expr: Option<Arc<Expr>>,
+    /// All that is known of them, where it decided.
+    rows: WantedObjects,
+}
+
+impl Chosen {
+    /// Adds an object; `is_indexed` says whether the index has all of it.
+    fn add(&mut self, (generation, object_id): (GenerationId, i64), blocks: u64, is_indexed: bool) {
+        if is_indexed {
+            self.indexed.insert(generation, object_id);
+        } else if blocks > 0 {
+            self.others.insert(generation);
+        } else {
+            self.empty += 1;
+        }
+    }
+
+    /// Returns what is known of the objects that are read: those with candidates, and those that the index does not have.
+    fn rows(&mut self, ledger: &Ledger, blocks: &[IndexedBlock]) -> Result<WantedObjects, LedgerError> {
+        let Some(expr) = &self.expr else { return Ok(std::mem::take(&mut self.rows)) };
+        let mut wanted = self.others.clone();
+        wanted.extend(blocks.iter().map(|block| block.generation));
+        let rows = ledger.generations_of(&wanted)?.into_iter();
+        Ok(rows.map(|row| (row.object.generation, (row, Arc::clone(expr)))).collect())
+    }
+}
+
+/// Returns the objects that may hold a line for which `expr` holds.
+fn chosen(
     library: &Library<'_>,
     request: &Request,
     expr: &Expr,
     settled: &Settled,
-) -> Result<(WantedObjects, HashSet<i64>), StateError> {
+) -> Result<Chosen, StateError> {
+    // A little is known of all objects without reading their rows, and mostly that is enough.
+    if expr.asks_about_objects() || !settled.objects.is_empty() {
+        return chosen_by_rows(library, request, expr, settled);
+    }
+    let mut chosen = Chosen { expr: Some(Arc::new(expr.clone())), ..Chosen::default() };
+    if expr.is_nothing() {
+        return Ok(chosen);
+    }
+    let indexed_batch = library.indexed_batch();
+    library.ledger.each_outline(&request.apps, |object| {
+        if !is_asked(request, settled, object.object_id) {
+            return;
+        }
+        if object.is_duplicate {
+            chosen.duplicates.insert(object.object_id);
+        } else {
+            let is_indexed = object.is_indexed && object.batch <= indexed_batch;
+            chosen.add((object.generation, object.object_id), object.blocks, is_indexed);
+        }
+    })?;
+    Ok(chosen)
+}
+
+/// Whether an object is asked for and not settled.
+fn is_asked(request: &Request, settled: &Settled, object_id: i64) -> bool {
+    !settled.holds(object_id) && request.only.as_ref().is_none_or(|only| only.contains(&object_id))
+}
+
+/// As [`chosen`], by all that is known of the objects.
+fn chosen_by_rows(
+    library: &Library<'_>,
+    request: &Request,
+    expr: &Expr,
+    settled: &Settled,
+) -> Result<Chosen, StateError> {
     let mut sighted = HashMap::new();
     for group in expr.groups() {
         sighted.insert(group, library.ledger.generations_with_group(group)?);
@@ -416,13 +490,12 @@ fn wanted_objects(
     let whole = Arc::new(expr.clone());
     // Compiled expressions may be large, and most ask the same of every object.
     let is_shared = !expr.asks_about_objects();
-    let (mut wanted, mut planned, mut duplicates) = (BTreeMap::new(), Contents::new(), HashSet::new());
+    let (mut chosen, mut planned) = (Chosen::default(), Contents::new());
+    let indexed_batch = library.indexed_batch();
     for row in library.ledger.generations()? {
         let object = &row.object;
-        if settled.holds(row.object_id)
-            || request.only.as_ref().is_some_and(|only| !only.contains(&row.object_id))
-            || !request.apps.is_empty() && !request.apps.contains(&object.app)
-        {
+        let is_of_app = request.apps.is_empty() || request.apps.contains(&object.app);
+        if !is_of_app || !is_asked(request, settled, row.object_id) {
             continue;
         }
         let has_twin = settled.has_twin(&row, &mut planned);
@@ -431,12 +504,14 @@ fn wanted_objects(
             continue;
         }
         if has_twin {
-            duplicates.insert(row.object_id);
+            chosen.duplicates.insert(row.object_id);
         } else {
-            wanted.insert(object.generation, (row, expr));
+            let is_indexed = row.indexed && row.batch <= indexed_batch;
+            chosen.add((object.generation, row.object_id), row.blocks, is_indexed);
+            chosen.rows.insert(object.generation, (row, expr));
         }
     }
-    Ok((wanted, duplicates))
+    Ok(chosen)
 }
 
 /// Returns what lines of an object have to fulfil, given the facts about it.

@@ -11,7 +11,7 @@ use super::{Asked, CommandError};
 use crate::edges::ledger::GenerationRow;
 use crate::flows::search::{Hit, Request, search};
 use gzette_core::human;
-use gzette_core::model::UtcMs;
+use gzette_core::model::{UtcMs, Window};
 use gzette_core::query::{Advice, Expr};
 use gzette_core::visible::cell;
 
@@ -26,12 +26,11 @@ impl Asked<'_> {
     /// Returns a hint for a search that found nothing; `None` where the reason is not known. `text` is the expression, if there
     /// is one.
     pub(super) fn hint(&self, request: &Request, text: Option<&str>) -> Result<Option<String>, CommandError> {
-        let rows = self.library.ledger.generations()?;
-        if rows.is_empty() {
+        if self.library.ledger.generation_count()? == 0 {
             return Ok(Some("nothing was ingested yet: `gzette run`".to_owned()));
         }
-        let rows: Vec<_> = rows.into_iter().filter(|row| is_chosen(request, row)).collect();
-        if let Some(hint) = self.of_objects(request, &rows)? {
+        let is_filtered = !request.apps.is_empty() || request.only.is_some() || request.window != Window::ALL;
+        if let Some(hint) = if is_filtered { self.of_objects(request)? } else { None } {
             return Ok(Some(hint));
         }
         for advice in text.map(Advice::on).unwrap_or_default() {
@@ -44,7 +43,11 @@ impl Asked<'_> {
                 Advice::Unspaced(word) => Some(format!(
                     "`{word}` is searched as a whole word; write `{word}*` for the start of one, or `--fixed {word}` for any part"
                 )),
-                Advice::Field { name, is_sure } => self.of_field(&name, is_sure, &rows)?,
+                Advice::Field { name, is_sure } => {
+                    let mut rows = self.library.ledger.generations()?;
+                    rows.retain(|row| is_chosen(request, row));
+                    self.of_field(&name, is_sure, &rows)?
+                }
             };
             if hint.is_some() {
                 return Ok(hint);
@@ -54,11 +57,22 @@ impl Asked<'_> {
     }
 
     /// What to do where the filters leave no object.
-    fn of_objects(&self, request: &Request, rows: &[GenerationRow]) -> Result<Option<String>, CommandError> {
-        if rows.is_empty() && self.args.last_run {
+    fn of_objects(&self, request: &Request) -> Result<Option<String>, CommandError> {
+        let (mut objects, mut meeting, mut whole) = (0, 0, None::<(UtcMs, UtcMs)>);
+        self.library.ledger.each_outline(&request.apps, |object| {
+            if request.only.as_ref().is_some_and(|only| !only.contains(&object.object_id)) {
+                return;
+            }
+            objects += 1;
+            let Some((first_ms, last_ms)) = object.span_ms else { return };
+            meeting += u64::from(request.window.meets(first_ms, last_ms));
+            let (first, last) = whole.unwrap_or((first_ms, last_ms));
+            whole = Some((first.min(first_ms), last.max(last_ms)));
+        })?;
+        if objects == 0 && self.args.last_run {
             return Ok(Some("the last run took in nothing; leave out `--last-run` to search all".to_owned()));
         }
-        if rows.is_empty() {
+        if objects == 0 {
             let known = self.library.ledger.app_names()?;
             let others = known.iter().filter(|name| !request.apps.contains(name));
             let others: Vec<_> = others.take(OBJECTS).map(|name| format!("`{name}`")).collect();
@@ -67,13 +81,10 @@ impl Asked<'_> {
                 others.join(", ")
             )));
         }
-        let spans = || rows.iter().filter_map(|row| row.span_ms);
-        if spans().any(|(first_ms, last_ms)| request.window.meets(first_ms, last_ms)) {
+        if meeting > 0 {
             return Ok(None);
         }
-        let first = spans().map(|(first_ms, _)| first_ms).min();
-        let last = spans().map(|(_, last_ms)| last_ms).max();
-        Ok(first.zip(last).map(|(first_ms, last_ms)| {
+        Ok(whole.map(|(first_ms, last_ms)| {
             let (first, last) = (second(first_ms), second(last_ms));
             format!("no events are of that time: they go from {first} to {last}; write `--from {first}`")
         }))
