@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::edges::disk;
+use gzette_core::model::StateId;
+
 /// The name of the lock's file.
 const LOCK: &str = "lock";
 /// How often, and how long after one another, the lock is tried.
 const TRIES: usize = 4;
 const TRY_AGAIN: Duration = Duration::from_millis(20);
-
-use crate::edges::disk;
-use gzette_core::model::StateId;
 
 /// The file that names the state.
 const IDENTITY: &str = "id";

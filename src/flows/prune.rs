@@ -5,13 +5,15 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use jiff::tz::TimeZone;
+
 use crate::edges::index::{INCOMPLETE, Index, IndexError, Payload, Segments};
 use crate::edges::ledger::{Ledger, RetainedRow};
 use crate::edges::mirror::Mirror;
 use crate::flows::error::StateError;
 use crate::flows::ingest::{own_index, remove_replaced};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
-use gzette_core::retention::{Kept, Plan, Retention, day_of, plan};
+use gzette_core::retention::{Kept, Plan, Retention, plan};
 
 /// What to keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +72,7 @@ pub fn prune(
         row.kept.is_file_needed = row.kept.is_indexed && row.batch > indexed_batch;
     }
     let kept: Vec<Kept> = rows.iter().map(|row| row.kept.clone()).collect();
-    let plan = plan(&settings.retention, &kept, day_of(now_ms));
+    let plan = plan(&settings.retention, &kept, now_ms.day(&TimeZone::UTC));
     let report = PruneReport::of(&rows, &plan);
     if dry_run || plan.is_empty() {
         return Ok(report);

@@ -2,9 +2,8 @@
 //! [`crate::prune`] carries it out.
 
 use jiff::Span;
-use jiff::tz::TimeZone;
 
-use crate::model::{Day, GenerationId, UtcMs};
+use crate::model::{Day, GenerationId};
 
 /// How long data is kept; 0 is for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,11 +105,6 @@ fn files_past(retention: &Retention, mut files: Vec<&Kept>, today: Day) -> Vec<G
 fn is_past(day: Day, days: u32, today: Day) -> bool {
     let first = Span::new().try_days(i64::from(days)).and_then(|span| today.checked_sub(span));
     days > 0 && first.is_ok_and(|first| day < first)
-}
-
-/// Returns the day of a time, in UTC.
-pub fn day_of(time_ms: UtcMs) -> Day {
-    TimeZone::UTC.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
 use rusqlite::{Row, Transaction, params};
 
 use super::column::value;
@@ -11,7 +12,7 @@ use super::generations::delete_generation;
 use super::rows::{known_day, unsigned};
 use super::{Ledger, Result};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
-use gzette_core::retention::{Kept, Plan, day_of};
+use gzette_core::retention::{Kept, Plan};
 
 /// An ingested version as a prune needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +86,11 @@ impl Ledger {
 }
 
 fn retained(row: &Row<'_>) -> Result<RetainedRow> {
+    let stored_ms: UtcMs = value(row, 2)?;
     Ok(RetainedRow {
         kept: Kept {
             generation: GenerationId(row.get(0)?),
-            day: known_day(row, 1)?.unwrap_or(day_of(value(row, 2)?)),
+            day: known_day(row, 1)?.unwrap_or(stored_ms.day(&TimeZone::UTC)),
             size_bytes: unsigned(row, 3)?,
             blocks: unsigned(row, 4)?,
             is_mirrored: row.get(5)?,

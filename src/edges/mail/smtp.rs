@@ -314,9 +314,9 @@ fn is_broken_off(error: &LettreError) -> bool {
     error.is_response() && error.source().is_some_and(|cause| cause.to_string() == "incomplete response")
 }
 
-/// Returns whether the server shuts down (RFC 5321, 3.8).
+/// Returns whether the server shuts down: 421 (RFC 5321, 3.8).
 fn is_closing(error: &LettreError) -> bool {
-    error.status().is_some_and(|code| code.to_string() == "421")
+    error.status().is_some_and(|code| u16::from(code) == 421)
 }
 
 /// A socket's time limit shows as `TimedOut` while connecting and as `WouldBlock` while reading on Unix.

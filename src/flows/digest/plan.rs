@@ -3,6 +3,7 @@
 //! So everything is mailed at most once a day, however often it comes and goes, and a missing mail has a meaning.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::DigestSettings;
 use super::thing::{Name, Thing};
 use crate::flows::report::{Unread, View};
-use gzette_core::model::{HOUR_MS, MINUTE_MS, UtcMs};
+use gzette_core::model::{Day, HOUR_MS, MINUTE_MS, UtcMs};
 
 /// The most things remembered of a day. Beyond them a mail is due only with the next day.
 const MAX_KNOWN: usize = 10_000;
@@ -61,10 +62,36 @@ pub struct News {
     pub dark_since_ms: Option<UtcMs>,
 }
 
+/// A day of a digest, which begins at 08:00. Its spelling, `yyyymmdd`, is part of Message-IDs and of what is remembered:
+/// another spelling would make a second mail of a day due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct DigestDay(Day);
+
+impl fmt::Display for DigestDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.strftime("%Y%m%d").fmt(f)
+    }
+}
+
+impl From<DigestDay> for String {
+    fn from(day: DigestDay) -> Self {
+        day.to_string()
+    }
+}
+
+impl TryFrom<String> for DigestDay {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Day::strptime("%Y%m%d", text).map(Self)
+    }
+}
+
 /// What a digest remembers of its day, and of what outlasts days.
 #[derive(Default, Serialize, Deserialize)]
 struct Memory {
-    day: String,
+    day: Option<DigestDay>,
     known: BTreeSet<Thing>,
     /// The Message-ID of the day's first mail; older versions did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,9 +112,9 @@ impl Memory {
 /// Returns the mail that is due by `view.now_ms`, if any. `memory` is that of the digest's last mail;
 /// an unreadable one counts as none.
 pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Option<Due> {
-    let day = day_of(view.now_ms, settings);
+    let day = DigestDay((view.now_ms - DAY_BEGINS_MS).day(&settings.zone));
     let memory: Memory = memory.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let is_first = memory.day != day;
+    let is_first = memory.day != Some(day);
     let news = memory.news(view);
     let dark_since_ms = memory.dark_since_ms;
     // Without this, a regrouping would make every known error news.
@@ -99,21 +126,22 @@ pub fn plan(view: &View, settings: &DigestSettings, memory: Option<&str>) -> Opt
     if !is_due {
         return None;
     }
-    let replies_to = (!is_first).then(|| memory.first.unwrap_or_else(|| first_id_before(settings, &day)));
+    let replies_to = (!is_first).then(|| memory.first.unwrap_or_else(|| first_id_before(settings, day)));
     let message_id = if is_first {
-        message_id(settings, &day, None)
+        message_id(settings, day, None)
     } else {
         // With `always` the same things are mailed more than once a day, so the time makes the id differ. Otherwise
         // the same news has the same id, and a repetition after a crash is not a second mail.
         let salt = (settings.when == When::Always).then_some(view.now_ms);
         let salt = salt.or(news.dark_since_ms);
-        message_id(settings, &day, Some(&checksum(&now, salt)))
+        message_id(settings, day, Some(&checksum(&now, salt)))
     };
     known.extend(now.into_iter().take(MAX_KNOWN));
     let is_over = news.dark_since_ms.is_some();
     let dark_since_ms = view.dark.as_ref().map(|dark| dark.since_ms).or(dark_since_ms.filter(|_| !is_over));
     let first = Some(replies_to.clone().unwrap_or_else(|| message_id.clone()));
-    let memory = serde_json::to_string(&Memory { day, known, first, dark_since_ms }).unwrap_or_default();
+    let memory =
+        serde_json::to_string(&Memory { day: Some(day), known, first, dark_since_ms }).unwrap_or_default();
     Some(Due { message_id, replies_to, memory, news })
 }
 
@@ -144,12 +172,6 @@ fn has_lasted(unread: &Unread, now_ms: UtcMs) -> bool {
     unread.since_ms.is_none_or(|since_ms| now_ms - since_ms >= LASTING_MS)
 }
 
-/// Returns the digest's day as `yyyymmdd`.
-fn day_of(now_ms: UtcMs, settings: &DigestSettings) -> String {
-    let stamp = (now_ms - DAY_BEGINS_MS).stamp().unwrap_or_default();
-    settings.zone.to_datetime(stamp).strftime("%Y%m%d").to_string()
-}
-
 fn checksum(things: &BTreeSet<Thing>, salt: Option<UtcMs>) -> String {
     let mut hasher = blake3::Hasher::new();
     // In the order of their words, which earlier versions kept: the same things make the same Message-ID.
@@ -164,7 +186,7 @@ fn checksum(things: &BTreeSet<Thing>, salt: Option<UtcMs>) -> String {
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
-fn message_id(settings: &DigestSettings, day: &str, checksum: Option<&str>) -> String {
+fn message_id(settings: &DigestSettings, day: DigestDay, checksum: Option<&str>) -> String {
     let name = super::format::slug(&settings.name);
     let domain = super::format::domain(settings);
     let sender = sender(settings);
@@ -185,7 +207,7 @@ fn sender(settings: &DigestSettings) -> String {
 }
 
 /// Returns the Message-ID that older versions gave the first mail of a day.
-fn first_id_before(settings: &DigestSettings, day: &str) -> String {
+fn first_id_before(settings: &DigestSettings, day: DigestDay) -> String {
     let name = super::format::slug(&settings.name);
     format!("<gzette.{name}.{day}@{}>", super::format::domain(settings))
 }

@@ -11,6 +11,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::tz::TimeZone;
+
 use super::view::{Trouble, Unread, UnreadPlace};
 use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, LedgerError, PrefixState, UnreadObject};
 use gzette_core::model::{AppName, DAY_MS, Day, SourceName, UtcMs};
@@ -203,7 +205,7 @@ impl Survey<'_> {
         let (Some(day), Some(&newest_ms)) = (day, self.newest.get(app)) else {
             return true;
         };
-        day >= day_of(newest_ms - ZONE_DAYS * DAY_MS)
+        day >= (newest_ms - ZONE_DAYS * DAY_MS).day(&TimeZone::UTC)
     }
 
     fn add_object(&mut self, object: &UnreadObject) {
@@ -212,7 +214,7 @@ impl Survey<'_> {
         let stored_ms = if is_plausible { object.modified_ms } else { object.first_listed_ms };
         let newest_ms = self.newest.get(&object.app).copied();
         let is_new = newest_ms.is_none_or(|newest_ms| {
-            let is_later_day = object.day.is_some_and(|day| day > day_of(newest_ms));
+            let is_later_day = object.day.is_some_and(|day| day > newest_ms.day(&TimeZone::UTC));
             is_later_day || stored_ms > newest_ms && self.may_be_new(&object.app, object.day)
         });
         if !is_new {
@@ -288,8 +290,4 @@ impl Trouble {
             ObjectState::Listed | ObjectState::Deleted => Self::Waiting,
         }
     }
-}
-
-fn day_of(time_ms: UtcMs) -> Day {
-    jiff::tz::Offset::UTC.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }

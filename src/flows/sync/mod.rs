@@ -35,7 +35,7 @@ use crate::edges::ledger::Ledger;
 use crate::edges::mirror::Mirror;
 use crate::edges::store::{ObjectStore, StoreErrorKind};
 use crate::flows::error::StateError;
-use gzette_core::model::{Day, ListedObject, ObjectKey, SourceName, UtcMs};
+use gzette_core::model::{ListedObject, ObjectKey, SourceName, UtcMs};
 use gzette_core::plan::{Layout, Reach};
 
 use get::{Done, Gets};
@@ -314,10 +314,10 @@ impl<'a> Place<'a> {
         let root = format!("{prefix}{}", source.layout.descend(""));
         let root = ledger.listings(id)?.into_iter().find(|listing| listing.prefix == root);
         let reach = Reach {
-            today: day_of(now_ms, &source.zone),
+            today: now_ms.day(&source.zone),
             look_back_days: source.look_back_days,
             backfill_days: source.backfill_days,
-            first_day: day_of(first_ms, &source.zone),
+            first_day: first_ms.day(&source.zone),
             now_ms,
             last_run_ms: root.map(|root| root.tried_ms),
         };
@@ -343,10 +343,6 @@ struct Doubt {
     object: ListedObject,
     kind: StoreErrorKind,
     reason: String,
-}
-
-fn day_of(time_ms: UtcMs, zone: &TimeZone) -> Day {
-    zone.to_datetime(time_ms.stamp().unwrap_or_default()).date()
 }
 
 /// Whether nothing of the source can be expected to work.

@@ -51,7 +51,7 @@ pub(crate) fn code(path: &str, text: &str) -> String {
 }
 
 /// Cuts off the unit tests, which stand last.
-fn without_tests(text: &str) -> &str {
+pub(crate) fn without_tests(text: &str) -> &str {
     let is_tests = |at: &usize| {
         let next = text[*at..].lines().nth(1).unwrap_or_default();
         next.contains("mod ") && next.ends_with('{')

@@ -16,9 +16,8 @@ pub use event::{Event, Field, Level};
 pub use group::{GroupId, GroupKind, Grouped};
 pub use line::{Damage, LineCounts, RawLine};
 pub use object::{
-    AppName, Checksum, Day, GenerationId, KnownBytes, ListedObject, ObjectKey, ObjectVersion, SourceName,
-    rank,
+    AppName, Checksum, GenerationId, KnownBytes, ListedObject, ObjectKey, ObjectVersion, SourceName, rank,
 };
 pub use requests::Requests;
 pub use state::StateId;
-pub use window::{DAY_MS, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};
+pub use window::{DAY_MS, Day, HOUR_MS, MINUTE_MS, SLOT_MS, Slot, UtcMs, Window};

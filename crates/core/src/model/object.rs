@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::UtcMs;
+use super::{Day, UtcMs};
 
 /// Declares a type of texts with one meaning. It reads as text, and no other text passes for one.
 macro_rules! text_type {
@@ -62,9 +62,6 @@ macro_rules! text_type {
         }
     };
 }
-
-/// The calendar day that a key names, in the source's own zone.
-pub type Day = jiff::civil::Date;
 
 text_type! {
     /// The name of an application, as the key spells it.

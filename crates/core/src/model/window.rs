@@ -4,6 +4,7 @@
 use std::ops::{Add, AddAssign, Sub};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// A minute in milliseconds.
@@ -14,6 +15,9 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// The length of a [`Slot`] in milliseconds.
 pub const SLOT_MS: i64 = 10 * MINUTE_MS;
+
+/// A day of the calendar. That of a key is in the zone of its source.
+pub type Day = jiff::civil::Date;
 
 /// A time in milliseconds since 1970-01-01T00:00:00Z. Logs may name any time, so all arithmetic saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,6 +46,12 @@ impl UtcMs {
     /// Returns the time as jiff has it; `None` outside its calendar, the years -9999 to 9999.
     pub fn stamp(self) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.0).ok()
+    }
+
+    /// Returns the day of the time in a zone. A time outside jiff's calendar counts as 1970-01-01, so that a wild stamp in a
+    /// log stops nothing.
+    pub fn day(self, zone: &TimeZone) -> Day {
+        zone.to_datetime(self.stamp().unwrap_or_default()).date()
     }
 
     /// Returns how many whole stretches of `length_ms` there are between 1970 and the time; negative before.

@@ -32,10 +32,13 @@ pub(crate) enum Form {
 /// What the syntax of a line says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read<'a> {
+    /// What the record tells.
     pub(crate) event: Event<'a>,
     /// The application's own line.
     pub(crate) text: &'a [u8],
+    /// How it stands to the lines before it.
     pub(crate) form: Form,
+    /// How the line is written, what stands around it included.
     pub(crate) format: Format,
     /// How the application's own line is written.
     own: Format,
@@ -54,7 +57,9 @@ pub(crate) struct Read<'a> {
 /// What stands around a line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outer {
+    /// The time that the collector gave it.
     pub(crate) time_ms: Option<UtcMs>,
+    /// The level that the collector gave it.
     pub(crate) level: Level,
     depth: usize,
 }
@@ -68,6 +73,7 @@ pub(crate) struct LineParser {
 }
 
 impl LineParser {
+    /// Returns a parser of lines of an object whose key names `day`.
     pub(crate) fn new(settings: &ParseSettings, day: Option<Day>) -> Self {
         Self {
             format: settings.format,

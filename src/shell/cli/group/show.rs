@@ -12,6 +12,7 @@ use gzette_core::human;
 use gzette_core::model::{GroupId, GroupKind, Grouped, UtcMs, Window};
 use gzette_core::parse::{ParseSettings, Parser};
 use gzette_core::partial::{SAMPLE_BYTES, SourceSettings};
+use gzette_core::stats::GroupState;
 use gzette_core::visible::terminal;
 
 /// The days shown.
@@ -32,7 +33,9 @@ pub(super) struct Args {
 /// What is known of a group.
 struct Facts {
     group: Grouped,
-    state: Option<(String, String)>,
+    state: GroupState,
+    /// Why it is in that state; `None` for one without recent events.
+    reason: Option<String>,
     apps: Vec<(String, u64)>,
     levels: Vec<(String, u64)>,
     days: Vec<(String, u64)>,
@@ -71,9 +74,11 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, C
         rows.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         rows
     };
-    let states = states(ledger, now_ms)?;
+    // Only groups with events of the last weeks have a verdict.
+    let (state, reason) = states(ledger, now_ms)?.remove(&id).unzip();
     Ok(Some(Facts {
-        state: states.get(&id).map(|(state, reason)| (state.name().to_owned(), reason.clone())),
+        state: state.unwrap_or(GroupState::Quiet),
+        reason,
         apps: most_first(counted(Dimension::App)?),
         levels: most_first(counted(Dimension::Level)?),
         days: counted(Dimension::Day)?,
@@ -128,11 +133,8 @@ fn print(context: &Context, facts: &Facts, settings: &SourceSettings) -> Result<
     let Grouped { id, kind, title, template } = &facts.group;
     ui.result(&ui.bold(&terminal(title)))?;
     let total: u64 = facts.apps.iter().map(|app| app.1).sum();
-    let (state, reason) = facts
-        .state
-        .clone()
-        .unwrap_or_else(|| ("quiet".to_owned(), "no events in the last 28 days".to_owned()));
-    line(&format!("{id}  {state}: {reason}"))?;
+    let reason = facts.reason.as_deref().unwrap_or("no events in the last 28 days");
+    line(&format!("{id}  {}: {reason}", facts.state.name()))?;
     let (first, last) = (minute(facts.span_ms.0), minute(facts.span_ms.1));
     line(&format!("{} from {first} to {last} UTC", human::plural(total, "event")))?;
 
@@ -185,14 +187,13 @@ fn json(facts: &Facts) -> serde_json::Value {
             })
         })
         .collect();
-    let (state, reason) = facts.state.clone().unzip();
     serde_json::json!({
         "id": id.to_string(),
         "kind": kind.name(),
         "title": title,
         "template": shown_template(*kind, template),
-        "state": state.unwrap_or_else(|| "quiet".to_owned()),
-        "reason": reason,
+        "state": facts.state.name(),
+        "reason": facts.reason,
         "events": facts.apps.iter().map(|app| app.1).sum::<u64>(),
         "first": human::time(facts.span_ms.0),
         "last": human::time(facts.span_ms.1),
