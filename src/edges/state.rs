@@ -114,6 +114,8 @@ impl State {
 
     /// Returns whether the ledger is missing or empty.
     pub fn lacks_ledger(&self) -> bool {
+        // SQLite creates the file when it opens it and fills it with the first commit; a crash between the
+        // two leaves it empty.
         fs::metadata(self.ledger()).map_or(true, |found| found.len() == 0)
     }
 
@@ -184,6 +186,7 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|source| LockError::Io { dir: self.dir.clone(), source })?,
         };
+        // flock needs no right to write, so a user who may only read can hold the lock.
         self.taken(&file, || file.try_lock_shared())?;
         Ok(Some(StateLock { _file: file }))
     }
@@ -201,6 +204,7 @@ impl State {
             Err(TryLockError::Error(source)) => Err(LockError::Io { dir, source }),
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
+                // Anything may stand under this name; a line of ours is shorter.
                 let _ = file.take(200).read_to_string(&mut holder);
                 let holder = if holder.trim().is_empty() { "unknown process" } else { holder.trim() };
                 Err(LockError::Held { dir, holder: holder.to_owned() })

@@ -258,6 +258,7 @@ impl Pipeline<'_> {
         summary.has_problems |= rendered.view.unread.iter().any(Unread::may_pass);
         match target {
             Some(target) => match self.publish(runtime, ledger, target, &rendered, summary) {
+                // A damaged ledger ends the run: what comes after would be written from it.
                 Err(PublishError::Ledger(error @ LedgerError::Corrupt { .. })) => return Err(error.into()),
                 result => summary.has_problems |= result.is_err(),
             },
@@ -271,6 +272,7 @@ impl Pipeline<'_> {
             let delivered = self.deliver(runtime, ledger, &view, Tries::Due)?;
             summary.has_problems |= !delivered.iter().all(Delivered::is_complete);
         }
+        // Last, because it only frees space: a run that is short of time leaves it to the next.
         if !self.stops(summary) && !self.settings.prune.is_for_ever() {
             self.prune(ledger)?;
         }
@@ -308,6 +310,7 @@ impl Pipeline<'_> {
             while !self.stop.load(Ordering::Relaxed) && end.is_none_or(|end| Instant::now() < end) {
                 tokio::time::sleep(STOP_LOOK).await;
             }
+            // What is on its way gets some seconds to end and to be recorded.
             tokio::time::sleep(self.patience()).await;
         };
         runtime.block_on(async {
@@ -338,6 +341,7 @@ impl Pipeline<'_> {
         };
         let progress: &dyn Progress = self.observer;
         let result = runtime.block_on(sync(sources, ledger, &mirror, &options, progress));
+        // They were sent, and cost money, also when the sync failed.
         summary.add_requests(sources.iter().map(|source| source.store.requests()));
         let mut report = result?;
         summary.stopped |= self.stop.load(Ordering::Relaxed);
@@ -451,6 +455,7 @@ impl Pipeline<'_> {
             (Err(error), _) => Some(format!("the site was not published: {error}")),
             (Ok(_), folder) => folder.as_ref().map(ToString::to_string),
         };
+        // A failure is noted, too: the mail that follows says that the pages are old.
         ledger.note_pages(&target.name, result.is_ok(), failure.as_deref(), self.now_ms)?;
         result
     }

@@ -110,6 +110,7 @@ pub fn verify(
     settings: &SourceSettings,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<VerifyReport, StateError> {
+    // First: in a damaged ledger everything differs, and recounting objects would be the wrong cure.
     ledger.check_pages()?;
     let all = ledger.generations()?;
     let mut report = VerifyReport::default();
@@ -120,11 +121,13 @@ pub fn verify(
     }
     let known = ledger.all_known_bytes()?;
     let next = AtomicUsize::new(0);
+    // Bounded, so that counts do not pile up where comparing is slower than counting.
     let (sender, receiver) = mpsc::sync_channel(4);
     let recounted = std::thread::scope(|scope| {
         for _ in 0..workers::count() {
             let (sender, rows, next, known) = (sender.clone(), &rows, &next, &known);
             scope.spawn(move || {
+                // Taken one by one instead of in shares: the sizes of objects differ a thousandfold.
                 while let Some(&row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let known = known.get(&row.object.generation).copied().unwrap_or_default();
                     if sender.send((row, recount(row, &known, mirror, settings))).is_err() {
@@ -161,6 +164,8 @@ fn recount(
 ) -> Result<Partial, Unproved> {
     let (object, settings) = (&row.object, settings.of(&row.object.source));
     let mut file = mirror.open(&object.source, &object.key, object.generation)?;
+    // Before the count: rot that still decodes would otherwise look like a wrong count, which has another
+    // cure.
     prove(&mut file, &object.etag, known, &settings.limits)?;
     let about = About { day: object.day, app: &object.app, place: &row.place(), asked: &[] };
     Ok(read_object(file, settings, &about, |_, _| Ok::<_, io::Error>(()))?)
@@ -230,6 +235,7 @@ impl VerifyReport {
         if stored.damage != found.damage {
             self.object_differs(row, "damage", damage(stored.damage.as_ref()), damage(found.damage.as_ref()));
         }
+        // What other rules counted may rightly differ; the next ingest counts it again.
         if row.reading == reading {
             self.compare_partials(row, &stored, &found);
         } else {

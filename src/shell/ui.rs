@@ -123,6 +123,8 @@ impl Ui {
     /// Returns whether the results go to a pipe whose other end is closed.
     pub fn reader_is_gone(&self) -> bool {
         let stdout = io::stdout();
+        // Asked without writing: a command that follows and finds nothing would never learn from EPIPE that
+        // its reader has gone. ERR and HUP are reported whether asked for or not (poll(2)).
         let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
         let gone = PollFlags::ERR | PollFlags::HUP;
         poll(&mut asked, Some(&Timespec::default())).is_ok() && asked[0].revents().intersects(gone)

@@ -126,6 +126,8 @@ fn note_got(transaction: &Transaction<'_>, get: &GetRecord) -> Result<()> {
         WHERE object_id = ?1 AND etag = ?2 AND size_bytes = ?3 AND mirrored = 0";
     let version = params![get.object_id, get.etag, get.size_bytes as i64];
     transaction.prepare_cached(back)?.execute(version)?;
+    // Only if this is still the listed version: a listing may have named another while the file was on its
+    // way.
     let got = "UPDATE object SET state = 'mirrored', reason = NULL, attempts = 0, next_try_ms = 0,
           failing_since_ms = NULL, stored_checksum = coalesce(?4, stored_checksum),
           uncounted = NOT EXISTS (SELECT 1 FROM generation

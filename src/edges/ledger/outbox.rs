@@ -142,6 +142,8 @@ impl Ledger {
     pub fn enqueue_mail(&mut self, mail: &NewMail<'_>) -> Result<bool> {
         let transaction = self.connection.transaction()?;
         let added = transaction.execute(
+            // The id is a function of what the mail announces, so a run that was killed after this commit
+            // does not make the same mail again.
             "INSERT INTO outbox (digest, message_id, subject, created_ms, eml) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (message_id) DO NOTHING",
             params![mail.digest, mail.message_id, mail.subject, mail.created_ms.get(), mail.eml],
@@ -152,6 +154,7 @@ impl Ledger {
                 transaction.execute("UPDATE outbox SET told_by = ?2 WHERE id = ?1", [*given_up, id])?;
             }
             set_fact(&transaction, &memory_name(mail.digest), mail.memory)?;
+            // Here, because only a new mail lets the table grow.
             drop_old_rows(&transaction, mail.created_ms)?;
         }
         transaction.commit()?;
@@ -220,6 +223,8 @@ impl Ledger {
     pub fn mark_mail_sent(&mut self, id: i64, sent_ms: UtcMs, failure: Option<&str>) -> Result<()> {
         let transaction = self.connection.transaction()?;
         transaction.execute(
+            // The row stays, so that its Message-ID stays taken; the content, most of its bytes, has done its
+            // work.
             "UPDATE outbox SET sent_ms = ?2, failure = ?3, given_up_ms = NULL, eml = x'' WHERE id = ?1",
             params![id, sent_ms.get(), failure],
         )?;

@@ -45,6 +45,7 @@ impl Ledger {
     /// `None` when only files go.
     pub fn prune(&mut self, plan: &Plan, now_ms: UtcMs) -> Result<Option<i64>> {
         let transaction = self.connection.transaction()?;
+        // Before anything expires: this finds the file by the row that `expire` deletes.
         for &generation in plan.expired.iter().chain(&plan.unmirrored) {
             leave_file(&transaction, generation)?;
         }
@@ -52,11 +53,13 @@ impl Ledger {
         for &generation in &plan.expired {
             checksums.extend(expire(&transaction, generation)?);
         }
+        // What goes may be the copy that counted of several with the same bytes; another takes its place.
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
         mark(&transaction, "UPDATE generation SET indexed = 0 WHERE id = ?1", &plan.unindexed)?;
         mark(&transaction, "UPDATE generation SET mirrored = 0 WHERE id = ?1", &plan.unmirrored)?;
+        // The index commits once for each batch, and has nothing to drop where only files go.
         let batch = if plan.expired.is_empty() && plan.unindexed.is_empty() {
             None
         } else {
@@ -77,6 +80,8 @@ impl Ledger {
 
     /// Has the next sync fetch the pruned files that an index is built from. Returns how many.
     pub fn fetch_pruned(&mut self) -> Result<u64> {
+        // A deleted object is left out, as its source no longer has it. Tries that failed earlier were of
+        // another fetch, so they start again.
         let sql = "UPDATE object SET state = 'listed', reason = NULL, attempts = 0
             FROM generation WHERE generation.object_id = object.id AND generation.mirrored = 0
               AND generation.indexed = 1 AND object.state <> 'deleted'

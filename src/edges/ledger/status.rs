@@ -159,6 +159,8 @@ impl Ledger {
         let limit = format!("min(?1, {BELIEVED_UNTIL})");
         // A clock that is some minutes ahead is normal.
         let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
+        // From the generations on, whose times rule out most of them: CROSS JOIN keeps SQLite from beginning
+        // with the counts, the largest table.
         let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
         let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
         let (now_ms, from) = (now_ms.get(), BELIEVED_FROM_MS.get());
@@ -210,6 +212,7 @@ impl Ledger {
 
     fn newest_run(&self, condition: &str) -> Result<Option<RunRow>> {
         let sql = format!(
+            // By id, not by time: the clock may have been set back between two runs.
             "SELECT command, started_ms, finished_ms, exit_code, summary FROM run
              WHERE {condition} ORDER BY id DESC LIMIT 1"
         );
@@ -249,6 +252,7 @@ impl Ledger {
         let summaries = statement.query_map([], |row| row.get::<_, String>(0))?;
         let mut sum = 0;
         for summary in summaries {
+            // A run that was killed left no summary, and adds nothing.
             let summary: serde_json::Value = serde_json::from_str(&summary?).unwrap_or_default();
             sum += summary.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0);
         }

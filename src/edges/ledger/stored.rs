@@ -80,6 +80,8 @@ impl Ledger {
     /// Reads one range of [`Ledger::mirrored_after`] in the order of the ids, and stops at the limit.
     fn mirrored_range(&self, range: &str, from: GenerationId, number: u64) -> Result<Vec<ObjectVersion>> {
         let sql = format!(
+            // CROSS JOIN makes SQLite keep this order of the loops, by the ids of generations, so that LIMIT
+            // ends the walk early. Its planner might begin with `object` and sort everything for each slice.
             "SELECT (SELECT name FROM source WHERE id = object.source_id), object.key, generation.etag,
                 generation.size_bytes, (SELECT name FROM app WHERE id = generation.app_id), object.day
              FROM generation CROSS JOIN object ON object.id = generation.object_id

@@ -67,7 +67,10 @@ impl DirStore {
         work: impl FnOnce(&Folder) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, StoreError> {
         let folder = Arc::clone(&self.folder);
+        // A hung network share would hold a worker of the runtime, and with it the requests of all other
+        // stores.
         let outcome = tokio::task::spawn_blocking(move || work(&folder)).await;
+        // A panic of the work is an error of this object, not the end of the run.
         let outcome = outcome.unwrap_or_else(|error| Err((StoreErrorKind::Local, error.to_string())));
         outcome.map_err(|(kind, reason)| {
             StoreError::new(kind, self.service(), what, &self.describe(key), &reason)
@@ -122,6 +125,7 @@ impl Folder {
         let root = self.real_root()?;
         let (folder, _) = prefix.rsplit_once('/').map_or(("", prefix), |(folder, rest)| (folder, rest));
         let mut walk = Walk { root: &root, prefix, delimited, listing: Listing::default() };
+        // A prefix that begins with `/` has the same empty folder, but no key begins so.
         let begin = if folder.is_empty() && !prefix.starts_with('/') {
             Some(root.clone())
         } else {
@@ -135,6 +139,7 @@ impl Folder {
             Some(Err(refusal)) => return Err(refusal),
         }
         let mut listing = walk.listing;
+        // As S3 lists them, by their UTF-8 bytes; `read_dir` has no order.
         listing.objects.sort_by(|a, b| a.key.cmp(&b.key));
         listing.prefixes.sort();
         Ok(listing)
@@ -192,6 +197,8 @@ impl Folder {
     fn remove_unfinished(&self, folder: &Path, put: &Path) {
         let mut cleaned = self.cleaned.lock().unwrap_or_else(PoisonError::into_inner);
         if cleaned.insert(folder.to_owned()) {
+            // Only what is older than the file just put goes: another process may be writing. Both times are
+            // the file system's own, as the clock of a share may differ from this machine's.
             let written = fs::metadata(put).and_then(|put| put.modified());
             let _ = written.and_then(|written| {
                 disk::remove_unfinished(folder, Some(written), |name| name.starts_with(TEMPORARY))
@@ -209,6 +216,7 @@ impl Folder {
             fs::remove_file(parent.join(name)).map_err(local_disk)
         });
         match outcome {
+            // S3, too, answers that a key is deleted when it was not there.
             Err((StoreErrorKind::Missing, _)) => Ok(()),
             other => other,
         }
@@ -265,6 +273,7 @@ impl Walk<'_> {
             self.link(&entry.path(), key, found);
             Ok(())
         } else {
+            // Sockets, pipes and devices are not objects: to open a pipe would wait for its writer.
             if found.is_file() {
                 self.object(key, found);
             }
@@ -309,8 +318,11 @@ impl Walk<'_> {
 fn made_parent(root: &Path, below: &Path) -> Result<PathBuf, Refusal> {
     let mut parent = root.to_owned();
     for segment in below.parent().into_iter().flat_map(Path::iter) {
+        // One folder at a time: `create_dir_all` would follow a link out of the root before it can be
+        // checked.
         let next = parent.join(segment);
         match fs::create_dir(&next) {
+            // A new folder survives a power cut only once its parent is synced.
             Ok(()) => disk::sync_folder(&parent).map_err(local_disk)?,
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(local(&error)),
             Err(_) => {}

@@ -56,8 +56,10 @@ pub(super) struct Refusal<'a> {
 /// Codes: Amazon S3 API Reference, "Error responses".
 pub(super) fn failure_of(refusal: &Refusal<'_>) -> Failure {
     let reason = reason_of(refusal);
+    // The code first: a server that had begun to answer reports an error with status 200.
     let kind = kind_of_code(refusal.code.unwrap_or_default()).unwrap_or_else(|| kind_of_status(refusal));
     let again = kind == StoreErrorKind::Network;
+    // Every answer has a date, but it explains only a failure that is about clocks.
     let server_ms = refusal.server_ms.filter(|_| kind == StoreErrorKind::Clock);
     Failure { kind, reason, again, server_ms }
 }
@@ -84,6 +86,8 @@ fn kind_of_code(code: &str) -> Option<StoreErrorKind> {
         | "PermanentRedirect"
         | "Redirect"
         | "TemporaryRedirect" => StoreErrorKind::Config,
+        // `RequestTimeout` has status 400, although another try helps: the connection stood idle for too
+        // long.
         "InternalError"
         | "RequestTimeout"
         | "ServiceUnavailable"
@@ -129,7 +133,10 @@ fn reason_of(refusal: &Refusal<'_>) -> String {
 /// `longest`, of which a part between a half and the whole is taken by a hash of place and attempt, so
 /// that parallel requests that failed together do not come back together.
 pub(super) fn backoff(place: &str, attempt: u32, first: Duration, longest: Duration) -> Duration {
+    // Long before the sixteenth doubling the longest wait is reached; a larger shift would overflow.
     let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    // Spread by place instead of by chance: what failed together does not come back together, and a test can
+    // tell the waits.
     let mut hasher = blake3::Hasher::new();
     hasher.update(place.as_bytes());
     hasher.update(&attempt.to_le_bytes());

@@ -103,6 +103,7 @@ impl StoredBytes {
 impl Read for Stored {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = match &self.bytes {
+            // Several readers share the file, so none of them may move its cursor.
             StoredBytes::File(file) => file.read_at(out, self.at)?,
             StoredBytes::Fetched(bytes) => {
                 let start = bytes.len().min(usize::try_from(self.at).unwrap_or(usize::MAX));

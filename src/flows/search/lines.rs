@@ -103,6 +103,7 @@ impl<'l> Lines<'l> {
         self.next = stretch.first_line();
         self.next_read = self.next;
         self.ahead.clear();
+        // The beginning has no place to resume from: its first lines may have to wait for a time.
         if self.next == 1 {
             self.reader = reader(self.settings, self.day);
         } else {
@@ -117,6 +118,7 @@ impl<'l> Lines<'l> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<TextLine>> {
+        // A line is handed out once nothing that follows can still change what it is.
         while self.ahead.is_empty() || !self.reader.is_settled() {
             let Some(raw) = self.next_bytes()? else {
                 self.tell_rest();
@@ -135,6 +137,7 @@ impl<'l> Lines<'l> {
         let unknown = TextLine { time_ms: self.reader.time_ms(), level: Level::Unknown, event: None, raw };
         let (ahead, reader) = (&mut self.ahead, &mut self.reader);
         ahead.push_back((number, unknown));
+        // A copy, because the callback changes `ahead`, where the line stands.
         let raw = ahead.back().map(|(_, line)| line.raw.clone()).unwrap_or_default();
         let bytes = raw.get(..self.settings.limits.max_line_bytes).unwrap_or(&raw);
         let is_cut = bytes.len() < raw.len();
@@ -178,6 +181,8 @@ impl<'l> Lines<'l> {
                 self.object.read_blocks(std::slice::from_ref(block), &mut self.buffer)?;
             }
             _ => {
+                // A block that is too large to be held is checked in a pass of its own, before a line of it
+                // leaves.
                 if let Some(block) = own.filter(|block| block.bytes().0 == at) {
                     self.object.check_ahead(block)?;
                 }

@@ -95,9 +95,11 @@ struct Opened<'o> {
 
 impl Opened<'_> {
     fn show(&self, line: u64, around: Around, found: &mut dyn FnMut(Shown) -> bool) -> Result<(), ShowError> {
+        // Where blocks cannot be checked one by one, the whole object is, before a line of it is shown.
         if self.stretches.iter().any(|stretch| stretch.crc().is_none()) {
             self.object(&[]).checked_whole().check_end()?;
         }
+        // A pass of its own: where the lines around begin depends on the first line of the event.
         let (first, last) = self.event_of(line)?;
         let begin = first.saturating_sub(around.before).max(1);
         let points = self.points(self.stretch_of(begin))?;

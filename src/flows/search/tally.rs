@@ -98,11 +98,14 @@ impl Histogram {
 
     /// Returns at most `rows` buckets (at least two), which cover the lines and the bounded ends of the window.
     pub fn into_buckets(mut self, window: Window, rows: usize) -> Buckets {
+        // Two at least: no width is so large that times before and after 1970 share a bucket, so with one row
+        // this would never end.
         let rows = rows.max(2) as i64;
         loop {
             let width_ms = width_ms(self.width);
             let bounds = self.counts.keys().next().copied().zip(self.counts.keys().next_back().copied());
             let begin = (window.start_ms != UtcMs::MIN).then(|| window.start_ms.stretch(width_ms));
+            // The end of the window is not in it.
             let end = (window.end_ms != UtcMs::MAX).then(|| (window.end_ms - 1).stretch(width_ms));
             let first = begin.into_iter().chain(bounds.map(|bounds| bounds.0)).min();
             let last = end.into_iter().chain(bounds.map(|bounds| bounds.1)).max();
@@ -133,6 +136,7 @@ impl Histogram {
 fn width_ms(number: usize) -> i64 {
     match WIDTHS_MS.get(number) {
         Some(width_ms) => *width_ms,
+        // A log may name any year.
         None => WIDTHS_MS[WIDTHS_MS.len() - 1] << (number + 1 - WIDTHS_MS.len()),
     }
 }

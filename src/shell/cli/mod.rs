@@ -135,6 +135,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(CommandError::BrokenPipe) => Exit::Fine,
         Err(CommandError::Failure(failure)) => {
+            // What was found before the failure comes first, as it happened.
             let _ = context.ui.flush();
             let failure = context.named(failure);
             context.ui.failure(&failure);

@@ -55,6 +55,7 @@ impl Project {
 
     /// Returns the project of a configuration that was read from `file`.
     pub fn new(config: Config, file: ConfigFile, state_dir: Option<&Path>) -> Self {
+        // Absolute, as hints and mails name it, and those are pasted in other folders.
         let state_dir = state_dir.map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
         let invocation = file.invocation().with_state(state_dir.as_deref());
         let state = State::new(state_dir.unwrap_or_else(|| config.state_dir.clone()));
@@ -76,6 +77,7 @@ impl Project {
     pub fn ledger(&self) -> Result<Ledger, Failure> {
         let mut ledger = self.any_ledger()?;
         self.refuse_odd_parts(&ledger)?;
+        // After the check: this gives parts without an id that of the ledger, which must be the right one.
         settle(&self.state, &mut ledger)?;
         Ok(ledger)
     }
@@ -89,6 +91,7 @@ impl Project {
                 self.state.dir().display()
             ))
         })?;
+        // Asked before the ledger is opened, which creates the file.
         let is_new = self.state.lacks_ledger();
         let mut ledger = Ledger::open(&self.state.ledger())?;
         if is_new {
@@ -113,6 +116,7 @@ impl Project {
     /// Opens the ledger for reading.
     pub fn ledger_read_only(&self) -> Result<Ledger, Failure> {
         let path = self.state.ledger();
+        // Without this, a state that lost its ledger would answer like one that never had an error.
         if self.has_lost_ledger()? {
             let message = format!("the ledger `{}` is missing or empty", path.display());
             return Err(Failure::failed(message).hint(REBUILD));
@@ -140,6 +144,7 @@ impl Project {
 
     /// Returns how the sources' lines are read.
     pub fn ingest_settings(&self) -> SourceSettings {
+        // Sources that are no longer configured still have objects to count again and to search.
         let other = ReadSettings { custom: Arc::clone(&self.config.custom), ..ReadSettings::default() };
         let sources = self.config.sources.iter().map(|source| {
             let parse = ParseSettings {
@@ -237,6 +242,8 @@ impl Project {
                 ca_file: digest.ca_file.clone(),
                 ..MailOptions::default()
             };
+            // Now, not with the first mail: a wrong setting must not come to light only when there is
+            // something to tell.
             if let Some(path) = &digest.ca_file {
                 mail::check_ca_file(path).map_err(|error| unusable_ca_file(digest, path, &error))?;
             }

@@ -75,12 +75,15 @@ impl<R: Read> Lines<R> {
     }
 
     fn find(&mut self) -> io::Result<Option<Found>> {
+        // What was searched is not searched again once more is read: a line of 64 MB would otherwise take
+        // quadratic time.
         let mut searched = self.start;
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer[searched..self.end]) {
                 return Ok(Some(self.hand_out(searched + at, 1)));
             }
             let have = self.end - self.start;
+            // Over the limit, not at it: a line of just that length is whole.
             if have > self.max_line_bytes {
                 return self.drop_rest().map(Some);
             }
@@ -143,6 +146,8 @@ impl<R: Read> Lines<R> {
             self.buffer.resize(kept + SPARE_BYTES, 0);
         }
         let mut len_bytes = self.end as u64;
+        // A block's CRC-32 is of the bytes that the object has, the dropped ones included, so that a search
+        // can check it.
         let mut dropped = crc32fast::Hasher::new();
         dropped.update(&self.buffer[kept..self.end]);
         loop {

@@ -108,6 +108,8 @@ impl<R: Read> Zstd<R> {
 
     /// Decodes into `out` and returns the bytes made; `None` when more input is needed for any.
     fn decode(&mut self, out: &mut [u8]) -> Option<usize> {
+        // Without room, one more byte is decoded all the same: only so does an object of exactly the limit
+        // differ from one beyond it.
         let mut spare = [0];
         let room = self.budget.room().min(out.len());
         let target = if room == 0 { &mut spare[..] } else { &mut out[..room] };

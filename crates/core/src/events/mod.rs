@@ -131,6 +131,8 @@ impl Reader {
             streams: Streams::new(time_ms),
             scout: None,
         };
+        // The scout reads ahead with a reader of its own: looking for a time must not move the one that
+        // tells.
         Self { scout: Some(Scout::new(reader.clone())), ..reader }
     }
 
@@ -158,9 +160,11 @@ impl Reader {
     fn read_now(&mut self, line: &Line<'_>, told: &mut dyn FnMut(Step<'_>)) {
         self.streams.next_line();
         let bytes = strip(line.bytes);
+        // First, because a line of an object that is printed over lines can look like a whole record.
         if self.streams.waits_for_lines() && self.wait_on(line, bytes, told) {
             return;
         }
+        // Before the parser, which would take the envelope and all its records for one event.
         if bytes.first() == Some(&b'{')
             && let Some(records) = frame::held(bytes)
         {
@@ -173,6 +177,7 @@ impl Reader {
         if read.is_wrapped && read.is_text() && memchr::memchr(b'\n', read.text).is_some() {
             let heads = self.parser.heads_in(read.text);
             if heads.len() > 1 && !self.streams.is_waiting() {
+                // Copied, as the text may stand in the scratch memory, which each of its parts uses again.
                 let (text, key) = (read.text.to_vec(), read.key);
                 return self.read_joined(&text, &heads, key, line, told);
             }
@@ -262,6 +267,7 @@ impl Reader {
     /// Goes on elsewhere in the object, at a place where a block begins.
     pub fn resume(&mut self, place: &Place) {
         self.scout = None;
+        // The place has the time, so no scout needs to look for one.
         self.parser.after(place.time_ms);
         self.streams.resume(place);
     }

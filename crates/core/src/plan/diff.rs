@@ -116,6 +116,7 @@ pub fn arrange(
 ) -> Arranged {
     let mut arranged = Arranged::default();
     for object in listed {
+        // The S3 console makes such an object for every folder that it creates.
         if object.size_bytes == 0 && object.key.ends_with('/') {
             arranged.folder_markers += 1;
             continue;

@@ -62,6 +62,7 @@ impl Reach {
     fn elapsed_ms(&self) -> i64 {
         match self.last_run_ms {
             Some(last_ms) if last_ms <= self.now_ms => (self.now_ms - last_ms).min(DAY_MS),
+            // After the clock was set back, the last run tells nothing of the time that has passed.
             _ => DAY_MS,
         }
     }
@@ -254,6 +255,7 @@ impl<'a> Survey<'a> {
                 let held = |listing: &&KnownListing| listing.entries != Some(0) || listing.failed;
                 let mut held: Vec<String> =
                     self.known.values().filter(held).map(|listing| listing.prefix.clone()).collect();
+                // The same ledger makes the same requests in the same order, which a `HashMap` does not have.
                 held.sort();
                 for prefix in held {
                     self.consider(&prefix);
@@ -367,9 +369,12 @@ impl<'a> Survey<'a> {
 
 /// Whether the last try is long enough ago; a try in the future was a wrong clock and does not count.
 fn is_rested(tried_ms: UtcMs, rest_ms: i64, now_ms: UtcMs) -> bool {
+    // A time in the future was written by a wrong clock: to wait for it could take years.
     tried_ms > now_ms || now_ms - tried_ms >= rest_ms
 }
 
 fn before(day: Day, days: u32) -> Day {
+    // jiff panics where a span has more days than it can hold; the calendar ends long before the limit set
+    // here.
     day.checked_sub(jiff::Span::new().days(i64::from(days.min(100_000)))).unwrap_or(Day::MIN)
 }

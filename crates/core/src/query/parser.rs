@@ -139,6 +139,7 @@ impl Parser<'_> {
     }
 
     fn nested(&mut self, at: &Range<usize>, read: impl FnOnce(&mut Self) -> Result<Expr>) -> Result<Expr> {
+        // The parser calls itself: without a limit, a long row of parentheses would overflow the stack.
         if self.depth == MAX_DEPTH {
             return Err(self.error(&format!("nested deeper than {MAX_DEPTH}"), None, at.clone()));
         }
@@ -221,6 +222,7 @@ impl Parser<'_> {
 
     fn regex(&mut self, pattern: &str, ignores_case: bool, span: Range<usize>) -> Result<Expr> {
         self.patterns += 1;
+        // Each pattern becomes an automaton of its own, which takes memory.
         if self.patterns > MAX_PATTERNS {
             return Err(self.error(&format!("more than {MAX_PATTERNS} regular expressions"), None, span));
         }

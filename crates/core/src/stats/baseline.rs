@@ -21,6 +21,7 @@ const YOUNG_FACTOR: f64 = 10.0;
 /// - burst: `max · min(max(2, 5·e^(−0.65·cv)), 5)`, `cv = σ / avg`.
 pub fn hourly_limit(hours: &[u64], end: Slot, judged: Slot) -> f64 {
     let average = mean(hours);
+    // Below, it is a divisor.
     if average <= 0.0 {
         return 0.0;
     }

@@ -99,6 +99,7 @@ impl Unclear {
 
 /// Returns a share as percent; what is not all is never shown as all.
 fn percent(of: f64) -> String {
+    // 99.7 % is not all of them, so it is not rounded to 100.
     let whole = (of * 100.0).round();
     format!("{} %", if of < 1.0 { whole.min(99.0) } else { whole })
 }

@@ -132,6 +132,8 @@ fn spike(history: &GroupHistory<'_>, windows: &Windows, since: Slot) -> Option<J
     if events < MIN_SPIKE_EVENTS || age < MIN_BASELINE_HOURS * HOUR_SLOTS {
         return None;
     }
+    // As far as the history suffices, the last day is left out: a spike that goes on must not become its own
+    // baseline.
     let left_out = (age - MIN_BASELINE_HOURS * HOUR_SLOTS).min(SPIKE_HOURS * HOUR_SLOTS) / HOUR_SLOTS;
     let baseline_end = hour_start - left_out * HOUR_SLOTS;
     let hours = history.events.stretches(baseline_end, HOUR_SLOTS, HISTORY_HOURS);

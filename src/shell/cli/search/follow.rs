@@ -32,6 +32,8 @@ pub(super) fn follow(asked: &Asked<'_>, request: &Request) -> Result<Exit, Comma
     let mut batch = None;
     let goes_on = || !stop.load(Ordering::Relaxed) && !ui.reader_is_gone();
     while goes_on() {
+        // Asked before the generations: a batch that is committed in between is looked at once more, and
+        // `seen` knows it. The other way round it would never be shown.
         let last = ledger.last_batch()?;
         if batch == Some(last) {
             nap(&goes_on);
@@ -97,6 +99,8 @@ impl<'r> Round<'r> {
             if seen.knows(&hit) {
                 return ControlFlow::Continue(());
             }
+            // Only lines at the end of their object need a mark: a version that replaces it is told apart by
+            // time before that.
             if self.fresh.get(&*hit.object).is_some_and(|row| last_ms(row) <= hit.time_ms) {
                 shown.push((hit.object.to_string(), mark(&hit)));
             }

@@ -172,6 +172,7 @@ impl<'p> Printer<'p> {
         let row = cells.map(|cell| visible::cell(cell).into_owned());
         self.rows_bytes += row.iter().map(String::len).sum::<usize>();
         self.rows.push(row);
+        // Lines are printed as they are found, so the widths cannot wait for the last row.
         let are_enough = self.rows.len() == MEASURED_ROWS || self.rows_bytes > MEASURED_BYTES;
         if self.widths.is_some() || are_enough { self.print_rows(out) } else { Ok(()) }
     }
@@ -192,6 +193,7 @@ impl<'p> Printer<'p> {
                     if column == LOGGER { cut_before(&row[column], width) } else { cut(&row[column], width) };
                 let _ = write!(line, "{cell}{:pad$}  ", "", pad = width - cell.width().min(width));
             }
+            // On a narrow terminal the message wraps rather than vanishes.
             let left = room.map_or(usize::MAX, |room| room.saturating_sub(line.width()).max(20));
             let message = cut(&row[4], left);
             match self.screen {
@@ -305,6 +307,7 @@ impl AsRef<[u8]> for Cell<'_> {
 /// Returns a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
 fn harmless(cell: &str) -> Cow<'_, str> {
     let shown = visible::cell(cell);
+    // Asked of the cell as it was: in `shown`, a tab or return at its start is already made visible.
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{shown}").into()
     } else {

@@ -34,6 +34,7 @@ impl SavedFile {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (file, temporary) = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => return Err(told(io::ErrorKind::IsADirectory.into())),
+            // A pipe or a device cannot be replaced by a rename; it is written to as it stands.
             Ok(found) if !found.is_file() => (File::options().write(true).open(&path).map_err(told)?, None),
             found => {
                 let (file, temporary) =
@@ -82,6 +83,7 @@ impl SavedFile {
 
 /// Makes a file beside `path`, to be renamed to it.
 fn beside(path: &Path, permissions: Option<Permissions>) -> io::Result<(File, TempPath)> {
+    // In the same folder, because a rename cannot cross file systems.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As a redirection would have it: the file's own, or what the umask leaves.
     let permissions = permissions.unwrap_or_else(|| Permissions::from_mode(0o666));
