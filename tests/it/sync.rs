@@ -38,6 +38,8 @@ struct State {
     gets: Vec<String>,
     refused_lists: BTreeMap<String, StoreErrorKind>,
     refused_gets: BTreeMap<String, StoreErrorKind>,
+    /// Whether one listing of everything is refused.
+    refuses_walks: bool,
     /// What happens to a key just before it is read, once: new bytes, or none when it is deleted.
     races: BTreeMap<String, Option<Vec<u8>>>,
     /// A key that every listing holds, wherever it lies.
@@ -74,6 +76,9 @@ impl ObjectStore for Bucket {
         Box::pin(async move {
             let mut state = self.state();
             state.lists.push(prefix.to_owned());
+            if state.refuses_walks && !delimited && prefix == "logs/" {
+                return Err(self.refusal(StoreErrorKind::Denied, Action::List, prefix));
+            }
             if let Some(kind) = state.refused_lists.get(prefix) {
                 return Err(self.refusal(*kind, Action::List, prefix));
             }
@@ -272,6 +277,70 @@ const DAY: &str = "logs/web/20260301/";
 
 fn in_day(name: &str) -> String {
     format!("{DAY}{name}")
+}
+
+/// Sixty applications with two days each: more prefixes than one listing of everything has pages.
+fn with_many_prefixes() -> World {
+    let world = World::new();
+    for app in 0..60 {
+        for day in ["20260228", "20260301"] {
+            world.put(&format!("logs/app-{app:02}/{day}/pod.gz"), b"line\n");
+        }
+    }
+    world
+}
+
+/// Changes a bit of everything, and returns what the next run has made of it.
+async fn after_changes(world: &mut World) -> (SyncReport, Vec<(ObjectState, u64)>) {
+    world.put("logs/app-00/20260301/new.gz", b"new\n");
+    world.put("logs/app-01/20260301/pod.gz", b"changed\n");
+    world.put("logs/app-99/20260301/pod.gz", b"a new application\n");
+    world.put("logs/app-02/20260115/pod.gz", b"before the backfill\n");
+    world.put("logs/app-03/odd/pod.gz", b"a folder that does not fit\n");
+    world.put("logs/pod.gz", b"a key that does not fit\n");
+    world.bucket.state().objects.remove("logs/app-04/20260301/pod.gz");
+    for day in ["20260228", "20260301"] {
+        world.bucket.state().objects.remove(&format!("logs/app-05/{day}/pod.gz"));
+    }
+    let report = world.run().await;
+    (report, world.states())
+}
+
+#[tokio::test]
+async fn very_many_prefixes_are_answered_by_one_listing_and_nothing_else_differs() {
+    let (mut walked, mut by_prefix) = (with_many_prefixes(), with_many_prefixes());
+    by_prefix.bucket.state().refuses_walks = true;
+    for world in [&mut walked, &mut by_prefix] {
+        assert_eq!((world.run().await.got, world.lists().len()), (120, 1 + 60 + 120));
+    }
+    walked.run().await;
+    assert_eq!(walked.lists(), ["logs/"]);
+    by_prefix.run().await;
+    assert_eq!(by_prefix.lists().len(), 1 + 1 + 60 + 120);
+    let (report, states) = after_changes(&mut walked).await;
+    assert_eq!(walked.lists(), ["logs/"]);
+    assert_eq!((report.new, report.changed, report.gone, report.got), (4, 1, 3, 5), "{report:?}");
+    let (other, other_states) = after_changes(&mut by_prefix).await;
+    // It is not tried again on the same day.
+    assert_eq!(by_prefix.lists().iter().filter(|prefix| *prefix == "logs/").count(), 1);
+    assert_eq!(format!("{report:?}"), format!("{other:?}"));
+    assert_eq!(states, other_states);
+    for world in [&mut walked, &mut by_prefix] {
+        let report = world.run().await;
+        assert_eq!((report.new, report.changed, report.gone, report.got), (0, 0, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_changes_during_one_listing_is_listed_again_by_its_prefix() {
+    let mut world = with_many_prefixes();
+    world.run().await;
+    world.put("logs/app-07/20260301/new.gz", b"one\n");
+    world.bucket.state().races.insert("logs/app-07/20260301/new.gz".to_owned(), Some(b"two\n".to_vec()));
+    let report = world.run().await;
+    assert_eq!(world.lists(), ["logs/", "logs/app-07/20260301/"]);
+    assert!(!report.has_problems(), "{report:?}");
+    assert_eq!(world.mirrored("logs/app-07/20260301/new.gz"), Some(b"two\n".to_vec()));
 }
 
 #[tokio::test]

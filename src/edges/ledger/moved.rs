@@ -160,7 +160,7 @@ impl Ledger {
         ] {
             transaction.execute(sql, [source_id])?;
         }
-        let facts = ["first_listed_ms", "layout", "etags_differ", "renaming"];
+        let facts = ["first_listed_ms", "layout", "etags_differ", "flat_refused", "renaming"];
         let facts = facts.into_iter().map(|fact| format!("{fact}:{source_id}"));
         for fact in facts.chain(name.as_ref().map(reading_fact)) {
             transaction.execute("DELETE FROM fact WHERE name = ?1", [fact])?;

@@ -53,6 +53,13 @@ pub trait ObjectStore: Send + Sync {
     /// a failed or odd page never reads as an end.
     fn list<'a>(&'a self, prefix: &'a str, delimited: bool) -> StoreFuture<'a, Listing>;
 
+    /// Lists everything under `prefix`, unless that takes more than `most_pages` requests: then the answer is `None`.
+    fn list_within<'a>(&'a self, prefix: &'a str, most_pages: u64) -> StoreFuture<'a, Option<Listing>> {
+        // What needs no requests has no pages.
+        let _ = most_pages;
+        Box::pin(async move { self.list(prefix, false).await.map(Some) })
+    }
+
     /// Reads the whole object if its etag is still the listed one, checked against listed size and, where the
     /// etag is one, MD5. A damaged object that no checksum vouches for is read twice.
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>>;

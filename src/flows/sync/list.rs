@@ -9,9 +9,10 @@ use tokio::time::sleep;
 use crate::edges::ledger::{FailedListing, Ledger, ListedRow, ListingRecord};
 use crate::edges::store::{Action, Listing, ObjectStore, StoreError, StoreErrorKind};
 use crate::flows::error::StateError;
-use gzette_core::model::{AppName, Day};
+use gzette_core::model::{AppName, Day, UtcMs};
 use gzette_core::plan::{Arranged, ListTask, Rank, Survey, Why, arrange, diff, eager_pause_ms, pause_ms};
 
+use super::flat::{Flat, refused_fact};
 use super::queue::{Group, Waiting};
 use super::{Doubt, Event, Place, Problem, ProblemKind, Run, ends_source};
 
@@ -32,6 +33,8 @@ type Rows = Vec<(i64, bool)>;
 pub(super) struct Front<'a> {
     pub(super) place: &'a Place<'a>,
     survey: Survey<'a>,
+    /// Where it is worth its price: one listing that answers for the prefixes.
+    flat: Option<Arc<Flat>>,
     tasks: BTreeMap<Rank, ListTask>,
     /// What is being listed, and since when.
     open: BTreeMap<String, (ListTask, Instant)>,
@@ -63,9 +66,13 @@ impl<'a> Front<'a> {
         let known = ledger.listings(place.id)?;
         let survey = Survey::new(&place.source.layout, &place.prefix, &place.reach, known);
         ledger.abandon(place.id, &place.prefix, &survey.abandoned())?;
+        let refused_ms = ledger.fact(&refused_fact(place.id))?.and_then(|at_ms| at_ms.parse().ok());
+        let root = format!("{}{}", place.prefix, place.source.layout.descend(""));
+        let flat = Flat::new(root, survey.prices(), refused_ms.map(UtcMs::new), place.reach.now_ms);
         Ok(Self {
             place,
             survey,
+            flat: flat.map(Arc::new),
             tasks: BTreeMap::new(),
             open: BTreeMap::new(),
             is_surveyed: false,
@@ -136,7 +143,7 @@ impl Run<'_> {
                 return if prompt == 0 { self.queue_pending(at) } else { Ok(()) };
             };
             front.open.insert(task.prefix.clone(), (task.clone(), Instant::now()));
-            let listing = list(front.place, task);
+            let listing = list(front.place, front.flat.clone(), task);
             self.running.spawn(async move { Event::Listed(at, listing.await) });
         }
     }
@@ -427,6 +434,15 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Remembers that a source does not answer one listing of everything within its price.
+    pub(super) fn note_flat(&mut self, at: usize) -> Result<(), StateError> {
+        if self.fronts[at].flat.as_ref().is_some_and(|flat| flat.is_refused()) {
+            let (fact, now_ms) = (refused_fact(self.place(at).id), self.options.now_ms);
+            self.ledger.set_fact(&fact, &now_ms.get().to_string())?;
+        }
+        Ok(())
+    }
+
     pub(super) fn add_problem(&mut self, at: usize, key: &str, kind: ProblemKind, reason: String) {
         let place = self.place(at);
         let about = place.source.store.describe(key);
@@ -435,9 +451,18 @@ impl Run<'_> {
 }
 
 /// Lists one prefix in a task of its own. An odd listing is requested again from its first page.
-fn list(place: &Place<'_>, task: ListTask) -> impl Future<Output = Answer> + Send + 'static {
+fn list(
+    place: &Place<'_>,
+    flat: Option<Arc<Flat>>,
+    task: ListTask,
+) -> impl Future<Output = Answer> + Send + 'static {
     let store = place.source.store.clone();
     async move {
+        if let Some(flat) = flat
+            && let Some(listing) = flat.answer(&*store, &task).await
+        {
+            return (task, Ok(listing));
+        }
         let mut again = ODD_WAITS.iter();
         loop {
             let answer = store.list(&task.prefix, task.delimited).await;

@@ -15,6 +15,7 @@
 //!   listing end the source with [`SourceError`], and the next source follows;
 //! - only the local disk or the ledger ends the run.
 
+mod flat;
 mod get;
 mod list;
 mod moves;
@@ -226,6 +227,7 @@ impl<'a> Run<'a> {
             self.doubt_source(at)?;
             self.tell_strays(at)?;
             self.note_etags(at)?;
+            self.note_flat(at)?;
             self.sum_up(at)?;
         }
         Ok(())

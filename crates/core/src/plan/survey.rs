@@ -8,6 +8,9 @@ use crate::model::{DAY_MS, Day, UtcMs};
 
 use super::{Layout, Level, has_passed, has_rested};
 
+/// The most entries of a page: of `ListObjectsV2`, `MaxKeys`.
+const PAGE_ENTRIES: u64 = 1000;
+
 /// What the ledger knows of a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownListing {
@@ -94,6 +97,15 @@ pub struct ListTask {
     pub delimited: bool,
     /// Why.
     pub why: Why,
+}
+
+/// What listings cost, in requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// Of the prefixes that are listed on every run.
+    pub by_prefix: u64,
+    /// Of one listing of everything that is known.
+    pub flat: u64,
 }
 
 /// The order in which prefixes are listed: those that failed come after all others, by their last try; newest days
@@ -217,6 +229,30 @@ impl<'a> Survey<'a> {
             Level::Folder { days: Some((_, last)), .. } => last >= self.reach.floor(),
             Level::Stray | Level::Folder { days: None, .. } => true,
         }
+    }
+
+    /// Returns how many requests listings take, by what earlier runs have found.
+    pub fn prices(&self) -> Prices {
+        let (start, end) = self.reach.look_back();
+        let (mut by_prefix, mut objects) = (0, 0);
+        for known in self.known.values() {
+            let Some(relative) = known.prefix.strip_prefix(&self.root) else { continue };
+            let (is_leaf, is_each_time) = match self.layout.level(relative) {
+                Level::Outside => continue,
+                Level::Stray => (true, false),
+                Level::Folder { is_leaf, days } => {
+                    (is_leaf, days.is_none_or(|(first, last)| first <= end && last >= start))
+                }
+            };
+            let entries = known.entries.unwrap_or(0);
+            if is_leaf {
+                objects += entries;
+            }
+            if is_each_time && (known.entries != Some(0) || known.failed) {
+                by_prefix += pages(entries);
+            }
+        }
+        Prices { by_prefix, flat: pages(objects) }
     }
 
     /// Returns what was known of a prefix before this run.
@@ -365,6 +401,11 @@ impl<'a> Survey<'a> {
         let now_ms = self.reach.now_ms;
         is_rested(known.tried_ms, DAY_MS, now_ms) || has_passed(phase_ms, known.tried_ms, now_ms)
     }
+}
+
+/// Returns the requests of a listing with so many entries.
+fn pages(entries: u64) -> u64 {
+    entries.div_ceil(PAGE_ENTRIES).max(1)
 }
 
 /// Whether the last try is long enough ago; a try in the future was a wrong clock and does not count.

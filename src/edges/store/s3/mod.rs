@@ -86,22 +86,29 @@ impl S3Store {
         Box::pin(answered(made, self.limits.answer, false)).await
     }
 
-    async fn list_all(&self, prefix: &str, delimited: bool) -> Result<Listing, StoreError> {
+    /// Lists a prefix; returns `None` when more than `most_pages` are needed.
+    async fn list_pages(
+        &self,
+        prefix: &str,
+        delimited: bool,
+        most_pages: u64,
+    ) -> Result<Option<Listing>, StoreError> {
         let place = self.describe(prefix);
         let odd = |reason: String| {
             StoreError::new(StoreErrorKind::Odd, self.service(), Action::List, &place, &reason)
         };
         let mut pages = Pages::new(prefix, delimited);
         let mut token = None;
-        loop {
+        for _ in 0..most_pages {
             let page = self
                 .persist(Action::List, &place, || self.list_once(prefix, delimited, token.as_deref()))
                 .await?;
             token = pages.add(page).map_err(odd)?;
             if token.is_none() {
-                return pages.finish().map_err(odd);
+                return pages.finish().map(Some).map_err(odd);
             }
         }
+        Ok(None)
     }
 
     async fn list_once(&self, prefix: &str, delimited: bool, token: Option<&str>) -> Result<Page, Failure> {
@@ -271,7 +278,14 @@ impl S3Store {
 
 impl ObjectStore for S3Store {
     fn list<'a>(&'a self, prefix: &'a str, delimited: bool) -> StoreFuture<'a, Listing> {
-        Box::pin(self.list_all(prefix, delimited))
+        Box::pin(async move {
+            // There is no end to the pages that it may take.
+            Ok(self.list_pages(prefix, delimited, u64::MAX).await?.unwrap_or_default())
+        })
+    }
+
+    fn list_within<'a>(&'a self, prefix: &'a str, most_pages: u64) -> StoreFuture<'a, Option<Listing>> {
+        Box::pin(self.list_pages(prefix, false, most_pages))
     }
 
     fn get<'a>(&'a self, object: &'a ListedObject) -> StoreFuture<'a, Vec<u8>> {
