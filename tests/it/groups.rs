@@ -9,7 +9,7 @@ use gzette_core::model::{GroupId, HOUR_MS};
 use rusqlite::Connection;
 
 use crate::old_states::verifies_but_for_the_index;
-use crate::support::{Project, copy_folder, event, files_below, gz, lines_of, matching};
+use crate::support::{Project, copy_folder, event, files_below, gz, lines_of, matching, partials};
 
 /// A change to the configuration, as the text that is added to it.
 const CHANGES: [&str; 8] = [
@@ -41,34 +41,23 @@ fn ledger(project: &Project) -> Connection {
 
 /// Returns the ids that have events, with how many.
 fn groups(project: &Project) -> BTreeMap<String, u64> {
-    let ledger = ledger(project);
-    let mut statement = ledger
-        .prepare("SELECT group_id, sum(events) FROM count WHERE group_id <> 0 GROUP BY group_id")
-        .unwrap();
-    let rows =
-        statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)));
-    rows.unwrap()
-        .map(|row| row.unwrap())
-        .map(|(id, events)| (GroupId::from_bits(id).to_string(), events))
-        .collect()
+    let mut groups = BTreeMap::new();
+    for (_, partial) in partials(&project.path("state/ledger.sqlite")) {
+        for count in partial.counts {
+            let Some(group) = count.group else { continue };
+            *groups.entry(group.to_string()).or_default() += count.events;
+        }
+    }
+    groups
 }
 
 /// Returns what the ledger says of errors, readable.
 fn counted(project: &Project) -> Vec<String> {
-    let ledger = ledger(project);
     let mut rows = Vec::new();
-    for sql in [
-        "SELECT key || '|' || group_id || '|' || level || '|' || slot || '|' || count.events FROM count
-            JOIN generation ON generation.id = generation_id JOIN object ON object.id = object_id",
-        "SELECT key || '|' || group_id || '|' || sighting.events || '|' || sighting.first_ms || '|' || first_line || '|' || sighting.last_ms
-            || '|' || last_line FROM sighting JOIN generation ON generation.id = generation_id
-            JOIN object ON object.id = object_id",
-        "SELECT key || '|' || group_id || '|' || is_last || '|' || time_ms || '|' || line || '|' || coalesce(title, '') || '|' || hex(raw)
-            FROM sample JOIN generation ON generation.id = generation_id JOIN object ON object.id = object_id",
-    ] {
-        let mut statement = ledger.prepare(sql).unwrap();
-        let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        rows.extend(texts.map(|text| text.unwrap()));
+    for (row, partial) in partials(&project.path("state/ledger.sqlite")) {
+        let key = &row.object.key;
+        rows.extend(partial.counts.iter().map(|count| format!("{key} {count:?}")));
+        rows.extend(partial.sightings.iter().map(|sighting| format!("{key} {sighting:?}")));
     }
     rows.sort();
     rows

@@ -30,7 +30,7 @@ use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{NOON_MS, gz};
+use crate::support::{NOON_MS, gz, partials};
 use gzette_core::partial::SourceSettings;
 
 /// Cases without being asked for more.
@@ -59,11 +59,11 @@ const NEEDLES: [&str; 5] = ["order", "Basket.java:", "disk", "at com", "nowhere"
 /// - `object`: `modified_ms`, here the number of the write into the bucket;
 /// - `generation`: `batch_id`, the batch it came in, and `batch` itself;
 /// - `id`, `object_id`, `app_id`, `source_id`: row numbers; names stand in their place;
-/// - `error_group`: groups that no sighting names any more, those of replaced objects, and the title that counts only
-///   where a sighting has no title itself;
+/// - `error_group`: groups that no object holds any more, those of replaced objects, and the title that counts only where
+///   a sample has no title itself; `group_number`: numbers of rows; the others are compared with what they stand in;
 /// - `fact`: the identity of the index;
 /// - `run`, `outbox`, `published`: what commands did, not what objects hold.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 5] = [
     ("app", "SELECT name FROM app ORDER BY name"),
     ("listing", "SELECT prefix, tried_ms, listed_ms, objects, failure FROM listing ORDER BY prefix"),
     (
@@ -79,13 +79,6 @@ const TABLES: [(&str, &str); 8] = [
          FROM generation JOIN object ON object.id = object_id JOIN app ON app.id = generation.app_id
          ORDER BY object.key, generation.id",
     ),
-    (
-        "error_group",
-        "SELECT id, version, kind, template FROM error_group
-         WHERE id IN (SELECT group_id FROM sighting) ORDER BY id",
-    ),
-    ("count", "SELECT * FROM count ORDER BY generation_id, group_id, level, slot"),
-    ("sighting", "SELECT * FROM sighting ORDER BY generation_id, group_id"),
     ("sample", "SELECT * FROM sample ORDER BY group_id, generation_id, is_last"),
 ];
 
@@ -226,7 +219,7 @@ impl Scene {
         let view = report::build(&ledger, NOON_MS, &ReportSettings::default()).unwrap();
         let files = site::render(&view, &SiteSettings::default());
         let pages = files.into_iter().map(|file| (file.path, String::from_utf8(file.bytes).unwrap()));
-        self.tables().chain(self.searches(&ledger)).chain(pages).collect()
+        self.tables().chain([self.partials()]).chain(self.searches(&ledger)).chain(pages).collect()
     }
 
     fn run(&self, runtime: &Runtime, ledger: &mut Ledger, deliveries: &[Delivery]) {
@@ -259,6 +252,23 @@ impl Scene {
     fn tables(&self) -> impl Iterator<Item = (String, String)> {
         let connection = gzette::edges::ledger::connect(&self.path("ledger")).unwrap();
         TABLES.into_iter().map(move |(table, query)| (table.to_owned(), dump(&connection, query)))
+    }
+
+    /// The counts and the sightings of every object.
+    fn partials(&self) -> (String, String) {
+        let rows = partials(&self.path("ledger")).into_iter().map(|(row, partial)| {
+            let sightings = partial.sightings.iter().map(|seen| {
+                let (first, last) = (&seen.first, &seen.last);
+                let group = (seen.group.id, seen.group.kind, &seen.group.template);
+                format!(
+                    "{group:?} {} {:?} {} {:?} {}",
+                    seen.events, first.time_ms, first.line, last.time_ms, last.line
+                )
+            });
+            let sightings = sightings.collect::<Vec<_>>().join("\n");
+            format!("{}\n{:?}\n{sightings}\n", row.object.key, partial.counts)
+        });
+        ("counts and sightings".to_owned(), rows.collect())
     }
 
     fn searches(&self, ledger: &Ledger) -> impl Iterator<Item = (String, String)> {

@@ -42,7 +42,7 @@ fn another_user_gets_the_owners_answers_beside_a_run() {
     run.query_row("SELECT count(*) FROM generation", [], |_| Ok(())).unwrap();
     // It locks out who wants to verify, its owner as well.
     is_answered(&project, "beside a run that only reads", &QUESTIONS[..6]);
-    run.execute_batch("BEGIN; UPDATE generation SET lines = lines; COMMIT; BEGIN; DELETE FROM count")
+    run.execute_batch("BEGIN; UPDATE generation SET lines = lines; COMMIT; BEGIN; DELETE FROM counted")
         .unwrap();
     is_answered(&project, "beside a run that writes", &QUESTIONS[..6]);
 }

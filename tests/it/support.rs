@@ -12,7 +12,11 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use gzette::edges::ledger::{GenerationRow, Ledger};
 use gzette_core::model::{HOUR_MS, UtcMs};
+use gzette_core::partial::Partial;
+use gzette_core::partial::packed::{GroupPart, Packed, Span, each_count, each_span};
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -444,4 +448,33 @@ pub(crate) fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
         lines.pop();
     }
     lines
+}
+
+/// Returns what a ledger holds of each object, by key.
+pub(crate) fn partials(ledger: &Path) -> Vec<(GenerationRow, Partial)> {
+    let ledger = Ledger::open_read_only(ledger).unwrap();
+    let rows = ledger.generations().unwrap().into_iter();
+    rows.map(|row| (row.clone(), ledger.stored_partial(row.object.generation).unwrap().unwrap())).collect()
+}
+
+/// Has the objects of a ledger one event more in each group and slot, and all of them an hour earlier.
+pub(crate) fn count_otherwise(ledger: &Connection) {
+    let mut select = ledger.prepare("SELECT generation_id, groups, counts, spans FROM counted").unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    for row in rows.collect::<Vec<_>>() {
+        let (generation, groups, counts, spans): (i64, Vec<u8>, Vec<u8>, Vec<u8>) = row.unwrap();
+        let mut parts: BTreeMap<_, GroupPart> = BTreeMap::new();
+        each_count(&groups, &counts, |group, level, slot, events| {
+            let count = if group == 0 { (level, slot, events) } else { (level, slot - 6, events + 1) };
+            parts.entry(group).or_default().counts.push(count);
+        })
+        .unwrap();
+        each_span(&groups, &spans, |group, span| {
+            parts.entry(group).or_default().span = Some(Span { events: span.events + 1, ..span });
+        })
+        .unwrap();
+        let Packed { groups, counts, spans } = Packed::of(&parts);
+        let sql = "UPDATE counted SET groups = ?2, counts = ?3, spans = ?4 WHERE generation_id = ?1";
+        ledger.execute(sql, (generation, groups, counts, spans)).unwrap();
+    }
 }

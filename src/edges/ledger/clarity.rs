@@ -1,11 +1,13 @@
 //! How much of each application's recent lines was understood.
 
+use std::collections::BTreeMap;
+
 use gzette_core::model::{AppName, Level, ObjectVersion, UtcMs};
 use gzette_core::stats::Clarity;
 
 use super::column::value;
-use super::rows::object_version;
-use super::{Ledger, Result};
+use super::rows::{object_version, unsigned};
+use super::{Ledger, Result, packed};
 
 /// When an object is from: its latest event, or when it was stored if it has none.
 const OBJECT_MS: &str = "coalesce(generation.last_ms, object.modified_ms)";
@@ -13,29 +15,29 @@ const OBJECT_MS: &str = "coalesce(generation.last_ms, object.modified_ms)";
 impl Ledger {
     /// Returns how the lines of each application were read in objects from `since_ms` on, by its name.
     pub fn clarity(&self, since_ms: UtcMs) -> Result<Vec<(AppName, Clarity)>> {
-        // Errors without a level are understood: what makes them errors is their stack trace.
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT app.name, sum(lines), sum(generation.events), sum(unparsed), sum(undated),
-                sum(coalesce((SELECT sum(count.events) FROM count
-                    WHERE count.generation_id = generation.id AND count.group_id = 0 AND count.level = ?2), 0))
-             FROM generation
+            "SELECT app.name, lines, generation.events, unparsed, undated, groups, counts FROM generation
              JOIN object ON object.id = generation.object_id
              JOIN app ON app.id = generation.app_id
-             WHERE {OBJECT_MS} >= ?1 AND generation.duplicate_of IS NULL
-             GROUP BY app.id ORDER BY app.name"
+             JOIN counted ON counted.generation_id = generation.id
+             WHERE {OBJECT_MS} >= ?1 AND generation.duplicate_of IS NULL"
         ))?;
-        let rows = statement.query_map((since_ms.get(), Level::Unknown as u8), |row| {
-            let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-            let clarity = Clarity {
-                lines: number(1)?,
-                events: number(2)?,
-                unparsed: number(3)?,
-                undated: number(4)?,
-                unlevelled: number(5)?,
-            };
-            Ok((value(row, 0)?, clarity))
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut apps: BTreeMap<AppName, Clarity> = BTreeMap::new();
+        let mut rows = statement.query([since_ms.get()])?;
+        while let Some(row) = rows.next()? {
+            let clarity = apps.entry(value(row, 0)?).or_default();
+            clarity.lines += unsigned(row, 1)?;
+            clarity.events += unsigned(row, 2)?;
+            clarity.unparsed += unsigned(row, 3)?;
+            clarity.undated += unsigned(row, 4)?;
+            packed::counts_in(row, 5, |group, level, _, events| {
+                // Errors without a level are understood: what makes them errors is their stack trace.
+                if group == 0 && level == Level::Unknown {
+                    clarity.unlevelled += events;
+                }
+            })?;
+        }
+        Ok(apps.into_iter().collect())
     }
 
     /// Returns the newest mirrored version of an application that is not a copy of another.

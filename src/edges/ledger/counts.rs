@@ -1,11 +1,13 @@
 //! Counts of events by whatever people ask.
 
-use rusqlite::types::Value;
+use hashbrown::HashMap;
 
-use super::rows::unsigned;
+use super::column::value;
+use super::packed::{self, Numbers};
 use super::{Ledger, Result};
-use gzette_core::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, UtcMs, Window};
-use gzette_core::stats::slots_starting_in;
+use gzette_core::model::{AppName, DAY_MS, GroupId, HOUR_MS, Level, SLOT_MS, Slot, UtcMs, Window};
+use gzette_core::partial::packed::GroupNumber;
+use gzette_core::stats::{DAY_SLOTS, HOUR_SLOTS, slots_starting_in};
 
 /// What events can be counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,30 +36,6 @@ impl Dimension {
             Self::Hour => "hour",
             Self::Day => "day",
             Self::Group => "group",
-        }
-    }
-
-    fn sql(self) -> &'static str {
-        match self {
-            Self::App => "app.name",
-            Self::Level => "count.level",
-            // Slots are ten minutes; SQLite rounds towards zero, so times before 1970 are moved up first.
-            Self::Hour => "((count.slot + 6000000000) / 6 - 1000000000)",
-            Self::Day => "((count.slot + 14400000000) / 144 - 100000000)",
-            Self::Group => "count.group_id",
-        }
-    }
-
-    fn cell(self, value: Value) -> Cell {
-        match (self, value) {
-            (Self::App, Value::Text(name)) => Cell::Name(name.into()),
-            (Self::Level, Value::Integer(level)) => Cell::Level(Level::from_number(level as u8)),
-            (Self::Hour, Value::Integer(hour)) => Cell::Time(UtcMs::EPOCH + hour * HOUR_MS),
-            (Self::Day, Value::Integer(day)) => Cell::Time(UtcMs::EPOCH + day * DAY_MS),
-            (Self::Group, Value::Integer(group)) if group != 0 => {
-                Cell::Group(GroupId::from_bits(group as u64))
-            }
-            _ => Cell::None,
         }
     }
 }
@@ -99,44 +77,80 @@ pub struct CountRow {
     pub events: u64,
 }
 
+/// The values of the dimensions that are asked for; of the others the same for all.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Key {
+    app: i64,
+    level: u8,
+    hour: i64,
+    day: i64,
+    group: GroupNumber,
+}
+
+impl Key {
+    fn of(by: &[Dimension], app: i64, (group, level, slot): (GroupNumber, Level, Slot)) -> Self {
+        let mut key = Self::default();
+        for dimension in by {
+            match dimension {
+                Dimension::App => key.app = app,
+                Dimension::Level => key.level = level as u8,
+                Dimension::Hour => key.hour = slot.number().div_euclid(HOUR_SLOTS),
+                Dimension::Day => key.day = slot.number().div_euclid(DAY_SLOTS),
+                Dimension::Group => key.group = group,
+            }
+        }
+        key
+    }
+}
+
 impl Ledger {
     /// Returns the counts of the events that pass the filter, sorted by their cells.
     pub fn count(&self, by: &[Dimension], filter: &CountFilter) -> Result<Vec<CountRow>> {
-        let mut columns: Vec<&str> = by.iter().map(|dimension| dimension.sql()).collect();
-        columns.push("coalesce(sum(count.events), 0)");
-        let columns = columns.join(", ");
-        let group_by: Vec<String> = (1..=by.len()).map(|place| place.to_string()).collect();
-        let grouping =
-            if by.is_empty() { String::new() } else { format!("GROUP BY {}", group_by.join(", ")) };
-        let apps: Vec<String> = (0..filter.apps.len()).map(|place| format!("?{}", place + 5)).collect();
-        let in_apps =
-            if apps.is_empty() { String::new() } else { format!("AND app.name IN ({})", apps.join(", ")) };
-        // A cross join keeps the order: of most objects no count is looked at, for their times are others.
-        let sql = format!(
-            "SELECT {columns} FROM generation
-             JOIN app ON app.id = generation.app_id
-             CROSS JOIN count ON count.generation_id = generation.id
+        let only = filter.group.map(|group| packed::known_number(&self.connection, group)).transpose()?;
+        // Of most objects no count is looked at, for their times are others.
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT app.id, app.name, groups, counts FROM generation
+             JOIN app ON app.id = generation.app_id JOIN counted ON counted.generation_id = generation.id
              WHERE generation.duplicate_of IS NULL
-                AND generation.last_ms >= ?1 * {SLOT_MS} AND generation.first_ms < ?2 * {SLOT_MS}
-                AND count.slot >= ?1 AND count.slot < ?2
-                AND (?3 >> count.level) & 1 AND (?4 IS NULL OR count.group_id = ?4) {in_apps} {grouping}"
-        );
+                AND generation.last_ms >= ?1 * {SLOT_MS} AND generation.first_ms < ?2 * {SLOT_MS}"
+        ))?;
         let slots = slots_starting_in(filter.window);
-        let mut values = vec![
-            Value::Integer(slots.start.number()),
-            Value::Integer(slots.end.number()),
-            Value::Integer(i64::from(filter.levels)),
-            filter.group.map_or(Value::Null, |group| Value::Integer(group.bits() as i64)),
-        ];
-        values.extend(filter.apps.iter().map(|app| Value::Text(app.to_string())));
-        let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
-            let cells = by.iter().enumerate().map(|(place, dimension)| Ok(dimension.cell(row.get(place)?)));
-            let cells = cells.collect::<rusqlite::Result<_>>()?;
-            Ok(CountRow { cells, events: unsigned(row, by.len())? })
-        })?;
-        let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut rows = statement.query([slots.start.number(), slots.end.number()])?;
+        let (mut sums, mut names) = (HashMap::new(), HashMap::new());
+        if by.is_empty() {
+            sums.insert(Key::default(), 0_u64);
+        }
+        while let Some(row) = rows.next()? {
+            let (app, name): (i64, AppName) = (row.get(0)?, value(row, 1)?);
+            if !filter.apps.is_empty() && !filter.apps.contains(&name) {
+                continue;
+            }
+            names.insert(app, name);
+            packed::counts_in(row, 2, |group, level, slot, events| {
+                let is_asked = only.is_none_or(|only| only == Some(group));
+                if is_asked && slots.contains(&slot) && filter.levels >> level as u8 & 1 == 1 {
+                    let sum = sums.entry(Key::of(by, app, (group, level, slot))).or_default();
+                    *sum = sum.saturating_add(events);
+                }
+            })?;
+        }
+        let numbers = self.numbers()?;
+        let row = |(key, events): (Key, u64)| {
+            let cells = by.iter().map(|&dimension| cell(dimension, key, &names, &numbers));
+            Ok(CountRow { cells: cells.collect::<Result<_>>()?, events })
+        };
+        let mut rows = sums.into_iter().map(row).collect::<Result<Vec<_>>>()?;
         rows.sort();
         Ok(rows)
     }
+}
+
+fn cell(dimension: Dimension, key: Key, names: &HashMap<i64, AppName>, numbers: &Numbers) -> Result<Cell> {
+    Ok(match dimension {
+        Dimension::App => names.get(&key.app).map_or(Cell::None, |name| Cell::Name(name.clone())),
+        Dimension::Level => Cell::Level(Level::from_number(key.level)),
+        Dimension::Hour => Cell::Time(UtcMs::EPOCH + key.hour * HOUR_MS),
+        Dimension::Day => Cell::Time(UtcMs::EPOCH + key.day * DAY_MS),
+        Dimension::Group => numbers.group(key.group)?.map_or(Cell::None, Cell::Group),
+    })
 }

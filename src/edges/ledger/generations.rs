@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::column::value;
 use super::rows::{GenerationRow, key_at, object_version, unsigned};
 use super::schema::Added;
-use super::{Ledger, LedgerError, Result, samples};
+use super::{Ledger, LedgerError, Result, packed, samples};
 use gzette_core::model::{AppName, GenerationId, GroupId, UtcMs};
 use gzette_core::partial::Reading;
+use gzette_core::partial::packed::GroupNumber;
 
 /// Where less than one of this many versions is asked for, each is looked up.
 const FEW: u64 = 8;
@@ -122,21 +123,33 @@ impl Ledger {
 
     /// Returns the versions that hold events of a group.
     pub fn generations_with_group(&self, group: GroupId) -> Result<HashSet<GenerationId>> {
-        let sql = "SELECT generation_id FROM sighting WHERE group_id = ?1";
-        self.generations_where(sql, [group.bits() as i64])
+        let number = packed::known_number(&self.connection, group)?;
+        number.map_or_else(|| Ok(HashSet::new()), |number| self.generations_holding(&HashSet::from([number])))
     }
 
     /// Returns the versions with errors.
     pub fn generations_with_errors(&self) -> Result<HashSet<GenerationId>> {
-        self.generations_where("SELECT DISTINCT generation_id FROM sighting", [])
+        self.generations_where("SELECT generation_id FROM counted WHERE groups NOT IN (x'', x'00')", [])
     }
 
     /// Returns the versions with events of the groups whose template is `template`, or begins with it and a newline.
     pub fn generations_with_template(&self, template: &str) -> Result<HashSet<GenerationId>> {
-        let sql = "SELECT DISTINCT generation_id FROM sighting
-            JOIN error_group ON error_group.id = sighting.group_id
-            WHERE template = ?1 OR substr(template, 1, length(?1) + 1) = ?1 || char(10)";
-        self.generations_where(sql, [template])
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number FROM error_group JOIN group_number ON group_id = id
+             WHERE template = ?1 OR substr(template, 1, length(?1) + 1) = ?1 || char(10)",
+        )?;
+        let numbers = statement.query_map([template], |row| row.get(0))?;
+        self.generations_holding(&numbers.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn generations_holding(&self, numbers: &HashSet<GroupNumber>) -> Result<HashSet<GenerationId>> {
+        let mut generations = HashSet::new();
+        self.each_held(|generation, number| {
+            if numbers.contains(&number) {
+                generations.insert(GenerationId(generation));
+            }
+        })?;
+        Ok(generations)
     }
 
     fn generations_where(&self, sql: &str, params: impl Params) -> Result<HashSet<GenerationId>> {

@@ -7,10 +7,11 @@ use rusqlite::{Connection, Row, params};
 use super::column::value;
 use super::facts::set_fact;
 use super::partials::insert_groups;
-use super::rows::{group_id, object_version, unsigned};
+use super::rows::{group_id, object_version};
 use super::schema::Added;
-use super::{Ledger, Result, samples};
+use super::{Ledger, Result, packed, samples};
 use gzette_core::model::{GenerationId, GroupId, Grouped, ObjectVersion};
+use gzette_core::partial::packed::Span;
 use gzette_core::partial::{Ingested, Reading};
 
 /// How often an id leads to another before the search ends.
@@ -35,11 +36,10 @@ impl Ledger {
 
     /// Returns the lines that begin the latest event of each group in a version, in order.
     pub fn sample_lines(&self, generation: GenerationId) -> Result<Vec<u64>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT last_line FROM sighting WHERE generation_id = ?1 ORDER BY last_line")?;
-        let rows = statement.query_map([generation.0], |row| unsigned(row, 0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut lines = Vec::new();
+        packed::spans_of(&self.connection, generation, |_, span| lines.push(span.last.1))?;
+        lines.sort_unstable();
+        Ok(lines)
     }
 
     /// Replaces the groups of a version whose file is gone; `item.partial.answers` says what became of its samples.
@@ -49,8 +49,6 @@ impl Ledger {
         // First, while the sightings that it asks are still there.
         rename_groups(&transaction, generation, &item.partial.answers)?;
         let gone = samples::take(&transaction, generation.0)?;
-        transaction.execute("DELETE FROM sighting WHERE generation_id = ?1", [generation.0])?;
-        transaction.execute("DELETE FROM count WHERE generation_id = ?1", [generation.0])?;
         insert_groups(&transaction, item)?;
         samples::choose(&transaction, std::slice::from_ref(item), &gone)?;
         set_grouping(&transaction, generation, item.reading.grouping)?;
@@ -80,12 +78,18 @@ impl Ledger {
 
     /// Returns the groups with events: ids, kinds and templates; the titles are left out.
     pub fn groups_described(&self) -> Result<Vec<Grouped>> {
+        let held = self.held_numbers()?;
         let mut statement = self.connection.prepare(
-            "SELECT id, kind, template FROM error_group
-             WHERE EXISTS (SELECT 1 FROM sighting WHERE group_id = error_group.id) ORDER BY id",
+            "SELECT id, kind, template, number FROM error_group JOIN group_number ON group_id = id ORDER BY id",
         )?;
-        let rows = statement.query_map([], described_group)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut rows = statement.query([])?;
+        let mut groups = Vec::new();
+        while let Some(row) = rows.next()? {
+            if held.get(row.get::<_, u32>(3)? as usize) == Some(&true) {
+                groups.push(described_group(row)?);
+            }
+        }
+        Ok(groups)
     }
 
     /// Returns where ids of groups that have no events any more lead: to the group that most of their events went to.
@@ -118,9 +122,10 @@ impl Ledger {
     }
 
     fn live_groups(&self) -> Result<BTreeSet<GroupId>> {
-        let mut statement = self.connection.prepare("SELECT DISTINCT group_id FROM sighting")?;
-        let rows = statement.query_map([], |row| group_id(row, 0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let numbers = self.numbers()?;
+        let held = self.held_numbers()?.into_iter().zip(0..).filter(|&(is_held, _)| is_held);
+        let groups = held.map(|(_, number)| numbers.group(number)).collect::<Result<Vec<_>>>()?;
+        Ok(groups.into_iter().flatten().collect())
     }
 }
 
@@ -169,21 +174,20 @@ pub(super) fn rename_groups(
     generation: GenerationId,
     answers: &[(u64, GroupId)],
 ) -> Result<()> {
-    let mut select = connection
-        .prepare_cached("SELECT group_id, last_line, events FROM sighting WHERE generation_id = ?1")?;
+    let mut spans = Vec::new();
+    packed::spans_of(connection, generation, |number, span| spans.push((number, span)))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO group_alias (old_id, new_id, events) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET events = events + excluded.events",
     )?;
     let mut forget = connection.prepare_cached("DELETE FROM group_alias WHERE old_id = ?1")?;
-    let mut rows = select.query([generation.0])?;
-    while let Some(row) = rows.next()? {
-        let (old, line, events): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    for (number, Span { events, last: (_, line), .. }) in spans {
+        let old = packed::group_of(connection, number)?.map_or(0, |group| group.bits() as i64);
         // Its latest event begins no error by these rules: nothing says where the group went.
-        let Ok(at) = answers.binary_search_by_key(&(line as u64), |answer| answer.0) else { continue };
+        let Ok(at) = answers.binary_search_by_key(&line, |answer| answer.0) else { continue };
         let new = answers[at].1.bits() as i64;
         if new != old {
-            insert.execute([old, new, events])?;
+            insert.execute([old, new, events as i64])?;
             // An id with events does not lead to another.
             forget.execute([new])?;
         }

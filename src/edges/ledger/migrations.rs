@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{LedgerError, Result};
 
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replaced.sql"),
     include_str!("migrations/0003_point.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_waiting.sql"),
     include_str!("migrations/0010_samples.sql"),
     include_str!("migrations/0011_uncounted.sql"),
+    include_str!("migrations/0012_packed.sql"),
 ];
 
 /// Applies what the file lacks, each step in one transaction with its version. Returns the version it has then.

@@ -20,6 +20,7 @@ mod migrations;
 mod moved;
 mod objects;
 mod outbox;
+mod packed;
 mod partials;
 mod points;
 mod published;
@@ -48,7 +49,7 @@ pub use listings::{FailedListing, ListedRow, ListingRecord};
 pub use moved::{MirroredVersion, Moved, reading_fact};
 pub use outbox::{MailCause, MailWait, NewMail, PendingMail, UnsentMail};
 pub use published::{PagesState, PublishedChecksum};
-pub use read::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, ProblemKind, SightingSpan, SourceTotals};
+pub use read::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Problem, ProblemKind, SourceTotals};
 pub use retention::RetainedRow;
 pub use rows::{GenerationRow, object_place};
 pub use samples::StoredSample;
@@ -106,6 +107,9 @@ impl Ledger {
     pub fn open_read_only(path: &Path) -> Result<Self> {
         let opened = reader::open(path).map_err(|error| error.in_file(path))?;
         let reader::Opened { connection, schema, copy } = opened;
+        if packed::has_rows(&connection)? {
+            packed::pack_rows_beside(&connection)?;
+        }
         Ok(Self { connection, schema, _copy: copy })
     }
 
@@ -131,6 +135,7 @@ impl Ledger {
         // Negative, or it would be a number of pages.
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let schema = migrations::migrate(&mut connection)?;
+        packed::pack_rows(&mut connection)?;
         Ok(Self { connection, schema, _copy: None })
     }
 }

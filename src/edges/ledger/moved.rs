@@ -101,8 +101,7 @@ impl Ledger {
             transaction.prepare_cached(sql)?.execute([old, new.0, rank])?;
             for sql in [
                 "UPDATE generation SET id = ?2 WHERE id = ?1",
-                "UPDATE count SET generation_id = ?2 WHERE generation_id = ?1",
-                "UPDATE sighting SET generation_id = ?2 WHERE generation_id = ?1",
+                "UPDATE counted SET generation_id = ?2 WHERE generation_id = ?1",
                 "UPDATE point SET generation_id = ?2 WHERE generation_id = ?1",
             ] {
                 transaction.prepare_cached(sql)?.execute([old, new.0])?;

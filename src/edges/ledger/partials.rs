@@ -4,12 +4,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{Name, value};
 use super::points::insert_points;
-use super::rows::{LINES, counted_group, group_id, line_counts, object_row, sample, unsigned};
+use super::rows::{LINES, group_id, line_counts, object_row, unsigned};
 use super::schema::Added;
-use super::{Ledger, LedgerError, Result};
+use super::{Ledger, LedgerError, Result, packed};
 use gzette_core::group;
-use gzette_core::model::{Damage, GenerationId, Grouped, Level, UtcMs};
-use gzette_core::partial::{Count, Ingested, Partial, Sighting};
+use gzette_core::model::{Damage, GenerationId, Grouped, UtcMs};
+use gzette_core::partial::packed::Span;
+use gzette_core::partial::{Count, Ingested, Partial, Sample, Sighting};
 
 impl Ledger {
     /// Returns what was committed of a generation, as it was given; `None` when there is no such generation.
@@ -30,32 +31,46 @@ impl Ledger {
     }
 
     fn stored_counts(&self, generation: GenerationId) -> Result<Vec<Count>> {
-        let sql = "SELECT group_id, level, slot, events FROM count WHERE generation_id = ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([generation.0], stored_count)?;
-        let mut counts = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut select =
+            self.connection.prepare_cached("SELECT groups, counts FROM counted WHERE generation_id = ?1")?;
+        let mut rows = select.query([generation.0])?;
+        let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+        let mut numbered = Vec::new();
+        packed::counts_in(row, 0, |number, level, slot, events| {
+            numbered.push((number, level, slot, events));
+        })?;
+        let mut counts = Vec::with_capacity(numbered.len());
+        for of_group in numbered.chunk_by(|a, b| a.0 == b.0) {
+            let group = packed::group_of(&self.connection, of_group[0].0)?;
+            let count = |&(_, level, slot, events)| Count { group, level, slot, events };
+            counts.extend(of_group.iter().map(count));
+        }
         counts.sort_unstable();
         Ok(counts)
     }
 
     /// Of the raw lines those that are kept, and of the titles those that are known for this object; others are empty.
     fn stored_sightings(&self, generation: GenerationId) -> Result<Vec<Sighting>> {
-        let title = if self.has(Added::Titles) && !self.has(Added::Samples) {
-            "coalesce(sighting.title, error_group.title)"
-        } else {
-            "error_group.title"
-        };
-        let raw = if self.has(Added::Samples) { ["NULL", "NULL"] } else { ["first_raw", "last_raw"] };
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT group_id, kind, {title}, template, events, first_ms, first_line, {}, last_ms, last_line, {}
-             FROM sighting JOIN error_group ON error_group.id = sighting.group_id
-             WHERE generation_id = ?1 ORDER BY group_id",
-            raw[0], raw[1]
-        ))?;
-        let rows = statement.query_map([generation.0], |row| Ok(stored_sighting(row)))?;
-        let mut sightings = rows.map(|row| row?).collect::<Result<Vec<_>>>()?;
+        let mut spans = Vec::new();
+        packed::spans_of(&self.connection, generation, |number, span| spans.push((number, span)))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, kind, title, template FROM group_number JOIN error_group ON id = group_id WHERE number = ?1",
+        )?;
+        let mut sightings = Vec::with_capacity(spans.len());
+        for (number, span) in spans {
+            let group = statement.query_row([number], |row| {
+                let (kind, title, template) = (value(row, 1)?, row.get(2)?, row.get(3)?);
+                Ok(Grouped { id: group_id(row, 0)?, kind, title, template })
+            })?;
+            let bare = |(time_ms, line)| Sample { time_ms, line, raw: Vec::new() };
+            let Span { events, first, last } = span;
+            sightings.push(Sighting { group, events, first: bare(first), last: bare(last) });
+        }
+        sightings.sort_unstable_by_key(|sighting| sighting.group.id);
         if self.has(Added::Samples) {
             self.add_samples(generation, &mut sightings)?;
+        } else {
+            self.add_lines(generation, &mut sightings)?;
         }
         Ok(sightings)
     }
@@ -80,21 +95,6 @@ fn stored_damage(row: &Row<'_>) -> rusqlite::Result<Option<Damage>> {
     Ok(Some(Damage { offset: unsigned(row, 10)?, member: unsigned(row, 11)?, reason }))
 }
 
-fn stored_count(row: &Row<'_>) -> rusqlite::Result<Count> {
-    Ok(Count {
-        group: counted_group(row, 0)?,
-        level: Level::from_number(row.get(1)?),
-        slot: value(row, 2)?,
-        events: unsigned(row, 3)?,
-    })
-}
-
-fn stored_sighting(row: &Row<'_>) -> Result<Sighting> {
-    let group =
-        Grouped { id: group_id(row, 0)?, kind: value(row, 1)?, title: row.get(2)?, template: row.get(3)? };
-    Ok(Sighting { group, events: unsigned(row, 4)?, first: sample(row, 5)?, last: sample(row, 8)? })
-}
-
 /// Inserts all that was read of a version; returns how many of its groups were new.
 pub(super) fn insert_partial(connection: &Connection, item: &Ingested, batch: i64) -> Result<u64> {
     insert_generation(connection, item, batch)?;
@@ -105,8 +105,12 @@ pub(super) fn insert_partial(connection: &Connection, item: &Ingested, batch: i6
 
 /// Inserts the groups and the counts of a version; returns how many groups were new.
 pub(super) fn insert_groups(connection: &Connection, item: &Ingested) -> Result<u64> {
-    insert_counts(connection, item)?;
-    insert_sightings(connection, item)
+    let mut new_groups = 0;
+    for sighting in &item.partial.sightings {
+        new_groups += u64::from(insert_group(connection, &sighting.group)?);
+    }
+    packed::write(connection, item.object.generation, &item.partial)?;
+    Ok(new_groups)
 }
 
 fn insert_generation(connection: &Connection, item: &Ingested, batch: i64) -> Result<()> {
@@ -159,33 +163,6 @@ fn note_counted(connection: &Connection, item: &Ingested) -> Result<()> {
     Ok(())
 }
 
-fn insert_counts(connection: &Connection, item: &Ingested) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO count (generation_id, group_id, level, slot, events) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
-    for count in &item.partial.counts {
-        let group = count.group.map_or(0, |group| group.bits() as i64);
-        statement.execute(params![
-            item.object.generation.0,
-            group,
-            count.level as u8,
-            count.slot.number(),
-            count.events as i64
-        ])?;
-    }
-    Ok(())
-}
-
-/// Inserts the sightings and the groups they name; returns how many groups were new.
-fn insert_sightings(connection: &Connection, item: &Ingested) -> Result<u64> {
-    let mut new_groups = 0;
-    for sighting in &item.partial.sightings {
-        new_groups += u64::from(insert_group(connection, &sighting.group)?);
-        insert_sighting(connection, item.object.generation, sighting)?;
-    }
-    Ok(new_groups)
-}
-
 /// Inserts a group; returns whether it is new.
 fn insert_group(connection: &Connection, group: &Grouped) -> Result<bool> {
     let Grouped { id, kind, title, template } = group;
@@ -194,22 +171,4 @@ fn insert_group(connection: &Connection, group: &Grouped) -> Result<bool> {
          ON CONFLICT (id) DO NOTHING",
     )?;
     Ok(statement.execute(params![id.bits() as i64, group::VERSION, Name(*kind), title, template])? > 0)
-}
-
-fn insert_sighting(connection: &Connection, generation: GenerationId, sighting: &Sighting) -> Result<()> {
-    let Sighting { group, events, first, last } = sighting;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO sighting (generation_id, group_id, events, first_ms, first_line, last_ms, last_line)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    statement.execute(params![
-        generation.0,
-        group.id.bits() as i64,
-        *events as i64,
-        first.time_ms.get(),
-        first.line as i64,
-        last.time_ms.get(),
-        last.line as i64,
-    ])?;
-    Ok(())
 }

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use rusqlite::OptionalExtension;
 
 use super::column::{Named, value};
-use super::rows::{LINE_SUMS, counted_group, line_counts, object_place, unsigned};
+use super::rows::{LINE_SUMS, line_counts, object_place, unsigned};
 use super::schema::Added;
-use super::{Ledger, Result};
-use gzette_core::model::{
-    AppName, GenerationId, GroupId, Grouped, Level, LineCounts, Slot, SourceName, UtcMs,
-};
+use super::{Ledger, Result, packed};
+use gzette_core::model::{AppName, GroupId, Grouped, Level, LineCounts, Slot, SourceName, UtcMs};
+use gzette_core::partial::packed::GroupNumber;
 
 /// The title in the object with the latest event.
 const LATEST_TITLE: &str = "(SELECT sample.title FROM sample WHERE group_id = error_group.id AND is_last
@@ -30,8 +29,8 @@ pub(super) const BELIEVED_UNTIL: &str = "(max(object.modified_ms, object.first_l
 pub struct CountedSlot {
     /// The application's row ([`AppTotals::id`]).
     pub app: i64,
-    /// The group; `None` for events that are not errors.
-    pub group: Option<GroupId>,
+    /// The number of the group; 0 for events that are not errors.
+    pub group: GroupNumber,
     /// Their level.
     pub level: Level,
     /// Their slot.
@@ -57,19 +56,6 @@ pub struct AppTotals {
     pub newest_ms: Option<UtcMs>,
     /// For each object with events since the given time, how old its first event was when it was stored.
     pub delivery_ms: Vec<i64>,
-}
-
-/// A group's events in one generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SightingSpan {
-    /// The generation.
-    pub generation: GenerationId,
-    /// Its earliest event of the group.
-    pub first_ms: UtcMs,
-    /// Its latest.
-    pub last_ms: UtcMs,
-    /// The latest time that a stamp of the object can have.
-    pub believed_until_ms: UtcMs,
 }
 
 /// A source with its listings.
@@ -163,23 +149,24 @@ impl Ledger {
     /// Calls `visit` with every count, except those of duplicates, in no particular order.
     pub fn each_count(&self, mut visit: impl FnMut(CountedSlot)) -> Result<()> {
         let mut statement = self.connection.prepare(&format!(
-            "SELECT generation.app_id, count.group_id, count.level, count.slot, count.events, {BELIEVED_UNTIL}
+            "SELECT generation.app_id, {BELIEVED_UNTIL}, groups, counts
              FROM generation CROSS JOIN object ON object.id = generation.object_id
-             CROSS JOIN count ON count.generation_id = generation.id
+             CROSS JOIN counted ON counted.generation_id = generation.id
              WHERE generation.duplicate_of IS NULL"
         ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            visit(CountedSlot {
-                app: row.get(0)?,
-                group: counted_group(row, 1)?,
-                level: Level::from_number(row.get(2)?),
-                slot: value(row, 3)?,
-                events: unsigned(row, 4)?,
-                believed_until_ms: value(row, 5)?,
-            });
+            let (app, believed_until_ms) = (row.get(0)?, value(row, 1)?);
+            packed::counts_in(row, 2, |group, level, slot, events| {
+                visit(CountedSlot { app, group, level, slot, events, believed_until_ms });
+            })?;
         }
         Ok(())
+    }
+
+    /// Returns the groups by the numbers that [`Ledger::each_count`] gives.
+    pub fn groups_by_number(&self) -> Result<Vec<Option<GroupId>>> {
+        Ok(self.numbers()?.groups)
     }
 
     /// Returns the names of all applications that objects were ever ingested of.
@@ -245,23 +232,26 @@ impl Ledger {
         Ok(group.optional()?)
     }
 
-    /// Returns where a group was seen, except in duplicates, by latest event and then generation.
-    pub fn sighting_spans(&self, group: GroupId) -> Result<Vec<SightingSpan>> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT generation_id, sighting.first_ms, sighting.last_ms, {BELIEVED_UNTIL} FROM sighting
-             JOIN generation ON generation.id = generation_id JOIN object ON object.id = generation.object_id
-             WHERE group_id = ?1 AND duplicate_of IS NULL
-             ORDER BY sighting.last_ms, generation_id"
-        ))?;
-        let rows = statement.query_map([group.bits() as i64], |row| {
-            Ok(SightingSpan {
-                generation: GenerationId(row.get(0)?),
-                first_ms: value(row, 1)?,
-                last_ms: value(row, 2)?,
-                believed_until_ms: value(row, 3)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    /// Returns the times of the first and the latest event of each group, or of one, except in duplicates.
+    pub fn group_spans(&self, only: Option<GroupId>) -> Result<HashMap<GroupId, (UtcMs, UtcMs)>> {
+        let number = only.map(|group| packed::known_number(&self.connection, group)).transpose()?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT groups, spans FROM counted JOIN generation ON generation.id = generation_id
+             WHERE duplicate_of IS NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut spans: HashMap<GroupNumber, (UtcMs, UtcMs)> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            packed::spans_in(row, 0, |group, span| {
+                if number.is_none_or(|number| number == Some(group)) {
+                    let (first, last) = spans.entry(group).or_insert((span.first.0, span.last.0));
+                    (*first, *last) = (span.first.0.min(*first), span.last.0.max(*last));
+                }
+            })?;
+        }
+        let numbers = self.numbers()?;
+        let named = |(number, span)| Ok(numbers.group(number)?.map(|group| (group, span)));
+        spans.into_iter().filter_map(|entry| named(entry).transpose()).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::column::value;
 use super::duplicates::mark_duplicates;
 use super::generations::delete_generation;
 use super::rows::{known_day, unsigned};
-use super::{Ledger, Result};
+use super::{Ledger, Result, samples};
 use gzette_core::model::{GenerationId, SourceName, UtcMs};
 use gzette_core::retention::{Kept, Plan};
 
@@ -57,6 +57,7 @@ impl Ledger {
         for checksum in &checksums {
             mark_duplicates(&transaction, checksum)?;
         }
+        samples::choose_lacking(&transaction)?;
         mark(&transaction, "UPDATE generation SET indexed = 0 WHERE id = ?1", &plan.unindexed)?;
         mark(&transaction, "UPDATE generation SET mirrored = 0 WHERE id = ?1", &plan.unmirrored)?;
         // The index commits once for each batch, and has nothing to drop where only files go.

@@ -7,7 +7,7 @@ use super::{LedgerError, Result};
 use gzette_core::model::{
     Day, GenerationId, GroupId, LineCounts, ObjectKey, ObjectVersion, SourceName, UtcMs,
 };
-use gzette_core::partial::{Reading, SAMPLE_BYTES, Sample};
+use gzette_core::partial::{Reading, SAMPLE_BYTES};
 
 /// An ingested version as a search needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,18 +110,20 @@ pub(super) fn line_counts(row: &Row<'_>) -> rusqlite::Result<LineCounts> {
     })
 }
 
-/// Reads a sample from three columns: time, line, raw lines, which are empty where none are kept.
-pub(super) fn sample(row: &Row<'_>, column: usize) -> Result<Sample> {
-    let raw: Option<Vec<u8>> = row.get(column + 2)?;
-    let raw = raw.map(|raw| decompress(&raw)).transpose()?.unwrap_or_default();
-    Ok(Sample { time_ms: value(row, column)?, line: unsigned(row, column + 1)?, raw })
-}
+/// Decompresses the raw lines of samples; one serves many, because making one costs more than what it does for a sample.
+pub(super) struct Decompressor(zstd::bulk::Decompressor<'static>);
 
-/// Returns the raw lines of a sample's column.
-pub(super) fn decompress(column: &[u8]) -> Result<Vec<u8>> {
-    // The capacity is a bound, not a guess: a damaged column cannot ask for more memory than a sample may take.
-    zstd::bulk::decompress(column, 2 * SAMPLE_BYTES)
-        .map_err(|_| LedgerError::Unreadable { what: "sample.raw" })
+impl Decompressor {
+    pub(super) fn new() -> Result<Self> {
+        zstd::bulk::Decompressor::new().map(Self).map_err(LedgerError::Uncompressed)
+    }
+
+    /// Returns the raw lines of a sample's column.
+    pub(super) fn lines(&mut self, column: &[u8]) -> Result<Vec<u8>> {
+        // The capacity is a bound, not a guess: a damaged column cannot ask for more memory than a sample may take.
+        let lines = self.0.decompress(column, 2 * SAMPLE_BYTES);
+        lines.map_err(|_| LedgerError::Unreadable { what: "sample.raw" })
+    }
 }
 
 /// Reads a count or a length, which SQLite keeps as a signed number.

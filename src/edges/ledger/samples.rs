@@ -9,9 +9,9 @@ use zstd::bulk::Compressor;
 
 use super::column::value;
 use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
-use super::rows::{decompress, group_id, object_place, object_row, object_version, unsigned};
+use super::rows::{Decompressor, group_id, object_place, object_row, object_version, unsigned};
 use super::schema::Added;
-use super::{Ledger, LedgerError, Result};
+use super::{Ledger, LedgerError, Result, packed};
 use gzette_core::model::{
     AppName, GenerationId, GroupId, GroupKind, ObjectKey, ObjectVersion, SourceName, UtcMs, rank,
 };
@@ -19,6 +19,9 @@ use gzette_core::partial::{End, Ingested, Partial, Sample, Sighting, chosen};
 
 /// How hard samples are compressed: what zstd calls its default.
 const LEVEL: i32 = 3;
+
+/// So many ends of a group are chosen from before more are looked at.
+const MANY_ENDS: usize = 64;
 
 /// The columns of `sample` that [`end`] reads.
 const END: &str =
@@ -52,14 +55,16 @@ impl Ledger {
              JOIN app ON app.id = generation.app_id
              WHERE group_id = ?1 AND raw IS NOT NULL ORDER BY sample.rank, is_last"
         ))?;
-        let rows = statement.query_map([group.bits() as i64], |row| Ok(stored(row)))?;
+        let mut decompressor = Decompressor::new()?;
+        let rows = statement.query_map([group.bits() as i64], |row| Ok(stored(row, &mut decompressor)))?;
         rows.map(|row| row?).collect()
     }
 
     /// Returns the same of a ledger that keeps the lines of every sighting.
     fn samples_of_sightings(&self, group: GroupId) -> Result<Vec<StoredSample>> {
         let mut samples = Vec::new();
-        for end in chosen(&ends_of_group(&self.connection, group)?) {
+        let mut decompressor = Decompressor::new()?;
+        for end in chosen(&ends_in_rows(&self.connection, group)?) {
             let which = if end.is_last { "last" } else { "first" };
             let sql = format!(
                 "SELECT ?1, ?2, ?3, ?4, ?5, ?6, {which}_raw, source.name, source.url, object.key, app.name
@@ -78,7 +83,7 @@ impl Ledger {
                 line as i64,
                 group.bits() as i64
             ];
-            samples.push(statement.query_row(values, |row| Ok(stored(row)))??);
+            samples.push(statement.query_row(values, |row| Ok(stored(row, &mut decompressor)))??);
         }
         samples.sort_by_key(|sample| (sample.end.rank, sample.end.is_last));
         Ok(samples)
@@ -93,6 +98,7 @@ impl Ledger {
         for sighting in sightings.iter_mut().filter(|seen| seen.group.kind != GroupKind::Message) {
             sighting.group.title.clear();
         }
+        let mut decompressor = Decompressor::new()?;
         let mut rows = statement.query([generation.0])?;
         while let Some(row) = rows.next()? {
             let (group, is_last) = (group_id(row, 0)?, row.get(1)?);
@@ -105,21 +111,47 @@ impl Ledger {
                 sighting.group.title = title;
             }
             let sample = if is_last { &mut sighting.last } else { &mut sighting.first };
-            sample.raw = decompress(&raw)?;
+            sample.raw = decompressor.lines(&raw)?;
         }
         Ok(())
+    }
+
+    /// Adds the lines and titles of a version's sightings from a ledger that keeps those of every sighting.
+    pub(super) fn add_lines(&self, generation: GenerationId, sightings: &mut [Sighting]) -> Result<()> {
+        let title = if self.has(Added::Titles) { "title" } else { "NULL" };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT group_id, {title}, first_raw, last_raw FROM sighting WHERE generation_id = ?1"
+        ))?;
+        let mut decompressor = Decompressor::new()?;
+        let mut rows = statement.query([generation.0])?;
+        while let Some(row) = rows.next()? {
+            let group = group_id(row, 0)?;
+            let Ok(at) = sightings.binary_search_by_key(&group, |sighting| sighting.group.id) else {
+                continue;
+            };
+            let sighting = &mut sightings[at];
+            if let Some(title) = row.get(1)? {
+                sighting.group.title = title;
+            }
+            sighting.first.raw = decompressor.lines(&row.get::<_, Vec<u8>>(2)?)?;
+            sighting.last.raw = decompressor.lines(&row.get::<_, Vec<u8>>(3)?)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the events of a group that are its samples, whether or not their lines are there.
+    pub fn sample_ends(&self, group: GroupId) -> Result<Vec<End>> {
+        if self.has(Added::Samples) {
+            chosen_before(&self.connection, group)
+        } else {
+            ends_in_rows(&self.connection, group)
+        }
     }
 
     /// Chooses the samples of the groups that lack one since a version of an object has gone.
     pub fn choose_lacking_samples(&mut self) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        let mut writer = Writer::new(&transaction)?;
-        for group in short_groups(&transaction)? {
-            let ends = chosen(&ends_of_group(&transaction, group)?);
-            writer.replace(group, &ends, &[])?;
-        }
-        drop(writer);
-        transaction.execute("DELETE FROM short_group", [])?;
+        choose_lacking(&transaction)?;
         Ok(transaction.commit()?)
     }
 
@@ -187,10 +219,26 @@ pub(super) fn choose(connection: &Connection, items: &[Ingested], gone: &Gone) -
     note_short(connection, &gone.iter().filter(is_short).copied().collect())?;
     let mut writer = Writer::new(connection)?;
     for (&group, offers) in &offers {
-        let mut ends = writer.ends(group)?;
-        ends.extend(offers.iter().map(|offer| offer.end));
-        writer.replace(group, &chosen(&ends), offers)?;
+        let mut all = chosen_before(connection, group)?;
+        all.extend(offers.iter().map(|offer| offer.end));
+        writer.replace(group, &chosen(&all), offers)?;
     }
+    Ok(())
+}
+
+/// Chooses the samples of the groups that are noted as short.
+pub(super) fn choose_lacking(connection: &Connection) -> Result<()> {
+    let groups = short_groups(connection)?;
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let mut ends = ends_of_groups(connection, &groups)?;
+    let mut writer = Writer::new(connection)?;
+    for group in groups {
+        let ends = ends.remove(&group).unwrap_or_default();
+        writer.replace(group, &chosen(&ends), &[])?;
+    }
+    connection.execute("DELETE FROM short_group", [])?;
     Ok(())
 }
 
@@ -243,8 +291,37 @@ fn believed_until(connection: &Connection, item: &Ingested) -> Result<UtcMs> {
     Ok(statement.query_row([object_row(connection, &item.object)?], |row| value(row, 0))?)
 }
 
-/// Returns both ends of all sightings of a group.
-fn ends_of_group(connection: &Connection, group: GroupId) -> Result<Vec<End>> {
+/// Returns the ends that samples of groups are chosen from, of all versions.
+fn ends_of_groups(connection: &Connection, groups: &[GroupId]) -> Result<HashMap<GroupId, Vec<End>>> {
+    let mut numbers = HashMap::new();
+    for &group in groups {
+        numbers.extend(packed::known_number(connection, group)?.map(|number| (number, group)));
+    }
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT generation.id, source.name, object.key, {BELIEVED_UNTIL}, groups, spans
+         FROM counted JOIN generation ON generation.id = generation_id
+         JOIN object ON object.id = generation.object_id JOIN source ON source.id = object.source_id"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut ends: HashMap<GroupId, Vec<End>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let (source, key): (SourceName, ObjectKey) = (value(row, 1)?, value(row, 2)?);
+        let (generation, rank) = (GenerationId(row.get(0)?), rank(&source, &key));
+        let until_ms = value(row, 3)?;
+        packed::spans_in(row, 4, |number, span| {
+            let Some(&group) = numbers.get(&number) else { return };
+            let ends = ends.entry(group).or_default();
+            ends.extend(both_ends(generation, rank, until_ms, [span.first, span.last]));
+            if ends.len() >= MANY_ENDS {
+                *ends = chosen(ends);
+            }
+        })?;
+    }
+    Ok(ends)
+}
+
+/// Returns both ends of all sightings of a group, from a ledger that has them as rows.
+fn ends_in_rows(connection: &Connection, group: GroupId) -> Result<Vec<End>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT generation_id, source.name, object.key, {BELIEVED_UNTIL}, sighting.first_ms, first_line, sighting.last_ms,
             last_line
@@ -280,15 +357,23 @@ fn end(row: &Row<'_>, column: usize) -> rusqlite::Result<End> {
     })
 }
 
-fn stored(row: &Row<'_>) -> Result<StoredSample> {
+fn stored(row: &Row<'_>, decompressor: &mut Decompressor) -> Result<StoredSample> {
     let (raw, url, key): (Vec<u8>, String, String) = (row.get(6)?, row.get(8)?, row.get(9)?);
     Ok(StoredSample {
         end: end(row, 0)?,
         source: value(row, 7)?,
         place: object_place(&url, &key),
         app: value(row, 10)?,
-        raw: decompress(&raw)?,
+        raw: decompressor.lines(&raw)?,
     })
+}
+
+/// Returns what is chosen of a group.
+fn chosen_before(connection: &Connection, group: GroupId) -> Result<Vec<End>> {
+    let sql = format!("SELECT {END} FROM sample WHERE group_id = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([group.bits() as i64], |row| end(row, 0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Writes samples; one compressor serves them all.
@@ -303,19 +388,11 @@ impl<'c> Writer<'c> {
         Ok(Self { connection, compressor })
     }
 
-    /// Returns what is chosen of a group so far.
-    fn ends(&self, group: GroupId) -> Result<Vec<End>> {
-        let sql = format!("SELECT {END} FROM sample WHERE group_id = ?1");
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map([group.bits() as i64], |row| end(row, 0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
     /// Makes `ends` the samples of a group. What is new is in `offers`, or has to be read from the mirror.
     fn replace(&mut self, group: GroupId, ends: &[End], offers: &[Offer<'_>]) -> Result<()> {
         let key = |end: &End| (end.generation, end.is_last);
         let offered: HashMap<_, _> = offers.iter().map(|offer| (key(&offer.end), offer)).collect();
-        let before = self.ends(group)?;
+        let before = chosen_before(self.connection, group)?;
         let sql = "DELETE FROM sample WHERE group_id = ?1 AND generation_id = ?2 AND is_last = ?3";
         let mut delete = self.connection.prepare_cached(sql)?;
         for end in before.iter().filter(|end| !ends.iter().any(|kept| key(kept) == key(end))) {

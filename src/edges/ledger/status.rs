@@ -7,8 +7,8 @@ use super::column::{Column, Name, value};
 use super::read::{BELIEVED_FROM_MS, BELIEVED_UNTIL};
 use super::rows::{LINE_SUMS, line_counts, unsigned};
 use super::schema::Added;
-use super::{Ledger, Result};
-use gzette_core::model::{DAY_MS, LineCounts, SLOT_MS, UtcMs};
+use super::{Ledger, Result, packed};
+use gzette_core::model::{DAY_MS, LineCounts, UtcMs};
 use gzette_core::plan::ObjectState;
 
 /// Objects by what became of them.
@@ -157,47 +157,42 @@ impl Ledger {
     /// Returns what the stamps of all events that count say of time at `now_ms`.
     pub fn stamps(&self, now_ms: UtcMs) -> Result<Stamps> {
         let limit = format!("min(?1, {BELIEVED_UNTIL})");
-        // A clock that is some minutes ahead is normal.
-        let far = format!("min(?1 + {DAY_MS}, {BELIEVED_UNTIL})");
-        // From the generations on, whose times rule out most of them: CROSS JOIN keeps SQLite from beginning
-        // with the counts, the largest table.
-        let objects = "FROM generation CROSS JOIN object ON object.id = generation.object_id";
-        let counts = format!("{objects} CROSS JOIN count ON count.generation_id = generation.id");
-        let (now_ms, from) = (now_ms.get(), BELIEVED_FROM_MS.get());
-        let time =
-            |sql: String| self.connection.query_row(&sql, [now_ms], |row| value::<Option<UtcMs>>(row, 0));
-        let newest_whole = time(format!(
-            "SELECT max(last_ms) {objects}
-             WHERE duplicate_of IS NULL AND last_ms BETWEEN {from} AND {limit}"
+        let from = BELIEVED_FROM_MS.get();
+        let newest_ms = self.connection.query_row(
+            &format!(
+                "SELECT max(last_ms) FROM generation CROSS JOIN object ON object.id = generation.object_id
+                 WHERE duplicate_of IS NULL AND last_ms BETWEEN {from} AND {limit}"
+            ),
+            [now_ms.get()],
+            |row| value(row, 0),
+        )?;
+        let mut stamps = Stamps { newest_ms, ..Stamps::default() };
+        // If an object has a wrong timestamp, its other events are known only by their slots. CROSS JOIN keeps SQLite from
+        // beginning with the counts: the times of generations rule out most of them.
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT first_ms, last_ms, {BELIEVED_UNTIL}, groups, counts FROM generation
+             CROSS JOIN object ON object.id = generation.object_id
+             CROSS JOIN counted ON counted.generation_id = generation.id
+             WHERE duplicate_of IS NULL AND (last_ms > {limit} OR first_ms < {from})"
         ))?;
-        // If an object has a wrong timestamp, its other events are known only by their slots.
-        let newest_slot = time(format!(
-            "SELECT max(slot) * {SLOT_MS} {counts}
-             WHERE duplicate_of IS NULL AND last_ms > {limit}
-               AND slot * {SLOT_MS} BETWEEN {from} AND {limit}"
-        ))?;
-        let number = |sql: String, values: &[i64]| {
-            let values = rusqlite::params_from_iter(values);
-            self.connection.query_row(&sql, values, |row| unsigned(row, 0))
-        };
-        Ok(Stamps {
-            newest_ms: newest_whole.max(newest_slot),
-            future: number(
-                format!(
-                    "SELECT coalesce(sum(count.events), 0) {counts}
-                     WHERE duplicate_of IS NULL AND last_ms > {far} AND slot * {SLOT_MS} > {far}"
-                ),
-                &[now_ms],
-            )?,
-            past: number(
-                format!(
-                    "SELECT coalesce(sum(count.events), 0) {counts}
-                     WHERE duplicate_of IS NULL AND first_ms < {from}
-                       AND slot * {SLOT_MS} < {from}"
-                ),
-                &[],
-            )?,
-        })
+        let mut rows = statement.query([now_ms.get()])?;
+        while let Some(row) = rows.next()? {
+            let (first_ms, last_ms, until_ms): (UtcMs, UtcMs, UtcMs) =
+                (value(row, 0)?, value(row, 1)?, value(row, 2)?);
+            let limit_ms = now_ms.min(until_ms);
+            // A clock that is some minutes ahead is normal.
+            let far_ms = (now_ms + DAY_MS).min(until_ms);
+            packed::counts_in(row, 3, |_, _, slot, events| {
+                let at_ms = slot.begins();
+                if last_ms > limit_ms && (BELIEVED_FROM_MS..=limit_ms).contains(&at_ms) {
+                    stamps.newest_ms = stamps.newest_ms.max(Some(at_ms));
+                }
+                stamps.future += if last_ms > far_ms && at_ms > far_ms { events } else { 0 };
+                stamps.past +=
+                    if first_ms < BELIEVED_FROM_MS && at_ms < BELIEVED_FROM_MS { events } else { 0 };
+            })?;
+        }
+        Ok(stamps)
     }
 
     /// Returns the newest run of any command, finished or not.

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::pile::Pile;
 use crate::edges::ledger::{AppTotals, BELIEVED_FROM_MS, CountedSlot, Ledger, LedgerError};
 use gzette_core::model::{DAY_MS, GroupId, HOUR_MS, Level, Slot, UtcMs};
+use gzette_core::partial::packed::GroupNumber;
 use gzette_core::stats::{HOUR_SLOTS, Series, Windows};
 
 /// How far back counts are kept by slot: what the heat map shows, and more than any baseline needs.
@@ -18,14 +19,35 @@ const EARLIEST_SLOT: Slot = Slot::of(BELIEVED_FROM_MS);
 /// stamps in otherwise recent logs would.
 const STRAY_SHARE: u64 = 1000;
 
-/// Events of a group in one slot.
+/// Events of a group in one slot, application and level: the group's number, the slot after the first that is kept, the
+/// index into [`Facts::apps`] and the level, in this order. There are as many as there are counts, so each is one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RowKey {
-    pub(super) group: GroupId,
-    pub(super) slot: Slot,
-    /// Index into [`Facts::apps`].
-    pub(super) app: u32,
-    pub(super) level: Level,
+pub(super) struct RowKey(u64);
+
+/// The bits of the parts of a [`RowKey`] that stand behind others: more slots than are kept, more applications than have
+/// names that anyone can tell apart, all levels.
+const SLOT_BITS: u32 = 13;
+const APP_BITS: u32 = 20;
+const LEVEL_BITS: u32 = 3;
+
+impl RowKey {
+    fn new(group: GroupNumber, slots: i64, app: u32, level: Level) -> Self {
+        let group_and_slot = u64::from(group) << SLOT_BITS | slots as u64;
+        Self((group_and_slot << APP_BITS | u64::from(app)) << LEVEL_BITS | level as u64)
+    }
+
+    fn group(self) -> GroupNumber {
+        (self.0 >> (SLOT_BITS + APP_BITS + LEVEL_BITS)) as GroupNumber
+    }
+
+    fn slots(self) -> i64 {
+        (self.0 >> (APP_BITS + LEVEL_BITS) & ((1 << SLOT_BITS) - 1)) as i64
+    }
+
+    /// Returns the index into [`Facts::apps`].
+    pub(super) fn app(self) -> u32 {
+        (self.0 >> LEVEL_BITS & ((1 << APP_BITS) - 1)) as u32
+    }
 }
 
 /// What the whole ledger holds of a group in one application.
@@ -100,8 +122,10 @@ pub(super) struct Facts {
     pub(super) reach: Option<Slot>,
     /// By name.
     pub(super) apps: Vec<AppFacts>,
-    /// By group, slot, application and level.
-    pub(super) rows: Vec<(RowKey, u64)>,
+    /// By the group's number, slot, application and level.
+    rows: Vec<(RowKey, u64)>,
+    /// The first slot that is kept.
+    start: Slot,
     /// By id.
     pub(super) groups: Vec<GroupFacts>,
 }
@@ -112,8 +136,8 @@ impl Facts {
         let totals = ledger.app_totals(now_ms, now_ms - 14 * DAY_MS)?;
         let mut collector = Collector::new(&totals, now_ms);
         ledger.each_count(|count| collector.add(&count))?;
-        let hour_end = collector.kept.end_hour();
-        let Collector { events, errors, rows, by_group, .. } = collector;
+        let (start, hour_end) = (collector.kept.start, collector.kept.end_hour());
+        let Collector { events, errors, rows, by_app, .. } = collector;
         let series = events.into_iter().zip(errors);
         let apps: Vec<_> = totals
             .into_iter()
@@ -131,9 +155,10 @@ impl Facts {
             windows: Windows::new(now_ms, newest_slot),
             hour_end,
             reach: reach(&apps, hour_end),
-            groups: groups(&rows, by_group),
+            groups: groups(&rows, by_app, &ledger.groups_by_number()?),
             apps,
             rows,
+            start,
         })
     }
 
@@ -142,9 +167,14 @@ impl Facts {
         &self.rows[group.rows.clone()]
     }
 
+    /// Returns the slot of a row.
+    pub(super) fn slot_of(&self, key: RowKey) -> Slot {
+        self.start + key.slots()
+    }
+
     /// Returns a group's events by slot.
     pub(super) fn series_of(&self, group: &GroupFacts) -> Series {
-        Series::from_sorted(self.rows_of(group).iter().map(|(key, events)| (key.slot, *events)))
+        Series::from_sorted(self.rows_of(group).iter().map(|&(key, events)| (self.slot_of(key), events)))
     }
 
     /// Returns where the last full hour of a group's applications ends.
@@ -185,7 +215,31 @@ struct Collector {
     events: Vec<Pile<Slot>>,
     errors: Vec<Pile<Slot>>,
     rows: Pile<RowKey>,
-    by_group: HashMap<(GroupId, u32), Totals>,
+    /// The totals of the groups of each application.
+    by_app: Vec<GroupTotals>,
+}
+
+/// The totals of groups. The counts of an object come by group, so those of the next group lie next to those of the last:
+/// they are looked up by number, not by hash.
+#[derive(Debug, Default)]
+struct GroupTotals {
+    /// By a group's number: the place of its totals, from 1.
+    places: Vec<u32>,
+    totals: Vec<(GroupNumber, Totals)>,
+}
+
+impl GroupTotals {
+    fn of(&mut self, group: GroupNumber) -> &mut Totals {
+        let at = group as usize;
+        if at >= self.places.len() {
+            self.places.resize(at + 1, 0);
+        }
+        if self.places[at] == 0 {
+            self.totals.push((group, Totals::default()));
+            self.places[at] = self.totals.len() as u32;
+        }
+        &mut self.totals[self.places[at] as usize - 1].1
+    }
 }
 
 impl Collector {
@@ -196,7 +250,7 @@ impl Collector {
             events: apps.iter().map(|_| Pile::default()).collect(),
             errors: apps.iter().map(|_| Pile::default()).collect(),
             rows: Pile::default(),
-            by_group: HashMap::new(),
+            by_app: apps.iter().map(|_| GroupTotals::default()).collect(),
         }
     }
 
@@ -210,17 +264,19 @@ impl Collector {
         let kept = is_believed && (self.kept.start..self.kept.end).contains(&count.slot);
         if kept {
             self.events[app as usize].add(count.slot, count.events);
-            if count.level.is_error() || count.group.is_some() {
+            if count.level.is_error() || count.group != 0 {
                 self.errors[app as usize].add(count.slot, count.events);
             }
         }
-        let Some(group) = count.group else { return };
-        let totals = self.by_group.entry((group, app)).or_default();
+        if count.group == 0 {
+            return;
+        }
+        let totals = self.by_app[app as usize].of(count.group);
         let of_level = &mut totals.levels[count.level as usize];
         *of_level = of_level.saturating_add(count.events);
         if kept {
-            let (slot, level) = (count.slot, count.level);
-            self.rows.add(RowKey { group, slot, app, level }, count.events);
+            let slots = count.slot - self.kept.start;
+            self.rows.add(RowKey::new(count.group, slots, app, count.level), count.events);
         // Of older counts only the span is kept: whether a group was seen before, and when last.
         } else if (EARLIEST_SLOT..self.kept.start).contains(&count.slot) {
             let (first, last) = totals.earlier.unwrap_or((count.slot, count.slot));
@@ -229,22 +285,21 @@ impl Collector {
     }
 }
 
-/// Returns the groups of the rows, with their totals.
-fn groups(rows: &[(RowKey, u64)], by_group: HashMap<(GroupId, u32), Totals>) -> Vec<GroupFacts> {
-    let mut totals: Vec<_> = by_group.into_iter().collect();
-    totals.sort_unstable_by_key(|entry| entry.0);
+/// Returns the groups of the rows by id, with their totals. `ids` are by number.
+fn groups(rows: &[(RowKey, u64)], mut by_app: Vec<GroupTotals>, ids: &[Option<GroupId>]) -> Vec<GroupFacts> {
     let (mut groups, mut start) = (Vec::new(), 0);
-    for chunk in rows.chunk_by(|a, b| a.0.group == b.0.group) {
-        let id = chunk[0].0.group;
-        let from = totals.partition_point(|entry| entry.0.0 < id);
-        let of_group = totals[from..].iter().take_while(|entry| entry.0.0 == id);
-        groups.push(GroupFacts {
-            id,
-            rows: start..start + chunk.len(),
-            totals: of_group.map(|&((_, app), totals)| (app, totals)).collect(),
-        });
+    for chunk in rows.chunk_by(|a, b| a.0.group() == b.0.group()) {
+        let number = chunk[0].0.group();
+        let of_app = |(app, totals): (u32, &mut GroupTotals)| {
+            let is_there = totals.places.get(number as usize).is_some_and(|&place| place > 0);
+            is_there.then(|| (app, *totals.of(number)))
+        };
+        let totals = (0..).zip(&mut by_app).filter_map(of_app).collect();
+        let rows = start..start + chunk.len();
+        groups.extend(ids[number as usize].map(|id| GroupFacts { id, rows, totals }));
         start += chunk.len();
     }
+    groups.sort_unstable_by_key(|group| group.id);
     groups
 }
 

@@ -7,10 +7,11 @@ use super::facts::{Facts, GroupFacts};
 use super::samples;
 use super::settings::ReportSettings;
 use super::view::{Bucket, Change, GroupView};
-use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger, SightingSpan};
+use crate::edges::ledger::{BELIEVED_FROM_MS, Ledger};
 use crate::flows::error::StateError;
 use gzette_core::custom::shown_template;
 use gzette_core::model::{AppName, GroupId, GroupKind, Grouped, HOUR_MS, Level, Slot, UtcMs};
+use gzette_core::partial::End;
 use gzette_core::stats::{GroupHistory, GroupState, HOUR_SLOTS, Judgement, Series, judge};
 
 /// The most groups that are carried in full. What needs attention comes first.
@@ -105,7 +106,7 @@ fn carry<'a>(facts: &'a Facts, judged: &'a Judged) -> Carried<'a> {
     let shown = shown(facts);
     let of_app = |app: u32| {
         let rows = facts.rows_of(group).iter();
-        let inside = rows.filter(|(key, _)| key.app == app && shown.contains(&key.slot));
+        let inside = rows.filter(|(key, _)| key.app() == app && shown.contains(&facts.slot_of(*key)));
         inside.map(|(_, events)| events).sum()
     };
     Carried {
@@ -133,9 +134,8 @@ fn view(
 ) -> Result<GroupView, StateError> {
     let group = carried.facts;
     let series = facts.series_of(group);
-    let spans = ledger.sighting_spans(group.id)?;
     let grouped = ledger.group(group.id)?.unwrap_or_else(|| nameless(group.id));
-    let (first_ms, last_ms) = first_and_last(&spans, &series, facts.now_ms);
+    let (first_ms, last_ms) = first_and_last(&ledger.sample_ends(group.id)?, &series, facts.now_ms);
     let Judgement { state, reason, factor } = carried.judged.judgement.clone();
     Ok(GroupView {
         id: group.id,
@@ -164,14 +164,13 @@ fn nameless(id: GroupId) -> Grouped {
 }
 
 /// Returns the times of the first event and of the last, of those whose stamps can be believed.
-fn first_and_last(spans: &[SightingSpan], series: &Series, now_ms: UtcMs) -> (UtcMs, UtcMs) {
+fn first_and_last(ends: &[End], series: &Series, now_ms: UtcMs) -> (UtcMs, UtcMs) {
     let points = series.points();
     let slot_ms = |point: Option<&(Slot, u64)>| point.map_or(now_ms, |&(slot, _)| slot.begins());
-    let is_believed = |time_ms: UtcMs, until_ms: UtcMs| (BELIEVED_FROM_MS..=until_ms).contains(&time_ms);
-    let first = spans.iter().filter(|span| is_believed(span.first_ms, span.believed_until_ms.min(now_ms)));
-    let last = spans.iter().filter(|span| is_believed(span.last_ms, span.believed_until_ms.min(now_ms)));
-    let last = last.map(|span| span.last_ms).max();
-    let first = first.map(|span| span.first_ms).min();
+    let believed = |end: &&End| end.is_believed && (BELIEVED_FROM_MS..=now_ms).contains(&end.time_ms);
+    let times = || ends.iter().filter(believed).map(|end| (end.is_last, end.time_ms));
+    let last = times().filter(|time| time.0).map(|time| time.1).max();
+    let first = times().filter(|time| !time.0).map(|time| time.1).min();
     let first = first.unwrap_or_else(|| slot_ms(points.first()));
     (first, last.unwrap_or(first).max(slot_ms(points.last())))
 }
@@ -180,7 +179,7 @@ fn by_app(facts: &Facts, group: &GroupFacts) -> Vec<(AppName, u64, u64)> {
     let day = facts.windows.day();
     let of_app = |&(app, totals): &(u32, super::facts::Totals)| {
         let rows = facts.rows_of(group).iter();
-        let of_day = rows.filter(|(key, _)| key.app == app && day.contains(&key.slot));
+        let of_day = rows.filter(|(key, _)| key.app() == app && day.contains(&facts.slot_of(*key)));
         let name = facts.apps[app as usize].totals.name.clone();
         (name, of_day.map(|(_, events)| events).sum::<u64>(), totals.events())
     };

@@ -9,6 +9,7 @@ mod event;
 #[cfg(test)]
 mod grid;
 mod ingested;
+pub mod packed;
 mod regroup;
 mod settings;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, SightingSpan};
+use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger};
 use crate::flows::report::{GroupState, states};
 use crate::shell::cli::CommandError;
 use crate::shell::cli::context::Context;
@@ -136,11 +136,12 @@ fn rows(ledger: &Ledger, filter: &CountFilter, now_ms: UtcMs) -> Result<Vec<Row>
             apps.entry(*id).or_default().push((app.clone(), row.events));
         }
     }
+    let spans = ledger.group_spans(None)?;
     let mut rows = Vec::new();
     for (id, mut apps) in apps {
         let Some(group) = ledger.group(id)? else { continue };
         apps.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        let (first_ms, last_ms) = first_and_last(&ledger.sighting_spans(id)?);
+        let (first_ms, last_ms) = spans.get(&id).copied().unwrap_or_default();
         let (state, reason) = states.get(&id).map_or_else(
             || (GroupState::Quiet, "no events in the last 28 days".to_owned()),
             |(state, reason)| (*state, reason.clone()),
@@ -149,11 +150,6 @@ fn rows(ledger: &Ledger, filter: &CountFilter, now_ms: UtcMs) -> Result<Vec<Row>
         rows.push(Row { group, state, reason, events, apps, first_ms, last_ms, variants: 1 });
     }
     Ok(rows)
-}
-
-pub(super) fn first_and_last(spans: &[SightingSpan]) -> (UtcMs, UtcMs) {
-    let first = spans.iter().map(|span| span.first_ms).min().unwrap_or_default();
-    (first, spans.iter().map(|span| span.last_ms).max().unwrap_or_default())
 }
 
 /// Joins the groups of a family in the one with most events.

@@ -1,6 +1,6 @@
 //! `gzette group show`: all about one group.
 
-use super::list::{first_and_last, minute};
+use super::list::minute;
 use crate::edges::ledger::{Cell, CountFilter, Dimension, Ledger, StoredSample};
 use crate::flows::report::{SampleRole, states};
 use crate::shell::cli::CommandError;
@@ -63,8 +63,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> 
 }
 
 fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, CommandError> {
-    let spans = ledger.sighting_spans(id)?;
-    let Some(group) = ledger.group(id)?.filter(|_| !spans.is_empty()) else { return Ok(None) };
+    let span_ms = ledger.group_spans(Some(id))?.remove(&id);
+    let Some((group, span_ms)) = ledger.group(id)?.zip(span_ms) else { return Ok(None) };
     let filter = CountFilter { apps: Vec::new(), levels: u8::MAX, window: Window::ALL, group: Some(id) };
     let counted = |dimension: Dimension| -> Result<Vec<(String, u64)>, CommandError> {
         let rows = ledger.count(&[dimension], &filter)?;
@@ -82,7 +82,7 @@ fn facts(ledger: &Ledger, id: GroupId, now_ms: UtcMs) -> Result<Option<Facts>, C
         apps: most_first(counted(Dimension::App)?),
         levels: most_first(counted(Dimension::Level)?),
         days: counted(Dimension::Day)?,
-        span_ms: first_and_last(&spans),
+        span_ms,
         samples: first_and_latest(ledger.samples(id)?),
         group,
     }))
