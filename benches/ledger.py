@@ -7,7 +7,7 @@ report.
                               [--folder DIR]
 
 One object for each application and day, with one error of every group (and some lines that are no errors): by default
-1.5 million errors in 412 MB of lines, written from a seed. Each binary has a state of its own; they take turns. Prints a
+1.5 million errors in 491 MB of lines, written from a seed. Each binary has a state of its own; they take turns. Prints a
 Markdown table. Stops with an error when a count is wrong. The objects stay in DIR (default: gzette-ledger in the folder for
 temporary files) for the next run.
 """
