@@ -42,6 +42,7 @@ impl Ledger {
         failure: Option<&str>,
         now_ms: UtcMs,
     ) -> Result<PagesState> {
+        // What is known of another place says nothing of this one.
         let before = Some(self.pages()?).filter(|pages| pages.place == place).unwrap_or_default();
         let pages = PagesState {
             place: place.to_owned(),

@@ -83,6 +83,7 @@ impl SesTransport {
         let Some(service) = error.as_service_error() else {
             let kind = match error {
                 SdkError::ConstructionFailure(_) => MailErrorKind::Config,
+                // A request that never left and met neither the network nor a limit could not be signed.
                 SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
                     MailErrorKind::Auth
                 }

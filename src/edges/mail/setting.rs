@@ -184,6 +184,8 @@ fn tls_of(query: &str, wrapped: bool, port: Option<u16>) -> Result<SmtpTls, Mail
             Err(wrong("`smtps://` is implicit TLS; for anything else write `smtp://`"))
         }
         Some(tls) => Ok(tls),
+        // On port 465 a server waits for TLS and says nothing before it (RFC 8314), so STARTTLS would only
+        // time out.
         None if wrapped || port == Some(PORT_TLS) => Ok(SmtpTls::Tls),
         None => Ok(SmtpTls::Starttls),
     }
@@ -209,6 +211,7 @@ fn decode(part: &str, text: &str) -> Result<String, MailError> {
     let decoded = percent_decode_str(text)
         .decode_utf8()
         .map_err(|_| wrong(&format!("the {part} is not UTF-8 after percent-decoding")))?;
+    // A newline would end the command of the protocol that carries it.
     if decoded.chars().any(char::is_control) {
         return Err(wrong(&format!("the {part} contains control characters")));
     }

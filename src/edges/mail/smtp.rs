@@ -78,11 +78,15 @@ impl SmtpTransport {
 
     fn connect(&self) -> Result<SmtpConnection, MailError> {
         let hello = ClientId::default();
+        // With `smtps://` TLS begins before the first word; with STARTTLS only once the server has offered
+        // it.
         let wrapped = self.tls.as_ref().filter(|_| self.setting.tls == SmtpTls::Tls);
         let server = (self.setting.host.as_str(), self.setting.port);
         let mut connection = SmtpConnection::connect(server, Some(self.command_limit), &hello, wrapped, None)
             .map_err(|error| self.explain(Stage::Connect, &error))?;
         if let (SmtpTls::Starttls, Some(parameters)) = (self.setting.tls, &self.tls) {
+            // To go on in the clear would let an attacker who removes the offer read the mail and the
+            // password.
             if !connection.can_starttls() {
                 connection.abort();
                 let reason = "the server offers no STARTTLS, so nothing was sent; \
@@ -123,6 +127,7 @@ impl SmtpTransport {
                 });
             }
         }
+        // Before DATA, which a server refuses without a recipient, with a reason that names none of them.
         if refused.len() == asked {
             let is_for_good = refused.iter().all(|refusal| !refusal.again);
             let kind = if is_for_good { MailErrorKind::Refused } else { MailErrorKind::Later };
@@ -172,6 +177,7 @@ impl Transport for SmtpTransport {
                 return Err(self.error(MailErrorKind::Config, "there is no recipient"));
             }
             let (transport, eml) = (self.clone(), letter.eml.to_vec());
+            // lettre's `SmtpConnection` blocks until each answer has come.
             tokio::task::spawn_blocking(move || transport.submit(from, to, &eml))
                 .await
                 .unwrap_or_else(|error| Err(self.error(MailErrorKind::Local, &error.to_string())))

@@ -83,6 +83,8 @@ impl<'o> Object<'o> {
     pub(super) fn check_ahead(&mut self, block: &Range) -> io::Result<()> {
         let Some(crc) = block.crc() else { return Ok(()) };
         let (start, end) = block.bytes();
+        // The pass ahead goes on where it was, as the checks of a search come in order; only a place behind
+        // it needs a new one.
         let kept = self.ahead.take().filter(|ahead| ahead.at <= start);
         let mut object = kept.unwrap_or_else(|| Box::new(self.again(self.points)));
         object.skip_to(start)?;

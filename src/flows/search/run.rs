@@ -143,6 +143,8 @@ impl<'r> Runner<'r> {
     fn work(&self) {
         let mut piece = Piece::new();
         while !self.stop.load(Ordering::Relaxed) {
+            // Taken in order, so that the object whose turn it is has always been begun, and no thread waits
+            // for ever.
             let number = self.taken.fetch_add(1, Ordering::Relaxed);
             let Some(task) = self.tasks.get(number) else {
                 return;
@@ -172,7 +174,9 @@ impl<'r> Runner<'r> {
             outcome = turn.waiting.remove(&number);
             turn.waiting_bytes -= outcome.as_ref().map_or(0, Outcome::held_bytes);
         }
+        // Those who are woken need the lock first.
         drop(turn);
+        // All, because each waits for a number of its own.
         self.turned.notify_all();
     }
 
@@ -206,6 +210,8 @@ impl<'r> Runner<'r> {
     /// Reads a task; hands over early what grows too large to hold.
     fn read(&self, number: usize, task: &Task, piece: &mut Piece) -> Outcome {
         let mut hand_over = |hits: Vec<Hit>| {
+            // What is too large to be held leaves only when all objects before have left, or the order would
+            // be lost.
             let mut turn = self.wait(self.turn(), number);
             self.hand_over(&mut turn, number, hits);
         };

@@ -23,6 +23,7 @@ pub(super) fn matching(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let close = closing(open)?;
     let is_quote = open.is(close);
     let mut depth = 1;
+    // Bounded, or a message of many open brackets would take quadratic time.
     let reach = tokens.len().min(at + REACH);
     for (place, token) in tokens.iter().enumerate().take(reach).skip(at + 1) {
         if token.is(close) {

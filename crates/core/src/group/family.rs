@@ -90,6 +90,7 @@ struct Word {
 /// The words of a template that have enough fixed ones beside them.
 fn words(number: usize, template: &str) -> Vec<Word> {
     let words: Vec<_> = template.split(' ').collect();
+    // Dumps of data have no families, and every word of a template costs an entry.
     if words.len() > MAX_WORDS {
         return Vec::new();
     }
@@ -175,6 +176,7 @@ fn hash(word: &str) -> u128 {
 /// The smallest member of the set that `at` is in.
 fn root(parents: &mut [usize], mut at: usize) -> usize {
     while parents[at] != at {
+        // Halves the path, so that long chains are walked once only.
         parents[at] = parents[parents[at]];
         at = parents[at];
     }
@@ -183,6 +185,7 @@ fn root(parents: &mut [usize], mut at: usize) -> usize {
 
 fn unite(parents: &mut [usize], a: usize, b: usize) {
     let (a, b) = (root(parents, a), root(parents, b));
+    // The smaller one stays the root, so the name of a family does not depend on the order of the unions.
     parents[a.max(b)] = a.min(b);
 }
 

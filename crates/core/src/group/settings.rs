@@ -26,6 +26,7 @@ impl GroupSettings {
     fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for mask in &self.masks {
+            // `Borrowed` means that nothing matched: most messages are not copied for any mask.
             if let Cow::Owned(text) = mask.replace_all(&masked, VARIABLE) {
                 masked = Cow::Owned(text);
             }

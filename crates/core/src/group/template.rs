@@ -74,6 +74,7 @@ fn masked(message: &str) -> Masked {
 
 /// The last boundary of a character up to `limit`.
 fn boundary(text: &[u8], limit: usize) -> usize {
+    // A cut inside a character would make a U+FFFD of its rest, and of one message two templates.
     let is_inside = |at: usize| text.get(at).is_some_and(|&byte| byte & 0xc0 == 0x80);
     let mut at = limit.min(text.len());
     while is_inside(at) {
@@ -119,6 +120,7 @@ fn mask_dates(tokens: &mut TokenList<'_>) -> bool {
         token == Token::Space || [b"-", b"/", b",", b"."].iter().any(|&mark| token.is(mark))
     };
     mask_behind(tokens.iter_mut(), is_month, is_gap);
+    // In both directions: `3 Jan 2026` and `Jan 3, 2026`.
     mask_behind(tokens.iter_mut().rev(), is_month, is_gap);
     mask_behind(
         tokens.iter_mut().rev(),

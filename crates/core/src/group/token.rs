@@ -223,6 +223,7 @@ fn atom_end(message: &[u8], start: usize) -> usize {
     }
     let may_be_url = union & class::COLON != 0 && union & class::SLASH != 0;
     if may_be_url && memchr::memmem::find(&message[start..end], b"://").is_some() {
+        // A URL may hold what otherwise ends a word, such as `=` in its query.
         let url = end_of(message, start, |byte| !is_space(byte) && !b"\"'<>|`,;)]}".contains(&byte));
         return url.max(end);
     }
@@ -278,6 +279,7 @@ const MAX_DEPTH: u32 = 32;
 
 /// Tokens of a word: the first rule that fits decides.
 fn word<'m>(text: &'m [u8], out: &mut Tokens<'m>, depth: u32) {
+    // The function calls itself: a hostile word with thousands of colons must not overflow the stack.
     if depth > MAX_DEPTH {
         return out.variable();
     }
@@ -424,6 +426,8 @@ fn split_key(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_key =
         key.first().is_some_and(|&first| is_key_start(first)) && key.iter().all(|&byte| is_key_byte(byte));
     let is_port = !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
+    // `db.example.org:5432` is a host with its port; `java.lang.Error:42` is a key, as packages have classes
+    // in capitals.
     let is_host = key.contains(&b'.') && is_port && !key.iter().any(u8::is_ascii_uppercase);
     (is_key && key != b"localhost" && !is_host).then_some((key, rest))
 }

@@ -116,6 +116,7 @@ impl<'s> EventGrouper<'s> {
         let bounds = self.bounds(continued.slot);
         let Some(slot) = self.slots.get_mut(continued.slot) else { return };
         // The line may begin a stack trace.
+        // A part of a record that was told as a whole begins nothing.
         if continued.text.is_some() {
             slot.open_now(bounds);
         }
@@ -151,6 +152,8 @@ impl<'s> EventGrouper<'s> {
         of_slot.understated.is_latest = false;
         let (level, mut open) = (of_slot.level, of_slot.open.take()?);
         if slot >= CROWD {
+            // Its buffers go, too: very many streams would otherwise hold memory for as long as the object is
+            // read.
             *of_slot = Slot::default();
         }
         let trace = (!open.trace.is_empty()).then_some(open.trace.as_str());

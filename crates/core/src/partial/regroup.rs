@@ -40,6 +40,8 @@ impl Partial {
         for count in std::mem::take(&mut self.counts) {
             let group = count.group.map(|old| groups.get(&old).copied().unwrap_or(old));
             let count = super::Count { group, ..count };
+            // Two old groups that are one now have their counts added: a row each would not fit the ledger's
+            // key.
             let key = (count.group, count.level, count.slot);
             counts.entry(key).or_insert(super::Count { events: 0, ..count }).events += count.events;
         }
@@ -68,6 +70,8 @@ fn group_of_sample(raw: &[u8], settings: &ReadSettings, about: &About<'_>) -> Op
     let mut grouper = EventGrouper::new(settings, about);
     let mut first = None;
     let mut group = None;
+    // A sample that has its full length was cut, most likely in its last line, which must not be parsed as if
+    // it were whole.
     let cut_at =
         if raw.len() >= SAMPLE_BYTES { 1 + memchr::memchr_iter(b'\n', raw).count() as u64 } else { 0 };
     let mut told = |step: Step<'_>| match step {

@@ -34,6 +34,7 @@ pub(super) fn exceptions(text: &str) -> Vec<Exception<'_>> {
     if last_line_is_cause && walk.found.len() > 1 && !text.ends_with('\n') {
         walk.found.pop();
     }
+    // Every reader hands out a trace from the outermost exception to the root.
     if root_is_first {
         walk.found.reverse();
     }
@@ -164,6 +165,7 @@ const GENERATED: [&str; 17] = [
 
 /// Where the mark of a generated class begins and ends in a name.
 fn generated(name: &str) -> Option<(usize, usize)> {
+    // Rules out most names before each of the marks is looked for.
     let may_be = name.contains('$')
         || name.contains("Accessor")
         || name.contains("_ClientProxy.")

@@ -15,6 +15,7 @@ const MAX_LINE_BYTES: usize = 2048;
 pub fn begins_crash(line: &[u8]) -> Option<Language> {
     let line = looked_at(line)?;
     let starts = |marks: &[&str]| marks.iter().any(|mark| line.starts_with(mark));
+    // Only the traces of Python's exception groups begin indented.
     if line.starts_with([' ', '\t']) {
         return python::is_start(line.trim_start_matches([' ', '+'])).then_some(Language::Python);
     }
@@ -195,6 +196,7 @@ pub(super) fn language_of(line: &str) -> Option<Language> {
 fn by_what_it_holds(line: &str, is_indented: bool) -> Option<Language> {
     let bytes = line.as_bytes();
     let holds = |mark: &str| memchr::memmem::find(bytes, mark.as_bytes()).is_some();
+    // A search for one byte spares most lines the dearer ones.
     if memchr::memchr(b':', bytes).is_some() {
         if ruby::call(line).is_some() {
             return Some(Language::Ruby);

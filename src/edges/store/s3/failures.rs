@@ -118,6 +118,7 @@ fn refused<E: ProvideErrorMetadata>(
 
 /// Reads a date of HTTP (RFC 9110, section 5.6.7).
 fn http_date(text: &str) -> Option<UtcMs> {
+    // A server with a wrong weekday may still have the right time.
     let date = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
     Some(date.into())
 }

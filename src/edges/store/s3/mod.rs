@@ -181,6 +181,7 @@ impl S3Store {
         let mut body = Vec::with_capacity(size_bytes.min(MAX_RESERVED_BYTES) as usize);
         let mut md5 = Md5::new();
         loop {
+            // A limit for each wait, not for the body: a slow line is fine, a dead one is not.
             let piece = timeout(self.limits.stall, stream.next())
                 .await
                 .map_err(|_| no_answer(self.limits.stall, "no more of the body"))?;
@@ -189,6 +190,7 @@ impl S3Store {
             self.counter.received(piece.len());
             md5.update(&piece);
             body.extend_from_slice(&piece);
+            // A body without an end must not fill the memory.
             if body.len() as u64 > size_bytes {
                 break;
             }
@@ -239,7 +241,9 @@ impl S3Store {
         Fut: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
+        // Boxed, because the SDK's futures are large, and every future that awaits them would be as large.
         let all = Box::pin(self.persist_without_limit(place, attempt));
+        // Attempts that each keep to their limits could together still hold up a run.
         let outcome = timeout(self.limits.total, all).await;
         let late = |_| Err(no_answer(self.limits.total, "not complete"));
         outcome.unwrap_or_else(late).map_err(|failure| self.with_profile(failure).at(what, place))
