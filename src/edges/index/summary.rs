@@ -418,7 +418,10 @@ mod tests {
         let mut builder = SummaryBuilder::default();
         builder.add_span(UtcMs::new(10), UtcMs::new(20));
         for word in words {
-            if is_hex(word) {
+            // As blocks have them: of a word that looks random they hold samples, and the segment a flag.
+            if is_sampled(word) {
+                builder.add_flag(SAMPLED_FLAG);
+            } else if is_hex(word) {
                 let mut packed = Vec::new();
                 hex::pack(word, &mut packed);
                 builder.add_packed(word.len(), &packed);
