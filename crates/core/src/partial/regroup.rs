@@ -40,8 +40,7 @@ impl Partial {
         for count in std::mem::take(&mut self.counts) {
             let group = count.group.map(|old| groups.get(&old).copied().unwrap_or(old));
             let count = super::Count { group, ..count };
-            // Two old groups that are one now have their counts added: a row each would not fit the ledger's
-            // key.
+            // Two old groups that are one now have their counts added: a partial counts each slot of a group once.
             let key = (count.group, count.level, count.slot);
             counts.entry(key).or_insert(super::Count { events: 0, ..count }).events += count.events;
         }
