@@ -1,7 +1,7 @@
 //! Follows the lines of one object: what they add up to, and the blocks they make.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::event::EventGrouper;
 use super::{About, Block, Count, Partial, ReadSettings, Sample, Sighting, day_start_ms};
@@ -22,6 +22,8 @@ pub(super) type HandOut<'h> = &'h mut dyn FnMut(&Block, &BlockWords);
 /// Follows the lines of one object.
 pub(super) struct Builder<'s> {
     lines: LineCounts,
+    /// The lines of which nothing was told when they were read: what they are shows later, or at the end.
+    held: HashSet<u64>,
     counts: HashMap<(Level, Slot), u64>,
     group_counts: HashMap<(GroupId, Level, Slot), u64>,
     sightings: HashMap<GroupId, Sighting>,
@@ -51,6 +53,7 @@ impl<'s> Builder<'s> {
     pub(super) fn new(settings: &'s ReadSettings, about: &About<'s>) -> Self {
         Self {
             lines: LineCounts::default(),
+            held: HashSet::new(),
             counts: HashMap::new(),
             group_counts: HashMap::new(),
             sightings: HashMap::new(),
@@ -97,8 +100,17 @@ impl<'s> Builder<'s> {
         self.block = Block::default();
     }
 
+    /// Takes what is told of a line after it was read, or when an event ends.
+    pub(super) fn take_late(&mut self, step: Step<'_>) {
+        if let Some(line) = line_of(&step) {
+            // A line that holds several records counts as that many, so all after the first add one.
+            self.lines.total += u64::from(!self.held.remove(&line));
+        }
+        self.take(step);
+    }
+
     /// Takes what a line of the block at hand is.
-    pub(super) fn take(&mut self, step: Step<'_>) {
+    fn take(&mut self, step: Step<'_>) {
         match step {
             Step::Begins(begun) => self.begin_event(&begun),
             Step::Continues(continued) => self.go_on(&continued),
@@ -233,14 +245,12 @@ pub(super) struct Adding<'b, 's> {
 impl Adding<'_, '_> {
     /// Takes what is told while the line is read.
     pub(super) fn take(&mut self, step: Step<'_>) {
-        let (line, begins) = match step {
-            Step::Begins(begun) => (begun.line, true),
-            Step::Continues(continued) => (continued.line, false),
-            Step::Unparsed { line, .. } => (line, false),
-            Step::Ends { .. } => return self.builder.take(step),
-        };
-        self.add(begins);
-        self.told += u64::from(line == self.line.number);
+        let Some(line) = line_of(&step) else { return self.builder.take(step) };
+        self.add(matches!(step, Step::Begins(_)));
+        if line != self.line.number {
+            return self.builder.take_late(step);
+        }
+        self.told += 1;
         self.builder.take(step);
     }
 
@@ -248,6 +258,9 @@ impl Adding<'_, '_> {
     pub(super) fn end(mut self) {
         // What waits may begin an event.
         self.add(true);
+        if self.told == 0 {
+            self.builder.held.insert(self.line.number);
+        }
         self.builder.lines.total += self.told.saturating_sub(1);
     }
 
@@ -262,6 +275,16 @@ impl Adding<'_, '_> {
         }
         self.builder.start_block(self.line);
         self.builder.add_to_block(self.line);
+    }
+}
+
+/// The number of the line that a step tells of.
+fn line_of(step: &Step<'_>) -> Option<u64> {
+    match step {
+        Step::Begins(begun) => Some(begun.line),
+        Step::Continues(continued) => Some(continued.line),
+        Step::Unparsed { line, .. } => Some(*line),
+        Step::Ends { .. } => None,
     }
 }
 

@@ -172,7 +172,7 @@ pub fn read_object<R: Read, E: From<io::Error>>(
         adding.end();
         handed?;
     }
-    reader.end(&mut |step| builder.take(step));
+    reader.end(&mut |step| builder.take_late(step));
     let mut handed = Ok(());
     builder.close_block(&mut |block, words| handed = on_block(block, words));
     handed?;

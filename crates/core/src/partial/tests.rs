@@ -198,3 +198,42 @@ fn settings_of_another_version_or_with_a_broken_group_are_refused() {
         assert!(read(&bad).is_err(), "{pointer}");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Each record of a line counts as a line, when it is told at once and when it has waited: for the first time of the object,
+    /// or for the rest of a record.
+    #[test]
+    fn lines_are_events_continuations_and_what_is_unparsed(
+        lines in prop::collection::vec(prop::sample::select(&SHAPES[..]), 0..12),
+    ) {
+        let text = lines.join("\n");
+        let read = read_object::<_, std::io::Error>(text.as_bytes(), &ReadSettings::default(), &About::default(), |_, _| Ok(()));
+        let LineCounts { total, events, continuation, unparsed, .. } = read.unwrap().lines;
+        prop_assert_eq!(total, events + continuation + unparsed);
+        prop_assert!(total >= text.lines().count() as u64);
+    }
+}
+
+/// Lines with several records, records over several lines, and others; with times and without.
+const SHAPES: [&str; 18] = [
+    r#"{"level":"ERROR","msg":"a"}{"level":"ERROR","msg":"b"}"#,
+    r#"{}{"level":"error"}"#,
+    r#"[{"level":"info","msg":"a"},{"level":"warn","msg":"b"}]"#,
+    r#"{"time":"2026-03-01T06:00:00Z","msg":"a"}{"time":"2026-03-01T06:00:01Z","msg":"b"}"#,
+    r#"{"records":[{"level":"error","msg":"a"},{"level":"error","msg":"b"}]}"#,
+    r#"{"log":"one\n","stream":"stdout"}"#,
+    r#"{"log":"a part without its end","stream":"stdout"}"#,
+    r#"{"log":"{\"level\":\"error\",","stream":"stdout"}"#,
+    "2026-03-01T06:00:00.0Z stdout P half",
+    "2026-03-01T06:00:00.0Z stdout F a line",
+    "{",
+    r#"  "level": "error","#,
+    r#"  "msg": "printed over lines""#,
+    "}",
+    "java.lang.IllegalStateException: closed",
+    "\tat com.example.Shop.buy(Shop.java:7)",
+    "2026-03-01 06:00:00 ERROR lost",
+    "no time at all",
+];
