@@ -127,9 +127,10 @@ fn a_signal_ends_what_has_nothing_to_tidy_up() {
         project.command(&["digest"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     // Connected, it waits for a greeting that does not come.
     let (mut connection, _) = server.accept().unwrap();
-    let killed = Command::new("kill").args(["-INT", &digest.id().to_string()]).status().unwrap();
+    // Not SIGINT: a shell has what it starts in the background ignore that.
+    let killed = Command::new("kill").args(["-TERM", &digest.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    assert_eq!(digest.wait().unwrap().signal(), Some(2));
+    assert_eq!(digest.wait().unwrap().signal(), Some(15));
     assert_eq!(connection.read_to_end(&mut Vec::new()).unwrap_or_default(), 0);
 }
 
