@@ -2,6 +2,7 @@
 //! else: the survey asks for the same prefixes, and each answer is cut out of the one listing. When it fails, or is longer
 //! than expected, the prefixes are listed one by one, as they are otherwise.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -24,6 +25,7 @@ const WAIT: Duration = Duration::from_secs(20);
 pub(super) struct Flat {
     root: String,
     most_pages: u64,
+    is_asked: AtomicBool,
     all: OnceCell<Option<Vec<ListedObject>>>,
 }
 
@@ -40,7 +42,12 @@ impl Flat {
         let is_cheaper = prices.by_prefix >= MANY_PREFIXES && prices.flat <= most_pages;
         // A time in the future comes from a wrong clock.
         let is_refused = refused_ms.is_some_and(|since_ms| since_ms <= now_ms && now_ms - since_ms < DAY_MS);
-        (is_cheaper && !is_refused).then(|| Self { root, most_pages, all: OnceCell::new() })
+        (is_cheaper && !is_refused).then(|| Self {
+            root,
+            most_pages,
+            is_asked: AtomicBool::new(false),
+            all: OnceCell::new(),
+        })
     }
 
     /// Returns what the listing of a prefix would answer; `None` if that has to be asked for.
@@ -53,12 +60,14 @@ impl Flat {
         Some(below(all.as_deref()?, &task.prefix, task.delimited))
     }
 
-    /// Returns whether it was asked for in vain.
+    /// Returns whether it was asked for in vain, also when the run ended before the answer: with a short `--deadline`, a
+    /// listing that hangs would otherwise keep the prefixes waiting in every run.
     pub(super) fn is_refused(&self) -> bool {
-        self.all.get().is_some_and(Option::is_none)
+        self.is_asked.load(Ordering::Relaxed) && self.all.get().is_none_or(Option::is_none)
     }
 
     async fn list(&self, store: &dyn ObjectStore) -> Option<Vec<ListedObject>> {
+        self.is_asked.store(true, Ordering::Relaxed);
         // Why it fails is of no interest: the prefixes that are listed instead fail with the same reason, or do not.
         let listing = timeout(WAIT, store.list_within(&self.root, self.most_pages)).await.ok()?.ok()??;
         let is_inside = listing.objects.iter().all(|object| object.key.starts_with(&self.root));
@@ -92,6 +101,8 @@ fn below(all: &[ListedObject], prefix: &str, delimited: bool) -> Listing {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -117,6 +128,20 @@ mod tests {
             };
             tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work);
         }
+    }
+
+    #[test]
+    fn a_listing_that_was_cut_off_is_refused() {
+        let prices = Prices { by_prefix: 6001, flat: 4 };
+        let flat = Flat::new(String::new(), prices, None, UtcMs::EPOCH).unwrap();
+        assert!(!flat.is_refused(), "nothing was asked");
+        let store = MemoryStore::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let guard = runtime.enter();
+        let mut asked = Box::pin(flat.list(&store));
+        drop(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        drop((asked, guard));
+        assert!(flat.is_refused());
     }
 
     #[test]
